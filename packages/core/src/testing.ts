@@ -1,0 +1,81 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+type Nested = number | readonly Nested[];
+type Numbers = tf.Tensor | ArrayLike<number> | Nested;
+
+/** How far two numbers may be apart: `absolute + relative * |expected|`. */
+export interface Tolerance {
+  /** Default 1e-5. */
+  absolute?: number;
+  /** Default 1e-5. */
+  relative?: number;
+}
+
+/**
+ * Asserts that two sets of numbers agree in shape (where both have one) and value. Throws an ordinary `Error`, so it
+ * works with every test runner. NaN equals NaN, infinity equals infinity of the same sign.
+ */
+export function expectClose(
+  actual: Numbers,
+  expected: Numbers,
+  { absolute = 1e-5, relative = 1e-5 }: Tolerance = {},
+): void {
+  const a = flatten(actual);
+  const e = flatten(expected);
+  if (a.shape !== undefined && e.shape !== undefined && a.shape.join() !== e.shape.join()) {
+    throw new Error(`expectClose: shape [${a.shape.join(',')}], expected [${e.shape.join(',')}]`);
+  }
+  if (a.values.length !== e.values.length) {
+    throw new Error(`expectClose: ${a.values.length} values, expected ${e.values.length}`);
+  }
+  let worst = -1;
+  let worstExcess = 0;
+  let wrong = 0;
+  for (let i = 0; i < e.values.length; i++) {
+    const x = a.values[i]!;
+    const y = e.values[i]!;
+    if (Object.is(x, y) || x === y) continue;
+    const excess = Math.abs(x - y) - (absolute + relative * Math.abs(y));
+    if (excess <= 0) continue;
+    wrong++;
+    if (worst < 0 || Number.isNaN(excess) || excess > worstExcess) {
+      worst = i;
+      worstExcess = excess;
+    }
+  }
+  if (worst >= 0) {
+    throw new Error(
+      `expectClose: ${wrong} of ${e.values.length} values differ; worst at index ${worst}: ` +
+        `${a.values[worst]}, expected ${e.values[worst]} (absolute ${absolute}, relative ${relative})`,
+    );
+  }
+}
+
+/**
+ * Runs `body` and asserts that it leaves exactly as many tensors as it found, also when it throws.
+ * @param times how often to run it; leaks that show only from the second call on need 2 or more. Default 3.
+ */
+export async function expectNoLeak(body: () => unknown, times = 3): Promise<void> {
+  const before = tf.memory().numTensors;
+  for (let i = 0; i < times; i++) await body();
+  const after = tf.memory().numTensors;
+  if (after !== before) {
+    throw new Error(
+      `expectNoLeak: ${after - before} tensors gained in ${times} runs (${before} before, ${after} after)`,
+    );
+  }
+}
+
+function flatten(value: Numbers): { values: ArrayLike<number>; shape?: readonly number[] } {
+  if (value instanceof tf.Tensor) return { values: value.dataSync(), shape: value.shape };
+  if (typeof value === 'number') return { values: [value], shape: [] };
+  if (ArrayBuffer.isView(value)) return { values: value as unknown as ArrayLike<number> };
+  const nested = value as readonly Nested[];
+  const shape: number[] = [];
+  for (let level: Nested = nested; Array.isArray(level); level = (level as readonly Nested[])[0] ?? 0) {
+    shape.push((level as readonly Nested[]).length);
+    if ((level as readonly Nested[]).length === 0) break;
+  }
+  const values = (nested as readonly unknown[]).flat(Number.POSITIVE_INFINITY) as number[];
+  return shape.length > 1 ? { values, shape } : { values };
+}
