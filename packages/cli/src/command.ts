@@ -1,0 +1,11 @@
+import type { Command } from 'commander';
+
+/**
+ * One command of the program, in a file of its own under `commands/`. `configure` states arguments, options and the
+ * action; heavy imports belong inside the action, so that `--help` stays quick.
+ */
+export interface CommandDefinition {
+  readonly name: string;
+  readonly summary: string;
+  configure(command: Command): void;
+}
