@@ -45,15 +45,7 @@ const files = {
     references: [{ path: '../core' }],
   }),
   'test/tsconfig.json': json({
-    extends: '../../../tsconfig.base.json',
-    compilerOptions: {
-      composite: false,
-      declaration: false,
-      declarationMap: false,
-      isolatedDeclarations: false,
-      noEmit: true,
-      types: ['node'],
-    },
+    extends: '../../../tsconfig.test.json',
     include: ['.', '../bench'],
     references: [{ path: '..' }],
   }),

@@ -1,5 +1,30 @@
+import './autograd/register.ts';
+
+export { isRecording, withoutGradients } from './autograd/engine-internals.ts';
+export type { FusedActivation } from './autograd/fused-gradients.ts';
+export { gradientsRegistered } from './autograd/register.ts';
+export { type ValueAndGradients, valueAndGradients } from './autograd/tape.ts';
 export { type ErrorCode, type ErrorDetails, isRcnnError, RcnnError } from './errors.ts';
+export * from './initialisers.ts';
+export { ConvNorm } from './layers/conv-norm.ts';
+export { ConvTranspose2d, type ConvTranspose2dOptions } from './layers/conv-transpose2d.ts';
+export { Conv2d, type Conv2dOptions } from './layers/conv2d.ts';
+export { Linear, type LinearOptions } from './layers/linear.ts';
+export { makeParameter, seedLayers } from './layers/make-parameter.ts';
+export {
+  type Affine,
+  BatchNorm,
+  type BatchNormOptions,
+  FrozenBatchNorm,
+  GroupNorm,
+  type Norm,
+  type NormFactory,
+} from './layers/norms.ts';
 export * from './module.ts';
+export { addRelu } from './ops/add-relu.ts';
+export { type ConvolutionOptions, convolution, padMap } from './ops/convolution.ts';
+export { linear } from './ops/linear.ts';
+export { maxPool2d } from './ops/max-pool.ts';
 export * from './parameter.ts';
 export * from './random.ts';
 export type * from './types.ts';

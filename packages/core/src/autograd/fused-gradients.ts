@@ -1,0 +1,60 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * Gradients of the fused kernels. tfjs-core differentiates its fused ops by running them unfused; with these, the
+ * kernels themselves can be put on a tape: one pass over memory forward, and nothing computed that nobody asked for.
+ */
+
+interface FusedConv2DAttrs {
+  strides: [number, number];
+  pad: 'valid' | 'same' | number;
+  dataFormat: 'NHWC';
+  dilations: [number, number];
+  activation: FusedActivation;
+}
+
+/** Activations whose gradient is known from the output alone. */
+export type FusedActivation = 'linear' | 'relu';
+
+/** The gradient before the activation: `dy` where the output is positive. */
+function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: FusedActivation): tf.Tensor {
+  return activation === 'relu' ? tf.mul(dy, tf.step(y)) : dy;
+}
+
+tf.registerGradient({
+  kernelName: tf.FusedConv2D,
+  inputsToSave: ['x', 'filter'],
+  outputsToSave: [true],
+  gradFunc: (dy, saved, attrs) => {
+    const [x, filter, y] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+    const { strides, pad, dataFormat, activation } = attrs as unknown as FusedConv2DAttrs;
+    const d = beforeActivation(dy as tf.Tensor, y, activation) as tf.Tensor4D;
+    const shared = { strides, pad, dataFormat, dimRoundingMode: undefined };
+    return {
+      x: () => run(tf.Conv2DBackpropInput, { dy: d, filter }, { ...shared, inputShape: x.shape }),
+      filter: () => run(tf.Conv2DBackpropFilter, { x, dy: d }, { ...shared, filterShape: filter.shape }),
+      bias: () => tf.sum(d, [0, 1, 2]),
+    };
+  },
+});
+
+tf.registerGradient({
+  kernelName: tf._FusedMatMul,
+  inputsToSave: ['a', 'b'],
+  outputsToSave: [true],
+  gradFunc: (dy, saved, attrs) => {
+    const [a, b, y] = saved as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+    const { activation } = attrs as unknown as { activation: FusedActivation };
+    const d = beforeActivation(dy as tf.Tensor, y, activation) as tf.Tensor3D;
+    // Only used here without transposition: a [1, R, I], b [1, I, O].
+    return {
+      a: () => tf.matMul(d, b, false, true),
+      b: () => tf.matMul(a, d, true, false),
+      bias: () => tf.sum(d, [0, 1]),
+    };
+  },
+});
+
+function run(kernel: string, inputs: Record<string, tf.Tensor>, attrs: object): tf.Tensor {
+  return tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor;
+}

@@ -1,0 +1,8 @@
+import '../../generated/register-all-gradients.js';
+import './fused-gradients.ts';
+
+/**
+ * Importing this module makes `tf.grad` work with `@tensorflow/tfjs-core` alone, in Node and in a bundle.
+ * `@rcnn/core` does so by itself.
+ */
+export const gradientsRegistered = true;

@@ -1,0 +1,75 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { FusedActivation } from '../autograd/fused-gradients.ts';
+
+export interface ConvolutionOptions {
+  /** `[O]`, added to every cell. */
+  readonly bias?: tf.Tensor1D;
+  /** Default 1. */
+  readonly stride?: number;
+  /** Zeros on every side, in cells. Default `dilation * (kernel - 1) / 2`: a stride of 1 keeps the size. */
+  readonly padding?: number;
+  /** Default 1. */
+  readonly dilation?: number;
+  /** Groups of channels that do not see each other (ResNeXt). Default 1. */
+  readonly groups?: number;
+  /** Default `linear`. */
+  readonly activation?: FusedActivation;
+}
+
+/**
+ * Convolution with PyTorch's padding: the same number of zeros on every side, whatever the stride. (`same` of
+ * TensorFlow pads the wrong side when the stride is 2.) Bias and ReLU are fused into the kernel, on a tape too.
+ *
+ * @param x `[N, H, W, I]`
+ * @param filter `[kh, kw, I / groups, O]`
+ * @returns `[N, H', W', O]`
+ */
+export function convolution(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions = {}): tf.Tensor4D {
+  const { bias, stride = 1, dilation = 1, groups = 1, activation = 'linear' } = options;
+  const [kh, kw] = filter.shape;
+  const half = (k: number): number => (dilation * (k - 1)) / 2;
+  const padding = options.padding ?? half(kh);
+  if (groups > 1) return grouped(x, filter, { ...options, padding });
+  // Where `same` means symmetric zeros it is used: every engine knows it. Elsewhere the map is padded first, because
+  // the gradients of the native TensorFlow binding reject explicit padding.
+  const same = stride === 1 && padding === half(kh) && padding === half(kw) && padding > 0;
+  return tf.tidy(() => {
+    const padded: tf.Tensor4D = same || padding === 0 ? x : padMap(x, padding);
+    const inputs: Record<string, tf.Tensor> = { x: padded, filter };
+    if (bias !== undefined) inputs['bias'] = bias;
+    const attrs = {
+      strides: [stride, stride],
+      pad: same ? 'same' : 'valid',
+      dataFormat: 'NHWC',
+      dilations: [dilation, dilation],
+      activation,
+    };
+    if (dilation > 1 || (bias === undefined && activation === 'linear')) {
+      // tfjs differentiates dilated convolutions by no kernel; it says so itself when asked to.
+      const y = tf.conv2d(padded, filter, stride, same ? 'same' : 'valid', 'NHWC', dilation);
+      const z = bias === undefined ? y : tf.add(y, bias);
+      return (activation === 'relu' ? tf.relu(z) : z) as tf.Tensor4D;
+    }
+    return tf.engine().runKernel(tf.FusedConv2D, inputs as tf.NamedTensorMap, attrs) as tf.Tensor4D;
+  });
+}
+
+/** Zeros (or another value) around a map, the same width on every side. `[N, H, W, C]` to `[N, H + 2p, W + 2p, C]`. */
+export function padMap(x: tf.Tensor4D, padding: number, value = 0): tf.Tensor4D {
+  const sides: [number, number] = [padding, padding];
+  return tf.pad(x, [[0, 0], sides, sides, [0, 0]], value);
+}
+
+function grouped(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D {
+  const { groups = 1, bias, activation, ...rest } = options;
+  return tf.tidy(() => {
+    const xs = tf.split(x, groups, 3);
+    const filters = tf.split(filter, groups, 3);
+    const parts = xs.map((part, i) =>
+      convolution(part as tf.Tensor4D, filters[i] as tf.Tensor4D, { ...rest, groups: 1 }),
+    );
+    const y = tf.concat(parts, 3);
+    const z = bias === undefined ? y : tf.add(y, bias);
+    return (activation === 'relu' ? tf.relu(z) : z) as tf.Tensor4D;
+  });
+}
