@@ -3,7 +3,10 @@ import { RcnnError } from '@rcnn/core/errors';
 import type { Context2D } from './canvas.ts';
 
 /** The size of the canvas for an image drawn at `scale`: at least one pixel. */
-export function scaledSize(image: { readonly height: number; readonly width: number }, scale: number): [number, number] {
+export function scaledSize(
+  image: { readonly height: number; readonly width: number },
+  scale: number,
+): [number, number] {
   return [Math.max(1, Math.round(image.height * scale)), Math.max(1, Math.round(image.width * scale))];
 }
 

@@ -1,7 +1,12 @@
 export { type Annotator, defaultLineWidth } from './annotators/annotator.ts';
 export { type BoxAnnotatorOptions, boxAnnotator } from './annotators/box.ts';
 export { type ContourAnnotatorOptions, contourAnnotator } from './annotators/contour.ts';
-export { cocoSkeleton, type KeypointAnnotatorOptions, keypointAnnotator, type Skeleton } from './annotators/keypoint.ts';
+export {
+  cocoSkeleton,
+  type KeypointAnnotatorOptions,
+  keypointAnnotator,
+  type Skeleton,
+} from './annotators/keypoint.ts';
 export { type LabelAnnotatorOptions, labelAnnotator } from './annotators/label.ts';
 export { type MaskAnnotatorOptions, maskAnnotator } from './annotators/mask.ts';
 export * from './canvas.ts';

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { type Canvas as NodeCanvas, createCanvas as createNativeCanvas, GlobalFonts } from '@napi-rs/canvas';
+import { createCanvas as createNativeCanvas, GlobalFonts, type Canvas as NodeCanvas } from '@napi-rs/canvas';
 import type { CanvasFactory } from './canvas.ts';
 
 export type { NodeCanvas };
@@ -20,7 +20,10 @@ export function encodePng(canvas: NodeCanvas): Uint8Array {
 function registerFonts(): void {
   const require = createRequire(import.meta.url);
   for (const weight of [400, 600]) {
-    GlobalFonts.registerFromPath(require.resolve(`@fontsource/inter/files/inter-latin-${weight}-normal.woff2`), 'Inter');
+    GlobalFonts.registerFromPath(
+      require.resolve(`@fontsource/inter/files/inter-latin-${weight}-normal.woff2`),
+      'Inter',
+    );
   }
   fontsReady = true;
 }

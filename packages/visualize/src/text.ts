@@ -8,7 +8,7 @@ export function fontOf(size: number, weight: 400 | 600 = 400): string {
 /** The text, or as much of it as fits `width` pixels with an ellipsis. */
 export function shorten(context: Context2D, text: string, width: number): string {
   if (context.measureText(text).width <= width) return text;
-  const letters = [...text];
+  const letters = Array.from(text); // code points: half an emoji is never shown
   while (letters.length > 0) {
     letters.pop();
     const shorter = `${letters.join('').trimEnd()}…`;

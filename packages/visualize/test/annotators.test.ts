@@ -29,7 +29,7 @@ function drawn(
   context.fillRect(0, 0, canvas.width, canvas.height);
   annotate(context, createScene([height, width], objects, options));
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-  return (y, x) => [...data.slice((y * canvas.width + x) * 4, (y * canvas.width + x) * 4 + 3)];
+  return (y, x) => Array.from(data.slice((y * canvas.width + x) * 4, (y * canvas.width + x) * 4 + 3));
 }
 
 const BLACK = [0, 0, 0];
@@ -44,7 +44,13 @@ test('a box is its outline, nothing inside', () => {
 
 test('a box beyond the border is drawn along the border', () => {
   const at = drawn(boxAnnotator({ lineWidth: 2 }), [40, 60], [{ box: [-20, -20, 90, 90] }]);
-  for (const [y, x] of [[0, 30], [39, 30], [20, 0], [20, 59]] as const) expect(at(y, x)).toEqual([...first]);
+  for (const [y, x] of [
+    [0, 30],
+    [39, 30],
+    [20, 0],
+    [20, 59],
+  ] as const)
+    expect(at(y, x)).toEqual([...first]);
 });
 
 test('masks cover exactly their pixels, blended by the opacity', () => {
@@ -53,7 +59,11 @@ test('masks cover exactly their pixels, blended by the opacity', () => {
   for (let y = 0; y < 20; y++) {
     for (let x = 0; x < 30; x++) {
       const inside = mask.bitmap()[y * 30 + x] === 1;
-      expect(at(y, x).map((value, i) => Math.abs(value - (inside ? first[i]! / 2 : 0)) <= 1)).toEqual([true, true, true]);
+      expect(at(y, x).map((value, i) => Math.abs(value - (inside ? first[i]! / 2 : 0)) <= 1)).toEqual([
+        true,
+        true,
+        true,
+      ]);
     }
   }
 });
@@ -61,7 +71,10 @@ test('masks cover exactly their pixels, blended by the opacity', () => {
 test('the smaller mask lies on top, whatever the order', () => {
   const size = [40, 40] as const;
   const [large, small] = [disc(size, 20, 20, 18, {}), disc(size, 20, 20, 6, {})];
-  for (const [objects, color] of [[[large, small], second], [[small, large], first]] as const) {
+  for (const [objects, color] of [
+    [[large, small], second],
+    [[small, large], first],
+  ] as const) {
     expect(drawn(maskAnnotator({ opacity: 1 }), size, objects)(20, 20)).toEqual([...color]);
   }
 });
@@ -80,17 +93,27 @@ test('contours run around objects, around holes, and close at the border of the 
   expect(at(20, 14)).not.toEqual(BLACK); // the hole
   expect(at(20, 10)).toEqual(BLACK); // between the two
   const full = maskOf(10, 10, () => true);
-  expect(drawn(contourAnnotator({ lineWidth: 2 }), [10, 10], [{ box: [0, 0, 10, 10], mask: full }])(5, 0)).not.toEqual(BLACK);
+  expect(drawn(contourAnnotator({ lineWidth: 2 }), [10, 10], [{ box: [0, 0, 10, 10], mask: full }])(5, 0)).not.toEqual(
+    BLACK,
+  );
 });
 
 test('an empty mask and an object without a mask draw nothing', () => {
   const objects: DrawnObject[] = [{ box: [1, 1, 9, 9], mask: maskOf(10, 10, () => false) }, { box: [1, 1, 9, 9] }];
-  for (const annotate of [maskAnnotator(), contourAnnotator()]) expect(drawn(annotate, [10, 10], objects)(5, 5)).toEqual(BLACK);
+  for (const annotate of [maskAnnotator(), contourAnnotator()])
+    expect(drawn(annotate, [10, 10], objects)(5, 5)).toEqual(BLACK);
 });
 
 test('keypoints: dots and lines for the visible ones only', () => {
-  const keypoints = [[10, 20, 2], [40, 20, 1], [25, 5, 0]] as const;
-  const skeleton = [[0, 1], [1, 2]] as const;
+  const keypoints = [
+    [10, 20, 2],
+    [40, 20, 1],
+    [25, 5, 0],
+  ] as const;
+  const skeleton = [
+    [0, 1],
+    [1, 2],
+  ] as const;
   const at = drawn(keypointAnnotator({ skeleton, radius: 2 }), [40, 60], [{ box: [0, 0, 50, 30], keypoints }]);
   expect(at(20, 10)).toEqual([...first]);
   expect(at(20, 25)).not.toEqual(BLACK);
@@ -98,7 +121,11 @@ test('keypoints: dots and lines for the visible ones only', () => {
 });
 
 test('colour by class gives equal classes equal colours; objects without a class keep their own', () => {
-  const objects: DrawnObject[] = [{ box: [0, 0, 1, 1], label: 2 }, { box: [0, 0, 1, 1], label: 2 }, { box: [0, 0, 1, 1] }];
+  const objects: DrawnObject[] = [
+    { box: [0, 0, 1, 1], label: 2 },
+    { box: [0, 0, 1, 1], label: 2 },
+    { box: [0, 0, 1, 1] },
+  ];
   const byClass = createScene([1, 1], objects, { colorBy: 'class' });
   expect(byClass.colorOf(0)).toEqual(byClass.colorOf(1));
   const byInstance = createScene([1, 1], objects);
@@ -107,7 +134,11 @@ test('colour by class gives equal classes equal colours; objects without a class
 });
 
 /** The plates and words that the label annotator draws, from a context that writes down calls. */
-function labels(size: readonly [number, number], objects: readonly DrawnObject[], annotate = labelAnnotator({ fontSize: 12 })) {
+function labels(
+  size: readonly [number, number],
+  objects: readonly DrawnObject[],
+  annotate = labelAnnotator({ fontSize: 12 }),
+) {
   const plates: [number, number, number, number][] = [];
   const words: string[] = [];
   const context = new Proxy(contextOf(createCanvas(size[1], size[0])), {
@@ -119,13 +150,26 @@ function labels(size: readonly [number, number], objects: readonly DrawnObject[]
     },
     set: (target, key, value) => Reflect.set(target, key, value),
   });
-  annotate(context, createScene(size, objects, { names: new Map([[1, 'cat'], [2, 'a very long name of a class']]) }));
+  annotate(
+    context,
+    createScene(size, objects, {
+      names: new Map([
+        [1, 'cat'],
+        [2, 'a very long name of a class'],
+      ]),
+    }),
+  );
   return { plates, words };
 }
 
 test('labels say name and score', () => {
   const box = [20, 40, 60, 80] as const;
-  const objects: DrawnObject[] = [{ box, label: 1, score: 0.987 }, { box, label: 7 }, { box }, { box, label: 1, crowd: true }];
+  const objects: DrawnObject[] = [
+    { box, label: 1, score: 0.987 },
+    { box, label: 7 },
+    { box },
+    { box, label: 1, crowd: true },
+  ];
   expect(labels([200, 300], objects).words).toEqual(['cat 0.99', 'class 7', 'cat (crowd)']);
   expect(labels([200, 300], objects.slice(0, 1), labelAnnotator({ scores: false })).words).toEqual(['cat']);
   expect(labels([200, 300], objects.slice(0, 1), labelAnnotator({ text: () => 'mine' })).words).toEqual(['mine']);
@@ -135,7 +179,8 @@ test('labels never leave the picture', () => {
   const size = [60, 90] as const;
   const objects: DrawnObject[] = [];
   for (let y = -10; y <= 60; y += 10) {
-    for (let x = -10; x <= 90; x += 10) objects.push({ box: [x, y, x + 15, y + 15], label: 1 + (objects.length % 2), score: 0.5 });
+    for (let x = -10; x <= 90; x += 10)
+      objects.push({ box: [x, y, x + 15, y + 15], label: 1 + (objects.length % 2), score: 0.5 });
   }
   for (const [x, y, width, height] of labels(size, objects).plates) {
     expect(x).toBeGreaterThanOrEqual(0);
@@ -146,7 +191,10 @@ test('labels never leave the picture', () => {
 });
 
 test('labels of objects in one place do not hide each other', () => {
-  const { plates } = labels([200, 200], Array.from({ length: 4 }, () => ({ box: [50, 60, 150, 160] as const, label: 1 })));
+  const { plates } = labels(
+    [200, 200],
+    Array.from({ length: 4 }, () => ({ box: [50, 60, 150, 160] as const, label: 1 })),
+  );
   for (const [i, a] of plates.entries()) {
     for (const b of plates.slice(0, i)) {
       const apart = a[0] + a[2] <= b[0] || b[0] + b[2] <= a[0] || a[1] + a[3] <= b[1] || b[1] + b[3] <= a[1];

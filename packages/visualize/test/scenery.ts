@@ -25,7 +25,13 @@ export function landscape(height: number, width: number): PixelImage {
   return { data, height, width, channels: 3 };
 }
 
-export function disc(size: readonly [number, number], y: number, x: number, radius: number, rest: Partial<DrawnObject>): DrawnObject {
+export function disc(
+  size: readonly [number, number],
+  y: number,
+  x: number,
+  radius: number,
+  rest: Partial<DrawnObject>,
+): DrawnObject {
   return {
     box: [x - radius, y - radius, x + radius, y + radius],
     mask: maskOf(...size, (row, column) => (row + 0.5 - y) ** 2 + (column + 0.5 - x) ** 2 < radius ** 2),

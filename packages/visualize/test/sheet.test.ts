@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { PixelImage, Target } from '@rcnn/core';
 import { loadImage } from '@napi-rs/canvas';
+import type { PixelImage, Target } from '@rcnn/core';
 import { describe, expect, test } from 'vitest';
 import { contextOf, drawImage, drawnDetections, drawnTarget, drawSheet, drawSixPanels } from '../src/index.ts';
 import { createCanvas, encodePng } from '../src/node.ts';
@@ -51,17 +51,25 @@ test('six panels: three to a row, each showing what its title says', () => {
       cell.width,
       cell.height,
     ).data;
-  const centre = (row: number, column: number): number[] => [...panel(row, column).slice((30 * 80 + 40) * 4, (30 * 80 + 40) * 4 + 3)];
-  const original = [...image.data.slice((30 * 80 + 40) * 3, (30 * 80 + 40) * 3 + 3)];
+  const centre = (row: number, column: number): number[] => Array.from(panel(row, column).slice((30 * 80 + 40) * 4, (30 * 80 + 40) * 4 + 3));
+  const original = Array.from(image.data.slice((30 * 80 + 40) * 3, (30 * 80 + 40) * 3 + 3));
   expect(centre(0, 0)).toEqual(original); // the image itself
   expect(centre(0, 1)).toEqual(original); // boxes and labels leave the middle alone
-  expect([...panel(0, 2).slice(0, 3)]).toEqual([24, 24, 24]); // masks alone stand on a dark ground
-  for (const [row, column] of [[0, 2], [1, 0], [1, 1], [1, 2]] as const) expect(centre(row, column)).not.toEqual(original);
+  expect(Array.from(panel(0, 2).slice(0, 3))).toEqual([24, 24, 24]); // masks alone stand on a dark ground
+  for (const [row, column] of [
+    [0, 2],
+    [1, 0],
+    [1, 1],
+    [1, 2],
+  ] as const)
+    expect(centre(row, column)).not.toEqual(original);
 });
 
 test('drawing is repeatable to the byte, and the PNG reads back', async () => {
   const draw = (): Uint8Array =>
-    encodePng(drawSixPanels(createCanvas, landscape(...size), [disc(size, 30, 40, 15, { label: 1 })], { panelSide: 80 }));
+    encodePng(
+      drawSixPanels(createCanvas, landscape(...size), [disc(size, 30, 40, 15, { label: 1 })], { panelSide: 80 }),
+    );
   const png = draw();
   expect(Buffer.compare(png, draw())).toBe(0);
   const back = await loadImage(Buffer.from(png));
@@ -90,15 +98,32 @@ test('a target is drawn with its masks, keypoints and crowd flags', () => {
     crowd: Uint8Array.of(0, 1),
   };
   expect(drawnTarget(target)).toEqual([
-    { box: [0, 0, 1, 1], label: 4, keypoints: [[1, 2, 2], [3, 4, 0]] },
-    { box: [2, 2, 3, 3], label: 5, keypoints: [[5, 6, 1], [7, 8, 2]], crowd: true },
+    {
+      box: [0, 0, 1, 1],
+      label: 4,
+      keypoints: [
+        [1, 2, 2],
+        [3, 4, 0],
+      ],
+    },
+    {
+      box: [2, 2, 3, 3],
+      label: 5,
+      keypoints: [
+        [5, 6, 1],
+        [7, 8, 2],
+      ],
+      crowd: true,
+    },
   ]);
   expect(drawnTarget({ boxes: new Float32Array(), labels: new Int32Array() })).toEqual([]);
 });
 
 test('nothing that a browser loads imports Node', () => {
   const src = join(dirname(fileURLToPath(import.meta.url)), '../src');
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts') && file !== 'node.ts');
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && file !== 'node.ts',
+  );
   expect(files.length).toBeGreaterThan(10);
   for (const file of files) expect(readFileSync(join(src, file), 'utf8')).not.toMatch(/from '(node:|@napi-rs)/);
 });

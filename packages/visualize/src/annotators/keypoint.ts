@@ -6,10 +6,30 @@ export type Skeleton = readonly (readonly [from: number, to: number])[];
 
 /** The 17 keypoints of COCO's persons: head, arms, trunk and legs. */
 export const cocoSkeleton: Skeleton = [
-  ...([[0, 1], [0, 2], [1, 3], [2, 4]] as const),
-  ...([[5, 6], [5, 7], [7, 9], [6, 8], [8, 10]] as const),
-  ...([[5, 11], [6, 12], [11, 12]] as const),
-  ...([[11, 13], [13, 15], [12, 14], [14, 16]] as const),
+  ...([
+    [0, 1],
+    [0, 2],
+    [1, 3],
+    [2, 4],
+  ] as const),
+  ...([
+    [5, 6],
+    [5, 7],
+    [7, 9],
+    [6, 8],
+    [8, 10],
+  ] as const),
+  ...([
+    [5, 11],
+    [6, 12],
+    [11, 12],
+  ] as const),
+  ...([
+    [11, 13],
+    [13, 15],
+    [12, 14],
+    [14, 16],
+  ] as const),
 ];
 
 export interface KeypointAnnotatorOptions {
@@ -29,7 +49,9 @@ export function keypointAnnotator({ skeleton, minScore = 0, radius }: KeypointAn
     context.lineCap = 'round';
     context.lineWidth = line;
     scene.objects.forEach(({ keypoints = [] }, index) => {
-      const shown = keypoints.map(([x, y, v]) => (v > minScore ? ([x * scene.scale, y * scene.scale] as const) : undefined));
+      const shown = keypoints.map(([x, y, v]) =>
+        v > minScore ? ([x * scene.scale, y * scene.scale] as const) : undefined,
+      );
       context.strokeStyle = cssColor(scene.colorOf(index));
       for (const [from, to] of skeleton ?? (keypoints.length === 17 ? cocoSkeleton : [])) {
         const [a, b] = [shown[from], shown[to]];
@@ -41,7 +63,10 @@ export function keypointAnnotator({ skeleton, minScore = 0, radius }: KeypointAn
       }
       for (const point of shown) {
         if (point === undefined) continue;
-        for (const [color, size] of [['white', 2], [cssColor(scene.colorOf(index)), 1.25]] as const) {
+        for (const [color, size] of [
+          ['white', 2],
+          [cssColor(scene.colorOf(index)), 1.25],
+        ] as const) {
           context.fillStyle = color;
           context.beginPath();
           context.arc(...point, (radius ?? line) * size, 0, 2 * Math.PI);

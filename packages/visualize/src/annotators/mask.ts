@@ -24,7 +24,13 @@ export function maskAnnotator({ opacity = 0.55 }: MaskAnnotatorOptions = {}): An
   };
 }
 
-function blend(pixels: CanvasPixels, scene: Scene, { mask, box, crowd }: DrawnObject, color: Color, opacity: number): void {
+function blend(
+  pixels: CanvasPixels,
+  scene: Scene,
+  { mask, box, crowd }: DrawnObject,
+  color: Color,
+  opacity: number,
+): void {
   if (mask === undefined) return;
   const bitmap = mask.bitmap();
   const [sourceHeight, sourceWidth] = mask.size;
