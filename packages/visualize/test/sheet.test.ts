@@ -51,7 +51,8 @@ test('six panels: three to a row, each showing what its title says', () => {
       cell.width,
       cell.height,
     ).data;
-  const centre = (row: number, column: number): number[] => Array.from(panel(row, column).slice((30 * 80 + 40) * 4, (30 * 80 + 40) * 4 + 3));
+  const centre = (row: number, column: number): number[] =>
+    Array.from(panel(row, column).slice((30 * 80 + 40) * 4, (30 * 80 + 40) * 4 + 3));
   const original = Array.from(image.data.slice((30 * 80 + 40) * 3, (30 * 80 + 40) * 3 + 3));
   expect(centre(0, 0)).toEqual(original); // the image itself
   expect(centre(0, 1)).toEqual(original); // boxes and labels leave the middle alone
