@@ -34,7 +34,13 @@ export function checkTargets(
 function checkTarget(at: TargetPlace, target: Target, size: ImageSize, { numClasses, needsMasks }: TargetRules): void {
   const count = target.labels.length;
   if (target.boxes.length !== count * 4) {
-    throw at.error('TARGET_INVALID', 'boxes', 'boxes and labels differ in number', `${target.boxes.length} numbers for ${count} labels`, '4 numbers for each label');
+    throw at.error(
+      'TARGET_INVALID',
+      'boxes',
+      'boxes and labels differ in number',
+      `${target.boxes.length} numbers for ${count} labels`,
+      '4 numbers for each label',
+    );
   }
   for (let k = 0; k < count; k++) {
     checkBox(at, target.boxes.subarray(k * 4, k * 4 + 4), k);
@@ -58,7 +64,14 @@ function checkBox(at: TargetPlace, box: Float32Array, k: number): void {
   const found = `[${box.join(', ')}]`;
   if (!box.every(Number.isFinite)) throw at.error('NON_FINITE', `boxes[${k}]`, 'a box is not finite', found);
   if (!(x2 > x1 && y2 > y1)) {
-    throw at.error('BOX_DEGENERATE', `boxes[${k}]`, 'a box without area', found, 'x2 > x1 and y2 > y1', 'Boxes are [x1, y1, x2, y2]; COCO files write [x, y, width, height].');
+    throw at.error(
+      'BOX_DEGENERATE',
+      `boxes[${k}]`,
+      'a box without area',
+      found,
+      'x2 > x1 and y2 > y1',
+      'Boxes are [x1, y1, x2, y2]; COCO files write [x, y, width, height].',
+    );
   }
 }
 
@@ -68,12 +81,24 @@ function checkMasks(at: TargetPlace, { labels, masks }: Target, [height, width]:
     throw at.error('TARGET_INVALID', 'masks', 'the masks are missing', undefined, `${labels.length} masks`);
   }
   if (masks.length !== labels.length) {
-    throw at.error('TARGET_INVALID', 'masks', 'masks and labels differ in number', `${masks.length}`, `${labels.length}`);
+    throw at.error(
+      'TARGET_INVALID',
+      'masks',
+      'masks and labels differ in number',
+      `${masks.length}`,
+      `${labels.length}`,
+    );
   }
   for (const [k, mask] of masks.entries()) {
     const [h, w] = mask.size;
     if (h === height && w === width) continue;
-    throw at.error('MASK_SIZE_MISMATCH', `masks[${k}]`, 'a mask is not of the image’s size', `${h}x${w}`, `${height}x${width}`);
+    throw at.error(
+      'MASK_SIZE_MISMATCH',
+      `masks[${k}]`,
+      'a mask is not of the image’s size',
+      `${h}x${w}`,
+      `${height}x${width}`,
+    );
   }
 }
 
