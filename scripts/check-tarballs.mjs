@@ -24,9 +24,10 @@ function run(program, args, cwd) {
 
 function must(program, args, cwd) {
   const { status, output } = run(program, args, cwd);
-  if (status === 0) return output;
-  console.error(`${program} ${args.join(' ')} ended with status ${status}:\n${output}`);
-  process.exit(1);
+  if (status !== 0) {
+    console.error(`${program} ${args.join(' ')} ended with status ${status}:\n${output}`);
+    process.exit(1);
+  }
 }
 
 const packages = readdirSync(join(root, 'packages')).map((name) => {
