@@ -77,12 +77,12 @@ export async function openCheckpoint(source: ByteSource, hashing: Hashing = webH
   const ours = [...file.metadata.keys()].some((key) => key.startsWith('rcnn.'));
   if (!ours) return checkpoint(file, [...file.tensors.values()], undefined, undefined, false);
   await checkHeader(file as SafetensorsSource, hashing);
-  const digests = new Map(parseMetadata<[string, string][]>(file, KEYS.digests));
+  const digests = new Map(parseMetadata(file, KEYS.digests) as [string, string][]);
   const tensors = [...file.tensors.values()].map((tensor) =>
     verifiedEntry(tensor, digests.get(tensor.name), file, hashing),
   );
-  const profile = file.metadata.has(KEYS.profile) ? parseMetadata<WeightsProfile>(file, KEYS.profile) : undefined;
-  const info = file.metadata.has(KEYS.info) ? parseMetadata<JsonValue>(file, KEYS.info) : undefined;
+  const profile = file.metadata.has(KEYS.profile) ? (parseMetadata(file, KEYS.profile) as WeightsProfile) : undefined;
+  const info = file.metadata.has(KEYS.info) ? (parseMetadata(file, KEYS.info) as JsonValue) : undefined;
   return checkpoint(file, tensors, profile, info, true);
 }
 
@@ -176,9 +176,9 @@ async function checkHeader(file: SafetensorsSource, hashing: Hashing): Promise<v
   }
 }
 
-function parseMetadata<T>(file: TensorSource, key: string): T {
+function parseMetadata(file: TensorSource, key: string): unknown {
   try {
-    return JSON.parse(file.metadata.get(key)!) as T;
+    return JSON.parse(file.metadata.get(key)!) as unknown;
   } catch (cause) {
     const place = `__metadata__.${key}`;
     throw new RcnnError('FILE_MALFORMED', { where: file.name, place, problem: 'not JSON', cause });
