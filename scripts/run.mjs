@@ -91,7 +91,9 @@ function countTests() {
     failed += result.numFailedTests;
     skipped += result.numPendingTests + result.numTodoTests;
     // A file that cannot even be loaded has no failed test of its own.
-    failed += result.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length;
+    failed += result.testResults.filter(
+      (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
+    ).length;
   }
   return { passed, failed, skipped };
 }
