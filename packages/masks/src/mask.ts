@@ -80,16 +80,10 @@ export class Mask implements InstanceMask {
 
   runLengths(): RunLengths {
     const source = this.#source;
-    switch (source.kind) {
-      case 'runs':
-        return source.runs;
-      case 'string':
-        return runsFromString(source.counts, this.size);
-      case 'polygons':
-        return runsFromPolygons(source.polygons, this.size);
-      case 'bitmap':
-        return encodeRows(source.bitmap, this.size);
-    }
+    if (source.kind === 'runs') return source.runs;
+    if (source.kind === 'string') return runsFromString(source.counts, this.size);
+    if (source.kind === 'polygons') return runsFromPolygons(source.polygons, this.size);
+    return encodeRows(source.bitmap, this.size);
   }
 
   bitmap(): Uint8Array {

@@ -3,8 +3,8 @@ import { RcnnError } from '@rcnn/core/errors';
 import { decodeRows } from './bitmap.ts';
 import { polygonsFromRuns } from './contours.ts';
 import { type AxisSamples, detectron2Axis, torchvisionAxis } from './paste-axis.ts';
-import { checkMaskSize, runsToString } from './runs.ts';
 import { Turns } from './reshape.ts';
+import { checkMaskSize, runsToString } from './runs.ts';
 
 /**
  * How a soft mask is laid into its box.
@@ -175,9 +175,7 @@ function nextAbove(threshold: number): number {
 function valueAt(profile: Float32Array, rows: AxisSamples, i: number): number {
   const cell = rows.cells[i]!;
   const weight = rows.weights[i]!;
-  return Math.fround(
-    Math.fround(profile[cell]! * Math.fround(1 - weight)) + Math.fround(profile[cell + 1]! * weight),
-  );
+  return Math.fround(Math.fround(profile[cell]! * Math.fround(1 - weight)) + Math.fround(profile[cell + 1]! * weight));
 }
 
 /** Rounding can carry an interpolated value past its two ends by no more than this share. */

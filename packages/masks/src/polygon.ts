@@ -17,7 +17,10 @@ const MAX_COORDINATE = 2 ** 31 / STEPS - 1;
 export function runsFromPolygons(polygons: readonly ArrayLike<number>[], size: ImageSize): RunLengths {
   checkMaskSize(size, 'runsFromPolygons');
   if (polygons.length === 0) {
-    throw new RcnnError('POLYGON_INVALID', { where: 'runsFromPolygons', problem: 'an object needs at least one polygon' });
+    throw new RcnnError('POLYGON_INVALID', {
+      where: 'runsFromPolygons',
+      problem: 'an object needs at least one polygon',
+    });
   }
   const parts = polygons.map((polygon, i) => {
     checkPolygon(polygon, i);

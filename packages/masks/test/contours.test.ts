@@ -41,7 +41,9 @@ describe('polygons', () => {
   test('any mask fills to itself again', () => {
     const masks = fc
       .tuple(fc.integer({ min: 1, max: 14 }), fc.integer({ min: 1, max: 14 }))
-      .chain(([h, w]) => fc.tuple(fc.constant([h, w] as const), fc.array(fc.boolean(), { minLength: h * w, maxLength: h * w })));
+      .chain(([h, w]) =>
+        fc.tuple(fc.constant([h, w] as const), fc.array(fc.boolean(), { minLength: h * w, maxLength: h * w })),
+      );
     fc.assert(
       fc.property(masks, ([size, pixels]) => {
         const runs = encodeRows(Uint8Array.from(pixels, Number), size);

@@ -38,7 +38,12 @@ const fixture = JSON.parse(readFileSync(new URL('fixtures/paste.json', import.me
 
 describe.each(['torchvision', 'detectron2'] as const)('%s, by its own code (tools/reference/paste.py)', (mode) => {
   test.each(fixture.cases.map((c, i) => [i, c] as const))('mask %i', (_, { soft, box, ...answers }) => {
-    const mask = pasteMask(Float32Array.from(soft, (v) => v / 256), box, fixture.size, { mode });
+    const mask = pasteMask(
+      Float32Array.from(soft, (v) => v / 256),
+      box,
+      fixture.size,
+      { mode },
+    );
     const { sum, above, samples } = answers[mode];
     const image = mask.soft();
     expect(runsArea(mask.runLengths())).toBe(above);
@@ -70,8 +75,12 @@ describe('run lengths', () => {
       fc.property(cases, ({ side, seed, box: [x, y, w, h], threshold, mode }) => {
         const soft = Float32Array.from({ length: side * side }, (_, i) => seed[(i * 7 + (i >> 4)) % 16]!);
         const mask = pasteMask(soft, [x, y, x + w, y + h], [41, 53], { threshold, mode });
-        const above = mode === 'torchvision' ? (v: number) => v > threshold : (v: number) => v >= Math.fround(threshold);
-        const expected = encodeRows(Uint8Array.from(mask.soft(), (v) => (above(v) ? 1 : 0)), [41, 53]);
+        const above =
+          mode === 'torchvision' ? (v: number) => v > threshold : (v: number) => v >= Math.fround(threshold);
+        const expected = encodeRows(
+          Uint8Array.from(mask.soft(), (v) => (above(v) ? 1 : 0)),
+          [41, 53],
+        );
         expect(mask.runLengths()).toEqual(expected);
       }),
       { numRuns: 500 },
