@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { EngineDriver, OpenedEngine } from '../driver.ts';
+import type { EngineDriver, EngineLoader, OpenedEngine } from '../driver.ts';
 import { setEnvironment } from '../host.ts';
 import { importOptional, packageVersion } from '../packages.ts';
 import { firstLine, Unavailable } from '../unavailable.ts';
@@ -16,26 +16,35 @@ export const tensorflow: EngineDriver = {
   name: 'tensorflow',
   backend: 'tensorflow',
   hint: 'Install @tensorflow/tfjs-node (scripts refused is fine) and @rcnn/tfjs-tensorflow, then run: npx mask-rcnn setup tensorflow.',
-  async open({ threads }) {
+  async open({ threads, loader }) {
     // Read once, when TensorFlow makes its devices.
     setEnvironment('TF_NUM_INTRAOP_THREADS', String(threads));
     setEnvironment('TF_NUM_INTEROP_THREADS', '1'); // the ops of tfjs come one at a time
     setEnvironment('TF_CPP_MIN_LOG_LEVEL', '2'); // errors only: it greets on stderr
-    return (await openPrepared(threads)) ?? (await openPlain(threads));
+    return (await openPrepared(threads, loader)) ?? (await openPlain(threads));
   },
 };
 
 /** By way of our own package, which finds what `setup tensorflow` has built. */
-async function openPrepared(threads: number): Promise<OpenedEngine | undefined> {
-  const search = await importOptional('@rcnn/tfjs-tensorflow');
-  if (search.status === 'missing') return undefined;
-  if (search.status === 'failed') throw new Unavailable(firstLine(search.reason), { cause: search.reason });
+async function openPrepared(threads: number, loader: EngineLoader | undefined): Promise<OpenedEngine | undefined> {
+  const loaded = loader === undefined ? await findPrepared() : await loader();
+  if (!isPrepared(loaded)) return undefined;
   try {
-    const { version, gpu } = (search.module as unknown as TensorFlowPackage).loadTensorFlow();
+    const { version, gpu } = loaded.loadTensorFlow();
     return { version, device: gpu ? 'GPU (CUDA)' : 'CPU', threads: gpu ? undefined : threads };
   } catch (cause) {
     throw new Unavailable(firstLine(cause), { cause });
   }
+}
+
+async function findPrepared(): Promise<unknown> {
+  const search = await importOptional('@rcnn/tfjs-tensorflow');
+  if (search.status === 'failed') throw new Unavailable(firstLine(search.reason), { cause: search.reason });
+  return search.status === 'found' ? search.module : undefined;
+}
+
+function isPrepared(loaded: unknown): loaded is TensorFlowPackage {
+  return typeof (loaded as Partial<TensorFlowPackage> | undefined)?.loadTensorFlow === 'function';
 }
 
 /** A tfjs-node whose own installation worked. */
