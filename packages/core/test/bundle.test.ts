@@ -32,9 +32,10 @@ test('gradients survive bundling, minified and tree-shaken', async () => {
       treeShaking: true,
       format: 'cjs',
       platform: 'node',
+      mainFields: ['module', 'main'],
       logLevel: 'error',
     });
-    const output = execFileSync(process.execPath, [outfile], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const output = execFileSync(process.execPath, [outfile], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
     expect(JSON.parse(output)).toEqual([2, 4, 6, 0]);
   } finally {
     rmSync(folder, { recursive: true });
