@@ -1,1 +1,4 @@
-export {};
+export * from './mask-targets.ts';
+export { MultiScaleRoIAlign, type MultiScaleRoIAlignOptions } from './multi-scale-roi-align.ts';
+export { type RoIAlignOptions, roiAlign } from './roi-align.ts';
+export * from './roi-pool.ts';

@@ -1,0 +1,94 @@
+import { RcnnError } from '@rcnn/core';
+import { type Boxes, boxArea, overlap } from './geometry.ts';
+
+/** The box matches no gt box: it is background. */
+export const BELOW_THRESHOLD = -1;
+/** The box is neither clearly an object nor clearly background: it is ignored. */
+export const BETWEEN_THRESHOLDS = -2;
+
+export interface MatcherOptions {
+  /** From this IoU on a box is an object. */
+  readonly foreground: number;
+  /** Below this IoU a box is background. */
+  readonly background: number;
+  /** Give every gt box its best boxes, however low their IoU. Default false. */
+  readonly lowQuality?: boolean;
+}
+
+/**
+ * Links boxes (anchors or proposals) to gt boxes by IoU. Per box the index of its gt box, or
+ * {@link BELOW_THRESHOLD} or {@link BETWEEN_THRESHOLDS}. Without gt boxes all are background.
+ *
+ * With `lowQuality`, a box whose IoU with some gt box equals that gt box's best takes back its **own** best gt box,
+ * which need not be that one.
+ * @see Ren et al. 2015, section 3.1.2 (arXiv:1506.01497)
+ */
+export class Matcher {
+  readonly #foreground: number;
+  readonly #background: number;
+  readonly #lowQuality: boolean;
+
+  /** @throws INVALID_ARGUMENT when `background` is above `foreground` */
+  constructor({ foreground, background, lowQuality = false }: MatcherOptions) {
+    if (!(background <= foreground)) {
+      throw new RcnnError('INVALID_ARGUMENT', {
+        where: 'Matcher',
+        problem: 'the background threshold is above the foreground threshold',
+        found: `${background} > ${foreground}`,
+      });
+    }
+    this.#foreground = foreground;
+    this.#background = background;
+    this.#lowQuality = lowQuality;
+  }
+
+  /** Matches by a row-major IoU matrix `[gt * boxes]`. Gives `[boxes]`. @throws SHAPE_MISMATCH */
+  match(iou: Float32Array, numGt: number, numBoxes: number): Int32Array {
+    if (iou.length !== numGt * numBoxes) {
+      throw new RcnnError('SHAPE_MISMATCH', {
+        where: 'Matcher.match',
+        problem: 'the matrix has another size',
+        found: String(iou.length),
+        expected: `${numGt} gt boxes times ${numBoxes} boxes`,
+      });
+    }
+    return this.#match(numGt, numBoxes, (gt, box) => iou[gt * numBoxes + box]!);
+  }
+
+  /** The same from the boxes themselves, without a matrix in memory. */
+  matchBoxes(gtBoxes: Boxes, boxes: Boxes): Int32Array {
+    const gtAreas = boxArea(gtBoxes);
+    const areas = boxArea(boxes);
+    return this.#match(gtAreas.length, areas.length, (gt, box) =>
+      overlap(gtBoxes, gt, gtAreas[gt]!, boxes, box, areas[box]!),
+    );
+  }
+
+  #match(numGt: number, numBoxes: number, iou: (gt: number, box: number) => number): Int32Array {
+    const matched = new Int32Array(numBoxes).fill(BELOW_THRESHOLD);
+    if (numGt === 0) return matched;
+    const best = new Float32Array(numBoxes).fill(Number.NEGATIVE_INFINITY);
+    const bestGt = new Int32Array(numBoxes);
+    const bestOfGt = new Float32Array(numGt).fill(Number.NEGATIVE_INFINITY);
+    for (let gt = 0; gt < numGt; gt++) {
+      for (let box = 0; box < numBoxes; box++) {
+        const value = iou(gt, box);
+        if (value > best[box]!) {
+          best[box] = value;
+          bestGt[box] = gt;
+        }
+        if (value > bestOfGt[gt]!) bestOfGt[gt] = value;
+      }
+    }
+    for (let box = 0; box < numBoxes; box++) {
+      if (best[box]! >= this.#foreground) matched[box] = bestGt[box]!;
+      else if (best[box]! >= this.#background) matched[box] = BETWEEN_THRESHOLDS;
+    }
+    if (this.#lowQuality) {
+      for (let gt = 0; gt < numGt; gt++) {
+        for (let box = 0; box < numBoxes; box++) if (iou(gt, box) === bestOfGt[gt]) matched[box] = bestGt[box]!;
+      }
+    }
+    return matched;
+  }
+}

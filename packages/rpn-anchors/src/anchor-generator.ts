@@ -1,0 +1,112 @@
+import { type ImageSize, RcnnError } from '@rcnn/core';
+
+const { fround, floor, sqrt } = Math;
+
+export interface AnchorGeneratorOptions {
+  /** Side lengths in pixels per level, finest first. Default one level: `[[128, 256, 512]]`. */
+  readonly sizes?: readonly (readonly number[])[];
+  /** Ratios height / width, the same for all levels or one list per level. Default `[0.5, 1, 2]`. */
+  readonly aspectRatios?: readonly number[] | readonly (readonly number[])[];
+}
+
+/** Grids whose anchors are kept; a training run sees a handful of padded sizes, a server a few more. */
+const KEPT_GRIDS = 16;
+
+/**
+ * Anchors: boxes of a few sizes and shapes around the corner of every cell, `x1, y1, x2, y2` in pixels of the padded
+ * image. Order: row, column, ratio, size. Anchors that leave the image stay.
+ * @see Ren et al. 2015, section 3.1.1 (arXiv:1506.01497); one size per level: Lin et al. 2017, section 4.1
+ */
+export class AnchorGenerator {
+  /** Per level the anchors of the cell at the origin: `[A * 4]`, whole pixels. */
+  readonly baseAnchors: readonly Float32Array[];
+  readonly #kept = new Map<string, Float32Array[]>();
+
+  /** @throws INVALID_ARGUMENT when there are ratios for another number of levels */
+  constructor({ sizes = [[128, 256, 512]], aspectRatios = [0.5, 1, 2] }: AnchorGeneratorOptions = {}) {
+    const ratios = perLevel(aspectRatios, sizes.length);
+    this.baseAnchors = sizes.map((ofLevel, level) => baseAnchors(ofLevel, ratios[level]!));
+  }
+
+  /** Anchors per cell, per level. */
+  get anchorsPerCell(): readonly number[] {
+    return this.baseAnchors.map((base) => base.length / 4);
+  }
+
+  /**
+   * The anchors `[H * W * A * 4]` of each level. Kept and given again for the same sizes: do not write into them.
+   * The step between cells is `floor(padded / grid)` on each axis, so it need not be the level's nominal stride.
+   * @throws SHAPE_MISMATCH when there are not as many grids as levels
+   */
+  forward(gridSizes: readonly ImageSize[], paddedSize: ImageSize): readonly Float32Array[] {
+    if (gridSizes.length !== this.baseAnchors.length) {
+      throw new RcnnError('SHAPE_MISMATCH', {
+        where: 'AnchorGenerator.forward',
+        problem: 'one grid per level of sizes is needed',
+        found: `${gridSizes.length} grids`,
+        expected: `${this.baseAnchors.length}`,
+        hint: 'Give the generator one list of sizes for every feature map that the RPN sees.',
+      });
+    }
+    const key = [paddedSize, ...gridSizes].join(';');
+    const anchors = this.#kept.get(key) ?? gridSizes.map((grid, i) => place(this.baseAnchors[i]!, grid, paddedSize));
+    this.#kept.delete(key); // and to the end of the queue: the least recently used is dropped first
+    this.#kept.set(key, anchors);
+    if (this.#kept.size > KEPT_GRIDS) this.#kept.delete(this.#kept.keys().next().value!);
+    return anchors;
+  }
+}
+
+/** The anchors of a feature pyramid: on level i one size, `32 * 2^i`, in three shapes. */
+export function pyramidAnchors(levels: number): AnchorGenerator {
+  return new AnchorGenerator({ sizes: Array.from({ length: levels }, (_, i) => [32 * 2 ** i]) });
+}
+
+function perLevel(ratios: readonly number[] | readonly (readonly number[])[], levels: number): readonly number[][] {
+  if (!Array.isArray(ratios[0])) return Array.from({ length: levels }, () => ratios as number[]);
+  if (ratios.length !== levels) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'AnchorGenerator',
+      problem: 'one list of aspect ratios per level is needed',
+      found: `${ratios.length} lists for ${levels} levels`,
+    });
+  }
+  return ratios as number[][];
+}
+
+function baseAnchors(sizes: readonly number[], ratios: readonly number[]): Float32Array {
+  const corners = ratios.flatMap((ratio) =>
+    sizes.flatMap((size) => {
+      // In float32 step by step: which side of a half a corner falls on decides a whole pixel.
+      const rootRatio = fround(sqrt(fround(ratio)));
+      const x = roundHalfToEven(fround(fround(1 / rootRatio) * size) / 2);
+      const y = roundHalfToEven(fround(rootRatio * size) / 2);
+      return [-x, -y, x, y];
+    }),
+  );
+  return Float32Array.from(corners);
+}
+
+/** As PyTorch and IEEE 754 round; `Math.round` rounds halves up. */
+function roundHalfToEven(x: number): number {
+  const low = floor(x);
+  const rest = x - low;
+  if (rest !== 0.5) return Math.round(x);
+  return low % 2 === 0 ? low : low + 1;
+}
+
+function place(base: Float32Array, [rows, columns]: ImageSize, [height, width]: ImageSize): Float32Array {
+  const stepY = floor(height / rows);
+  const stepX = floor(width / columns);
+  const anchors = new Float32Array(rows * columns * base.length);
+  let p = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      for (let i = 0; i < base.length; i += 2) {
+        anchors[p++] = base[i]! + column * stepX;
+        anchors[p++] = base[i + 1]! + row * stepY;
+      }
+    }
+  }
+  return anchors;
+}

@@ -1,0 +1,57 @@
+import { Conv2d, Module, normal, type Phase, type Pyramid, type Random } from '@rcnn/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Raw outputs of the RPN head, per level, finest first. */
+export interface RPNOutputs {
+  /** Objectness before the sigmoid: `[N, Hi, Wi, A]`. */
+  readonly logits: readonly tf.Tensor4D[];
+  /** Encoded boxes, anchor-major: `[N, Hi, Wi, A * 4]`. */
+  readonly deltas: readonly tf.Tensor4D[];
+}
+
+/** Whatever gives objectness and deltas for every anchor; inject your own into the RPN. */
+export interface RPNHeadLike extends Module {
+  forward(features: Pyramid, phase?: Phase): RPNOutputs;
+}
+
+export interface RPNHeadOptions {
+  /** 3x3 convolutions before the two outputs. Default 1; the v2 recipes take 2. */
+  readonly convDepth?: number;
+  readonly random?: Random | undefined;
+}
+
+/**
+ * The small network that slides over every level: 3x3 convolutions with ReLU, then objectness and deltas per anchor.
+ * Shared by all levels.
+ * @see Ren et al. 2015, section 3.1 and figure 3 (arXiv:1506.01497)
+ */
+export class RPNHead extends Module implements RPNHeadLike {
+  readonly #convs: readonly Conv2d[];
+  readonly #logits: Conv2d;
+  readonly #deltas: Conv2d;
+
+  constructor(channels: number, anchorsPerCell: number, { convDepth = 1, random }: RPNHeadOptions = {}) {
+    super();
+    const initialiser = normal(0.01);
+    this.#convs = Array.from({ length: convDepth }, (_, i) =>
+      this.register(
+        `conv.${i}.0`,
+        new Conv2d(channels, channels, { kernelSize: 3, activation: 'relu', initialiser, random }),
+      ),
+    );
+    const output = { kernelSize: 1, initialiser, random };
+    this.#logits = this.register('cls_logits', new Conv2d(channels, anchorsPerCell, output));
+    this.#deltas = this.register('bbox_pred', new Conv2d(channels, anchorsPerCell * 4, output));
+  }
+
+  /** The caller owns the result. */
+  forward(features: Pyramid, phase: Phase = 'predict'): RPNOutputs {
+    return tf.tidy(() => {
+      const outputs = features.map((feature) => {
+        const hidden = this.#convs.reduce((x, conv) => conv.forward(x, phase), feature);
+        return { logits: this.#logits.forward(hidden, phase), deltas: this.#deltas.forward(hidden, phase) };
+      });
+      return { logits: outputs.map(({ logits }) => logits), deltas: outputs.map(({ deltas }) => deltas) };
+    });
+  }
+}
