@@ -37,17 +37,23 @@ function must(program, parameters, options) {
   }
 }
 
+/** Every package, example and tool that is there, as `packages/core`. */
+function members() {
+  return ['packages', 'examples', 'tools'].flatMap((folder) => {
+    if (!existsSync(join(root, folder))) return [];
+    return readdirSync(join(root, folder))
+      .sort()
+      .map((name) => join(folder, name))
+      .filter((member) => existsSync(join(root, member, 'package.json')));
+  });
+}
+
 /** What the installed modules were made from: they are current exactly when this has not changed. */
 function wanted() {
   const hash = createHash('sha256');
   hash.update(process.version.split('.')[0]).update(process.platform).update(process.arch);
   const files = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'];
-  for (const folder of ['packages', 'examples', 'tools']) {
-    for (const name of readdirSync(join(root, folder)).sort()) {
-      const file = join(folder, name, 'package.json');
-      if (existsSync(join(root, file))) files.push(file);
-    }
-  }
+  for (const member of members()) files.push(join(member, 'package.json'));
   for (const file of files) hash.update(file).update(readFileSync(join(root, file)));
   return hash.digest('hex');
 }
@@ -77,19 +83,17 @@ function countTests() {
   let passed = 0;
   let failed = 0;
   let skipped = 0;
-  for (const folder of ['packages', 'examples', 'tools']) {
-    for (const name of readdirSync(join(root, folder)).sort()) {
-      const file = join(root, folder, name, 'test-results.json');
-      if (!existsSync(file)) continue;
-      const result = JSON.parse(readFileSync(file, 'utf8'));
-      passed += result.numPassedTests;
-      failed += result.numFailedTests;
-      skipped += result.numPendingTests + result.numTodoTests;
-      // A file that cannot even be loaded has no failed test of its own.
-      failed += result.testResults.filter(
-        (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
-      ).length;
-    }
+  for (const member of members()) {
+    const file = join(root, member, 'test-results.json');
+    if (!existsSync(file)) continue;
+    const result = JSON.parse(readFileSync(file, 'utf8'));
+    passed += result.numPassedTests;
+    failed += result.numFailedTests;
+    skipped += result.numPendingTests + result.numTodoTests;
+    // A file that cannot even be loaded has no failed test of its own.
+    failed += result.testResults.filter(
+      (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
+    ).length;
   }
   return { passed, failed, skipped };
 }
@@ -120,8 +124,8 @@ const commands = {
     build();
     const [name, ...rest] = args.filter((arg) => arg !== '--');
     const found = new Map();
-    for (const pkg of readdirSync(join(root, 'packages'))) {
-      const folder = join(root, 'packages', pkg, 'bench');
+    for (const member of members()) {
+      const folder = join(root, member, 'bench');
       if (!existsSync(folder)) continue;
       for (const file of readdirSync(folder)) {
         if (file.endsWith('.bench.ts')) found.set(file.slice(0, -'.bench.ts'.length), join(folder, file));

@@ -1,1 +1,10 @@
-export {};
+export { type ByteSource, blobSource, bytesSource, type UrlSourceOptions, urlSource } from './byte-source.ts';
+export { type Checkpoint, type CheckpointContents, checkpointFile, openCheckpoint } from './checkpoint.ts';
+export { DTYPES, type DType } from './dtypes.ts';
+export { type Hashing, type Sha256, sha256Of, webHashing } from './hashing.ts';
+export type { JsonValue } from './json.ts';
+export { type OpenOptions, openTensors } from './open.ts';
+export { type ClassEntry, torchvisionProfile, type WeightsProfile } from './profile.ts';
+export { openSafetensors, type SafetensorsSource } from './safetensors/read.ts';
+export { type FileContents, safetensorsFile } from './safetensors/write.ts';
+export { memoryEntry, memorySource, type TensorEntry, type TensorSource } from './tensor-source.ts';

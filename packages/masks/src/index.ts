@@ -1,1 +1,19 @@
-export {};
+export { decodeColumns, decodeRows, encodeColumns, encodeRows } from './bitmap.ts';
+export { maskIoU, mergeRuns, sharedPixels } from './combine.ts';
+export { type Contour, contours, polygonsFromRuns } from './contours.ts';
+export { type CocoMask, Mask } from './mask.ts';
+export { type PasteMode, type PasteOptions, pasteMask } from './paste.ts';
+export { runsFromBox, runsFromPolygons } from './polygon.ts';
+export { cropRuns, flipRuns, resizeRuns } from './reshape.ts';
+export {
+  type CompressedMask,
+  checkMaskSize,
+  MAX_PIXELS,
+  malformedCounts,
+  parseCounts,
+  runsArea,
+  runsBox,
+  runsFromCounts,
+  runsFromString,
+  runsToString,
+} from './runs.ts';

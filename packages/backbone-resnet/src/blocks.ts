@@ -1,0 +1,117 @@
+import { addRelu, Conv2d, ConvNorm, type Layer, Module, type NormFactory, type Phase, type Random } from '@rcnn/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+export interface BlockOptions {
+  readonly inChannels: number;
+  /** Channels of the 3x3 convolutions before widening. */
+  readonly planes: number;
+  /** 2 in the first block of every stage but the first. */
+  readonly stride: number;
+  readonly groups: number;
+  readonly widthPerGroup: number;
+  /** Which convolution of a bottleneck carries the stride. */
+  readonly strideIn: '3x3' | '1x1';
+  readonly norm: NormFactory;
+  readonly random: Random | undefined;
+}
+
+/** A residual block: `relu(residual(x) + shortcut(x))`. `[N, H, W, I]` to `[N, ceil(H / stride), …, O]`. */
+export type ResidualBlock = Layer & { readonly outChannels: number };
+
+/** What both kinds of block share: naming, folding and the shortcut. @see He et al. 2015, section 3.2 */
+abstract class Residual extends Module implements ResidualBlock {
+  abstract readonly outChannels: number;
+  readonly #folds: ConvNorm[] = [];
+
+  abstract forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D;
+
+  override dispose(): void {
+    for (const fold of this.#folds) fold.dispose();
+    super.dispose();
+  }
+
+  /** Registers a convolution and its norm under torchvision's names and gives them as one. */
+  protected convNorm(
+    names: readonly [conv: string, norm: string],
+    conv: Conv2d,
+    norm: NormFactory,
+    outChannels: number,
+    activation: 'relu' | 'linear',
+  ): ConvNorm {
+    const fold = new ConvNorm(this.register(names[0], conv), this.register(names[1], norm(outChannels)), activation);
+    this.#folds.push(fold);
+    return fold;
+  }
+
+  /** A 1x1 projection where the shape changes; undefined where the input can be added as it is. */
+  protected shortcut({ inChannels, stride, norm, random }: BlockOptions, outChannels: number): ConvNorm | undefined {
+    if (stride === 1 && inChannels === outChannels) return undefined;
+    const conv = new Conv2d(inChannels, outChannels, { kernelSize: 1, stride, bias: false, random });
+    return this.convNorm(['downsample.0', 'downsample.1'], conv, norm, outChannels, 'linear');
+  }
+}
+
+/** Two 3x3 convolutions: ResNet-18 and 34. */
+export class BasicBlock extends Residual {
+  readonly outChannels: number;
+  readonly #first: ConvNorm;
+  readonly #second: ConvNorm;
+  readonly #shortcut: ConvNorm | undefined;
+
+  constructor(options: BlockOptions) {
+    super();
+    const { inChannels, planes, stride, norm, random } = options;
+    this.outChannels = planes;
+    const first = new Conv2d(inChannels, planes, { kernelSize: 3, stride, bias: false, random });
+    this.#first = this.convNorm(['conv1', 'bn1'], first, norm, planes, 'relu');
+    const second = new Conv2d(planes, planes, { kernelSize: 3, bias: false, random });
+    this.#second = this.convNorm(['conv2', 'bn2'], second, norm, planes, 'linear');
+    this.#shortcut = this.shortcut(options, planes);
+  }
+
+  forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
+    return tf.tidy(() => {
+      const y = this.#first.forward(x, phase);
+      const residual = this.#second.forward(y, phase);
+      y.dispose();
+      return addRelu(residual, this.#shortcut?.forward(x, phase) ?? x);
+    });
+  }
+}
+
+/** 1x1 to narrow, 3x3, 1x1 to widen: ResNet-50 and deeper, ResNeXt, Wide ResNet. */
+export class Bottleneck extends Residual {
+  static readonly expansion = 4;
+  readonly outChannels: number;
+  readonly #narrow: ConvNorm;
+  readonly #middle: ConvNorm;
+  readonly #widen: ConvNorm;
+  readonly #shortcut: ConvNorm | undefined;
+
+  constructor(options: BlockOptions) {
+    super();
+    const { inChannels, planes, stride, groups, widthPerGroup, strideIn, norm, random } = options;
+    const width = Math.floor((planes * widthPerGroup) / 64) * groups;
+    this.outChannels = planes * Bottleneck.expansion;
+    // The paper strides in the first 1x1 and skips three cells of four; "v1.5" moved it to the 3x3 (+0.5 % top-1).
+    const [narrowStride, middleStride] = strideIn === '3x3' ? [1, stride] : [stride, 1];
+    const narrow = new Conv2d(inChannels, width, { kernelSize: 1, stride: narrowStride, bias: false, random });
+    this.#narrow = this.convNorm(['conv1', 'bn1'], narrow, norm, width, 'relu');
+    const middle = new Conv2d(width, width, { kernelSize: 3, stride: middleStride, groups, bias: false, random });
+    this.#middle = this.convNorm(['conv2', 'bn2'], middle, norm, width, 'relu');
+    const widen = new Conv2d(width, this.outChannels, { kernelSize: 1, bias: false, random });
+    this.#widen = this.convNorm(['conv3', 'bn3'], widen, norm, this.outChannels, 'linear');
+    this.#shortcut = this.shortcut(options, this.outChannels);
+  }
+
+  forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
+    return tf.tidy(() => {
+      const narrow = this.#narrow.forward(x, phase);
+      const middle = this.#middle.forward(narrow, phase);
+      narrow.dispose(); // a tape keeps what it needs by itself
+      const residual = this.#widen.forward(middle, phase);
+      middle.dispose();
+      return addRelu(residual, this.#shortcut?.forward(x, phase) ?? x);
+    });
+  }
+}

@@ -1,0 +1,87 @@
+import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
+
+/** A file that is being written. */
+export interface WritableFile {
+  /** Writes all of `bytes` at the end. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Returns when the bytes are on the disk. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The few calls that saving needs. Tests put their own in, to fail any one of them or to lose what was not synced. */
+export interface FileSystem {
+  /** Opens a new file; it may not exist yet. */
+  create(path: string): Promise<WritableFile>;
+  /** Opens a file to go on at its end, or a new one. */
+  append(path: string): Promise<WritableFile>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Returns when the names in the directory are on the disk. */
+  syncDirectory(path: string): Promise<void>;
+  list(path: string): Promise<string[]>;
+  makeDirectory(path: string): Promise<void>;
+}
+
+/** The real one. */
+export const nodeFileSystem: FileSystem = {
+  create: async (path) => writable(await open(path, 'wx')),
+  append: async (path) => writable(await open(path, 'a')),
+  rename,
+  remove: unlink,
+  async syncDirectory(path) {
+    if (process.platform === 'win32') return; // directories cannot be synced there
+    const directory = await open(path, 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  },
+  list: (path) => readdir(path),
+  makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
+};
+
+function writable(file: Awaited<ReturnType<typeof open>>): WritableFile {
+  return {
+    async write(bytes) {
+      for (let at = 0; at < bytes.byteLength; ) {
+        at += (await file.write(bytes, at, Math.min(bytes.byteLength - at, 1 << 30))).bytesWritten;
+      }
+    },
+    sync: () => file.sync(),
+    close: () => file.close(),
+  };
+}
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'FILE_MISSING',
+  ENOTDIR: 'FILE_MISSING',
+  EEXIST: 'FILE_EXISTS',
+  ENOSPC: 'DISK_FULL',
+  EDQUOT: 'DISK_FULL',
+  EFBIG: 'DISK_FULL',
+};
+
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: 'Do you have the right to do this?',
+  EPERM: 'Do you have the right to do this?',
+  EROFS: 'The disk is read-only.',
+  EMFILE: 'Too many files are open in this process.',
+  ENOSPC: 'Free some space and try again.',
+  EDQUOT: 'Free some space and try again.',
+};
+
+/** The {@link RcnnError} for an error of the operating system. */
+export function fileError(path: string, problem: string, error: unknown): RcnnError {
+  const code = (error as { code?: unknown } | null)?.code;
+  const name = typeof code === 'string' ? code : undefined;
+  return new RcnnError((name === undefined ? undefined : CODES[name]) ?? 'IO_FAILED', {
+    where: path,
+    problem,
+    found: name ?? (error instanceof Error ? error.message : String(error)),
+    ...(name !== undefined && HINTS[name] !== undefined ? { hint: HINTS[name] } : {}),
+    cause: error,
+  });
+}

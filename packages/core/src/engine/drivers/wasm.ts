@@ -1,0 +1,21 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { EngineDriver } from '../driver.ts';
+import { isNode } from '../host.ts';
+import { packageVersion } from '../packages.ts';
+import { loadBackend } from './load.ts';
+
+/** XNNPACK in WebAssembly: predicts, does not train. Threads need a browser page with COOP and COEP headers. */
+export const wasm: EngineDriver = {
+  name: 'wasm',
+  backend: 'wasm',
+  hint: 'Install it: npm install @tensorflow/tfjs-backend-wasm.',
+  async open({ loader, threads }) {
+    await loadBackend('wasm', '@tensorflow/tfjs-backend-wasm', loader);
+    const isolated = !isNode() && globalThis.crossOriginIsolated;
+    return {
+      version: packageVersion('@tensorflow/tfjs-backend-wasm') ?? tf.version_core,
+      device: 'CPU',
+      threads: isolated ? threads : 1,
+    };
+  },
+};

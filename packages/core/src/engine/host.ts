@@ -1,0 +1,59 @@
+/**
+ * The little that engine choice needs of Node, reached at run time through `process`: this package has no `node:`
+ * import, so that browsers and bundlers can take it as it is.
+ */
+interface NodeProcess {
+  readonly versions: { readonly node?: string };
+  readonly env: Record<string, string | undefined>;
+  cwd(): string;
+  getBuiltinModule(name: 'node:module'): { createRequire(from: string): NodeRequire };
+  getBuiltinModule(name: 'node:url'): { pathToFileURL(path: string): URL };
+  getBuiltinModule(name: 'node:os'): { availableParallelism(): number };
+}
+
+/** The `require` of a place in the file system. */
+export interface NodeRequire {
+  (specifier: string): unknown;
+  resolve(specifier: string): string;
+}
+
+function nodeProcess(): NodeProcess | undefined {
+  const { process } = globalThis as { process?: NodeProcess };
+  return process?.versions?.node === undefined ? undefined : process;
+}
+
+export function isNode(): boolean {
+  return nodeProcess() !== undefined;
+}
+
+/** An environment variable; empty counts as unset, and in a browser all are unset. */
+export function environment(name: string): string | undefined {
+  return nodeProcess()?.env[name] || undefined;
+}
+
+/** Sets an environment variable for native libraries that are loaded later. Does nothing in a browser. */
+export function setEnvironment(name: string, value: string): void {
+  const process = nodeProcess();
+  if (process !== undefined) process.env[name] = value;
+}
+
+/** Threads that this process may run at once. */
+export function availableThreads(): number {
+  const process = nodeProcess();
+  if (process !== undefined) return process.getBuiltinModule('node:os').availableParallelism();
+  return globalThis.navigator?.hardwareConcurrency ?? 1;
+}
+
+/** The `require` of the folder in which the application was started, and of this package. Empty in a browser. */
+export function packageRequires(): readonly NodeRequire[] {
+  const process = nodeProcess();
+  if (process === undefined) return [];
+  const { createRequire } = process.getBuiltinModule('node:module');
+  return [createRequire(`${process.cwd()}/`), createRequire(import.meta.url)];
+}
+
+/** The URL under which `import()` takes a file. Node only. */
+export function fileUrl(path: string): string {
+  const process = nodeProcess();
+  return process === undefined ? path : process.getBuiltinModule('node:url').pathToFileURL(path).href;
+}

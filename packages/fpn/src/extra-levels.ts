@@ -1,0 +1,78 @@
+import {
+  Conv2d,
+  type FeatureSpec,
+  kaimingUniform,
+  Module,
+  type ParameterOwner,
+  type Phase,
+  type Pyramid,
+  type Random,
+} from '@rcnn/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Coarser levels on top of a pyramid. */
+export interface ExtraLevels extends ParameterOwner {
+  /** The levels that are added, finest first. */
+  readonly outputs: readonly FeatureSpec[];
+  /**
+   * @param maps the pyramid's own output maps
+   * @param inputs what the pyramid was given
+   * @returns the added maps; the caller owns them
+   */
+  forward(maps: Pyramid, inputs: Pyramid, phase?: Phase): tf.Tensor4D[];
+}
+
+/** Makes extra levels for a pyramid of these inputs and outputs. */
+export type ExtraLevelsFactory = (context: {
+  readonly inputs: readonly FeatureSpec[];
+  readonly outputs: readonly FeatureSpec[];
+  readonly random: Random | undefined;
+}) => ExtraLevels;
+
+/** P6 of Mask R-CNN: every second cell of P5. For large anchors; RoIs are never pooled from it. */
+export const poolExtra: ExtraLevelsFactory = ({ outputs }) => {
+  const { channels, stride } = outputs.at(-1)!;
+  return {
+    outputs: [{ channels, stride: stride * 2 }],
+    // A 1x1 max-pool of stride 2 picks cells, so a slice would do, but only the pool has a gradient everywhere.
+    forward: (maps) => [tf.maxPool(maps.at(-1)!, 1, 2, 'valid')],
+    namedParameters: () => new Map(),
+    dispose: () => {},
+  };
+};
+
+/**
+ * P6 and P7 of RetinaNet: a 3x3 convolution of stride 2, then ReLU and another.
+ * @param from `output`: from the pyramid's P5; `input`: from the backbone's C5. Default `output`.
+ * @see Lin et al. 2017, section 4 (arXiv:1708.02002)
+ */
+export function p6p7Extra(from: 'output' | 'input' = 'output'): ExtraLevelsFactory {
+  return ({ inputs, outputs, random }) => new P6P7(from, inputs.at(-1)!, outputs.at(-1)!, random);
+}
+
+class P6P7 extends Module implements ExtraLevels {
+  readonly outputs: readonly FeatureSpec[];
+  readonly #from: 'output' | 'input';
+  readonly #p6: Conv2d;
+  readonly #p7: Conv2d;
+
+  constructor(from: 'output' | 'input', input: FeatureSpec, output: FeatureSpec, random: Random | undefined) {
+    super();
+    const { channels, stride } = output;
+    const options = { kernelSize: 3, stride: 2, initialiser: kaimingUniform(1), random };
+    this.#from = from;
+    this.#p6 = this.register('p6', new Conv2d(from === 'input' ? input.channels : channels, channels, options));
+    this.#p7 = this.register('p7', new Conv2d(channels, channels, options));
+    this.outputs = [
+      { channels, stride: stride * 2 },
+      { channels, stride: stride * 4 },
+    ];
+  }
+
+  forward(maps: Pyramid, inputs: Pyramid): tf.Tensor4D[] {
+    return tf.tidy(() => {
+      const p6 = this.#p6.forward((this.#from === 'input' ? inputs : maps).at(-1)!);
+      return [p6, this.#p7.forward(tf.relu(p6))];
+    });
+  }
+}

@@ -1,0 +1,147 @@
+import {
+  Conv2d,
+  ConvNorm,
+  type FeatureSpec,
+  kaimingUniform,
+  type Layer,
+  Module,
+  type NormFactory,
+  type Phase,
+  type Pyramid,
+  type Random,
+  RcnnError,
+} from '@rcnn/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { ExtraLevels, ExtraLevelsFactory } from './extra-levels.ts';
+
+export interface FPNOptions {
+  /** Channels of every output map. Default 256, as in the paper. */
+  readonly outChannels?: number;
+  /** A norm after each convolution, which then has no bias (torchvision's v2 models). Default none. */
+  readonly norm?: NormFactory | undefined;
+  /** Coarser levels on top: `poolExtra` for Mask R-CNN, `p6p7Extra()` for RetinaNet. Default none. */
+  readonly extra?: ExtraLevelsFactory | undefined;
+  /** Draws the first weights. Default the stream of `seedLayers`. */
+  readonly random?: Random | undefined;
+}
+
+/**
+ * Feature Pyramid Network: carries coarse meaning down into fine detail.
+ * Shapes: N images; level i has [Hi, Wi] cells, Ci channels in and D out.
+ * Parameters carry torchvision's names: `inner_blocks.{i}.0` (1x1) and `layer_blocks.{i}.0` (3x3), norms under `.1`.
+ * @see Lin et al. 2017, section 3 and figure 3 (arXiv:1612.03144)
+ */
+export class FPN extends Module {
+  readonly outputs: readonly FeatureSpec[];
+  readonly #inputs: readonly FeatureSpec[];
+  readonly #lateral: readonly Layer[];
+  readonly #smooth: readonly Layer[];
+  readonly #extra: ExtraLevels | undefined;
+
+  /** @param inputs channels and stride of each level, finest first: any `backbone.outputs` */
+  constructor(inputs: readonly FeatureSpec[], { outChannels = 256, norm, extra, random }: FPNOptions = {}) {
+    super();
+    const conv = (kernelSize: number, channels: number): Layer =>
+      norm === undefined
+        ? new PlainConv(kernelSize, channels, outChannels, random)
+        : new NormedConv(kernelSize, channels, outChannels, norm, random);
+    this.#inputs = inputs;
+    this.#lateral = inputs.map(({ channels }, i) => this.register(`inner_blocks.${i}`, conv(1, channels)));
+    this.#smooth = inputs.map((_, i) => this.register(`layer_blocks.${i}`, conv(3, outChannels)));
+    const outputs = inputs.map(({ stride }) => ({ stride, channels: outChannels }));
+    this.#extra = extra?.({ inputs, outputs, random });
+    if (this.#extra !== undefined) this.register('extra_blocks', this.#extra);
+    this.outputs = [...outputs, ...(this.#extra?.outputs ?? [])];
+  }
+
+  /** Maps `[N, Hi, Wi, Ci]` to `[N, Hi, Wi, D]`, level by level, and adds the extra ones. The caller owns the result. */
+  forward(features: Pyramid, phase: Phase = 'predict'): Pyramid {
+    checkPyramid('FPN.forward', features, this.#inputs);
+    return tf.tidy(() => {
+      const maps: tf.Tensor4D[] = [];
+      let merged: tf.Tensor4D | undefined;
+      for (let i = features.length - 1; i >= 0; i--) {
+        const lateral = this.#lateral[i]!.forward(features[i]!, phase); // [N, Hi, Wi, D]
+        const finer = merged === undefined ? lateral : addUpsampled(lateral, merged);
+        merged?.dispose(); // a tape keeps what it needs by itself
+        if (finer !== lateral) lateral.dispose();
+        merged = finer;
+        maps.unshift(this.#smooth[i]!.forward(merged, phase)); // [N, Hi, Wi, D]
+      }
+      return [...maps, ...(this.#extra?.forward(maps, features, phase) ?? [])];
+    });
+  }
+}
+
+/** `fine + coarse`, the coarse map stretched to the finer one's size: x2 would be wrong when that is odd. */
+function addUpsampled(fine: tf.Tensor4D, coarse: tf.Tensor4D): tf.Tensor4D {
+  const [, height, width] = fine.shape;
+  return tf.tidy(() => tf.add(fine, tf.image.resizeNearestNeighbor(coarse, [height, width])));
+}
+
+/** A convolution with a bias, under the name `0`. */
+class PlainConv extends Module implements Layer {
+  readonly #conv: Conv2d;
+
+  constructor(kernelSize: number, inChannels: number, outChannels: number, random: Random | undefined) {
+    super();
+    const options = { kernelSize, initialiser: kaimingUniform(1), random };
+    this.#conv = this.register('0', new Conv2d(inChannels, outChannels, options));
+  }
+
+  forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
+    return this.#conv.forward(x, phase);
+  }
+}
+
+/** A convolution without bias under the name `0`, its norm under `1`. */
+class NormedConv extends Module implements Layer {
+  readonly #fold: ConvNorm;
+
+  constructor(
+    kernelSize: number,
+    inChannels: number,
+    outChannels: number,
+    norm: NormFactory,
+    random: Random | undefined,
+  ) {
+    super();
+    const options = { kernelSize, bias: false, initialiser: kaimingUniform(1), random };
+    const conv = this.register('0', new Conv2d(inChannels, outChannels, options));
+    this.#fold = new ConvNorm(conv, this.register('1', norm(outChannels)));
+  }
+
+  forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
+    return this.#fold.forward(x, phase);
+  }
+
+  override dispose(): void {
+    this.#fold.dispose();
+    super.dispose();
+  }
+}
+
+function checkPyramid(where: string, features: Pyramid, inputs: readonly FeatureSpec[]): void {
+  const hint = 'Was this FPN built from this backbone’s outputs?';
+  if (features.length !== inputs.length) {
+    throw new RcnnError('SHAPE_MISMATCH', {
+      where,
+      problem: 'wrong number of levels',
+      found: `${features.length}`,
+      expected: `${inputs.length}`,
+      hint,
+    });
+  }
+  for (const [i, { channels, stride }] of inputs.entries()) {
+    const { shape } = features[i]!;
+    if (shape.length === 4 && shape[3] === channels) continue;
+    throw new RcnnError('SHAPE_MISMATCH', {
+      where,
+      place: `level ${i}, stride ${stride}`,
+      problem: 'wrong shape',
+      found: `[${shape.join(',')}]`,
+      expected: `${channels} channels`,
+      hint,
+    });
+  }
+}

@@ -1,0 +1,184 @@
+import type { ImageSize, RunLengths } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import { mergeRuns } from './combine.ts';
+import { checkMaskSize } from './runs.ts';
+
+/** Steps per pixel in which outlines are walked. */
+const STEPS = 5;
+/** Coordinates beyond this do not fit the 32-bit steps of the original. */
+const MAX_COORDINATE = 2 ** 31 / STEPS - 1;
+
+/**
+ * Fills the polygons of one object: the union of its parts, byte-equal to pycocotools.
+ * Coordinates are continuous (the pixel in row 0, column 0 spans 0 to 1), not pixel indices.
+ * @param polygons one flat `x0, y0, x1, y1, …` list per part, at least three points each
+ * @throws POLYGON_INVALID
+ */
+export function runsFromPolygons(polygons: readonly ArrayLike<number>[], size: ImageSize): RunLengths {
+  checkMaskSize(size, 'runsFromPolygons');
+  if (polygons.length === 0) {
+    throw new RcnnError('POLYGON_INVALID', {
+      where: 'runsFromPolygons',
+      problem: 'an object needs at least one polygon',
+    });
+  }
+  const parts = polygons.map((polygon, i) => {
+    checkPolygon(polygon, i);
+    return fillPolygon(polygon, size);
+  });
+  return parts.length === 1 ? parts[0]! : mergeRuns(parts, 'union');
+}
+
+/**
+ * Fills a box `[x, y, width, height]` in pixels, byte-equal to pycocotools: a polygon of four corners.
+ * @throws POLYGON_INVALID
+ */
+export function runsFromBox([x, y, width, height]: ArrayLike<number> & Iterable<number>, size: ImageSize): RunLengths {
+  checkMaskSize(size, 'runsFromBox');
+  const right = x! + width!;
+  const bottom = y! + height!;
+  const corners = [x!, y!, x!, bottom, right, bottom, right, y!];
+  checkPolygon(corners, 0);
+  return fillPolygon(corners, size);
+}
+
+function checkPolygon(polygon: ArrayLike<number>, part: number): void {
+  const fail = (problem: string, found: string, hint?: string): never => {
+    throw new RcnnError('POLYGON_INVALID', {
+      where: 'runsFromPolygons',
+      place: `polygon ${part}`,
+      problem,
+      found,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  };
+  if (typeof polygon !== 'object' || polygon === null) {
+    fail('a polygon must be a list of numbers', String(polygon), 'Polygons are a list of lists: [[x, y, x, y, …]].');
+  }
+  if (polygon.length % 2 === 1) fail('coordinates must come in pairs', `${polygon.length} numbers`);
+  if (polygon.length < 6) fail('a polygon needs three points', `${polygon.length} numbers`);
+  for (let i = 0; i < polygon.length; i++) {
+    if (!(Math.abs(polygon[i]!) < MAX_COORDINATE)) fail('a coordinate is out of range', String(polygon[i]));
+  }
+}
+
+/**
+ * The rule of maskApi's rleFrPoly: vertices go to a grid of 1/5 pixel, every edge is walked along its longer axis, and
+ * where the walk passes the middle of a pixel column the fill turns. The original keeps every step of the walk; only
+ * the steps at column middles matter, so only those are computed here: the cost is the columns an edge spans inside
+ * the image, whatever its length.
+ */
+function fillPolygon(polygon: ArrayLike<number>, [height, width]: ImageSize): RunLengths {
+  const points = polygon.length >> 1;
+  const turns: number[] = [];
+  let x = toGrid(polygon[0]!);
+  let y = toGrid(polygon[1]!);
+  for (let i = 1; i <= points; i++) {
+    const next = i === points ? 0 : i;
+    const nextX = toGrid(polygon[2 * next]!);
+    const nextY = toGrid(polygon[2 * next + 1]!);
+    if (x !== nextX) {
+      if (Math.abs(nextX - x) >= Math.abs(nextY - y)) walkFlat(turns, x, y, nextX, nextY, height, width);
+      else walkSteep(turns, x, y, nextX, nextY, height, width);
+    }
+    x = nextX;
+    y = nextY;
+  }
+  return { size: [height, width], counts: countsFromTurns(turns, height * width) };
+}
+
+function toGrid(coordinate: number): number {
+  return Math.trunc(STEPS * coordinate + 0.5); // C truncation: negative numbers go up
+}
+
+/** First and last column whose middle (step 5c + 2) an edge over steps `[low, high)` passes. */
+function firstColumn(low: number): number {
+  return Math.max(0, Math.ceil((low - 2) / STEPS));
+}
+
+function lastColumn(high: number, width: number): number {
+  return Math.min(width - 1, Math.floor((high - 3) / STEPS));
+}
+
+/** An edge that is at least as wide as high: one y for each step in x. */
+function walkFlat(
+  turns: number[],
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  height: number,
+  width: number,
+): void {
+  const flip = x0 > x1;
+  const xs = flip ? x1 : x0;
+  const xe = flip ? x0 : x1;
+  const ys = flip ? y1 : y0;
+  const ye = flip ? y0 : y1;
+  const slope = (ye - ys) / (xe - xs);
+  const last = lastColumn(xe, width);
+  for (let column = firstColumn(xs); column <= last; column++) {
+    const t = STEPS * column + 2 - xs;
+    const here = Math.trunc(ys + slope * t + 0.5);
+    const there = Math.trunc(ys + slope * (t + 1) + 0.5);
+    turns.push(column * height + toRow(Math.min(here, there), height));
+  }
+}
+
+/** An edge that is higher than wide: one x for each step in y; the step that passes the column's middle is searched. */
+function walkSteep(
+  turns: number[],
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  height: number,
+  width: number,
+): void {
+  const flip = y0 > y1;
+  const xs = flip ? x1 : x0;
+  const xe = flip ? x0 : x1;
+  const ys = flip ? y1 : y0;
+  const ye = flip ? y0 : y1;
+  const steps = ye - ys;
+  const slope = (xe - xs) / steps;
+  const last = lastColumn(Math.max(xs, xe), width);
+  for (let column = firstColumn(Math.min(xs, xe)); column <= last; column++) {
+    const middle = STEPS * column + 2;
+    // The first step t whose x has passed from the middle to the next grid line (or back, when x falls).
+    const passed = (t: number): boolean => {
+      const x = Math.trunc(xs + slope * t + 0.5);
+      return slope > 0 ? x > middle : x <= middle;
+    };
+    let t = Math.min(steps, Math.max(0, Math.round((middle + 0.5 - xs) / slope)));
+    while (t > 0 && passed(t - 1)) t--;
+    while (t <= steps && !passed(t)) t++;
+    if (t < 1 || t > steps) continue;
+    turns.push(column * height + toRow(t - 1 + ys, height));
+  }
+}
+
+/** From a grid step to the first row below it, kept inside the image. */
+function toRow(step: number, height: number): number {
+  const row = (step + 0.5) / STEPS - 0.5;
+  return row < 0 ? 0 : row > height ? height : Math.ceil(row);
+}
+
+/** Turns may coincide: two at one place cancel, which joins the runs before and after. */
+function countsFromTurns(turns: number[], total: number): Uint32Array {
+  turns.push(total);
+  const sorted = Uint32Array.from(turns).sort();
+  const counts = new Uint32Array(sorted.length);
+  counts[0] = sorted[0]!;
+  let length = 1;
+  for (let i = 1; i < sorted.length; i++) {
+    const run = sorted[i]! - sorted[i - 1]!;
+    if (run > 0) {
+      counts[length++] = run;
+    } else {
+      i++;
+      if (i < sorted.length) counts[length - 1]! += sorted[i]! - sorted[i - 1]!;
+    }
+  }
+  return counts.slice(0, length);
+}

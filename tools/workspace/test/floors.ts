@@ -1,0 +1,55 @@
+/**
+ * The floors of the house, from the ground up. A package may import packages of lower floors, and of its own floor
+ * only where `sameFloor` says so. The folder name stands for the package.
+ */
+export const floors: readonly (readonly string[])[] = [
+  ['core', 'tfjs-backend-onnxruntime'],
+  ['boxes', 'masks', 'checkpoint', 'tfjs-tensorflow'],
+  ['backbone-resnet', 'fpn', 'rpn-anchors', 'roi-align', 'coco-data', 'transforms', 'coco-eval', 'visualize'],
+  ['roi-heads'],
+  ['mask-rcnn'],
+  ['train'],
+  ['cli'],
+];
+
+/** Arrows inside a floor: few, and each with its reason. */
+export const sameFloor: Readonly<Record<string, readonly string[]>> = {
+  // The loader augments in its workers, so it calls the transforms.
+  'coco-data': ['transforms'],
+};
+
+/** Arrows that the floors would allow and the house does not: data and model meet in `train` only. */
+export const forbidden: readonly (readonly [from: string, to: string])[] = [
+  ['mask-rcnn', 'transforms'],
+  ['mask-rcnn', 'coco-data'],
+  ['mask-rcnn', 'coco-eval'],
+  ['mask-rcnn', 'visualize'],
+  ['roi-heads', 'transforms'],
+  ['roi-heads', 'coco-data'],
+  ['roi-heads', 'coco-eval'],
+];
+
+/** Packages that run in Node alone: their main entry may use native code. */
+export const nodeOnly: readonly string[] = ['cli', 'train', 'tfjs-backend-onnxruntime', 'tfjs-tensorflow'];
+
+/** Modules that browsers must never see from a main entry. */
+export const nativeModules: readonly RegExp[] = [
+  /^node:/,
+  /^sharp$/,
+  /^webgpu$/,
+  /^piscina$/,
+  /^@napi-rs\//,
+  /^onnxruntime-node/,
+  /^@tensorflow\/tfjs-node/,
+];
+
+/** Backends are the application's choice. */
+export const backends: readonly RegExp[] = [
+  /^@tensorflow\/tfjs-(backend-|node|layers$|converter$)/,
+  /^@tensorflow\/tfjs$/,
+  /^@rcnn\/tfjs-/,
+  /^onnxruntime/,
+];
+
+/** Packages whose business is a backend. */
+export const mayImportBackends: readonly string[] = ['tfjs-backend-onnxruntime', 'tfjs-tensorflow', 'cli', 'train'];

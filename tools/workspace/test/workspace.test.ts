@@ -1,0 +1,184 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { backends, floors, forbidden, mayImportBackends, nativeModules, nodeOnly, sameFloor } from './floors.ts';
+import { importsOf, type Package, packageOf, packages, root, sources } from './house.ts';
+
+const all = packages();
+const byName = new Map(all.map((p) => [p.manifest.name, p]));
+
+/** Fails with the whole list, so that one run shows every problem. */
+function none(problems: readonly string[]): void {
+  expect(problems.length === 0 ? '' : `\n${problems.join('\n')}\n`).toBe('');
+}
+
+function floorOf(folder: string): number {
+  return floors.findIndex((floor) => floor.includes(folder));
+}
+
+describe.each(all.map((p) => [p.folder, p] as const))('packages/%s', (folder, { path, manifest }: Package) => {
+  test('has the skeleton of the house', () => {
+    const problems: string[] = [];
+    const want = (ok: boolean, message: string): void => {
+      if (!ok) problems.push(`packages/${folder}: ${message}`);
+    };
+    for (const file of ['README.md', 'src', 'test', 'tsconfig.json', 'test/tsconfig.json']) {
+      want(existsSync(join(path, file)), `${file} is missing. Copy it from a neighbour, or see 'npm run new-package'.`);
+    }
+    const tests = sources(join(path, 'test')).filter((file) => file.endsWith('.test.ts'));
+    want(tests.length > 0, 'has no test. Add test/<module>.test.ts.');
+    const readme = existsSync(join(path, 'README.md')) ? readFileSync(join(path, 'README.md'), 'utf8') : '';
+    want(readme.startsWith(`# ${manifest.name}`), `README.md must begin with '# ${manifest.name}'.`);
+    want(/```(ts|sh|bash)/.test(readme), 'README.md shows no code. Add a dozen lines that run.');
+    want(manifest.name === `@rcnn/${folder}` || manifest.name === folder, `is named ${manifest.name}.`);
+    want((manifest.description ?? '').length > 20, 'package.json needs a description of one sentence.');
+    want(manifest.license === 'MIT', "package.json needs 'license': 'MIT'.");
+    want(manifest.type === 'module', "package.json needs 'type': 'module': the house is ESM only.");
+    want(manifest.engines?.['node'] === '>=20.19', "package.json needs 'engines': { 'node': '>=20.19' }.");
+    want(manifest.exports?.['./package.json'] === './package.json', "exports must hold './package.json'.");
+    want((manifest.files ?? []).includes('src'), "files must hold 'src': declaration maps point there.");
+    want(floorOf(folder) >= 0, 'stands on no floor. Add it to tools/workspace/test/floors.ts.');
+    const references = readFileSync(join(root, 'tsconfig.json'), 'utf8');
+    want(references.includes(`"packages/${folder}"`), 'is missing from the references of tsconfig.json.');
+    none(problems);
+  });
+
+  test('is documented by a changeset or a changelog', () => {
+    const notes = readdirSync(join(root, '.changeset')).filter((file) => file.endsWith('.md') && file !== 'README.md');
+    const mentioned = notes.some((file) =>
+      readFileSync(join(root, '.changeset', file), 'utf8')
+        .split('---')[1]
+        ?.includes(`${manifest.name}'`),
+    );
+    expect(
+      mentioned || existsSync(join(path, 'CHANGELOG.md')),
+      `packages/${folder} has no changeset. Run 'npm run changeset' and say what users get.`,
+    ).toBe(true);
+  });
+
+  test('keeps the arrows: who may import whom', () => {
+    const problems: string[] = [];
+    for (const { file, line, specifier, typeOnly } of sources(join(path, 'src')).flatMap((f) => importsOf(f))) {
+      const target = byName.get(packageOf(specifier) ?? '');
+      if (target === undefined || target.folder === folder) continue;
+      const [from, to] = [floorOf(folder), floorOf(target.folder)];
+      const allowed = to < from || (to === from && (sameFloor[folder] ?? []).includes(target.folder));
+      const banned = forbidden.some(([a, b]) => a === folder && b === target.folder);
+      // Types of core are how data and model meet; the arrow still may not point upwards.
+      if (!allowed || banned) {
+        problems.push(
+          `${file}:${line} imports ${specifier}${typeOnly ? ' (type)' : ''}: ${folder} stands on floor ${from}, ` +
+            `${target.folder} on floor ${to}. Move the shared part to a lower floor, or hand it in from above.`,
+        );
+      }
+      const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
+      if (!Object.hasOwn(declared, target.manifest.name)) {
+        problems.push(`${file}:${line} imports ${specifier}; add it to the dependencies of packages/${folder}.`);
+      }
+    }
+    none(problems);
+  });
+
+  test('imports no backend, and lists tfjs-core as a peer', () => {
+    const problems: string[] = [];
+    const imports = sources(join(path, 'src')).flatMap((f) => importsOf(f));
+    if (!mayImportBackends.includes(folder)) {
+      for (const { file, line, specifier, dynamic } of imports) {
+        // The engine choice of core loads backends when asked to; nothing else may, and never statically.
+        if (folder === 'core' && dynamic) continue;
+        if (backends.some((pattern) => pattern.test(specifier))) {
+          problems.push(`${file}:${line} imports the backend ${specifier}. The application chooses it; use tfjs-core.`);
+        }
+      }
+    }
+    const usesCore = imports.some(({ specifier, typeOnly }) => specifier === '@tensorflow/tfjs-core' && !typeOnly);
+    if (usesCore && folder !== 'cli' && manifest.peerDependencies?.['@tensorflow/tfjs-core'] === undefined) {
+      problems.push(`packages/${folder}: '@tensorflow/tfjs-core' must be a peer dependency: two copies mix kernels.`);
+    }
+    if (folder !== 'cli' && manifest.dependencies?.['@tensorflow/tfjs-core'] !== undefined) {
+      problems.push(`packages/${folder}: move '@tensorflow/tfjs-core' from dependencies to peerDependencies.`);
+    }
+    none(problems);
+  });
+
+  test('shows native code to Node only', () => {
+    if (nodeOnly.includes(folder)) return;
+    const problems: string[] = [];
+    for (const [entry, target] of Object.entries(manifest.exports ?? {})) {
+      if (typeof target === 'string' || entry === './node' || entry.startsWith('./node/')) continue;
+      const seen = new Set<string>();
+      const queue = [join(path, target.default.replace(/^\.\/dist\//, 'src/').replace(/\.js$/, '.ts'))];
+      while (queue.length > 0) {
+        const file = queue.pop()!;
+        if (seen.has(file) || !existsSync(file)) continue;
+        seen.add(file);
+        for (const { file: name, line, specifier, typeOnly, dynamic } of importsOf(file)) {
+          if (typeOnly) continue;
+          if (specifier.startsWith('.')) queue.push(join(file, '..', specifier));
+          else if (nativeModules.some((pattern) => pattern.test(specifier)) && !(folder === 'core' && dynamic)) {
+            problems.push(
+              `${name}:${line} imports ${specifier} and is reached from the entry '${entry}' of ${manifest.name}: ` +
+                `browsers would see it. Put it behind the entry './node'.`,
+            );
+          } else if (/^(@rcnn\/[^/]+|mask-rcnn)\/node$/.test(specifier)) {
+            problems.push(
+              `${name}:${line} imports ${specifier} from the entry '${entry}': import it under './node' only.`,
+            );
+          }
+        }
+      }
+    }
+    none(problems);
+  });
+
+  test('src/index.ts only re-exports', () => {
+    const file = join(path, 'src', 'index.ts');
+    if (!existsSync(file)) return;
+    const code = readFileSync(file, 'utf8')
+      .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+      .replaceAll(/\/\/.*$/gm, '')
+      .replaceAll(/export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+';/g, '')
+      .replaceAll(/import\s+'[^']+';/g, '')
+      .trim();
+    expect(code, `packages/${folder}/src/index.ts holds code. Move it to a file named for what it is.`).toBe('');
+  });
+});
+
+test('the rules see what they should: a forbidden import is found', () => {
+  const text =
+    "import type { A } from '@rcnn/cli';\nimport {\n  b,\n} from \"sharp\";\nconst c = await import('node:fs');\n";
+  expect(importsOf(join(root, 'x.ts'), text)).toEqual([
+    { file: 'x.ts', line: 1, specifier: '@rcnn/cli', typeOnly: true, dynamic: false },
+    { file: 'x.ts', line: 4, specifier: 'sharp', typeOnly: false, dynamic: false },
+    { file: 'x.ts', line: 5, specifier: 'node:fs', typeOnly: false, dynamic: true },
+  ]);
+  expect(packageOf('@rcnn/core/errors')).toBe('@rcnn/core');
+});
+
+test('no source uses `any` or a default export', () => {
+  const problems: string[] = [];
+  for (const { path } of all) {
+    for (const file of [
+      ...sources(join(path, 'src')),
+      ...sources(join(path, 'test')),
+      ...sources(join(path, 'bench')),
+    ]) {
+      const text = readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$|'(?:[^'\\\n]|\\.)*'|`[^`]*`/gm, '');
+      if (/(?::|<|\bas)\s*any\b/.test(text))
+        problems.push(`${file}: uses 'any'. Say what it is, or take 'unknown' and check.`);
+      if (/^export default /m.test(text) && !file.endsWith('.config.ts')) {
+        problems.push(`${file}: has a default export. Export it by name.`);
+      }
+    }
+  }
+  none(problems);
+});
+
+test('the README lists every package', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  none(
+    all
+      .filter(({ manifest }) => !readme.includes(`\`${manifest.name}\``))
+      .map(({ manifest }) => `README.md: the table of packages lacks \`${manifest.name}\`.`),
+  );
+});
