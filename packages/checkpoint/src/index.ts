@@ -7,4 +7,8 @@ export { type OpenOptions, openTensors } from './open.ts';
 export { type ClassEntry, torchvisionProfile, type WeightsProfile } from './profile.ts';
 export { openSafetensors, type SafetensorsSource } from './safetensors/read.ts';
 export { type FileContents, safetensorsFile } from './safetensors/write.ts';
+export { type LoadOptions, loadStateDict, stateDict } from './state-dict/load.ts';
+export type { LoadReport, MatchOptions, Misshaped } from './state-dict/match.ts';
+export { currentName } from './state-dict/names.ts';
+export { modelTensors } from './state-dict/select.ts';
 export { memoryEntry, memorySource, type TensorEntry, type TensorSource } from './tensor-source.ts';

@@ -1,0 +1,56 @@
+import type { ParameterLayout } from '@rcnn/core';
+
+/**
+ * Three axes are enough: all our layouts are PyTorch's read backwards. With S the positions of the kernel or map,
+ * - `conv` and the first dense layer after RoIAlign: theirs `[O, I, S]`, ours `[S, I, O]`;
+ * - `transposedConv`: theirs `[I, O, S]`, ours `[S, O, I]`;
+ * - `linear`: theirs `[O, I]`, ours `[I, O]`, so S is 1.
+ */
+type Axes = readonly [a: number, b: number, s: number];
+
+/** The shape that PyTorch gives to a parameter of ours. */
+export function storedShape(ours: readonly number[], layout: ParameterLayout): readonly number[] {
+  if (layout === 'same') return ours;
+  const [a, b, s] = storedAxes(ours, layout);
+  if (layout === 'linear') return [a, b];
+  return typeof layout === 'object' ? [a, b * s] : [a, b, ours[0]!, ours[1]!];
+}
+
+/** Numbers in PyTorch's order, brought into ours. `ours` is the shape of our parameter. The input may be handed back. */
+export function fromStored<T extends NumberArray>(values: T, ours: readonly number[], layout: ParameterLayout): T {
+  return layout === 'same' ? values : reverseAxes(values, storedAxes(ours, layout));
+}
+
+/** Numbers in our order, brought into PyTorch's, always in an array of their own. */
+export function toStored<T extends NumberArray>(values: T, ours: readonly number[], layout: ParameterLayout): T {
+  if (layout === 'same') return values.slice() as T;
+  const [a, b, s] = storedAxes(ours, layout);
+  return reverseAxes(values, [s, b, a]);
+}
+
+type NumberArray = Float32Array | Int32Array | Uint8Array;
+
+function storedAxes(ours: readonly number[], layout: Exclude<ParameterLayout, 'same'>): Axes {
+  const last = ours.at(-1)!; // theirs comes first
+  if (typeof layout === 'object') return [last, layout.channels, layout.height * layout.width];
+  return layout === 'linear' ? [last, ours[0]!, 1] : [last, ours[2]!, ours[0]! * ours[1]!];
+}
+
+/** How many rows are carried along at once: one cache line of float32 is written whole. */
+const BLOCK = 16;
+
+/** `[A, B, S]` to `[S, B, A]`. */
+function reverseAxes<T extends NumberArray>(values: T, [A, B, S]: Axes): T {
+  const result = new (values.constructor as new (length: number) => T)(values.length);
+  for (let from = 0; from < A; from += BLOCK) {
+    const to = Math.min(from + BLOCK, A);
+    for (let b = 0; b < B; b++) {
+      for (let s = 0; s < S; s++) {
+        const target = (s * B + b) * A;
+        const source = b * S + s;
+        for (let a = from; a < to; a++) result[target + a] = values[a * B * S + source]!;
+      }
+    }
+  }
+  return result;
+}

@@ -1,0 +1,71 @@
+import type { Parameter, ParameterOwner } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import * as tf from '@tensorflow/tfjs-core';
+import type { DType } from '../dtypes.ts';
+import { memoryEntry, type TensorEntry, type TensorSource } from '../tensor-source.ts';
+import { checkFinite, decodeFloats } from './decode.ts';
+import { fromStored, storedShape, toStored } from './layout.ts';
+import { type LoadReport, type MatchOptions, matchTensors } from './match.ts';
+import { modelTensors } from './select.ts';
+
+export interface LoadOptions extends MatchOptions {
+  /** Load NaN and infinity too. Default false: they are an error that names the tensor and the first index. */
+  readonly allowNonFinite?: boolean;
+}
+
+/**
+ * Gives a model the weights of a file: names of any torchvision release, PyTorch's layouts, any number type. The model
+ * changes only after everything was read and checked. Does not close the source.
+ * @throws CHECKPOINT_MISMATCH, NON_FINITE, and what reading throws (FILE_TRUNCATED, DIGEST_MISMATCH, …)
+ */
+export async function loadStateDict(
+  owner: Pick<ParameterOwner, 'namedParameters'>,
+  source: TensorSource,
+  options: LoadOptions = {},
+): Promise<LoadReport> {
+  const { pairs, report } = matchTensors(owner.namedParameters(), modelTensors(source), options);
+  const values: tf.Tensor[] = [];
+  try {
+    for (const { parameter, entry } of pairs) values.push(await readTensor(entry, parameter, source.name, options));
+    pairs.forEach(({ parameter }, i) => parameter.assign(values[i]!));
+  } finally {
+    tf.dispose(values);
+  }
+  return report;
+}
+
+async function readTensor(
+  entry: TensorEntry,
+  { shape, layout }: Parameter,
+  where: string,
+  { allowNonFinite = false }: LoadOptions,
+): Promise<tf.Tensor> {
+  const numbers = decodeFloats(await entry.read(), entry.dtype);
+  if (numbers === null) {
+    throw new RcnnError('CHECKPOINT_MISMATCH', {
+      where,
+      place: entry.name,
+      problem: 'weights of this type cannot be loaded',
+      found: entry.dtype,
+      expected: 'floats or integers',
+    });
+  }
+  if (!allowNonFinite) checkFinite(numbers, where, entry.name);
+  return tf.tensor(fromStored(numbers, shape, layout), [...shape], 'float32');
+}
+
+const TYPES: Readonly<Partial<Record<tf.DataType, DType>>> = { float32: 'float32', int32: 'int32', bool: 'bool' };
+
+/**
+ * A model's parameters as PyTorch would store them: its names, its layouts. A snapshot: the model may go on.
+ * Feed it to `saveCheckpoint`, `checkpointFile` or `safetensorsFile`.
+ */
+export async function stateDict(owner: Pick<ParameterOwner, 'namedParameters'>): Promise<Map<string, TensorEntry>> {
+  const entries = new Map<string, TensorEntry>();
+  for (const [name, { value, shape, layout }] of owner.namedParameters()) {
+    const ours = (await value.data()) as Float32Array | Int32Array | Uint8Array;
+    const stored = toStored(ours, shape, layout) as Float32Array<ArrayBuffer>;
+    entries.set(name, memoryEntry(name, TYPES[value.dtype]!, storedShape(shape, layout), stored));
+  }
+  return entries;
+}
