@@ -66,6 +66,22 @@ export async function expectNoLeak(body: () => unknown, times = 3): Promise<void
   }
 }
 
+/**
+ * Uniform float32 numbers in [-1, 1) that a reference script in any language can repeat, so that fixtures need to store
+ * answers only: the index is mixed into the FNV-1a hash of the name. `draw` in `tools/reference/blocks.py` is its twin.
+ */
+export function drawn(name: string, size: number): Float32Array {
+  let seed = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(name)) seed = Math.imul(seed ^ byte, 0x01000193);
+  return Float32Array.from({ length: size }, (_, i) => {
+    let x = (seed + Math.imul(i, 0x9e3779b9)) >>> 0;
+    x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+    x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+    x = (x ^ (x >>> 16)) >>> 0;
+    return x / 2 ** 31 - 1;
+  });
+}
+
 function flatten(value: Numbers): { values: ArrayLike<number>; shape?: readonly number[] } {
   if (value instanceof tf.Tensor) return { values: value.dataSync(), shape: value.shape };
   if (typeof value === 'number') return { values: [value], shape: [] };
