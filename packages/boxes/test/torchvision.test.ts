@@ -23,9 +23,7 @@ interface Answers {
 }
 
 /** Made by `tools/reference/blocks.py`. */
-const answers = JSON.parse(
-  readFileSync(new URL('fixtures/torchvision.json', import.meta.url), 'utf8'),
-) as Answers;
+const answers = JSON.parse(readFileSync(new URL('fixtures/torchvision.json', import.meta.url), 'utf8')) as Answers;
 
 test('IoU, to the bit', () => {
   const { a, b, iou } = answers.iou;
@@ -37,7 +35,10 @@ describe.each(answers.coder)('box coder with weights $weights', (answer) => {
   const anchors = Float32Array.from(answer.anchors);
 
   test('encodes', () => {
-    expectClose(coder.encode(Float32Array.from(answer.gt), anchors), answer.encoded, { absolute: 2e-6, relative: 1e-6 });
+    expectClose(coder.encode(Float32Array.from(answer.gt), anchors), answer.encoded, {
+      absolute: 2e-6,
+      relative: 1e-6,
+    });
   });
 
   test('decodes three sets of deltas per box', () => {

@@ -23,9 +23,7 @@ interface Answers {
 }
 
 /** Made by `tools/reference/blocks.py`. */
-const answers = JSON.parse(
-  readFileSync(new URL('fixtures/torchvision.json', import.meta.url), 'utf8'),
-) as Answers;
+const answers = JSON.parse(readFileSync(new URL('fixtures/torchvision.json', import.meta.url), 'utf8')) as Answers;
 const rois = Float32Array.from(answers.rois);
 const tolerance = { absolute: 2e-6, relative: 2e-6 };
 
@@ -43,14 +41,21 @@ function forwardAndBackward(
   return { output: op(features), gradient };
 }
 
-const cases = answers.align.map((answer) => [`${answer.size} x ${answer.channels}, ratio ${answer.ratio}, ${answer.aligned ? 'aligned' : 'not aligned'}`, answer] as const);
+const cases = answers.align.map(
+  (answer) =>
+    [
+      `${answer.size} x ${answer.channels}, ratio ${answer.ratio}, ${answer.aligned ? 'aligned' : 'not aligned'}`,
+      answer,
+    ] as const,
+);
 
 describe.each(cases)('RoIAlign %s', (_, { channels, size, ratio, aligned, output, gradient }) => {
   const options = { outputSize: size, spatialScale: answers.scale, samplingRatio: ratio, aligned };
   const ours = forwardAndBackward(channels, size, (features) => roiAlign(features, rois, options));
   afterAll(() => tf.dispose(ours));
 
-  test('reads every RoI, those at borders and outside too', () => expectClose(ours.output.dataSync(), output, tolerance));
+  test('reads every RoI, those at borders and outside too', () =>
+    expectClose(ours.output.dataSync(), output, tolerance));
   test('gradient', () => expectClose(ours.gradient.dataSync(), gradient, { absolute: 1e-5, relative: 1e-5 }));
 });
 
