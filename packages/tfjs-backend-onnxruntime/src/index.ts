@@ -1,1 +1,8 @@
-export {};
+import { register } from './register.ts';
+
+export { type OnnxRuntimeOptions, OrtBackend } from './backend.ts';
+export { OnnxRuntimeBackendError, type OnnxRuntimeErrorCode } from './errors.ts';
+export { BACKEND_NAME, configure, probe, register } from './register.ts';
+export { defaultThreads } from './threads.ts';
+
+register();

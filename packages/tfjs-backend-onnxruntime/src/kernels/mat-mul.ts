@@ -1,0 +1,86 @@
+import { broadcast_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import { nativeFloats, type OrtBackend } from '../backend.ts';
+import { FLOAT, MICROSOFT } from '../onnx.ts';
+import type { NamedGraph } from '../sessions.ts';
+import { canActivate, finish } from './activation.ts';
+import { isFloat, type KernelCall, type OrtKernel, singleNode, sizeOf } from './kernel.ts';
+
+/** Below this many multiplications the `cpu` kernel is done sooner. */
+const WORTH_A_PRODUCT = 4096;
+
+function gemmGraph(transposeA: boolean, transposeB: boolean): NamedGraph {
+  const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
+  return singleNode(`Gemm ${attributes.transA}${attributes.transB}`, { op: 'Gemm', attributes }, [FLOAT, FLOAT], FLOAT, true);
+}
+
+const GEMM = [
+  [gemmGraph(false, false), gemmGraph(false, true)],
+  [gemmGraph(true, false), gemmGraph(true, true)],
+] as const;
+
+export interface Matrix {
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+  readonly transpose?: boolean;
+}
+
+/** `c = a b`, where `c` has as many rows and columns as that gives. */
+export function gemm(backend: OrtBackend, a: Matrix, b: Matrix, c: Float32Array): void {
+  const rows = a.transpose ? a.columns : a.rows;
+  const columns = b.transpose ? b.rows : b.columns;
+  const graph = GEMM[a.transpose ? 1 : 0][b.transpose ? 1 : 0];
+  const native = ({ data, rows, columns }: Matrix) => nativeFloats(data, [rows, columns]);
+  backend.run(graph, [native(a), native(b)], [nativeFloats(c, [rows, columns])]);
+}
+
+function batched(transposeA: boolean, transposeB: boolean): NamedGraph {
+  const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
+  const key = `FusedMatMul ${attributes.transA}${attributes.transB}`;
+  return singleNode(key, { op: 'FusedMatMul', domain: MICROSOFT, attributes }, [FLOAT, FLOAT], FLOAT, true);
+}
+
+function product({ inputs, backend, attrs }: KernelCall): TensorInfo | undefined {
+  const a = inputs['a']!;
+  const b = inputs['b']!;
+  if (!isFloat(a) || !isFloat(b)) return undefined;
+  const transposeA = Boolean(attrs['transposeA']);
+  const transposeB = Boolean(attrs['transposeB']);
+  const [rows, inner] = lastTwo(a.shape, transposeA);
+  const [innerB, columns] = lastTwo(b.shape, transposeB);
+  if (inner !== innerB) return undefined; // the cpu kernel words the error
+  const batch = broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  if (sizeOf(batch) * rows * inner * columns < WORTH_A_PRODUCT) return undefined;
+  const y = backend.float32([...batch, rows, columns]);
+  if (sizeOf(batch) === 1) {
+    gemm(backend, matrix(backend, a, transposeA), matrix(backend, b, transposeB), backend.floats(y));
+  } else {
+    backend.run(batched(transposeA, transposeB), [backend.native(a), backend.native(b)], [backend.native(y)]);
+  }
+  return y;
+}
+
+function lastTwo(shape: readonly number[], transpose: boolean): [number, number] {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return transpose ? [columns, rows] : [rows, columns];
+}
+
+function matrix(backend: OrtBackend, tensor: TensorInfo, transpose: boolean): Matrix {
+  const [rows, columns] = tensor.shape.slice(-2) as [number, number];
+  return { data: backend.floats(tensor), rows, columns, transpose };
+}
+
+export const matMul: readonly OrtKernel[] = [
+  { name: 'BatchMatMul', run: product },
+  {
+    name: '_FusedMatMul',
+    run(call) {
+      const bias = call.inputs['bias'];
+      const activation = call.attrs['activation'] as string | undefined;
+      if (!canActivate(activation) || (bias && !isFloat(bias))) return undefined;
+      const y = product(call);
+      if (y) finish(call.backend, y, bias, activation);
+      return y;
+    },
+  },
+];

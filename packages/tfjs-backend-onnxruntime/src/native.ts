@@ -1,0 +1,123 @@
+/**
+ * The only file that touches onnxruntime-node's native binding.
+ *
+ * tfjs kernels are synchronous and the package's public API is not, so this uses the class below it,
+ * which is not public: the version is pinned, and {@link checkNative} tests at start-up that it still
+ * does what the backend needs.
+ */
+import { createRequire } from 'node:module';
+import { OnnxRuntimeBackendError } from './errors.ts';
+import { encodeModel, FLOAT, MARKER } from './onnx.ts';
+
+/** A tensor as the binding reads it. Outputs are tensors too: their `data` is written in place. */
+export interface NativeTensor {
+  readonly type: 'float32' | 'int32' | 'int64' | 'bool';
+  readonly location: 'cpu';
+  readonly dims: readonly number[];
+  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
+}
+
+interface BindingSession {
+  loadModel(buffer: ArrayBufferLike, byteOffset: number, byteLength: number, options: object): void;
+  run(feeds: object, fetches: object, options: object): Record<string, unknown>;
+  dispose(): void;
+}
+
+interface Binding {
+  readonly InferenceSession: new () => BindingSession;
+}
+
+export interface NativeSession {
+  /** Runs the model; every tensor in `outputs` is written in place. */
+  run(inputs: Readonly<Record<string, NativeTensor>>, outputs: Readonly<Record<string, NativeTensor>>): void;
+  dispose(): void;
+}
+
+let loaded: Binding | undefined;
+
+function load(): Binding {
+  if (loaded) return loaded;
+  try {
+    const require = createRequire(import.meta.url);
+    const { binding, initOrt } = require('onnxruntime-node/dist/binding.js') as { binding: Binding; initOrt(): void };
+    initOrt();
+    loaded = binding;
+    return binding;
+  } catch (cause) {
+    throw new OnnxRuntimeBackendError(
+      'NATIVE_MISSING',
+      `onnxruntime-node does not load on ${process.platform} ${process.arch}, Node ${process.version}: ${String(cause)}. ` +
+        'It supports Linux, macOS and Windows on x64 and arm64; is the package installed completely?',
+      { cause },
+    );
+  }
+}
+
+const FATAL_ONLY = 4;
+
+export function createSession(model: Uint8Array, threads: number): NativeSession {
+  const session = new (load().InferenceSession)();
+  session.loadModel(model.buffer, model.byteOffset, model.byteLength, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'basic', // kernels are chosen by hand
+    enableCpuMemArena: false, // one node per model has nothing to share, and an arena never shrinks
+    enableMemPattern: false,
+    logSeverityLevel: FATAL_ONLY,
+    extra: { session: { intra_op: { allow_spinning: '0' }, set_denormal_as_zero: '1' } },
+  });
+  return { run: (inputs, outputs) => runInPlace(session, inputs, outputs), dispose: () => session.dispose() };
+}
+
+/** How the binding refuses to convert an output that is no tensor. */
+const MARKER_REFUSED = 'Non tensor type';
+
+/**
+ * The binding copies every output into a new buffer after the run, even one that was written in
+ * place: for a map of 64 MB that takes three times as long as adding two of them. It converts outputs
+ * in order and stops at one it cannot represent. The marker is such a one and comes first, so the run
+ * has ended well and nothing is copied. Should a later version represent it, we only lose the time.
+ */
+function runInPlace(session: BindingSession, inputs: object, outputs: object): void {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0; // nobody reads this one's stack, and taking it costs as much as a small kernel
+  try {
+    session.run(inputs, { [MARKER]: null, ...outputs }, {});
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith(MARKER_REFUSED)) throw error;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/** Proves on three numbers that the binding is synchronous, takes plain tensors and writes in place. */
+export function checkNative(): void {
+  const session = createSession(
+    encodeModel({
+      nodes: [{ op: 'Neg', inputs: ['x'], outputs: ['y'] }],
+      inputs: [{ name: 'x', type: FLOAT }],
+      outputs: [{ name: 'y', type: FLOAT }],
+    }),
+    1,
+  );
+  const tensor = (data: Float32Array): NativeTensor => ({ type: 'float32', location: 'cpu', dims: [3], data });
+  const result = new Float32Array(3);
+  try {
+    session.run({ x: tensor(Float32Array.of(1, -2, 3)) }, { y: tensor(result) });
+  } catch (cause) {
+    throw changed(String(cause), cause);
+  } finally {
+    session.dispose();
+  }
+  if (result.join() !== '-1,2,-3') throw changed(`negating 1,-2,3 gave ${result.join()}`);
+}
+
+function changed(found: string, cause?: unknown): OnnxRuntimeBackendError {
+  return new OnnxRuntimeBackendError(
+    'NATIVE_CHANGED',
+    `the native binding of onnxruntime-node does not behave as this backend needs: ${found}. ` +
+      'Install the version that this package names in its dependencies.',
+    { cause },
+  );
+}
