@@ -1,5 +1,13 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
-import { type backend_util, buffer, type DataType, type Rank, type TensorBuffer, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import {
+  type backend_util,
+  buffer,
+  type DataType,
+  type Rank,
+  type TensorBuffer,
+  type TensorInfo,
+  util,
+} from '@tensorflow/tfjs-core';
 import { OnnxRuntimeBackendError } from './errors.ts';
 import { checkNative, type NativeTensor } from './native.ts';
 import { BufferPool } from './pool.ts';
@@ -36,9 +44,14 @@ export class OrtBackend extends MathBackendCPU {
   readonly pool: BufferPool;
   readonly sessions: Sessions;
 
-  constructor({ threads = defaultThreads(), poolBytes = DEFAULT_POOL_BYTES, maxSessions = DEFAULT_MAX_SESSIONS }: OnnxRuntimeOptions = {}) {
+  constructor({
+    threads = defaultThreads(),
+    poolBytes = DEFAULT_POOL_BYTES,
+    maxSessions = DEFAULT_MAX_SESSIONS,
+  }: OnnxRuntimeOptions = {}) {
     super();
-    if (!(poolBytes >= 0)) throw new OnnxRuntimeBackendError('BAD_OPTION', `poolBytes: found ${poolBytes}, expected 0 or more.`);
+    if (!(poolBytes >= 0))
+      throw new OnnxRuntimeBackendError('BAD_OPTION', `poolBytes: found ${poolBytes}, expected 0 or more.`);
     checkNative();
     this.pool = new BufferPool(poolBytes);
     this.sessions = new Sessions(checkThreads(threads, 'threads'), checkThreads(maxSessions, 'maxSessions'));
@@ -50,7 +63,11 @@ export class OrtBackend extends MathBackendCPU {
   }
 
   /** Takes in what a kernel has computed; not copied. */
-  override makeTensorInfo(shape: number[], dtype: DataType, values?: backend_util.BackendValues | string[]): TensorInfo {
+  override makeTensorInfo(
+    shape: number[],
+    dtype: DataType,
+    values?: backend_util.BackendValues | string[],
+  ): TensorInfo {
     const stored =
       dtype === 'string' && typeof values?.[0] === 'string'
         ? (values as string[]).map((text) => util.encodeString(text))
@@ -58,7 +75,13 @@ export class OrtBackend extends MathBackendCPU {
     return { dataId: this.adopt(stored, shape, dtype), shape, dtype };
   }
 
-  override move(dataId: object, values: backend_util.BackendValues, _shape: number[], dtype: DataType, refCount: number): void {
+  override move(
+    dataId: object,
+    values: backend_util.BackendValues,
+    _shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
     this.store(dataId, values, dtype, refCount);
   }
 

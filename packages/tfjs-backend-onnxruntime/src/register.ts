@@ -31,7 +31,11 @@ export function register(): void {
   const ours = new Map(kernels.map((kernel) => [kernel.name, kernel]));
   for (const fallback of getKernelsForBackend('cpu')) {
     const kernel = ours.get(fallback.kernelName);
-    registerKernel({ ...fallback, backendName: BACKEND_NAME, ...(kernel && { kernelFunc: withFallback(kernel, fallback) }) });
+    registerKernel({
+      ...fallback,
+      backendName: BACKEND_NAME,
+      ...(kernel && { kernelFunc: withFallback(kernel, fallback) }),
+    });
   }
 }
 

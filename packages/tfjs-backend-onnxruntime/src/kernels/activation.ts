@@ -12,7 +12,12 @@ export function canActivate(activation: string | null | undefined): boolean {
 }
 
 /** Adds a bias along the last axis, then applies the activation; both over the values of `y` itself. */
-export function finish(backend: OrtBackend, y: TensorInfo, bias: TensorInfo | undefined, activation: string | null | undefined): void {
+export function finish(
+  backend: OrtBackend,
+  y: TensorInfo,
+  bias: TensorInfo | undefined,
+  activation: string | null | undefined,
+): void {
   if (bias) {
     const rows = nativeFloats(backend.floats(y), asRows(y.shape, bias.shape));
     backend.run(singleNode('Add', { op: 'Add' }, [FLOAT, FLOAT]), [rows, backend.native(bias)], [rows]);

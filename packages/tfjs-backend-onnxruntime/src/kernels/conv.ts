@@ -11,7 +11,11 @@ type ConvInfo = backend_util.Conv2DInfo;
 type Shape4D = [number, number, number, number];
 
 /** A convolution this file covers: NHWC, ungrouped, nothing empty. Otherwise undefined. */
-function describe(xShape: readonly number[], filterShape: readonly number[], attrs: KernelCall['attrs']): ConvInfo | undefined {
+function describe(
+  xShape: readonly number[],
+  filterShape: readonly number[],
+  attrs: KernelCall['attrs'],
+): ConvInfo | undefined {
   if ((attrs['dataFormat'] ?? 'NHWC') !== 'NHWC') return undefined;
   const info = backend_util.computeConv2DInfo(
     xShape as Shape4D,

@@ -46,7 +46,12 @@ const node = (op: string, inputs: string[], output: string, attributes: GraphNod
   attributes,
 });
 
-function chain(key: string, nodes: GraphNode[], inputTypes: number[] = [FLOAT], outputType: number = FLOAT): NamedGraph {
+function chain(
+  key: string,
+  nodes: GraphNode[],
+  inputTypes: number[] = [FLOAT],
+  outputType: number = FLOAT,
+): NamedGraph {
   return {
     key,
     graph: () => ({
@@ -171,7 +176,8 @@ const castKernel: OrtKernel = {
   run({ inputs, backend, attrs }) {
     const x = inputs['x']!;
     const from = CAST[x.dtype];
-    if (attrs['dtype'] !== 'float32' || from === undefined || from === FLOAT || sizeOf(x.shape) < WORTH_A_CALL) return undefined;
+    if (attrs['dtype'] !== 'float32' || from === undefined || from === FLOAT || sizeOf(x.shape) < WORTH_A_CALL)
+      return undefined;
     const y = backend.float32(x.shape);
     const cast = singleNode(`Cast ${x.dtype}`, { op: 'Cast', attributes: { to: FLOAT } }, [from]);
     backend.run(cast, [flat(backend.native(x))], [flat(backend.native(y))]);
@@ -217,7 +223,9 @@ export const elementWise: readonly OrtKernel[] = [
   unary('Rsqrt', rsqrt),
   unary('Softplus', singleNode('Softplus', { op: 'Softplus' })),
   ...Object.entries(BINARY).map(([name, op]) => binary(name, singleNode(op, { op }, [FLOAT, FLOAT]))),
-  ...Object.entries(COMPARISONS).map(([name, op]) => binary(name, singleNode(op, { op }, [FLOAT, FLOAT], BOOL), 'bool')),
+  ...Object.entries(COMPARISONS).map(([name, op]) =>
+    binary(name, singleNode(op, { op }, [FLOAT, FLOAT], BOOL), 'bool'),
+  ),
   binary('SquaredDifference', squaredDifference),
   clipKernel('ClipByValue', (attrs) => [attrs['clipValueMin'] as number, attrs['clipValueMax'] as number]),
   clipKernel('Relu6', () => [0, 6]),

@@ -17,13 +17,23 @@ export interface Maps {
 }
 
 /** NHWC to NCHWc; channels are filled up with zeros to a multiple of the block. */
-export function toBlocks(backend: OrtBackend, { data, n, h, w, c }: Maps, target: Float32Array, channels: number): void {
+export function toBlocks(
+  backend: OrtBackend,
+  { data, n, h, w, c }: Maps,
+  target: Float32Array,
+  channels: number,
+): void {
   const graph = singleNode('ReorderInput', { op: 'ReorderInput', domain: NCHWC, attributes: { channels_last: 1 } });
   backend.run(graph, [nativeFloats(data, [n, h, w, c])], [nativeFloats(target, [n, channels, h, w])]);
 }
 
 /** NCHWc to NHWC, dropping the channels that only fill the last block. */
-export function fromBlocks(backend: OrtBackend, source: Float32Array, channels: number, { data, n, h, w, c }: Maps): void {
+export function fromBlocks(
+  backend: OrtBackend,
+  source: Float32Array,
+  channels: number,
+  { data, n, h, w, c }: Maps,
+): void {
   const graph = singleNode(`ReorderOutput ${c}`, {
     op: 'ReorderOutput',
     domain: NCHWC,
@@ -54,4 +64,3 @@ function probe(backend: OrtBackend): number {
   }
   return Math.max(0, target.indexOf(32));
 }
-

@@ -10,7 +10,13 @@ const WORTH_A_PRODUCT = 4096;
 
 function gemmGraph(transposeA: boolean, transposeB: boolean): NamedGraph {
   const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
-  return singleNode(`Gemm ${attributes.transA}${attributes.transB}`, { op: 'Gemm', attributes }, [FLOAT, FLOAT], FLOAT, true);
+  return singleNode(
+    `Gemm ${attributes.transA}${attributes.transB}`,
+    { op: 'Gemm', attributes },
+    [FLOAT, FLOAT],
+    FLOAT,
+    true,
+  );
 }
 
 const GEMM = [

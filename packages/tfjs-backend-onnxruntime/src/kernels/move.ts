@@ -45,7 +45,8 @@ export function copyBox(
       copyRun(from, source, run, to, target);
       return;
     }
-    for (let i = 0; i < size[axis]!; i++) copyAxis(axis + 1, source + i * fromStrides[axis]!, target + i * toStrides[axis]!);
+    for (let i = 0; i < size[axis]!; i++)
+      copyAxis(axis + 1, source + i * fromStrides[axis]!, target + i * toStrides[axis]!);
   };
   if (sizeOf(size) > 0) copyAxis(0, 0, 0);
 }
@@ -85,7 +86,11 @@ const sliceKernel: OrtKernel = {
   run({ inputs, backend, attrs }) {
     const x = inputs['x']!;
     if (!isNumeric(x)) return undefined;
-    const [begin, size] = slice_util.parseSliceParams(x as never, attrs['begin'] as number[], attrs['size'] as number[]);
+    const [begin, size] = slice_util.parseSliceParams(
+      x as never,
+      attrs['begin'] as number[],
+      attrs['size'] as number[],
+    );
     slice_util.assertParamsValid(x as never, begin!, size!);
     return slice(backend, x, begin!, size!);
   },
@@ -113,9 +118,15 @@ const concat: OrtKernel = {
   run({ inputs, backend, attrs }) {
     const all = Object.values(inputs as Record<string, TensorInfo>);
     const axis = util.parseAxisParam(attrs['axis'] as number, all[0]!.shape)[0]!;
-    backend_util.assertParamsConsistent(all.map(({ shape }) => shape), axis);
+    backend_util.assertParamsConsistent(
+      all.map(({ shape }) => shape),
+      axis,
+    );
     if (!all.every((x) => isNumeric(x) && x.dtype === all[0]!.dtype)) return undefined;
-    const shape = backend_util.computeOutShape(all.map(({ shape }) => shape), axis);
+    const shape = backend_util.computeOutShape(
+      all.map(({ shape }) => shape),
+      axis,
+    );
     const y = backend.output(shape, all[0]!.dtype);
     const begin = origin(shape.length);
     for (const x of all) {
@@ -135,9 +146,16 @@ const transpose: OrtKernel = {
     const type = ELEMENT[x.dtype];
     if (type === undefined || sizeOf(x.shape) < WORTH_A_CALL) return undefined;
     const perm = attrs['perm'] as number[];
-    const y = backend.output(perm.map((axis) => x.shape[axis]!), x.dtype);
+    const y = backend.output(
+      perm.map((axis) => x.shape[axis]!),
+      x.dtype,
+    );
     const key = `Transpose ${x.dtype} ${perm.join()}`;
-    backend.run(singleNode(key, { op: 'Transpose', attributes: { perm } }, [type], type), [backend.native(x)], [backend.native(y)]);
+    backend.run(
+      singleNode(key, { op: 'Transpose', attributes: { perm } }, [type], type),
+      [backend.native(x)],
+      [backend.native(y)],
+    );
     return y;
   },
 };
@@ -157,7 +175,12 @@ const gather: OrtKernel = {
     const axis = util.parseAxisParam(attrs['axis'] as number, x.shape)[0]!;
     const at = checkedIndices(backend.values(indices), x.shape[axis]!);
     if (!at) return undefined;
-    const info = backend_util.segment_util.collectGatherOpShapeInfo(x as never, indices as never, axis, (attrs['batchDims'] as number | undefined) ?? 0);
+    const info = backend_util.segment_util.collectGatherOpShapeInfo(
+      x as never,
+      indices as never,
+      axis,
+      (attrs['batchDims'] as number | undefined) ?? 0,
+    );
     const y = backend.output(info.outputShape, x.dtype);
     const perBatch = at.length / info.batchSize;
     const from = backend.values(x);

@@ -34,7 +34,11 @@ function axesTensor(axes: readonly number[]): NativeTensor {
 /** The `cpu` kernels of these skip NaN, so even small ones are ours. */
 const DROPS_NAN = new Set(['ReduceMax', 'ReduceMin']);
 
-function reduction(name: string, op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin', axesKey: string): OrtKernel {
+function reduction(
+  name: string,
+  op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin',
+  axesKey: string,
+): OrtKernel {
   return {
     name,
     run({ inputs, backend, attrs }) {
@@ -60,7 +64,13 @@ function filled(backend: OrtBackend, shape: readonly number[], value: number): T
   return y;
 }
 
-function reduceInto(backend: OrtBackend, op: string, x: TensorInfo, axes: readonly number[], target: Float32Array): void {
+function reduceInto(
+  backend: OrtBackend,
+  op: string,
+  x: TensorInfo,
+  axes: readonly number[],
+  target: Float32Array,
+): void {
   const merged = merge(x.shape, axes);
   const input = nativeFloats(backend.floats(x), merged.shape);
   const kept = merged.shape.filter((_, axis) => !merged.axes.includes(axis));
@@ -110,7 +120,11 @@ const softmax: OrtKernel = {
     if (!isFloat(x) || sizeOf(x.shape) < WORTH_A_CALL) return undefined;
     if (axis !== -1 && axis !== x.shape.length - 1) return undefined;
     const y = backend.float32(x.shape);
-    backend.run(singleNode('Softmax', { op: 'Softmax', attributes: { axis: -1 } }), [backend.native(x)], [backend.native(y)]);
+    backend.run(
+      singleNode('Softmax', { op: 'Softmax', attributes: { axis: -1 } }),
+      [backend.native(x)],
+      [backend.native(y)],
+    );
     return y;
   },
 };

@@ -32,7 +32,8 @@ function resizeNearest({ inputs, backend, attrs }: KernelCall): TensorInfo | und
         continue;
       }
       const source = (image * h + rows[row]!) * w * c;
-      for (let column = 0; column < newW; column++) copyRun(from, source + columns[column]! * c, c, to, target + column * c);
+      for (let column = 0; column < newW; column++)
+        copyRun(from, source + columns[column]! * c, c, to, target + column * c);
     }
   }
   return y;
