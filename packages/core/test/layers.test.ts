@@ -69,6 +69,25 @@ describe('convolution', () => {
     expectClose(fused, tf.relu(tf.add(y, 1)));
   });
 
+  test.each([1, 2])('dilation 2, stride %i: the gradients are those of the finite differences', async (stride) => {
+    const conv = new Conv2d(2, 3, { kernelSize: 3, dilation: 2, stride, random });
+    const x = draw([1, 7, 6, 2]) as tf.Tensor4D;
+    const loss = (): tf.Tensor => tf.sum(tf.square(conv.forward(x)));
+    const { loss: value, gradients } = await valueAndGradients(() => ({ loss: loss() }), conv.namedParameters());
+    expectClose(value, loss(), { relative: 1e-5 }); // recorded and plain take different roads
+    const gradient = gradients.get('weight')!.dataSync();
+    const values = conv.weight.value.dataSync().slice();
+    for (const at of [0, 13, 31, 53]) {
+      const at2 = [-1, 1].map((sign) => {
+        const moved = values.slice();
+        moved[at]! += sign * 1e-2;
+        conv.weight.assign(tf.tensor(moved, [3, 3, 2, 3]));
+        return loss().dataSync()[0]!;
+      });
+      expectClose(gradient[at]!, (at2[1]! - at2[0]!) / 2e-2, { relative: 5e-3, absolute: 5e-3 });
+    }
+  });
+
   test('stride 2 pads both sides: not what `same` does', () => {
     const x = tf.reshape(tf.range(0, 16), [1, 4, 4, 1]) as tf.Tensor4D;
     const ones = tf.ones([3, 3, 1, 1]) as tf.Tensor4D;

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isRecording } from '../autograd/engine-internals.ts';
 import type { FusedActivation } from '../autograd/fused-gradients.ts';
 
 export interface ConvolutionOptions {
@@ -44,11 +45,10 @@ export function convolution(x: tf.Tensor4D, filter: tf.Tensor4D, options: Convol
       dilations: [dilation, dilation],
       activation,
     };
+    if (dilation > 1 && (stride > 1 || isRecording())) return shifted(x, filter, { ...options, padding });
     if (dilation > 1 || (bias === undefined && activation === 'linear')) {
-      // tfjs differentiates dilated convolutions by no kernel; it says so itself when asked to.
       const y = tf.conv2d(padded, filter, stride, same ? 'same' : 'valid', 'NHWC', dilation);
-      const z = bias === undefined ? y : tf.add(y, bias);
-      return (activation === 'relu' ? tf.relu(z) : z) as tf.Tensor4D;
+      return finish(y, bias, activation);
     }
     return tf.engine().runKernel(tf.FusedConv2D, inputs as tf.NamedTensorMap, attrs) as tf.Tensor4D;
   });
@@ -60,16 +60,42 @@ export function padMap(x: tf.Tensor4D, padding: number, value = 0): tf.Tensor4D 
   return tf.pad(x, [[0, 0], sides, sides, [0, 0]], value);
 }
 
+/**
+ * The same sum, one filter cell at a time: a 1x1 convolution of the map moved by that cell's offset. tfjs has no
+ * gradient for dilated convolutions and no kernel for dilated ones that stride; this has both.
+ */
+function shifted(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions & { padding: number }): tf.Tensor4D {
+  const { bias, stride = 1, dilation = 1, activation = 'linear', padding } = options;
+  const [kh, kw, channels, outChannels] = filter.shape;
+  const padded = padding === 0 ? x : padMap(x, padding);
+  const [n, height, width] = padded.shape;
+  const rows = height - dilation * (kh - 1);
+  const columns = width - dilation * (kw - 1);
+  let sum: tf.Tensor4D | undefined;
+  for (let i = 0; i < kh; i++) {
+    for (let j = 0; j < kw; j++) {
+      const moved = tf.slice(padded, [0, i * dilation, j * dilation, 0], [n, rows, columns, channels]);
+      const cell = tf.slice(filter, [i, j, 0, 0], [1, 1, channels, outChannels]);
+      const part = tf.conv2d(moved, cell, stride, 'valid');
+      sum = sum === undefined ? part : tf.add(sum, part);
+    }
+  }
+  return finish(sum as tf.Tensor4D, bias, activation);
+}
+
+function finish(y: tf.Tensor4D, bias: tf.Tensor1D | undefined, activation: FusedActivation): tf.Tensor4D {
+  const z: tf.Tensor4D = bias === undefined ? y : tf.add(y, bias);
+  return activation === 'relu' ? tf.relu(z) : z;
+}
+
 function grouped(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D {
-  const { groups = 1, bias, activation, ...rest } = options;
+  const { groups = 1, bias, activation = 'linear', ...rest } = options;
   return tf.tidy(() => {
     const xs = tf.split(x, groups, 3);
     const filters = tf.split(filter, groups, 3);
     const parts = xs.map((part, i) =>
       convolution(part as tf.Tensor4D, filters[i] as tf.Tensor4D, { ...rest, groups: 1 }),
     );
-    const y = tf.concat(parts, 3);
-    const z = bias === undefined ? y : tf.add(y, bias);
-    return (activation === 'relu' ? tf.relu(z) : z) as tf.Tensor4D;
+    return finish(tf.concat(parts, 3), bias, activation);
   });
 }
