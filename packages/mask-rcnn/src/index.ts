@@ -1,1 +1,33 @@
-export {};
+export * from '@rcnn/backbone-resnet';
+export * from '@rcnn/boxes';
+export * from '@rcnn/core';
+export * from '@rcnn/fpn';
+export * from '@rcnn/masks';
+export * from '@rcnn/roi-align';
+export * from '@rcnn/roi-heads';
+export * from '@rcnn/rpn-anchors';
+export { architecture, architectures } from './architectures.ts';
+export { FasterRCNN, type FasterRCNNOptions } from './faster-rcnn.ts';
+export {
+  GeneralizedRCNN,
+  type Losses,
+  type LossOptions,
+  type ProposalNetwork,
+  type RCNNParts,
+  type RegionHeads,
+} from './generalized-rcnn.ts';
+export type { HostImage, ImageInput } from './images.ts';
+export { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
+export {
+  fasterRcnnResnet50Fpn,
+  fasterRcnnResnet50FpnV2,
+  fasterRcnnResnetFpn,
+  maskRcnnResnet50Fpn,
+  maskRcnnResnet50FpnV2,
+  maskRcnnResnetFpn,
+  maskRcnnSmall,
+  type Recipe,
+  type RecipeOptions,
+} from './recipes.ts';
+export type { RestoreOptions } from './restore.ts';
+export { type ImageBatch, ImageTransform, type ImageTransformOptions, type ModelTransform } from './transform.ts';

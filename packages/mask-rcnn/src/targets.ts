@@ -1,4 +1,7 @@
-import { type ImageSize, RcnnError, type Target } from '@rcnn/core';
+import { type ImageSize, type InstanceMask, RcnnError, type RunLengths, type Target } from '@rcnn/core';
+import { encodeRows } from '@rcnn/masks';
+import type { RoITarget } from '@rcnn/roi-heads';
+import { resizeBitmap } from './resize.ts';
 
 export interface TargetRules {
   /** Classes of the model, background included. */
@@ -146,4 +149,34 @@ export function withoutCrowds(target: Target): Target {
     ...(masks === undefined ? {} : { masks: keep.map((k) => masks[k]!) }),
     ...(target.imageId === undefined ? {} : { imageId: target.imageId }),
   };
+}
+
+/** The target in pixels of the resized image. Boxes move by the real ratio of the sides, not by the wanted scale. */
+export function resizeTarget({ boxes, labels, masks }: Target, from: ImageSize, to: ImageSize): RoITarget {
+  const across = Math.fround(to[1] / from[1]);
+  const down = Math.fround(to[0] / from[0]);
+  return {
+    boxes: boxes.map((value, i) => value * (i % 2 === 0 ? across : down)),
+    labels,
+    ...(masks === undefined ? {} : { masks: masks.map((mask) => new ResizedMask(mask, to)) }),
+  };
+}
+
+/** A mask resized (nearest) when it is looked at: a step looks only at the objects that were sampled. */
+class ResizedMask implements InstanceMask {
+  readonly size: ImageSize;
+  readonly #original: InstanceMask;
+
+  constructor(original: InstanceMask, size: ImageSize) {
+    this.#original = original;
+    this.size = size;
+  }
+
+  bitmap(): Uint8Array {
+    return resizeBitmap(this.#original.bitmap(), this.#original.size, this.size);
+  }
+
+  runLengths(): RunLengths {
+    return encodeRows(this.bitmap(), this.size);
+  }
 }

@@ -1,0 +1,30 @@
+import { type ResNetName, resnets } from '@rcnn/backbone-resnet';
+import { RcnnError } from '@rcnn/core';
+import { fasterRcnnResnetFpn, maskRcnnResnetFpn, maskRcnnSmall, type Recipe } from './recipes.ts';
+
+/**
+ * Every recipe by torchvision's name: `maskrcnn_resnet50_fpn`, `fasterrcnn_resnet50_fpn_v2`, and the same pattern for
+ * the other networks, `maskrcnn_resnext101_32x8d_fpn`.
+ */
+export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe>([
+  ...(Object.keys(resnets) as ResNetName[]).flatMap((body): [string, Recipe][] => [
+    [`maskrcnn_${body}_fpn`, (options) => maskRcnnResnetFpn({ ...options, body, version: 1 })],
+    [`maskrcnn_${body}_fpn_v2`, (options) => maskRcnnResnetFpn({ ...options, body, version: 2 })],
+    [`fasterrcnn_${body}_fpn`, (options) => fasterRcnnResnetFpn({ ...options, body, version: 1 })],
+    [`fasterrcnn_${body}_fpn_v2`, (options) => fasterRcnnResnetFpn({ ...options, body, version: 2 })],
+  ]),
+  ['maskrcnn_small', maskRcnnSmall],
+]);
+
+/** The recipe of a name. @throws INVALID_ARGUMENT listing the common names */
+export function architecture(name: string): Recipe {
+  const recipe = architectures.get(name);
+  if (recipe !== undefined) return recipe;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'architecture',
+    place: name,
+    problem: 'no such architecture',
+    expected: 'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn or fasterrcnn_BODY_fpn_v2',
+    hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small.`,
+  });
+}

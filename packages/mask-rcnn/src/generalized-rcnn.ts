@@ -1,0 +1,146 @@
+import {
+  type Backbone,
+  type Detection,
+  type ImageSize,
+  Module,
+  type ParameterOwner,
+  type Phase,
+  type Pyramid,
+  Random,
+  type Target,
+} from '@rcnn/core';
+import type { BranchLosses, RoIs, RoITarget } from '@rcnn/roi-heads';
+import type { Proposals, ProposalUse, RPNLosses, RPNOutputs } from '@rcnn/rpn-anchors';
+import * as tf from '@tensorflow/tfjs-core';
+import { type ImageInput, readImages } from './images.ts';
+import { type RestoreOptions, restoreDetections } from './restore.ts';
+import { checkTargets, resizeTarget, type TargetRules, withoutCrowds } from './targets.ts';
+import type { ModelTransform } from './transform.ts';
+
+/** The first stage: says where objects may be. `RegionProposalNetwork` is one. */
+export interface ProposalNetwork extends ParameterOwner {
+  forward(features: Pyramid, phase?: Phase): RPNOutputs;
+  propose(
+    outputs: RPNOutputs,
+    sizes: readonly ImageSize[],
+    paddedSize: ImageSize,
+    use: ProposalUse,
+  ): Promise<Proposals[]>;
+  losses(outputs: RPNOutputs, gtBoxes: readonly Float32Array[], paddedSize: ImageSize, random?: Random): RPNLosses;
+}
+
+/** The second stage: says what is there. `RoIHeads` is one. */
+export interface RegionHeads extends ParameterOwner {
+  detect(features: Pyramid, proposals: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]>;
+  losses(
+    features: Pyramid,
+    proposals: readonly Float32Array[],
+    targets: readonly RoITarget[],
+    options: { readonly phase: Phase; readonly random: Random },
+  ): BranchLosses;
+}
+
+/** What a two-stage detector is made of. Each part can be somebody else's. */
+export interface RCNNParts {
+  readonly transform: ModelTransform;
+  readonly backbone: Backbone;
+  readonly rpn: ProposalNetwork;
+  readonly roiHeads: RegionHeads;
+}
+
+export interface LossOptions {
+  /** Default `train`. In `predict` the losses are the same, but batch norms use and keep their running statistics. */
+  readonly phase?: Phase;
+  /**
+   * Draws the samples of both stages, and sizes where there is a choice. Default a fresh `Random(0)`: the same samples
+   * every time, as a validation loss wants them. Training passes a stream of its own.
+   */
+  readonly random?: Random;
+}
+
+/** The losses by torchvision's names; their plain sum is what is minimised. */
+export type Losses = Record<string, tf.Scalar>;
+
+/**
+ * The two-stage detector on one screen: transform, backbone, proposals, heads, and the way back. It neither knows nor
+ * cares which parts it was given. Detecting and learning are two methods; there is no mode to set.
+ * @see Ren et al. 2015 (arXiv:1506.01497), figure 2; He et al. 2017 (arXiv:1703.06870)
+ */
+export class GeneralizedRCNN extends Module {
+  readonly transform: ModelTransform;
+  readonly backbone: Backbone;
+  readonly rpn: ProposalNetwork;
+  readonly roiHeads: RegionHeads;
+  readonly rules: TargetRules;
+
+  constructor({ transform, backbone, rpn, roiHeads }: RCNNParts, rules: TargetRules) {
+    super();
+    this.transform = transform;
+    this.backbone = this.register('backbone', backbone);
+    this.rpn = this.register('rpn', rpn);
+    this.roiHeads = this.register('roi_heads', roiHeads);
+    this.rules = rules;
+  }
+
+  /**
+   * Finds the objects of each image: boxes in pixels of that image, best score first, masks made when asked for.
+   * Plain data; no tensor is left behind.
+   * @throws IMAGE_INVALID naming image and pixel
+   */
+  async detect(images: readonly ImageInput[], options: RestoreOptions = {}): Promise<Detection[][]> {
+    const hosts = await readImages('detect', images);
+    const batch = this.transform.forward(hosts);
+    const held: tf.Tensor[] = [batch.images];
+    try {
+      const features = this.backbone.forward(batch.images, 'predict');
+      held.push(...features);
+      batch.images.dispose(); // what is no longer needed goes at once: at full size each of these is 10 to 60 MB
+      const outputs = this.rpn.forward(features, 'predict');
+      held.push(...outputs.logits, ...outputs.deltas);
+      const proposals = await this.rpn.propose(outputs, batch.sizes, batch.paddedSize, 'test');
+      tf.dispose([outputs.logits, outputs.deltas] as tf.TensorContainer);
+      const found = await this.roiHeads.detect(features, proposals.map(asRoIs), batch.sizes);
+      return restoreDetections(found, batch, options);
+    } finally {
+      for (const tensor of held) tensor.dispose();
+    }
+  }
+
+  /**
+   * What the model should learn from these images, as scalars: `loss_classifier`, `loss_box_reg`, `loss_objectness`,
+   * `loss_rpn_box_reg` and what other branches add (`loss_mask`). For gradients, call it inside `valueAndGradients`
+   * of `@rcnn/core`; without a tape it is a validation loss. The caller disposes them.
+   * @throws IMAGE_INVALID, TARGET_INVALID, NON_FINITE, BOX_DEGENERATE, LABEL_OUT_OF_RANGE, MASK_SIZE_MISMATCH
+   */
+  async losses(
+    images: readonly ImageInput[],
+    targets: readonly Target[],
+    { phase = 'train', random = new Random(0) }: LossOptions = {},
+  ): Promise<Losses> {
+    const hosts = await readImages('losses', images);
+    const sizes = hosts.map(({ size }) => size);
+    checkTargets('losses', targets, sizes, this.rules);
+    const batch = this.transform.forward(hosts, { phase, random });
+    const resized = targets.map((target, i) => resizeTarget(withoutCrowds(target), sizes[i]!, batch.sizes[i]!));
+    const held: tf.Tensor[] = [batch.images];
+    try {
+      const features = this.backbone.forward(batch.images, phase);
+      held.push(...features);
+      const outputs = this.rpn.forward(features, phase);
+      held.push(...outputs.logits, ...outputs.deltas);
+      const proposals = await this.rpn.propose(outputs, batch.sizes, batch.paddedSize, 'train');
+      return tf.tidy(() => {
+        const gtBoxes = resized.map(({ boxes }) => boxes);
+        const first = this.rpn.losses(outputs, gtBoxes, batch.paddedSize, random);
+        const boxes = proposals.map((proposal) => proposal.boxes);
+        return { ...this.roiHeads.losses(features, boxes, resized, { phase, random }), ...first };
+      });
+    } finally {
+      for (const tensor of held) tensor.dispose(); // a tape keeps what it needs by itself
+    }
+  }
+}
+
+function asRoIs({ boxes, scores }: Proposals): RoIs {
+  return { boxes, scores, labels: new Int32Array(scores.length) };
+}

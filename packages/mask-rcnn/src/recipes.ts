@@ -1,0 +1,123 @@
+import { normFactory, ResNet, type ResNetName, type ResNetOptions, resnets } from '@rcnn/backbone-resnet';
+import type { Random } from '@rcnn/core';
+import { BackboneWithFPN, poolExtra } from '@rcnn/fpn';
+import { ConvFCHead, MaskRCNNHeads, MaskRCNNPredictor, TwoFCHead } from '@rcnn/roi-heads';
+import { pyramidAnchors, RPNHead } from '@rcnn/rpn-anchors';
+import { FasterRCNN, type FasterRCNNOptions } from './faster-rcnn.ts';
+import { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
+
+type BodyOptions = Pick<
+  ResNetOptions,
+  'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'strideIn' | 'trainableStages'
+>;
+
+/** What the recipes of both detectors take: numbers and parts of the detector, and the shape of the network. */
+export interface RecipeOptions extends Partial<MaskRCNNOptions>, BodyOptions {
+  /** Default 91: COCO's, with the background. */
+  readonly numClasses?: number;
+  /** The backbone. Default `resnet50`. */
+  readonly body?: ResNetName;
+  /**
+   * 1: frozen norm in the body, none elsewhere. 2: batch norm everywhere, a deeper RPN head, convolutions in the box
+   * head. Default 1.
+   */
+  readonly version?: 1 | 2;
+  /** Channels of the pyramid, the RPN and the mask branch. Default 256. */
+  readonly fpnChannels?: number;
+  /** Length of a region's vector. Default 1024. */
+  readonly boxFeatures?: number;
+}
+
+/** A recipe: options in, a model with fresh weights out. Draws from `random` (default the stream of `seedLayers`). */
+export type Recipe<Model extends FasterRCNN = FasterRCNN> = (options?: RecipeOptions) => Model;
+
+/** Mask R-CNN on any ResNet, with an FPN. */
+export const maskRcnnResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
+  const { numClasses = 91, version = 1, fpnChannels = 256, random } = options;
+  const channels = Array.from({ length: 4 }, () => fpnChannels);
+  const norm = version === 2 ? normFactory('batch', 1e-5) : undefined;
+  const maskHead = options.maskHead ?? new MaskRCNNHeads({ inChannels: fpnChannels, channels, norm, random });
+  const maskPredictor =
+    options.maskPredictor ?? new MaskRCNNPredictor(maskHead.outChannels, numClasses, { channels: fpnChannels, random });
+  return new MaskRCNN(backboneOf(options), { ...detectorOf(options), maskHead, maskPredictor });
+};
+
+/** Faster R-CNN on any ResNet, with an FPN. */
+export const fasterRcnnResnetFpn: Recipe = (options = {}) => new FasterRCNN(backboneOf(options), detectorOf(options));
+
+export const maskRcnnResnet50Fpn: Recipe<MaskRCNN> = (options) =>
+  maskRcnnResnetFpn({ ...options, body: 'resnet50', version: 1 });
+export const maskRcnnResnet50FpnV2: Recipe<MaskRCNN> = (options) =>
+  maskRcnnResnetFpn({ ...options, body: 'resnet50', version: 2 });
+export const fasterRcnnResnet50Fpn: Recipe = (options) =>
+  fasterRcnnResnetFpn({ ...options, body: 'resnet50', version: 1 });
+export const fasterRcnnResnet50FpnV2: Recipe = (options) =>
+  fasterRcnnResnetFpn({ ...options, body: 'resnet50', version: 2 });
+
+/**
+ * A Mask R-CNN that trains on a CPU while you watch: one block in each stage, a quarter of the channels, small images.
+ * Everything learns, from random weights.
+ */
+export const maskRcnnSmall: Recipe<MaskRCNN> = (options) =>
+  maskRcnnResnetFpn({
+    body: 'resnet18',
+    blocks: [1, 1, 1, 1],
+    planes: [16, 32, 64, 128],
+    stemChannels: 16,
+    norm: 'batch',
+    trainableStages: 5,
+    fpnChannels: 64,
+    boxFeatures: 256,
+    minSize: 128,
+    maxSize: 192,
+    boxBatchSizePerImage: 64,
+    rpnBatchSizePerImage: 64,
+    rpnPreNmsTopNTrain: 400,
+    rpnPostNmsTopNTrain: 200,
+    rpnPreNmsTopNTest: 200,
+    rpnPostNmsTopNTest: 100,
+    ...options,
+  });
+
+function backboneOf(options: RecipeOptions): BackboneWithFPN {
+  const { body = 'resnet50', version = 1, fpnChannels = 256, random } = options;
+  const shape = resnets[body];
+  const network = new ResNet({
+    ...shape,
+    norm: version === 2 ? 'batch' : 'frozen',
+    trainableStages: 3,
+    ...pick(options, ['blocks', 'planes', 'stemChannels', 'norm', 'normEpsilon', 'strideIn', 'trainableStages']),
+    random,
+  });
+  const norm = version === 2 ? normFactory('batch', 1e-5) : undefined;
+  return new BackboneWithFPN(network, { outChannels: fpnChannels, norm, extra: poolExtra, random });
+}
+
+/** The options of the detector, with the parts that the version and the widths call for. */
+function detectorOf(options: RecipeOptions): FasterRCNNOptions {
+  const { numClasses = 91, version = 1, fpnChannels = 256, boxFeatures = 1024, random } = options;
+  return {
+    ...options,
+    numClasses,
+    boxHead: options.boxHead ?? boxHeadOf(version, fpnChannels, boxFeatures, random),
+    ...(version === 2 && options.rpnHead === undefined && options.rpn === undefined
+      ? { rpnHead: new RPNHead(fpnChannels, anchorsPerCell(options), { convDepth: 2, random }) }
+      : {}),
+  };
+}
+
+function boxHeadOf(version: 1 | 2, inChannels: number, outFeatures: number, random: Random | undefined) {
+  if (version === 1) return new TwoFCHead({ inChannels, outFeatures, random });
+  const channels = Array.from({ length: 4 }, () => inChannels);
+  return new ConvFCHead({ inChannels, outFeatures, channels, norm: normFactory('batch', 1e-5), random });
+}
+
+function anchorsPerCell({ rpnAnchorGenerator = pyramidAnchors(5) }: RecipeOptions): number {
+  return rpnAnchorGenerator.anchorsPerCell[0]!;
+}
+
+function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Partial<Pick<T, K>> {
+  return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<
+    Pick<T, K>
+  >;
+}

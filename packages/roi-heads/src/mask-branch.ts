@@ -1,0 +1,115 @@
+import { bceWithLogits, takeBoxes } from '@rcnn/boxes';
+import { Module, type Phase, type Pyramid, RcnnError } from '@rcnn/core';
+import { maskTargets } from '@rcnn/roi-align';
+import * as tf from '@tensorflow/tfjs-core';
+import type { MaskHead, MaskPredictor } from './mask-heads.ts';
+import {
+  type BranchLosses,
+  countRoIs,
+  type RoIBranch,
+  type RoIPooler,
+  type RoIs,
+  type RoITarget,
+  type SampledRoIs,
+} from './rois.ts';
+
+export interface MaskParts {
+  readonly pool: RoIPooler;
+  readonly head: MaskHead;
+  readonly predictor: MaskPredictor;
+}
+
+/**
+ * Which pixels of a region belong to its object? Asked of final boxes only, and of one class each. Children
+ * `mask_head`, `mask_predictor`.
+ * @see He et al. 2017 (arXiv:1703.06870)
+ */
+export class MaskBranch extends Module implements RoIBranch {
+  readonly #pool: RoIPooler;
+  readonly #head: MaskHead;
+  readonly #predictor: MaskPredictor;
+
+  constructor({ pool, head, predictor }: MaskParts) {
+    super();
+    this.#pool = pool;
+    this.#head = this.register('mask_head', head);
+    this.#predictor = this.register('mask_predictor', predictor);
+  }
+
+  /** Mask logits `[R, 28, 28]` of the class of each region. The caller owns them. */
+  forward(
+    features: Pyramid,
+    rois: readonly { readonly boxes: Float32Array; readonly labels: Int32Array }[],
+    phase: Phase = 'predict',
+  ): tf.Tensor3D {
+    return tf.tidy(() => {
+      const labels = Int32Array.from(rois.flatMap((ofImage) => [...ofImage.labels]));
+      const pooled = this.#pool.forward(
+        features,
+        rois.map(({ boxes }) => boxes),
+      ); // [R, 14, 14, C]
+      const maps = this.#head.forward(pooled, phase);
+      if (maps !== pooled) pooled.dispose(); // a tape keeps what it needs by itself
+      return this.#predictor.forward(maps, labels, phase);
+    });
+  }
+
+  /**
+   * `loss_mask`: binary cross-entropy on the logits of the true class, mean over all cells of the positives. The
+   * target is the soft part of the object's mask inside the **proposal**. No positives: 0.
+   */
+  losses(
+    features: Pyramid,
+    sampled: readonly SampledRoIs[],
+    targets: readonly RoITarget[],
+    phase: Phase,
+  ): BranchLosses {
+    const positives = sampled.map(onlyPositives);
+    if (countRoIs(positives) === 0) return { loss_mask: tf.scalar(0) };
+    return tf.tidy(() => {
+      const logits = this.forward(features, positives, phase);
+      const [count, height, width] = logits.shape;
+      const truth = new Float32Array(count * height * width);
+      let at = 0;
+      for (const [i, { boxes, matchedIndices }] of positives.entries()) {
+        const part = maskTargets(masksOf(targets[i]!, matchedIndices.length, i), boxes, matchedIndices, height);
+        truth.set(part, at);
+        at += part.length;
+      }
+      const loss = tf.mean(bceWithLogits(logits, tf.tensor3d(truth, [count, height, width])));
+      return { loss_mask: loss as tf.Scalar };
+    });
+  }
+
+  async detect(features: Pyramid, rois: readonly RoIs[]): Promise<RoIs[]> {
+    if (countRoIs(rois) === 0) return rois.map((ofImage) => ({ ...ofImage, masks: [] }));
+    const probabilities = tf.tidy(() => tf.sigmoid(this.forward(features, rois)));
+    const values = await probabilities.data<'float32'>();
+    const cells = probabilities.shape[1] * probabilities.shape[2];
+    probabilities.dispose();
+    let at = 0;
+    return rois.map((ofImage) => {
+      const masks = Array.from(ofImage.labels, () => values.slice(at * cells, ++at * cells));
+      return { ...ofImage, masks };
+    });
+  }
+}
+
+function onlyPositives({ boxes, labels, matchedIndices }: SampledRoIs): SampledRoIs {
+  const rows = [...labels.keys()].filter((row) => labels[row]! > 0);
+  return {
+    boxes: takeBoxes(boxes, rows),
+    labels: Int32Array.from(rows, (row) => labels[row]!),
+    matchedIndices: Int32Array.from(rows, (row) => matchedIndices[row]!),
+  };
+}
+
+function masksOf({ masks }: RoITarget, needed: number, image: number): NonNullable<RoITarget['masks']> {
+  if (masks !== undefined || needed === 0) return masks ?? [];
+  throw new RcnnError('TARGET_INVALID', {
+    where: 'MaskBranch.losses',
+    place: `targets[${image}].masks`,
+    problem: 'the masks are missing',
+    hint: 'A model with a mask branch needs a mask for every object.',
+  });
+}

@@ -1,0 +1,104 @@
+import {
+  Conv2d,
+  ConvNorm,
+  ConvTranspose2d,
+  fanInUniform,
+  type Layer,
+  Module,
+  type NormFactory,
+  type Phase,
+  type Random,
+} from '@rcnn/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Maps pooled regions `[R, S, S, C]` to `[R, S, S, D]`. */
+export interface MaskHead extends Layer {
+  readonly outChannels: number;
+}
+
+export interface MaskHeadOptions {
+  readonly inChannels: number;
+  /** Channels of each convolution. Default four times 256. */
+  readonly channels?: readonly number[];
+  /** A norm after each convolution, which then has no bias (torchvision's v2 models). Default none. */
+  readonly norm?: NormFactory | undefined;
+  readonly random?: Random | undefined;
+}
+
+/** 3x3 convolutions with ReLU. @see He et al. 2017, figure 4 (arXiv:1703.06870) */
+export class MaskRCNNHeads extends Module implements MaskHead {
+  readonly outChannels: number;
+  readonly #layers: readonly { forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D; dispose(): void }[];
+
+  constructor({ inChannels, channels = [256, 256, 256, 256], norm, random }: MaskHeadOptions) {
+    super();
+    this.outChannels = channels.at(-1) ?? inChannels;
+    this.#layers = channels.map((width, i) => {
+      const bias = norm === undefined;
+      const options = { kernelSize: 3, bias, activation: bias ? 'relu' : 'linear', random } as const;
+      const conv = this.register(`${i}.0`, new Conv2d(channels[i - 1] ?? inChannels, width, options));
+      return norm === undefined ? conv : new ConvNorm(conv, this.register(`${i}.1`, norm(width)), 'relu');
+    });
+  }
+
+  forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
+    return tf.tidy(() =>
+      this.#layers.reduce((map, layer) => {
+        const next = layer.forward(map, phase);
+        if (map !== x) map.dispose(); // a tape keeps what it needs by itself
+        return next;
+      }, x),
+    );
+  }
+
+  override dispose(): void {
+    for (const layer of this.#layers) layer.dispose();
+    super.dispose();
+  }
+}
+
+export interface MaskPredictor extends Module {
+  readonly numClasses: number;
+  /** Mask logits of one class per region, the others never computed: `[R, S, S, C]` and R labels to `[R, 2S, 2S]`. */
+  forward(x: tf.Tensor4D, labels: Int32Array, phase?: Phase): tf.Tensor3D;
+}
+
+/** Transposed convolution 2x2 with ReLU, then a 1x1 per class. @see He et al. 2017, figure 4 (arXiv:1703.06870) */
+export class MaskRCNNPredictor extends Module implements MaskPredictor {
+  readonly numClasses: number;
+  readonly #upsample: ConvTranspose2d;
+  readonly #logits: Conv2d;
+
+  /** @param numClasses background included */
+  constructor(
+    inChannels: number,
+    numClasses: number,
+    { channels = 256, random }: { channels?: number; random?: Random | undefined } = {},
+  ) {
+    super();
+    this.numClasses = numClasses;
+    const biasInitialiser = fanInUniform();
+    const upsample = new ConvTranspose2d(inChannels, channels, { kernelSize: 2, stride: 2, biasInitialiser, random });
+    this.#upsample = this.register('conv5_mask', upsample);
+    const logits = new Conv2d(channels, numClasses, { kernelSize: 1, biasInitialiser, random });
+    this.#logits = this.register('mask_fcn_logits', logits);
+  }
+
+  /**
+   * The 1x1 of one class is one dot product per cell: the filters of the wanted classes are gathered and multiplied,
+   * region by region. That is 1/K of the arithmetic and memory of all classes.
+   */
+  forward(x: tf.Tensor4D, labels: Int32Array, phase?: Phase): tf.Tensor3D {
+    return tf.tidy(() => {
+      const maps = tf.relu(this.#upsample.forward(x, phase)); // [R, 2S, 2S, C]
+      const [count, height, width, channels] = maps.shape;
+      const classes = tf.tensor1d(labels, 'int32');
+      const filters = tf.transpose(tf.reshape(this.#logits.weight.value, [channels, this.numClasses]));
+      const filter = tf.reshape(tf.gather(filters, classes), [count, channels, 1]);
+      const bias = tf.reshape(tf.gather(this.#logits.bias!.value, classes), [count, 1, 1]);
+      const cells = tf.reshape(maps, [count, height * width, channels]);
+      const logits = tf.add(tf.matMul(cells, filter), bias);
+      return tf.reshape(logits, [count, height, width]);
+    });
+  }
+}
