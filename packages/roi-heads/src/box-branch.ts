@@ -106,10 +106,7 @@ export class BoxBranch extends Module implements RoIBranch {
       );
       return [tf.softmax(logits), deltas] as [tf.Tensor2D, tf.Tensor2D];
     });
-    const [scores, deltas] = await Promise.all([
-      scoresOnDevice.data<'float32'>(),
-      deltasOnDevice.data<'float32'>(),
-    ]);
+    const [scores, deltas] = await Promise.all([scoresOnDevice.data<'float32'>(), deltasOnDevice.data<'float32'>()]);
     tf.dispose([scoresOnDevice, deltasOnDevice]);
     let start = 0;
     return rois.map(({ boxes }, i) => {
@@ -179,4 +176,3 @@ export class BoxBranch extends Module implements RoIBranch {
     return tf.div(tf.sum(smoothL1(difference)), labels.length) as tf.Scalar;
   }
 }
-

@@ -40,12 +40,7 @@ export type BranchLosses = Readonly<Record<string, tf.Scalar>>;
  */
 export interface RoIBranch extends ParameterOwner {
   /** What the branch learns from the regions that were sampled; on the tape where there is one. */
-  losses(
-    features: Pyramid,
-    sampled: readonly SampledRoIs[],
-    targets: readonly RoITarget[],
-    phase: Phase,
-  ): BranchLosses;
+  losses(features: Pyramid, sampled: readonly SampledRoIs[], targets: readonly RoITarget[], phase: Phase): BranchLosses;
   /**
    * Adds what the branch knows, image by image. Reads the device, hence asynchronous.
    * @param sizes of the resized images, without padding
@@ -57,7 +52,6 @@ export interface RoIBranch extends ParameterOwner {
 export interface RoIPooler {
   forward(features: Pyramid, boxes: readonly Float32Array[]): tf.Tensor4D;
 }
-
 
 /** How many regions a batch has. */
 export function countRoIs(rois: readonly { readonly boxes: Float32Array }[]): number {
