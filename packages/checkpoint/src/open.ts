@@ -1,6 +1,8 @@
 import { RcnnError } from '@rcnn/core/errors';
-import type { ByteSource } from './byte-source.ts';
-import type { Hashing } from './hashing.ts';
+import { type ByteSource, checkRange } from './byte-source.ts';
+import { type Hashing, webHashing } from './hashing.ts';
+import { openLegacyForm } from './pth/legacy-form.ts';
+import { openZipForm } from './pth/zip-form.ts';
 import { openSafetensors } from './safetensors/read.ts';
 import type { TensorSource } from './tensor-source.ts';
 
@@ -23,13 +25,29 @@ export async function openTensors(source: ByteSource, options: OpenOptions = {})
   }
 }
 
-async function open(source: ByteSource, _options: OpenOptions): Promise<TensorSource> {
-  const head = await source.read(0, Math.min(source.size, 16));
+async function open(source: ByteSource, { hashing = webHashing }: OpenOptions): Promise<TensorSource> {
+  const head = await source.read(0, Math.min(source.size, 512));
+  if (startsWith(head, 0, [0x50, 0x4b])) return openZipForm(source, hashing);
+  if (startsWith(head, 0, [0x80]) && head[1]! <= 5) return openLegacyForm(source);
   if (head[8] === 0x7b) return openSafetensors(source);
+  if (startsWith(head, 257, [0x75, 0x73, 0x74, 0x61, 0x72])) {
+    throw new RcnnError('FILE_REFUSED', {
+      where: source.name,
+      place: 'byte 0',
+      problem: 'a tar archive, as PyTorch 0.1 wrote them',
+      hint: 'Load it in PyTorch and save it again.',
+    });
+  }
+  if (source.size < 16) checkRange(source, 0, 16);
   throw new RcnnError('FILE_MALFORMED', {
     where: source.name,
+    place: 'byte 0',
     problem: 'not a checkpoint that we know',
-    found: `a file that begins with ${[...head].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')}`,
+    found: `a file that begins with ${[...head.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')}`,
     expected: 'safetensors, or a .pth of PyTorch',
   });
+}
+
+function startsWith(bytes: Uint8Array, at: number, magic: readonly number[]): boolean {
+  return magic.every((byte, i) => bytes[at + i] === byte);
 }

@@ -1,0 +1,78 @@
+import { RcnnError } from '@rcnn/core/errors';
+import { PickleDict, PickleList, PickleTuple, type PickleValue, TensorRef } from './values.ts';
+
+/** A tensor of a nested value, and the keys that lead to it. */
+export interface Found {
+  readonly name: string;
+  readonly path: readonly string[];
+  readonly tensor: TensorRef;
+}
+
+const MAX_DEPTH = 1000;
+const MAX_VISITS = 1e6;
+const MAX_TENSORS = 100_000;
+
+/**
+ * Every tensor of a value, in the file's order, named by its keys with dots between: `model.conv.weight`. Walks with a
+ * stack of its own, so that depth costs no recursion; a value that holds itself, or doubles at every level, is refused.
+ * @throws BUDGET_EXCEEDED, FILE_MALFORMED, FILE_REFUSED
+ */
+export function findTensors(root: PickleValue, where: string): Found[] {
+  if (root instanceof TensorRef) return [{ name: 'tensor', path: ['tensor'], tensor: root }];
+  const found = new Map<string, Found>();
+  const pending: { readonly path: readonly string[]; readonly items: Iterator<[string, PickleValue]> }[] = [
+    { path: [], items: childrenOf(root) },
+  ];
+  let visits = 0;
+  while (pending.length > 0) {
+    const { path: parent, items } = pending.at(-1)!;
+    const { done, value } = items.next();
+    if (done === true) {
+      pending.pop();
+      continue;
+    }
+    const path = [...parent, value[0]];
+    if (++visits > MAX_VISITS) overBudget(where, path, `more than ${MAX_VISITS} values`);
+    if (path.length > MAX_DEPTH) overBudget(where, path, `nested deeper than ${MAX_DEPTH} levels`);
+    if (value[1] instanceof TensorRef) {
+      addTensor(found, { name: path.join('.'), path, tensor: value[1] }, where);
+    } else if (isContainer(value[1])) {
+      pending.push({ path, items: childrenOf(value[1]) });
+    }
+  }
+  return [...found.values()];
+}
+
+function addTensor(found: Map<string, Found>, tensor: Found, where: string): void {
+  if (found.size >= MAX_TENSORS) overBudget(where, tensor.path, `more than ${MAX_TENSORS} tensors`);
+  if (found.has(tensor.name)) {
+    throw new RcnnError('FILE_MALFORMED', { where, place: tensor.name, problem: 'two tensors have this name' });
+  }
+  if (['__proto__', 'constructor', 'prototype'].includes(tensor.name)) {
+    throw new RcnnError('FILE_REFUSED', { where, place: tensor.name, problem: 'a tensor may not have this name' });
+  }
+  found.set(tensor.name, tensor);
+}
+
+function isContainer(value: PickleValue): boolean {
+  return value instanceof PickleDict || value instanceof PickleList || value instanceof PickleTuple;
+}
+
+function* childrenOf(value: PickleValue): Generator<[string, PickleValue]> {
+  if (value instanceof PickleDict) {
+    let index = 0;
+    for (const [key, child] of value.entries) yield [keyText(key, index++), child];
+  } else if (value instanceof PickleList || value instanceof PickleTuple) {
+    for (const [i, child] of value.items.entries()) yield [String(i), child];
+  }
+}
+
+/** Keys that are neither text nor numbers go by their place. */
+function keyText(key: PickleValue, index: number): string {
+  return typeof key === 'object' && key !== null ? `#${index}` : String(key);
+}
+
+function overBudget(where: string, path: readonly string[], problem: string): never {
+  const place = path.length > 8 ? `${path.slice(0, 8).join('.')}.…` : path.join('.');
+  throw new RcnnError('BUDGET_EXCEEDED', { where, place, problem });
+}

@@ -1,0 +1,104 @@
+import type { DType } from '../dtypes.ts';
+
+/**
+ * What a pickle can become here: plain data. Strings, numbers, bigints, booleans, null and bytes stand for themselves;
+ * everything else is one of these classes, none of which does anything.
+ */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | PickleList
+  | PickleTuple
+  | PickleDict
+  | PickleRecord
+  | StorageRef
+  | TensorRef
+  | Global;
+
+/** A list; sets become lists too. */
+export class PickleList {
+  readonly items: PickleValue[] = [];
+}
+
+export class PickleTuple {
+  readonly items: readonly PickleValue[];
+  constructor(items: readonly PickleValue[]) {
+    this.items = items;
+  }
+}
+
+/** A dict, in the file's order. Keys are compared as JavaScript does: two equal tuples are two keys. */
+export class PickleDict {
+  readonly entries: Map<PickleValue, PickleValue> = new Map();
+}
+
+/** An object of which only the fields are kept, such as `argparse.Namespace`. */
+export class PickleRecord extends PickleDict {}
+
+/** Memory that tensors share: a record of the archive. */
+export class StorageRef {
+  readonly key: string;
+  /** Null when the storage is plain bytes and its tensors know their type. */
+  readonly dtype: DType | null;
+  readonly byteLength: number;
+  /** Where in the record it begins; more than 0 only in old files, which had views of storages. */
+  readonly byteOffset: number;
+
+  constructor(key: string, dtype: DType | null, byteLength: number, byteOffset = 0) {
+    this.key = key;
+    this.dtype = dtype;
+    this.byteLength = byteLength;
+    this.byteOffset = byteOffset;
+  }
+}
+
+/** A tensor as a view of a storage; offset and strides count elements. Checked to lie inside when it was made. */
+export class TensorRef {
+  readonly storage: StorageRef;
+  readonly dtype: DType;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+
+  constructor(storage: StorageRef, dtype: DType, offset: number, shape: readonly number[], strides: readonly number[]) {
+    this.storage = storage;
+    this.dtype = dtype;
+    this.offset = offset;
+    this.shape = shape;
+    this.strides = strides;
+  }
+}
+
+/** A name of the allow-list: what it does when it is called, made of data only. */
+export class Global {
+  /** `module.name`, as in the file. */
+  readonly name: string;
+  /** A storage type, with its element type (null: bytes), or a dtype. */
+  readonly dtype: DType | null | undefined;
+  readonly call: ((args: readonly PickleValue[], budget: Budget) => PickleValue) | undefined;
+
+  constructor(name: string, call?: Global['call'], dtype?: DType | null) {
+    this.name = name;
+    this.call = call;
+    this.dtype = dtype;
+  }
+}
+
+/** Counts the work of reading a pickle and stops it when it is too much. */
+export interface Budget {
+  /** Takes `steps` of work. @throws BUDGET_EXCEEDED */
+  spend(steps: number): void;
+}
+
+/** What a global or an opcode found wrong; the machine adds the place. */
+export class PickleProblem extends Error {
+  readonly refused: boolean;
+  constructor(message: string, refused = false) {
+    super(message);
+    this.refused = refused;
+  }
+}
