@@ -71,9 +71,12 @@ export function checkedStorage(
       return bytes;
     },
     async *chunks(offset, length) {
-      if (offset === 0 && length === record.size && !checked) return yield* wholeChunks();
-      await check();
-      yield* readChunks(source, record.offset + offset, length);
+      if (offset === 0 && length === record.size && !checked) {
+        yield* wholeChunks();
+      } else {
+        await check();
+        yield* readChunks(source, record.offset + offset, length);
+      }
     },
   };
 }

@@ -228,7 +228,8 @@ function checkName(source: ByteSource, bytes: Uint8Array, place: string): string
     return fail(source, 'FILE_MALFORMED', place, 'a name that is not UTF-8');
   }
   const parts = name.split('/');
-  if (/[\\\u0000]|^[A-Za-z]:/.test(name) || parts.some((part) => part === '' || part === '.' || part === '..')) {
+  const odd = name.includes('\\') || name.includes('\0') || /^[A-Za-z]:/.test(name);
+  if (odd || parts.some((part) => part === '' || part === '.' || part === '..')) {
     fail(source, 'FILE_REFUSED', place, 'a name that leaves its folder', JSON.stringify(name));
   }
   return name;
