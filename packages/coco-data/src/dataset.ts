@@ -1,0 +1,148 @@
+import { RcnnError } from '@rcnn/core/errors';
+import { checkRecords, type CheckedSet } from './check.ts';
+import { ClassMap } from './class-map.ts';
+import type { ImageStore } from './image-store.ts';
+import { Problems } from './problems.ts';
+import type { AnnotationRecord, AnnotationSet, ImageRecord } from './records.ts';
+import { buildSample, type Sample, type SampleFields, type SampleRecords } from './sample.ts';
+
+export interface DatasetOptions {
+  /** Shown in reports. Default: the source of the annotations. */
+  readonly name?: string;
+  /**
+   * How categories become labels: `contiguous` (1 … K, the default), `ids` (the category ids themselves, as in
+   * torchvision's COCO weights), or the map of a model.
+   */
+  readonly classes?: 'contiguous' | 'ids' | ClassMap;
+  /** Errors in annotations: `fail` (the default) refuses the set and lists them, `drop` leaves those records out. */
+  readonly policy?: 'fail' | 'drop';
+}
+
+/** A checked dataset: samples by index, in the order of the file. Holds no pixels. */
+export class Dataset {
+  readonly name: string;
+  readonly classes: ClassMap;
+  readonly images: readonly ImageRecord[];
+  readonly store: ImageStore;
+  /** What was found while reading; with policy `drop` it also tells what was left out. */
+  readonly problems: Problems;
+  readonly #set: CheckedSet;
+  readonly #fields: SampleFields;
+
+  private constructor(
+    set: CheckedSet,
+    images: readonly ImageRecord[],
+    shared: Pick<Dataset, 'name' | 'classes' | 'store' | 'problems'>,
+  ) {
+    this.#set = set;
+    this.images = images;
+    this.name = shared.name;
+    this.classes = shared.classes;
+    this.store = shared.store;
+    this.problems = shared.problems;
+    this.#fields = fieldsOf(set);
+  }
+
+  /**
+   * Checks what a reader gave and maps its categories.
+   * @throws the code of the first error, with all of them listed, unless the policy is `drop`
+   */
+  static from(
+    set: AnnotationSet,
+    store: ImageStore,
+    problems: Problems,
+    { name = set.source, classes = 'contiguous', policy = 'fail' }: DatasetOptions = {},
+  ): Dataset {
+    const checked = checkRecords(set, problems);
+    if (policy === 'fail') problems.throwErrors(set.source);
+    const map = classes instanceof ClassMap ? classes : mapOf(checked, classes, policy);
+    checkMapped(checked, map);
+    return new Dataset(checked, checked.images, { name, classes: map, store, problems });
+  }
+
+  get length(): number {
+    return this.images.length;
+  }
+
+  /** Whether targets have masks. */
+  get hasMasks(): boolean {
+    return this.#fields.masks;
+  }
+
+  /** Keypoints per object; 0 when the dataset has none. */
+  get numKeypoints(): number {
+    return this.#fields.keypoints;
+  }
+
+  /** The annotations of an image, as read. */
+  annotations(index: number): readonly AnnotationRecord[] {
+    return this.#set.byImage.get(this.#image(index).id)!.filter(({ categoryId }) => this.#isMapped(categoryId));
+  }
+
+  /** Everything that a worker needs to build the sample. */
+  records(index: number): SampleRecords {
+    return { image: this.#image(index), annotations: this.annotations(index), fields: this.#fields };
+  }
+
+  /** Objects of an image, without pixels. */
+  sample(index: number): Sample {
+    return buildSample(this.records(index), this.classes);
+  }
+
+  /** The same data, only these images, in this order. */
+  subset(indices: readonly number[]): Dataset {
+    const images = indices.map((index) => this.#image(index));
+    return new Dataset(this.#set, images, this);
+  }
+
+  /**
+   * Without the images that training cannot use: those with no object besides crowds, or whose boxes are all at most a
+   * pixel wide or high (torchvision's rule).
+   */
+  trainable(): Dataset {
+    const usable = ({ box, crowd }: AnnotationRecord): boolean =>
+      !crowd && box[2] - box[0] > 1 && box[3] - box[1] > 1;
+    return this.subset([...this.images.keys()].filter((index) => this.annotations(index).some(usable)));
+  }
+
+  #isMapped(categoryId: number): boolean {
+    return this.classes.labelOf(categoryId) !== undefined;
+  }
+
+  #image(index: number): ImageRecord {
+    const image = this.images[index];
+    if (image !== undefined) return image;
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: `Dataset '${this.name}'`,
+      problem: 'there is no such sample',
+      found: String(index),
+      expected: `0 … ${this.length - 1}`,
+    });
+  }
+}
+
+/** Masks only when every object has one: a target with holes in it would train on the wrong mask. */
+function fieldsOf({ annotations }: CheckedSet): SampleFields {
+  const masks = annotations.length > 0 && annotations.every(({ segmentation }) => segmentation !== undefined);
+  const points = annotations.find(({ keypoints }) => keypoints !== undefined)?.keypoints?.length ?? 0;
+  return { masks, keypoints: points / 3 };
+}
+
+function mapOf({ categories }: CheckedSet, how: 'contiguous' | 'ids', policy: 'fail' | 'drop'): ClassMap {
+  if (how === 'contiguous') return ClassMap.contiguous(categories);
+  return ClassMap.ids(policy === 'drop' ? categories.filter(({ id }) => id > 0) : categories);
+}
+
+/** A model's map must know every category that has objects, or they would silently become background. */
+function checkMapped({ source, annotations, categories }: CheckedSet, map: ClassMap): void {
+  const unknown = new Set<number>();
+  for (const { categoryId } of annotations) if (map.labelOf(categoryId) === undefined) unknown.add(categoryId);
+  if (unknown.size === 0) return;
+  const names = categories.filter(({ id }) => unknown.has(id)).map(({ id, name }) => `${id} '${name}'`);
+  throw new RcnnError('LABEL_OUT_OF_RANGE', {
+    where: source,
+    problem: 'the class map does not know categories that have objects',
+    found: names.join(', '),
+    hint: 'Load the dataset with the class map it was trained with, or leave the map out.',
+  });
+}

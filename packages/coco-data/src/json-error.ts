@@ -1,0 +1,37 @@
+const SPACE = /[ \t\n\r]*/y;
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+
+/** Index of the first character that keeps `text` from being JSON; `JSON.parse` itself does not always tell. */
+export function jsonErrorAt(text: string): number {
+  let at = 0;
+  const eat = (pattern: RegExp): boolean => {
+    pattern.lastIndex = at;
+    const found = pattern.exec(text);
+    if (found) at = pattern.lastIndex;
+    return found !== null && found[0].length > 0;
+  };
+  const isNext = (character: string): boolean => {
+    eat(SPACE);
+    if (text[at] !== character) return false;
+    at++;
+    return true;
+  };
+  const list = (close: string, item: () => boolean): boolean => {
+    if (isNext(close)) return true;
+    do if (!item()) return false;
+    while (isNext(','));
+    return isNext(close);
+  };
+  const member = (): boolean => {
+    eat(SPACE);
+    return eat(STRING) && isNext(':') && value();
+  };
+  const value = (): boolean => {
+    if (isNext('{')) return list('}', member);
+    if (isNext('[')) return list(']', value);
+    return eat(STRING) || eat(SCALAR);
+  };
+  if (value()) eat(SPACE);
+  return at;
+}

@@ -1,0 +1,137 @@
+import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
+
+/** `error`: no strict load. `warning`: loads, but look at it. `note`: a fact worth knowing, nothing wrong. */
+export type Severity = 'error' | 'warning' | 'note';
+
+interface Kind {
+  readonly severity: Severity;
+  readonly code: ErrorCode;
+  readonly title: string;
+}
+
+const kind = (severity: Severity, code: ErrorCode, title: string): Kind => ({ severity, code, title });
+
+/** Every problem that reading or inspecting a dataset can find. Names are stable: programs may switch on them. */
+export const PROBLEM_KINDS = {
+  // records
+  'field-missing': kind('error', 'DATASET_INVALID', 'a field is missing'),
+  'field-type': kind('error', 'DATASET_INVALID', 'a field has the wrong type'),
+  'id-unsafe': kind('error', 'DATASET_INVALID', 'an id is not a whole number that JavaScript can hold'),
+  'duplicate-image-id': kind('error', 'DUPLICATE_ID', 'an image id is used twice'),
+  'duplicate-annotation-id': kind('error', 'DUPLICATE_ID', 'an annotation id is used twice'),
+  'duplicate-category-id': kind('error', 'DUPLICATE_ID', 'a category id is used twice'),
+  'duplicate-category-name': kind('warning', 'DUPLICATE_ID', 'a category name is used twice'),
+  'duplicate-file': kind('warning', 'DUPLICATE_ID', 'two images name the same file'),
+  'annotation-id-zero': kind('warning', 'DATASET_INVALID', 'annotation id 0: COCO evaluation never matches it'),
+  'category-id-zero': kind('error', 'LABEL_OUT_OF_RANGE', 'category id 0 collides with the background'),
+  'unknown-image': kind('error', 'UNKNOWN_ID', 'an annotation names an image that does not exist'),
+  'unknown-category': kind('error', 'UNKNOWN_ID', 'an annotation names a category that does not exist'),
+  'category-unused': kind('note', 'DATASET_INVALID', 'a category has no annotation'),
+  'region-unsupported': kind('error', 'DATASET_INVALID', 'a region has a shape without an area'),
+  'object-unmatched': kind('error', 'DATASET_INVALID', 'an object and its segmentation do not belong together'),
+  // boxes
+  'box-not-finite': kind('error', 'BOX_DEGENERATE', 'a box is not finite'),
+  'box-degenerate': kind('error', 'BOX_DEGENERATE', 'a box has no width or no height'),
+  'box-outside': kind('error', 'BOX_DEGENERATE', 'a box lies outside its image'),
+  'box-overhangs': kind('warning', 'BOX_DEGENERATE', 'a box reaches beyond its image'),
+  'box-corners': kind('warning', 'BOX_DEGENERATE', 'boxes look like corners (x1, y1, x2, y2), not x, y, width, height'),
+  'box-tiny': kind('warning', 'BOX_DEGENERATE', 'a box has a side of less than one pixel'),
+  'box-mask-disagree': kind('warning', 'TARGET_INVALID', 'a box and its mask disagree'),
+  'area-wrong': kind('warning', 'TARGET_INVALID', 'an area and its mask disagree'),
+  // masks and keypoints
+  'segmentation-missing': kind('warning', 'TARGET_INVALID', 'an annotation has no segmentation while others have'),
+  'polygon-flat': kind('error', 'POLYGON_INVALID', 'a segmentation is a flat list, not a list of polygons'),
+  'polygon-short': kind('error', 'POLYGON_INVALID', 'a polygon has fewer than three points'),
+  'polygon-odd': kind('error', 'POLYGON_INVALID', 'a polygon has an odd count of numbers'),
+  'polygon-not-finite': kind('error', 'POLYGON_INVALID', 'a polygon has a coordinate that is not a number'),
+  'polygon-outside': kind('warning', 'POLYGON_INVALID', 'a polygon reaches beyond its image'),
+  'polygon-crossing': kind('warning', 'POLYGON_INVALID', 'the outline of a polygon crosses itself'),
+  'rle-invalid': kind('error', 'RLE_INVALID', 'run lengths are malformed'),
+  'rle-size': kind('error', 'MASK_SIZE_MISMATCH', 'a mask has another size than its image'),
+  'mask-empty': kind('error', 'TARGET_INVALID', 'a mask covers no pixel'),
+  'keypoints-invalid': kind('error', 'TARGET_INVALID', 'keypoints are malformed'),
+  // images
+  'image-missing': kind('error', 'IMAGE_MISSING', 'an image file is missing'),
+  'image-corrupt': kind('error', 'IMAGE_CORRUPT', 'an image cannot be decoded'),
+  'image-too-large': kind('error', 'IMAGE_TOO_LARGE', 'an image has more pixels than allowed'),
+  'image-size': kind('error', 'IMAGE_SIZE_MISMATCH', 'an image has another size than its record'),
+  'image-rotated': kind('warning', 'IMAGE_SIZE_MISMATCH', 'an image has an EXIF orientation'),
+  'path-refused': kind('error', 'PATH_REFUSED', 'a file name leaves the folder of images'),
+  'image-empty': kind('note', 'DATASET_INVALID', 'an image has no objects'),
+  'crowd': kind('note', 'DATASET_INVALID', 'a crowd region'),
+  'duplicate-image': kind('warning', 'DATASET_INVALID', 'two images of a split have the same pixels'),
+  'duplicate-across-splits': kind('error', 'DATASET_INVALID', 'the same pixels are in two splits'),
+} as const satisfies Record<string, Kind>;
+
+export type ProblemKind = keyof typeof PROBLEM_KINDS;
+
+/** One thing that is wrong, and where. */
+export interface Problem {
+  readonly kind: ProblemKind;
+  /** The annotation file or folder. */
+  readonly source: string;
+  /** A JSON pointer, or a file and a number. */
+  readonly place: string;
+  /** What was found, e.g. `annotation 17 of image 'a.jpg': [3, 4, 0, 5]`. */
+  readonly found: string;
+}
+
+/** All problems of one kind: how many, and the first of them. */
+export interface ProblemCount {
+  readonly kind: ProblemKind;
+  readonly severity: Severity;
+  readonly title: string;
+  readonly count: number;
+  readonly examples: readonly Problem[];
+}
+
+const EXAMPLES = 20;
+
+/** Gathers problems: counts all, keeps the first 20 of each kind. */
+export class Problems {
+  readonly #found = new Map<ProblemKind, { count: number; examples: Problem[] }>();
+
+  add(problem: Problem): void {
+    const entry = this.#found.get(problem.kind) ?? { count: 0, examples: [] };
+    entry.count++;
+    if (entry.examples.length < EXAMPLES) entry.examples.push(problem);
+    this.#found.set(problem.kind, entry);
+  }
+
+  count(severity?: Severity): number {
+    let sum = 0;
+    for (const [name, { count }] of this.#found) {
+      if (severity === undefined || PROBLEM_KINDS[name].severity === severity) sum += count;
+    }
+    return sum;
+  }
+
+  /** By severity, errors first, then in the order in which kinds were met. */
+  list(): readonly ProblemCount[] {
+    const order: readonly Severity[] = ['error', 'warning', 'note'];
+    return [...this.#found]
+      .map(([name, { count, examples }]) => {
+        const { severity, title } = PROBLEM_KINDS[name];
+        return { kind: name, severity, title, count, examples };
+      })
+      .sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+  }
+
+  /** Throws when there are errors: one error that lists the first 20 and the total. */
+  throwErrors(source: string): void {
+    const errors = this.list().filter(({ severity }) => severity === 'error');
+    const first = errors[0]?.examples[0];
+    if (first === undefined) return;
+    const total = errors.reduce((sum, { count }) => sum + count, 0);
+    const lines = errors
+      .flatMap(({ title, examples }) => examples.map(({ place, found }) => `\n  ${place}: ${title}: ${found}`))
+      .slice(0, EXAMPLES);
+    if (total > lines.length) lines.push(`\n  … and ${total - lines.length} more`);
+    throw new RcnnError(PROBLEM_KINDS[first.kind].code, {
+      where: source,
+      place: first.place,
+      problem: `${total} ${total === 1 ? 'problem' : 'problems'} in the annotations${lines.join('')}\n`,
+      hint: "Run 'mask-rcnn doctor' for the whole list, '--fix OUT' for a repaired copy, or load with policy 'drop'.",
+    });
+  }
+}
