@@ -35,10 +35,15 @@ export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet
       size && checkSegmentationSize(annotation, size),
       checkKeypoints(annotation, categories),
     ].filter((found) => found !== undefined);
-    for (const { kind, field, found } of bad) report(kind, `${annotation.place}${field}`, `${label(annotation)}: ${found}`);
+    for (const { kind, field, found } of bad)
+      report(kind, `${annotation.place}${field}`, `${label(annotation)}: ${found}`);
     if (annotation.id === 0) report('annotation-id-zero', `${annotation.place}/id`, label(annotation));
     if (size && overhang(annotation.box, size) > 1 && bad.length === 0) {
-      report('box-overhangs', `${annotation.place}/bbox`, `${label(annotation)}: ${boxText(annotation)} in ${sizeText(size)}`);
+      report(
+        'box-overhangs',
+        `${annotation.place}/bbox`,
+        `${label(annotation)}: ${boxText(annotation)} in ${sizeText(size)}`,
+      );
     }
     const keep = bad.length === 0;
     if (keep) byImage.get(annotation.imageId)!.push(annotation);
@@ -117,10 +122,12 @@ function checkImages(images: readonly ImageRecord[], report: Report): readonly I
   const files = new Map<string, ImageId>();
   return images.filter(({ id, file, place }) => {
     const unsafe = pathProblem(file);
-    if (unsafe !== undefined) report('path-refused', `${place}/file_name`, `image ${id}: ${JSON.stringify(file)} ${unsafe}`);
+    if (unsafe !== undefined)
+      report('path-refused', `${place}/file_name`, `image ${id}: ${JSON.stringify(file)} ${unsafe}`);
     const twice = ids.has(id);
     if (twice) report('duplicate-image-id', `${place}/id`, `image ${id}`);
-    if (files.has(file)) report('duplicate-file', `${place}/file_name`, `${file} of images ${files.get(file)} and ${id}`);
+    if (files.has(file))
+      report('duplicate-file', `${place}/file_name`, `${file} of images ${files.get(file)} and ${id}`);
     ids.add(id);
     files.set(file, id);
     return unsafe === undefined && !twice;
@@ -170,14 +177,25 @@ function checkSegmentationSize({ segmentation }: AnnotationRecord, size: ImageSi
   return problem('rle-size', 'segmentation/size', `a mask of ${own[1]}x${own[0]} in ${sizeText(size)}`);
 }
 
-function checkKeypoints({ keypoints, categoryId }: AnnotationRecord, categories: readonly Category[]): Found | undefined {
+function checkKeypoints(
+  { keypoints, categoryId }: AnnotationRecord,
+  categories: readonly Category[],
+): Found | undefined {
   const names = keypoints && categories.find(({ id }) => id === categoryId)?.keypoints;
   if (names === undefined || names.length * 3 === keypoints?.length) return undefined;
-  return problem('keypoints-invalid', 'keypoints', `${(keypoints?.length ?? 0) / 3} points, the category has ${names.length}`);
+  return problem(
+    'keypoints-invalid',
+    'keypoints',
+    `${(keypoints?.length ?? 0) / 3} points, the category has ${names.length}`,
+  );
 }
 
 /** Corners given as x, y, width, height overhang almost everywhere, and never where they are right. */
-function checkCornerBoxes({ annotations }: AnnotationSet, sizes: ReadonlyMap<ImageId, ImageSize>, report: Report): void {
+function checkCornerBoxes(
+  { annotations }: AnnotationSet,
+  sizes: ReadonlyMap<ImageId, ImageSize>,
+  report: Report,
+): void {
   let overhanging = 0;
   let asCorners = 0;
   for (const { imageId, box } of annotations) {
@@ -189,7 +207,11 @@ function checkCornerBoxes({ annotations }: AnnotationSet, sizes: ReadonlyMap<Ima
     if (corner[0] > x1 && corner[1] > y1 && corner[0] <= size[1] + 1 && corner[1] <= size[0] + 1) asCorners++;
   }
   if (annotations.length >= 4 && overhanging > annotations.length / 4 && asCorners === annotations.length) {
-    report('box-corners', annotations[0]!.place, `${overhanging} of ${annotations.length} boxes overhang; all fit as corners`);
+    report(
+      'box-corners',
+      annotations[0]!.place,
+      `${overhanging} of ${annotations.length} boxes overhang; all fit as corners`,
+    );
   }
 }
 
@@ -229,7 +251,11 @@ function compare(annotation: AnnotationRecord, mask: MaskFacts, report: Report):
   const sides = box.map((side, i) => Math.abs(side - mask.box[i]!));
   const reach = Math.max(box[2] - box[0], box[3] - box[1]);
   if (!crowd && Math.max(...sides) > 3 + 0.1 * reach) {
-    report('box-mask-disagree', `${place}/bbox`, `${label(annotation)}: ${boxText(annotation)}, mask ${mask.box.join(', ')}`);
+    report(
+      'box-mask-disagree',
+      `${place}/bbox`,
+      `${label(annotation)}: ${boxText(annotation)}, mask ${mask.box.join(', ')}`,
+    );
   }
   if (area === undefined) return;
   const difference = Math.abs(area - mask.area);
@@ -246,6 +272,7 @@ function checkOutlines(annotation: AnnotationRecord, [height, width]: ImageSize,
     for (let k = 0; k < part.length; k += 2) {
       beyond = Math.max(beyond, -part[k]!, -part[k + 1]!, part[k]! - width, part[k + 1]! - height);
     }
-    if (beyond > 1) report('polygon-outside', at, `${label(annotation)}: ${Math.round(beyond * 100) / 100} pixels beyond`);
+    if (beyond > 1)
+      report('polygon-outside', at, `${label(annotation)}: ${Math.round(beyond * 100) / 100} pixels beyond`);
   }
 }

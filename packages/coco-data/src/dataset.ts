@@ -1,8 +1,8 @@
 import { RcnnError } from '@rcnn/core/errors';
-import { checkRecords, type CheckedSet } from './check.ts';
+import { type CheckedSet, checkRecords } from './check.ts';
 import { ClassMap } from './class-map.ts';
 import type { ImageStore } from './image-store.ts';
-import { Problems } from './problems.ts';
+import type { Problems } from './problems.ts';
 import type { AnnotationRecord, AnnotationSet, ImageRecord } from './records.ts';
 import { buildSample, type Sample, type SampleFields, type SampleRecords } from './sample.ts';
 
@@ -56,7 +56,7 @@ export class Dataset {
     const checked = checkRecords(set, problems);
     if (policy === 'fail') problems.throwErrors(set.source);
     const map = classes instanceof ClassMap ? classes : mapOf(checked, classes, policy);
-    checkMapped(checked, map);
+    if (policy === 'fail') checkMapped(checked, map);
     return new Dataset(checked, checked.images, { name, classes: map, store, problems });
   }
 
@@ -100,8 +100,7 @@ export class Dataset {
    * pixel wide or high (torchvision's rule).
    */
   trainable(): Dataset {
-    const usable = ({ box, crowd }: AnnotationRecord): boolean =>
-      !crowd && box[2] - box[0] > 1 && box[3] - box[1] > 1;
+    const usable = ({ box, crowd }: AnnotationRecord): boolean => !crowd && box[2] - box[0] > 1 && box[3] - box[1] > 1;
     return this.subset([...this.images.keys()].filter((index) => this.annotations(index).some(usable)));
   }
 
@@ -123,7 +122,7 @@ export class Dataset {
 
 /** Masks only when every object has one: a target with holes in it would train on the wrong mask. */
 function fieldsOf({ annotations }: CheckedSet): SampleFields {
-  const masks = annotations.length > 0 && annotations.every(({ segmentation }) => segmentation !== undefined);
+  const masks = annotations.every(({ segmentation }) => segmentation !== undefined);
   const points = annotations.find(({ keypoints }) => keypoints !== undefined)?.keypoints?.length ?? 0;
   return { masks, keypoints: points / 3 };
 }

@@ -49,7 +49,8 @@ export class JSONElements {
   push(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length) {
-      at = this.#depth > 0 || this.#inString || this.#bytes > 0 ? this.#continueValue(chunk, at) : this.#token(chunk, at);
+      at =
+        this.#depth > 0 || this.#inString || this.#bytes > 0 ? this.#continueValue(chunk, at) : this.#token(chunk, at);
     }
     this.#offset += chunk.length;
   }
@@ -71,7 +72,8 @@ export class JSONElements {
     const byte = chunk[at]!;
     if (byte === 0x0a) this.#newLine(at);
     if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) return at + 1;
-    if (this.#expect === 'start' && this.#offset + at < 3 && [0xef, 0xbb, 0xbf][this.#offset + at] === byte) return at + 1;
+    if (this.#expect === 'start' && this.#offset + at < 3 && [0xef, 0xbb, 0xbf][this.#offset + at] === byte)
+      return at + 1;
     switch (this.#expect) {
       case 'start':
         if (byte === OPEN_OBJECT) return this.#then('first key', at);
@@ -143,7 +145,8 @@ export class JSONElements {
         this.#inString = true;
         at++;
       } else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
-        if (++this.#depth > MAX_DEPTH) throw this.#malformed(this.#offset + at, `nested deeper than ${MAX_DEPTH} levels`);
+        if (++this.#depth > MAX_DEPTH)
+          throw this.#malformed(this.#offset + at, `nested deeper than ${MAX_DEPTH} levels`);
         at++;
       } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) {
         if (this.#depth === 0) done = true;

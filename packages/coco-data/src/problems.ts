@@ -3,7 +3,8 @@ import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
 /** `error`: no strict load. `warning`: loads, but look at it. `note`: a fact worth knowing, nothing wrong. */
 export type Severity = 'error' | 'warning' | 'note';
 
-interface Kind {
+/** What all problems of a kind have in common. */
+export interface Kind {
   readonly severity: Severity;
   readonly code: ErrorCode;
   readonly title: string;
@@ -11,8 +12,55 @@ interface Kind {
 
 const kind = (severity: Severity, code: ErrorCode, title: string): Kind => ({ severity, code, title });
 
-/** Every problem that reading or inspecting a dataset can find. Names are stable: programs may switch on them. */
-export const PROBLEM_KINDS = {
+/** Names are stable: programs may switch on them. */
+export type ProblemKind =
+  | 'field-missing'
+  | 'field-type'
+  | 'id-unsafe'
+  | 'duplicate-image-id'
+  | 'duplicate-annotation-id'
+  | 'duplicate-category-id'
+  | 'duplicate-category-name'
+  | 'duplicate-file'
+  | 'annotation-id-zero'
+  | 'category-id-zero'
+  | 'unknown-image'
+  | 'unknown-category'
+  | 'category-unused'
+  | 'region-unsupported'
+  | 'object-unmatched'
+  | 'box-not-finite'
+  | 'box-degenerate'
+  | 'box-outside'
+  | 'box-overhangs'
+  | 'box-corners'
+  | 'box-tiny'
+  | 'box-mask-disagree'
+  | 'area-wrong'
+  | 'segmentation-missing'
+  | 'polygon-flat'
+  | 'polygon-short'
+  | 'polygon-odd'
+  | 'polygon-not-finite'
+  | 'polygon-outside'
+  | 'polygon-crossing'
+  | 'rle-invalid'
+  | 'rle-size'
+  | 'mask-empty'
+  | 'keypoints-invalid'
+  | 'image-missing'
+  | 'image-corrupt'
+  | 'image-too-large'
+  | 'image-size'
+  | 'image-rotated'
+  | 'path-refused'
+  | 'image-empty'
+  | 'crowd'
+  | 'duplicate-image'
+  | 'duplicate-across-splits';
+
+/** Every problem that reading or inspecting a dataset can find. */
+export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   // records
   'field-missing': kind('error', 'DATASET_INVALID', 'a field is missing'),
   'field-type': kind('error', 'DATASET_INVALID', 'a field has the wrong type'),
@@ -58,12 +106,10 @@ export const PROBLEM_KINDS = {
   'image-rotated': kind('warning', 'IMAGE_SIZE_MISMATCH', 'an image has an EXIF orientation'),
   'path-refused': kind('error', 'PATH_REFUSED', 'a file name leaves the folder of images'),
   'image-empty': kind('note', 'DATASET_INVALID', 'an image has no objects'),
-  'crowd': kind('note', 'DATASET_INVALID', 'a crowd region'),
+  crowd: kind('note', 'DATASET_INVALID', 'a crowd region'),
   'duplicate-image': kind('warning', 'DATASET_INVALID', 'two images of a split have the same pixels'),
   'duplicate-across-splits': kind('error', 'DATASET_INVALID', 'the same pixels are in two splits'),
-} as const satisfies Record<string, Kind>;
-
-export type ProblemKind = keyof typeof PROBLEM_KINDS;
+};
 
 /** One thing that is wrong, and where. */
 export interface Problem {

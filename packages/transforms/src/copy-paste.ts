@@ -49,7 +49,12 @@ export function pasteObjects(
   const below = scene.objects.map((object) => cover(object, pasted)).filter(isVisible);
   return {
     ...scene,
-    image: pastePixels(scene.image, source.image, pasted.map(({ mask }) => mask!), blend),
+    image: pastePixels(
+      scene.image,
+      source.image,
+      pasted.map(({ mask }) => mask!),
+      blend,
+    ),
     objects: [...below, ...pasted],
     dropped: scene.dropped + scene.objects.length - below.length,
   };

@@ -1,5 +1,5 @@
-import { cropScene } from './geometry.ts';
 import { maybe } from './geometric.ts';
+import { cropScene } from './geometry.ts';
 import type { Window } from './patch-mask.ts';
 import { type Box, type Scene, sizeOf, type Transform } from './scene.ts';
 
@@ -62,8 +62,18 @@ export function safeRandomCrop({ p = 0.5, minScale = 0.3 }: SafeCropOptions = {}
     apply(scene, random) {
       const [height, width] = sizeOf(scene.image);
       const boxes = scene.objects.map(({ box }) => box);
-      const x = span(width, minScale, boxes.map(([x1, , x2]) => [x1, x2]), () => random.uniform());
-      const y = span(height, minScale, boxes.map(([, y1, , y2]) => [y1, y2]), () => random.uniform());
+      const x = span(
+        width,
+        minScale,
+        boxes.map(([x1, , x2]) => [x1, x2]),
+        () => random.uniform(),
+      );
+      const y = span(
+        height,
+        minScale,
+        boxes.map(([, y1, , y2]) => [y1, y2]),
+        () => random.uniform(),
+      );
       return cropScene(scene, { x: x[0], y: y[0], width: x[1] - x[0], height: y[1] - y[0] });
     },
   });

@@ -160,7 +160,11 @@ export interface PerspectiveOptions {
 }
 
 /** The image as a plane seen from somewhere else: its four corners move inwards at random. */
-export function randomPerspective({ p = 0.5, distortion = 0.2, fill = MEAN_COLOR }: PerspectiveOptions = {}): Transform {
+export function randomPerspective({
+  p = 0.5,
+  distortion = 0.2,
+  fill = MEAN_COLOR,
+}: PerspectiveOptions = {}): Transform {
   return maybe(p, {
     name: 'random perspective',
     apply(scene, random) {

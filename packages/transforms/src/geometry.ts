@@ -1,6 +1,14 @@
 import type { ImageSize } from '@rcnn/core';
 import { type PatchMask, type Projection, project, type Window } from './patch-mask.ts';
-import { type Color, cropPixels, flipPixels, MEAN_COLOR, type ResizeOptions, resizePixels, warpPixels } from './pixels.ts';
+import {
+  type Color,
+  cropPixels,
+  flipPixels,
+  MEAN_COLOR,
+  type ResizeOptions,
+  resizePixels,
+  warpPixels,
+} from './pixels.ts';
 import { type Box, type Scene, type SceneObject, sizeOf } from './scene.ts';
 
 /** An object whose box is narrower or lower than this, in pixels, is not seen any more. */
@@ -56,7 +64,10 @@ export function cropScene(scene: Scene, window: Window, fill: Color = MEAN_COLOR
       box: cut && mask ? mask.box : clipped,
       ...(mask && { mask }),
       ...(object.keypoints && {
-        keypoints: hideOutside(mapKeypoints(object.keypoints, (px, py) => [px - x, py - y]), [height, width]),
+        keypoints: hideOutside(
+          mapKeypoints(object.keypoints, (px, py) => [px - x, py - y]),
+          [height, width],
+        ),
       }),
       ...(object.area !== undefined && { area: cut ? areaLeft(object, clipped, mask) : object.area }),
     };
@@ -78,7 +89,10 @@ export function warpScene(scene: Scene, forward: Projection, size: ImageSize, fi
       box: mask ? mask.box : around,
       ...(mask && { mask }),
       ...(object.keypoints && {
-        keypoints: hideOutside(mapKeypoints(object.keypoints, (x, y) => project(forward, x, y)), size),
+        keypoints: hideOutside(
+          mapKeypoints(object.keypoints, (x, y) => project(forward, x, y)),
+          size,
+        ),
       }),
       ...(object.area !== undefined && { area: mask ? mask.area : areaLeft(object, around, undefined) }),
     };

@@ -1,8 +1,9 @@
 export * from './copy-paste.ts';
 export * from './crops.ts';
+export * from './geometric.ts';
 export {
-  clipBox,
   COCO_KEYPOINT_FLIP,
+  clipBox,
   cropScene,
   flipScene,
   invert,
@@ -13,7 +14,6 @@ export {
   warpScene,
   withObjects,
 } from './geometry.ts';
-export * from './geometric.ts';
 export { PatchMask, type Projection, project, type Window } from './patch-mask.ts';
 export * from './photometric.ts';
 export { type Color, MEAN_COLOR, type ResizeOptions, resizePixels, toFloats } from './pixels.ts';

@@ -41,10 +41,15 @@ export class PatchMask implements InstanceMask {
     return PatchMask.fromRunLengths(mask.runLengths());
   }
 
+  /** A mask without a pixel. */
+  static empty(size: ImageSize): PatchMask {
+    return new PatchMask(size, { x: 0, y: 0, width: 0, height: 0 }, new Uint8Array(0));
+  }
+
   static fromRunLengths({ size, counts }: RunLengths): PatchMask {
     const [height] = size;
     const bounds = boundsOfRuns(counts, height);
-    if (bounds === undefined) return empty(size);
+    if (bounds === undefined) return PatchMask.empty(size);
     const data = new Uint8Array(bounds.width * bounds.height);
     forEachRun(counts, (from, to) => {
       let column = Math.floor(from / height);
@@ -67,7 +72,8 @@ export class PatchMask implements InstanceMask {
     const y0 = Math.max(0, window.y);
     const x1 = Math.min(size[1], window.x + window.width);
     const y1 = Math.min(size[0], window.y + window.height);
-    let [left, right, top, bottom] = [x1, x0 - 1, y1, y0 - 1];
+    if (x0 >= x1 || y0 >= y1) return PatchMask.empty(size);
+    let [left, right, top, bottom] = [x1, -1, y1, -1];
     for (let y = y0; y < y1; y++) {
       const start = (y - window.y) * window.width - window.x;
       let first = x0;
@@ -80,7 +86,7 @@ export class PatchMask implements InstanceMask {
       if (y < top) top = y;
       bottom = y;
     }
-    if (right < left) return empty(size);
+    if (right < 0) return PatchMask.empty(size);
     const tight = { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
     if (tight.width === window.width && tight.height === window.height) return new PatchMask(size, tight, data);
     const cut = new Uint8Array(tight.width * tight.height);
@@ -186,7 +192,7 @@ export class PatchMask implements InstanceMask {
 
   /** Its image under a projection: `inverse` maps new points to old, `forward` the other way. Nearest neighbour. */
   warp(inverse: Projection, forward: Projection, size: ImageSize): PatchMask {
-    if (this.isEmpty) return empty(size);
+    if (this.isEmpty) return PatchMask.empty(size);
     const { x, y, width, height } = projectedBounds(this.box, forward, size);
     const data = new Uint8Array(width * height);
     for (let row = 0, at = 0; row < height; row++) {
@@ -230,7 +236,11 @@ export function project(m: Projection, x: number, y: number): [x: number, y: num
   return [(m[0] * x + m[1] * y + m[2]) / w, (m[3] * x + m[4] * y + m[5]) / w];
 }
 
-function projectedBounds([x1, y1, x2, y2]: readonly [number, number, number, number], m: Projection, size: ImageSize): Window {
+function projectedBounds(
+  [x1, y1, x2, y2]: readonly [number, number, number, number],
+  m: Projection,
+  size: ImageSize,
+): Window {
   const corners = [project(m, x1, y1), project(m, x2, y1), project(m, x1, y2), project(m, x2, y2)];
   const xs = corners.map(([x]) => x);
   const ys = corners.map(([, y]) => y);
@@ -239,10 +249,6 @@ function projectedBounds([x1, y1, x2, y2]: readonly [number, number, number, num
   const right = Math.min(size[1], Math.ceil(Math.max(...xs)) + 1);
   const bottom = Math.min(size[0], Math.ceil(Math.max(...ys)) + 1);
   return { x: left, y: top, width: Math.max(0, right - left), height: Math.max(0, bottom - top) };
-}
-
-function empty(size: ImageSize): PatchMask {
-  return PatchMask.fromPatch(size, { x: 0, y: 0, width: 0, height: 0 }, new Uint8Array(0));
 }
 
 function forEachRun(counts: Uint32Array, visit: (from: number, to: number) => void): void {

@@ -55,7 +55,12 @@ export function cropPixels(image: PixelImage, { x, y, width, height }: Window, f
 }
 
 /** Its image under a projection that maps new points to old; bilinear, `fill` outside. */
-export function warpPixels(image: PixelImage, inverse: Projection, [height, width]: ImageSize, fill: Color): PixelImage {
+export function warpPixels(
+  image: PixelImage,
+  inverse: Projection,
+  [height, width]: ImageSize,
+  fill: Color,
+): PixelImage {
   const out = filled(image.data, width * height, fill);
   const { data } = image;
   const round = isBytes(data) ? 0.5 : 0;

@@ -77,4 +77,3 @@ export function preset(name: PresetName): Pipeline {
 export function augmentation(level: 0 | 1 | 2 | 3): Pipeline {
   return preset(`level${level}`);
 }
-

@@ -49,14 +49,17 @@ export interface Transform {
 export function sceneOf(image: PixelImage, target: Target): Scene {
   const { boxes, labels, masks, keypoints, crowd, area, imageId } = target;
   const points = labels.length === 0 ? 0 : (keypoints?.length ?? 0) / labels.length;
-  const objects = Array.from(labels, (label, i): SceneObject => ({
-    box: [boxes[4 * i]!, boxes[4 * i + 1]!, boxes[4 * i + 2]!, boxes[4 * i + 3]!],
-    label,
-    crowd: crowd?.[i] === 1,
-    ...(masks && { mask: PatchMask.from(masks[i]!) }),
-    ...(keypoints && { keypoints: keypoints.slice(i * points, (i + 1) * points) }),
-    ...(area && { area: area[i]! }),
-  }));
+  const objects = Array.from(
+    labels,
+    (label, i): SceneObject => ({
+      box: [boxes[4 * i]!, boxes[4 * i + 1]!, boxes[4 * i + 2]!, boxes[4 * i + 3]!],
+      label,
+      crowd: crowd?.[i] === 1,
+      ...(masks && { mask: PatchMask.from(masks[i]!) }),
+      ...(keypoints && { keypoints: keypoints.slice(i * points, (i + 1) * points) }),
+      ...(area && { area: area[i]! }),
+    }),
+  );
   const fields = {
     masks: masks !== undefined,
     keypoints: keypoints !== undefined,

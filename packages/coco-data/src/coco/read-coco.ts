@@ -90,7 +90,9 @@ class CocoReader implements ElementVisitor {
   #addCategory(fields: FieldReader): void {
     const id = fields.id('id');
     const name = fields.text('name');
-    const [supercategory, keypoints, skeleton] = ['supercategory', 'keypoints', 'skeleton'].map((key) => fields.get(key));
+    const [supercategory, keypoints, skeleton] = ['supercategory', 'keypoints', 'skeleton'].map((key) =>
+      fields.get(key),
+    );
     if (fields.failed) return;
     this.#categories.push({
       id,
@@ -162,14 +164,16 @@ class CocoReader implements ElementVisitor {
     const fields = new FieldReader(value, place, this.#source, this.#problems);
     const size = fields.failed ? undefined : fields.numbers('size', 2);
     if (size === undefined) return 'bad';
-    if (!size.every((side) => Number.isInteger(side) && side > 0)) return this.#bad('rle-invalid', `${place}/size`, show(size));
+    if (!size.every((side) => Number.isInteger(side) && side > 0))
+      return this.#bad('rle-invalid', `${place}/size`, show(size));
     const [height, width] = size as [number, number];
     const counts = fields.get('counts');
     if (typeof counts === 'string') return { kind: 'rle', size: [height, width], counts };
     if (!Array.isArray(counts)) return this.#bad('rle-invalid', `${place}/counts`, show(counts));
     let sum = 0;
     for (const count of counts as unknown[]) {
-      if (!Number.isInteger(count) || (count as number) < 0) return this.#bad('rle-invalid', `${place}/counts`, show(count));
+      if (!Number.isInteger(count) || (count as number) < 0)
+        return this.#bad('rle-invalid', `${place}/counts`, show(count));
       sum += count as number;
     }
     if (sum !== height * width) {

@@ -1,0 +1,75 @@
+import type { PixelImage } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import sharp from 'sharp';
+
+export interface DecodeOptions {
+  /** Named in errors. Default `image`. */
+  readonly name?: string;
+  /** Images that claim more pixels are refused before anything is decoded. Default 64 million. */
+  readonly maxPixels?: number;
+  /**
+   * EXIF orientation: `ignore` (the default; annotations count stored pixels, as torchvision does) or `apply` (what
+   * viewers show).
+   */
+  readonly orientation?: 'ignore' | 'apply';
+}
+
+/** The default of {@link DecodeOptions.maxPixels}. */
+export const MAX_PIXELS = 64_000_000;
+
+/**
+ * Decodes a JPEG, PNG, WebP, TIFF, GIF or AVIF to uint8 RGB, bit for bit as Pillow's `convert('RGB')` does for JPEG and
+ * 8-bit PNG: colour profiles are ignored, alpha is dropped, grey becomes three equal channels.
+ * @throws IMAGE_CORRUPT, IMAGE_TOO_LARGE
+ */
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<PixelImage> {
+  const { name = 'image', maxPixels = MAX_PIXELS, orientation = 'ignore' } = options;
+  const input = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', ignoreIcc: true });
+  if (orientation === 'apply') input.autoOrient();
+  try {
+    const { data, info } = await input.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return { data: pixels, height: info.height, width: info.width, channels: 3 };
+  } catch (cause) {
+    throw decodeError(cause, name, maxPixels);
+  }
+}
+
+/** What the header of an image says; pixels are not touched. */
+export interface ImageHeader {
+  /** `[height, width]` as stored. */
+  readonly size: readonly [height: number, width: number];
+  /** EXIF orientation, 1 … 8; 1 when there is none. */
+  readonly orientation: number;
+  readonly format: string;
+}
+
+/** @throws IMAGE_CORRUPT */
+export async function readImageHeader(input: Uint8Array | string, name: string): Promise<ImageHeader> {
+  try {
+    const { width, height, orientation = 1, format } = await sharp(input, { limitInputPixels: false }).metadata();
+    return { size: [height, width], orientation, format };
+  } catch (cause) {
+    throw decodeError(cause, name, Number.POSITIVE_INFINITY);
+  }
+}
+
+function decodeError(cause: unknown, name: string, maxPixels: number): RcnnError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (/exceeds pixel limit/i.test(message)) {
+    return new RcnnError('IMAGE_TOO_LARGE', {
+      where: name,
+      problem: 'the image has too many pixels',
+      expected: `at most ${maxPixels / 1e6} million`,
+      hint: 'Resize it, or raise maxPixels if you trust where it comes from.',
+      cause,
+    });
+  }
+  return new RcnnError('IMAGE_CORRUPT', {
+    where: name,
+    problem: 'the image cannot be decoded',
+    found: message.trim().replaceAll('\n', '; '),
+    hint: 'Fetch the file again, or leave it out of the dataset.',
+    cause,
+  });
+}

@@ -1,0 +1,12 @@
+export { type DecodeOptions, decodeImage, type ImageHeader, MAX_PIXELS, readImageHeader } from './decode.ts';
+export { FolderImages, type FolderImagesOptions } from './folder-images.ts';
+export {
+  type DatasetFormat,
+  type DatasetSource,
+  findSources,
+  type OpenOptions,
+  openDataset,
+  openSource,
+  readSource,
+} from './open.ts';
+export { type WriteShapesOptions, writeShapes } from './write-shapes.ts';

@@ -1,0 +1,170 @@
+import { createReadStream } from 'node:fs';
+import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import type { ImageSize } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import { readCoco } from '../coco/read-coco.ts';
+import { Dataset, type DatasetOptions } from '../dataset.ts';
+import { Problems } from '../problems.ts';
+import type { AnnotationSet } from '../records.ts';
+import { parseVia, type ViaOptions } from '../via/read-via.ts';
+import { readImageHeader } from './decode.ts';
+import { FolderImages, type FolderImagesOptions } from './folder-images.ts';
+
+export type DatasetFormat = 'coco' | 'via';
+
+export interface OpenOptions extends DatasetOptions, FolderImagesOptions {
+  /** Which part: `train`, `val2017`, … Default: the only one there is. */
+  readonly split?: string;
+  /** Default: told from the folder and the file. */
+  readonly format?: DatasetFormat;
+  /** The folder of images. Default: told from where the annotations are. */
+  readonly images?: string;
+  readonly via?: Omit<ViaOptions, 'sizeOf'>;
+}
+
+/** One split of a dataset on disk, before anything is read. */
+export interface DatasetSource {
+  readonly format: DatasetFormat;
+  readonly split: string;
+  readonly annotations: string;
+  readonly images: string;
+}
+
+/**
+ * Opens a dataset: a COCO or VIA file, or a folder that holds one per split (`annotations/instances_<split>.json` with
+ * `<split>/` beside it, `<split>/_annotations.coco.json`, or `<split>/via_region_data.json`).
+ * @throws FILE_MISSING, DATASET_INVALID, and the errors of the readers
+ */
+export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {
+  const sources = await findSources(path, options);
+  const wanted =
+    options.split === undefined ? sources : sources.filter(({ split }) => matchesSplit(split, options.split!));
+  if (wanted.length === 1) return openSource(wanted[0]!, options);
+  const splits = sources.map(({ split }) => split).join(', ');
+  throw new RcnnError(wanted.length === 0 ? 'FILE_MISSING' : 'INVALID_ARGUMENT', {
+    where: path,
+    problem:
+      wanted.length === 0 ? `there is no split '${options.split}'` : 'the dataset has several splits; choose one',
+    expected: splits,
+  });
+}
+
+/** Reads, checks and maps one split. */
+export async function openSource(source: DatasetSource, options: OpenOptions = {}): Promise<Dataset> {
+  const problems = new Problems();
+  const set = await readSource(source, problems, options);
+  return Dataset.from(set, new FolderImages(source.images, options), problems, {
+    name: `${basename(dirname(dirname(source.annotations)))} ${source.split}`,
+    ...options,
+  });
+}
+
+/** What the annotations of one split say, unchecked. Problems are reported, not thrown. */
+export async function readSource(
+  { format, annotations, images }: DatasetSource,
+  problems: Problems,
+  options: OpenOptions = {},
+): Promise<AnnotationSet> {
+  if (format === 'coco')
+    return readCoco(createReadStream(annotations, { highWaterMark: 2 ** 20 }), annotations, problems);
+  const folder = new FolderImages(images, options);
+  const sizeOf = async (file: string): Promise<ImageSize> =>
+    (await readImageHeader(await folder.locate(file), file)).size;
+  return parseVia(await readJSON(annotations), annotations, problems, { ...options.via, sizeOf });
+}
+
+/** Every split of the dataset at `path`. @throws FILE_MISSING, DATASET_INVALID */
+export async function findSources(path: string, { format, images, split }: OpenOptions = {}): Promise<DatasetSource[]> {
+  const info = await stat(path).catch((cause: unknown) => {
+    throw new RcnnError('FILE_MISSING', { where: path, problem: 'there is no such file or folder', cause });
+  });
+  if (!info.isDirectory()) return [await sourceOfFile(path, { format, images, split })];
+  const found: DatasetSource[] = [];
+  for (const file of await candidates(path)) found.push(await sourceOfFile(file, { format, images }));
+  if (found.length > 0) return found;
+  throw new RcnnError('DATASET_INVALID', {
+    where: path,
+    problem: 'no annotations were found in this folder',
+    expected: 'annotations/*.json, <split>/_annotations.coco.json or <split>/via_region_data.json',
+    hint: 'Name the annotation file itself, and its images with the images setting.',
+  });
+}
+
+/** Annotation files of the layouts in use. Captions and panoptic files stand beside COCO's instances: not those. */
+async function candidates(root: string): Promise<string[]> {
+  const files: string[] = [];
+  const scan = async (folder: string, wanted: RegExp): Promise<void> => {
+    for (const name of (await readdir(folder).catch(() => [])).sort())
+      if (wanted.test(name)) files.push(join(folder, name));
+  };
+  await scan(join(root, 'annotations'), /^(?!captions_|panoptic_|stuff_|image_info_).*\.json$/);
+  const instances = files.filter((file) => basename(file).startsWith('instances_'));
+  if (instances.length > 0) return instances;
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    if (entry.isDirectory()) await scan(join(root, entry.name), /^(?:_annotations\.coco|via_.*|annotations)\.json$/);
+  }
+  await scan(root, /^(?:_annotations\.coco|via_.*|annotations|instances_.*)\.json$/);
+  return files;
+}
+
+interface FileHints {
+  readonly format?: DatasetFormat | undefined;
+  readonly images?: string | undefined;
+  readonly split?: string | undefined;
+}
+
+async function sourceOfFile(file: string, { format, images, split }: FileHints): Promise<DatasetSource> {
+  const folder = dirname(file);
+  const stem = basename(file, extname(file));
+  const inAnnotations = basename(folder) === 'annotations';
+  const name = split ?? (inAnnotations ? stem.replace(/^(?:instances|person_keypoints)_/, '') : basename(folder));
+  const beside = inAnnotations
+    ? await firstFolder(dirname(folder), [name, join('images', name), 'images', '.'])
+    : folder;
+  return { format: format ?? (await sniff(file)), split: name, annotations: file, images: images ?? beside };
+}
+
+async function firstFolder(root: string, names: readonly string[]): Promise<string> {
+  for (const name of names) {
+    const path = join(root, name);
+    if (
+      await access(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
+  }
+  return root;
+}
+
+/** VIA projects are objects of images; COCO files begin with one of a few keys. */
+async function sniff(file: string): Promise<DatasetFormat> {
+  const stream = createReadStream(file, { end: 4095, encoding: 'utf8' });
+  let head = '';
+  for await (const chunk of stream) head += chunk as string;
+  const isVia = /"(?:_via_\w+|fileref|base64_img_data|filename)"\s*:/.test(head) && !/"file_name"\s*:/.test(head);
+  return isVia ? 'via' : 'coco';
+}
+
+/** `train` finds `train2017` too, when nothing else does. */
+function matchesSplit(split: string, wanted: string): boolean {
+  return split === wanted || split.replace(/\d{4}$/, '') === wanted;
+}
+
+async function readJSON(file: string): Promise<unknown> {
+  const text = await readFile(file, 'utf8');
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (cause) {
+    const { jsonErrorAt } = await import('../json-error.ts');
+    const before = text.slice(0, jsonErrorAt(text)).split('\n');
+    throw new RcnnError(before.join('\n').length >= text.trimEnd().length ? 'FILE_TRUNCATED' : 'FILE_MALFORMED', {
+      where: file,
+      place: `${before.length}:${before.at(-1)!.length + 1}`,
+      problem: 'the file is not JSON',
+      cause,
+    });
+  }
+}
