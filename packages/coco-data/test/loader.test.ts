@@ -9,14 +9,16 @@ async function all(loader: Loader): Promise<Batch[]> {
   return batches;
 }
 
+function digest(data: ArrayLike<number>): number {
+  let sum = 7;
+  for (let i = 0; i < data.length; i++) sum = (sum * 31 + data[i]! + i) % 1e9;
+  return sum;
+}
+
 function fingerprint({ indices, images, targets }: Batch): unknown {
   return {
     indices,
-    pixels: images.map(({ data, height, width }) => [
-      height,
-      width,
-      data.reduce((sum, v, i) => (sum * 31 + v + i) % 1e9, 7),
-    ]),
+    pixels: images.map(({ data, height, width }) => [height, width, digest(data)]),
     targets: targets.map(({ boxes, labels, masks }) => [
       [...boxes],
       [...labels],

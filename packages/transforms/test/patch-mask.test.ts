@@ -25,7 +25,7 @@ const bitmaps = fc
     fc.record({
       height: fc.constant(height),
       width: fc.constant(width),
-      bits: fc.array(fc.constantFrom(0, 0, 1), { minLength: height * width, maxLength: height * width }),
+      bits: fc.array(fc.constantFrom<number[]>(0, 0, 1), { minLength: height * width, maxLength: height * width }),
     }),
   );
 
@@ -40,7 +40,7 @@ test('runs in, the same runs and the same bitmap out', () => {
       const patch = PatchMask.fromRunLengths(runs(bits, height, width));
       expect([...patch.bitmap()]).toEqual(bits);
       expect([...patch.runLengths().counts]).toEqual([...runs(bits, height, width).counts]);
-      expect(patch.area).toBe(bits.reduce((sum, bit) => sum + bit, 0));
+      expect(patch.area).toBe(bits.reduce((sum: number, bit) => sum + bit, 0));
     }),
   );
 });
