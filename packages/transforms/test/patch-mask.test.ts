@@ -19,15 +19,13 @@ function runs(bitmap: ArrayLike<number>, height: number, width: number): RunLeng
   return { size: [height, width], counts: Uint32Array.from([...counts, run]) };
 }
 
-const bitmaps = fc
-  .tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }))
-  .chain(([height, width]) =>
-    fc.record({
-      height: fc.constant(height),
-      width: fc.constant(width),
-      bits: fc.array(fc.constantFrom<number[]>(0, 0, 1), { minLength: height * width, maxLength: height * width }),
-    }),
-  );
+const bitmaps = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })).chain(([height, width]) =>
+  fc.record({
+    height: fc.constant(height),
+    width: fc.constant(width),
+    bits: fc.array(fc.constantFrom<number[]>(0, 0, 1), { minLength: height * width, maxLength: height * width }),
+  }),
+);
 
 /** A mask whose pixels come from a function of the old bitmap. */
 function expected(height: number, width: number, pixel: (y: number, x: number) => number | undefined): number[] {
@@ -46,7 +44,13 @@ test('runs in, the same runs and the same bitmap out', () => {
 });
 
 test('flip, crop and resize move pixels as they would move in a bitmap', () => {
-  const cases = fc.tuple(bitmaps, fc.integer({ min: -5, max: 8 }), fc.integer({ min: -5, max: 8 }), fc.integer({ min: 1, max: 14 }), fc.integer({ min: 1, max: 14 }));
+  const cases = fc.tuple(
+    bitmaps,
+    fc.integer({ min: -5, max: 8 }),
+    fc.integer({ min: -5, max: 8 }),
+    fc.integer({ min: 1, max: 14 }),
+    fc.integer({ min: 1, max: 14 }),
+  );
   fc.assert(
     fc.property(cases, ([{ height, width, bits }, dx, dy, h, w]) => {
       const patch = PatchMask.fromRunLengths(runs(bits, height, width));
@@ -76,7 +80,8 @@ test('the box is tight after every step', () => {
       const xs = set.map((i) => i % width);
       const ys = set.map((i) => Math.floor(i / width));
       if (set.length === 0) expect(left.isEmpty).toBe(true);
-      else expect([x1, y1, x2, y2]).toEqual([Math.min(...xs), Math.min(...ys), Math.max(...xs) + 1, Math.max(...ys) + 1]);
+      else
+        expect([x1, y1, x2, y2]).toEqual([Math.min(...xs), Math.min(...ys), Math.max(...xs) + 1, Math.max(...ys) + 1]);
       for (const i of set) expect(above.has(i % width, Math.floor(i / width))).toBe(false);
     }),
   );
