@@ -18,6 +18,9 @@ export interface Compilation {
   readonly output: string;
 }
 
+/** Part of the key of a binding, so that a change makes a new one. */
+export const FLAGS: readonly string[] = ['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
+
 /** The C++ files of the binding. */
 export const SOURCES: readonly string[] = ['tfjs_backend.cc', 'tfjs_binding.cc'];
 
@@ -54,15 +57,16 @@ export async function compileBinding(compilation: Compilation): Promise<void> {
   });
 }
 
-/** What is said to the compiler; part of the key of a binding, so that a change makes a new one. */
-export function compilerArguments({ sources, libraries, rpath, output }: Compilation): string[] {
+function compilerArguments({ sources, libraries, rpath, output }: Compilation): string[] {
+  const includes = [join(libraries, 'include'), nodeApiHeaders()];
   return [
-    ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'],
-    ...['-I', join(libraries, 'include'), '-I', nodeApiHeaders()],
+    ...FLAGS,
+    ...includes.map((folder) => `-I${folder}`),
     ...SOURCES.map((name) => join(sources, name)),
     ...LIBRARIES.map((name) => join(libraries, name)),
     `-Wl,-rpath,$ORIGIN/${rpath}`,
-    ...['-o', output],
+    '-o',
+    output,
   ];
 }
 

@@ -30,7 +30,7 @@ export interface Installation {
  * was made for another version of the package. Looks at names and sizes only, so it costs nothing.
  */
 export function findInstallation(layout: Layout, tfjsNode: TfjsNodePackage): Installation | undefined {
-  const active = readManifest<ActiveManifest>(join(layout.active, `${shortName(tfjsNode.name)}.json`));
+  const active = readManifest(join(layout.active, `${shortName(tfjsNode.name)}.json`)) as ActiveManifest | undefined;
   if (active === undefined) return undefined;
   const folder = join(layout.bindings, active.binding);
   const made = readBinding(folder);
@@ -44,7 +44,7 @@ export function findInstallation(layout: Layout, tfjsNode: TfjsNodePackage): Ins
 
 /** The manifest of a complete folder of libraries. */
 export function readLibraries(folder: string): LibrariesManifest | undefined {
-  const manifest = readManifest<LibrariesManifest>(join(folder, MANIFEST));
+  const manifest = readManifest(join(folder, MANIFEST)) as LibrariesManifest | undefined;
   const complete = Object.entries(manifest?.files ?? {}).every(
     ([name, { size }]) => sizeOf(join(folder, name)) === size,
   );
@@ -53,7 +53,7 @@ export function readLibraries(folder: string): LibrariesManifest | undefined {
 
 /** The manifest of a complete folder of a binding. */
 export function readBinding(folder: string): BindingManifest | undefined {
-  const manifest = readManifest<BindingManifest>(join(folder, MANIFEST));
+  const manifest = readManifest(join(folder, MANIFEST)) as BindingManifest | undefined;
   return manifest !== undefined && sizeOf(join(folder, BINDING)) === manifest.file.size ? manifest : undefined;
 }
 
@@ -78,9 +78,9 @@ async function matches(path: string, { sha256 }: FileRecord): Promise<boolean> {
   return (await recordOf(path)).sha256 === sha256;
 }
 
-function readManifest<T extends { readonly format: 1 }>(path: string): T | undefined {
+function readManifest(path: string): { readonly format: 1 } | undefined {
   try {
-    const manifest = JSON.parse(readFileSync(path, 'utf8')) as T;
+    const manifest = JSON.parse(readFileSync(path, 'utf8')) as { readonly format: 1 };
     return manifest.format === 1 ? manifest : undefined;
   } catch {
     return undefined; // absent or cut short: as good as not installed

@@ -3,7 +3,7 @@ import { mkdir, readFile, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { installFile, installFolder, sweep, withScratchFolder, writeSynced } from './atomic.ts';
 import { checkLoads } from './check-loads.ts';
-import { compileBinding, compilerArguments, findCompiler, SOURCES } from './compile.ts';
+import { compileBinding, FLAGS, findCompiler, SOURCES } from './compile.ts';
 import { type ByteProgress, downloadWheel } from './download.ts';
 import { failure, fileFailure } from './failures.ts';
 import { reachedHeaders } from './headers.ts';
@@ -192,7 +192,7 @@ async function provideBinding(
     libraries: join(job.layout.libraries, libraries),
     rpath: `../../libraries/${libraries}`,
   };
-  const binding = await bindingKey(tfjsNode, libraries, compilerArguments({ ...compilation, output: '' }));
+  const binding = await bindingKey(tfjsNode, libraries);
   const target = join(job.layout.bindings, binding);
   const made = readBinding(target);
   if (made !== undefined && (await recordOf(join(target, BINDING))).sha256 === made.file.sha256) {
@@ -219,9 +219,9 @@ async function provideBinding(
   return { binding, gpu };
 }
 
-/** The same sources, libraries and compiler arguments give the same key. */
-async function bindingKey(tfjsNode: TfjsNodePackage, libraries: string, args: readonly string[]): Promise<string> {
-  const hash = createHash('sha256').update(libraries).update(args.slice(0, 6).join(' '));
+/** The same sources, libraries and compiler flags give the same key. */
+async function bindingKey(tfjsNode: TfjsNodePackage, libraries: string): Promise<string> {
+  const hash = createHash('sha256').update(libraries).update(FLAGS.join(' '));
   for (const source of await readSources(tfjsNode)) hash.update(source);
   return `${shortName(tfjsNode.name)}-${tfjsNode.version}-${libraries}-${hash.digest('hex').slice(0, 12)}`;
 }
