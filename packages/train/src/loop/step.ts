@@ -1,0 +1,145 @@
+import { type Parameter, type Random, trainableParameters, valueAndGradients } from '@rcnn/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Optimizer } from '../optim/optimizer.ts';
+import { type ParameterGroup, settingsAt } from '../optim/parameter-groups.ts';
+import { requireFinite } from './finite.ts';
+import type { TrainableModel, TrainingBatch } from './types.ts';
+
+/** What one training step did. */
+export interface StepResult {
+  /** Mean over the accumulated batches of each loss, and of their sum. */
+  readonly losses: Readonly<Record<string, number>>;
+  readonly loss: number;
+  /** Length of the whole gradient before clipping. */
+  readonly gradientNorm: number;
+}
+
+export interface StepOptions {
+  readonly model: TrainableModel;
+  readonly optimizer: Optimizer;
+  readonly groups: ReadonlyMap<string, ParameterGroup>;
+  /** Longest gradient allowed; longer ones are scaled down to it. Default: no limit. */
+  readonly clipNorm?: number | undefined;
+}
+
+/** When and how one step is taken. */
+export interface StepContext {
+  /** Named in errors. */
+  readonly step: number;
+  readonly learningRate: number;
+  readonly random: Random;
+}
+
+/**
+ * One update of the weights from one or more batches, whose gradients are averaged. It owns its memory: whatever
+ * happens, no tensor is left over and no tape stays open. Nothing is updated unless every loss and every gradient is
+ * finite; when a step fails, weights, running statistics and optimizer are as before it.
+ *
+ * @throws NON_FINITE naming the loss or the tensor, and the images
+ */
+export async function trainingStep(
+  { model, optimizer, groups, clipNorm }: StepOptions,
+  batches: readonly TrainingBatch[],
+  { step, learningRate, random }: StepContext,
+): Promise<StepResult> {
+  const statistics = keepStatistics(model);
+  const gradients = new Map<string, tf.Tensor>();
+  try {
+    const losses: Record<string, number>[] = [];
+    let squares: ReadonlyMap<string, number> = new Map();
+    for (const [i, batch] of batches.entries()) {
+      const part = await differentiate(model, batch, { step, random: random.fork('batch', i) });
+      accumulate(gradients, part.gradients);
+      losses.push(part.losses);
+      squares = part.squares;
+    }
+    if (batches.length > 1) squares = (await readBack({}, gradients)).squares;
+    const gradientNorm = Math.sqrt(sum(squares.values())) / batches.length;
+    const clip = clipNorm !== undefined && gradientNorm > clipNorm ? clipNorm / gradientNorm : 1;
+    optimizer.update({ gradients, gradientScale: clip / batches.length, settingsOf: settingsAt(groups, learningRate) });
+    const means = meanOf(losses);
+    return { losses: means, loss: sum(Object.values(means)), gradientNorm };
+  } catch (error) {
+    statistics.restore();
+    throw error;
+  } finally {
+    statistics.dispose();
+    for (const gradient of gradients.values()) gradient.dispose();
+  }
+}
+
+/** Losses and finite gradients of one batch. The caller disposes the gradients. */
+async function differentiate(
+  model: TrainableModel,
+  batch: TrainingBatch,
+  { step, random }: { readonly step: number; readonly random: Random },
+): Promise<{ losses: Record<string, number>; gradients: Map<string, tf.Tensor>; squares: Map<string, number> }> {
+  const { loss, gradients, extra } = await valueAndGradients(async () => {
+    const losses = await model.losses(batch.images, batch.targets, { random, phase: 'train' });
+    return { loss: tf.addN(Object.values(losses)), extra: { ...losses } };
+  }, trainableParameters(model));
+  try {
+    const { losses, squares } = await readBack(extra, gradients);
+    requireFinite(losses, squares, gradients, { step, batch });
+    return { losses, gradients, squares };
+  } catch (error) {
+    for (const gradient of gradients.values()) gradient.dispose();
+    throw error;
+  } finally {
+    for (const tensor of [loss, ...Object.values(extra)]) tensor.dispose();
+  }
+}
+
+/** The losses and the squared length of every gradient, with a single wait for the device. */
+async function readBack(
+  losses: Readonly<Record<string, tf.Tensor>>,
+  gradients: ReadonlyMap<string, tf.Tensor>,
+): Promise<{ losses: Record<string, number>; squares: Map<string, number> }> {
+  const names = Object.keys(losses);
+  const all = tf.tidy(() =>
+    tf.stack([
+      ...names.map((name) => tf.reshape(losses[name]!, [])),
+      ...[...gradients.values()].map((gradient) => tf.sum(tf.square(gradient))),
+    ]),
+  );
+  const values = await all.data();
+  all.dispose();
+  return {
+    losses: Object.fromEntries(names.map((name, i) => [name, values[i]!])),
+    squares: new Map([...gradients.keys()].map((name, i) => [name, values[names.length + i]!])),
+  };
+}
+
+/** Adds the gradients of another batch and takes them over. */
+function accumulate(total: Map<string, tf.Tensor>, part: ReadonlyMap<string, tf.Tensor>): void {
+  for (const [name, gradient] of part) {
+    const before = total.get(name);
+    total.set(name, before === undefined ? gradient : tf.add(before, gradient));
+    if (before === undefined) continue;
+    before.dispose();
+    gradient.dispose();
+  }
+}
+
+/** Running statistics change in the forward pass, before anything is known to be finite. A clone copies no data. */
+function keepStatistics(model: TrainableModel): { restore(): void; dispose(): void } {
+  const kept: [Parameter, tf.Tensor][] = [];
+  for (const parameter of model.namedParameters().values()) {
+    if (!parameter.learnable) kept.push([parameter, tf.keep(tf.clone(parameter.value))]);
+  }
+  return {
+    restore: () => kept.forEach(([parameter, value]) => parameter.assign(value)),
+    dispose: () => kept.forEach(([, value]) => value.dispose()),
+  };
+}
+
+function meanOf(rows: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const names = Object.keys(rows[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, sum(rows.map((row) => row[name]!)) / rows.length]));
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
