@@ -5,6 +5,8 @@ import type * as tf from '@tensorflow/tfjs-core';
 export interface TrainingBatch {
   readonly images: readonly PixelImage[];
   readonly targets: readonly Target[];
+  /** Number of the batch in its epoch. A source that leaves batches out must tell; others need not. */
+  readonly index?: number;
 }
 
 /** What the training loop needs of a model: parameters, and losses that can be differentiated. */

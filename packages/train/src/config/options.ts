@@ -1,0 +1,59 @@
+/**
+ * Every option of a training, under the same name in TypeScript, in YAML (`learningRate: 0.02`) and on the command line
+ * (`--learning-rate 0.02`). What they mean is written once, in `schema.ts`, where the help text and the JSON schema for
+ * editors come from.
+ */
+export interface TrainConfig {
+  data: string;
+  valData?: string;
+  format: 'auto' | 'coco' | 'via' | 'voc';
+  augment: string;
+  workers: number;
+  badSamples: 'fail' | 'skip';
+
+  arch: string;
+  weights: string;
+  trainableLayers?: number;
+  minSize?: number | number[];
+  maxSize?: number;
+  blocksPerStage?: number[];
+  channels?: number;
+  boxHidden?: number;
+  roisPerImage?: number;
+  proposals?: number;
+
+  batchSize: number;
+  accumulate: number;
+  epochs: number;
+  steps?: number;
+  optimizer: 'sgd' | 'sgdNesterov' | 'adamw';
+  learningRate: number | 'auto';
+  learningRates: Record<string, number>;
+  momentum: number;
+  weightDecay: number;
+  normWeightDecay?: number;
+  schedule: 'constant' | 'step' | 'multistep' | 'cosine' | 'poly';
+  milestones: number[];
+  stepEpochs: number;
+  gamma: number;
+  power: number;
+  finalFactor: number;
+  warmupSteps: number | 'auto';
+  warmupFactor: number;
+  clipNorm?: number;
+  ema?: number;
+  freeze: string[];
+
+  evaluateEvery: number;
+  patience?: number;
+  scoreThreshold: number;
+  saveEvery?: number;
+  out: string;
+  name: string;
+  seed: number;
+  engine: string;
+  threads?: number;
+}
+
+/** What a person writes: any part of it, and the preset that fills in the rest. */
+export type PartialConfig = Partial<TrainConfig> & { readonly preset?: string };

@@ -1,0 +1,235 @@
+import { Random } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import * as tf from '@tensorflow/tfjs-core';
+import type { WeightAverage } from '../optim/ema.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
+import type { ParameterGroup } from '../optim/parameter-groups.ts';
+import type { Schedule } from '../optim/schedule.ts';
+import type { EndReason, Listener, Scores, StepReport } from './events.ts';
+import { trainingStep } from './step.ts';
+import type { BatchSource, TrainableModel, TrainingBatch } from './types.ts';
+
+/** Where a training is. Everything else follows from it: order, augmentation, samples and rate are functions of it. */
+export interface Position {
+  /** Steps done. */
+  readonly step: number;
+  /** The epoch that runs, from 0, and how many of its batches are used up. */
+  readonly epoch: number;
+  readonly batch: number;
+  readonly best: { readonly score: number; readonly epoch: number } | null;
+  /** Evaluations since the best one. */
+  readonly stale: number;
+}
+
+/** The position before the first step. */
+export const START: Position = { step: 0, epoch: 0, batch: 0, best: null, stale: 0 };
+
+export interface TrainerOptions {
+  readonly model: TrainableModel;
+  readonly data: BatchSource;
+  readonly optimizer: Optimizer;
+  readonly groups: ReadonlyMap<string, ParameterGroup>;
+  readonly schedule: Schedule;
+  /** Base learning rate, which the schedule scales. */
+  readonly learningRate: number;
+  readonly totalSteps: number;
+  /** Batches per step. Default 1. */
+  readonly accumulate?: number;
+  readonly clipNorm?: number | undefined;
+  readonly average?: WeightAverage | undefined;
+  /** Default 0. */
+  readonly seed?: number;
+  /** Epochs between evaluations. Default 1. */
+  readonly evaluateEvery?: number;
+  /** Evaluations without gain before stopping. Default: never. */
+  readonly patience?: number | undefined;
+  /** Steps between two saves inside an epoch. Default: only at its end. */
+  readonly saveEvery?: number | undefined;
+  readonly hooks?: TrainerHooks;
+}
+
+/** What the loop asks of its surroundings. */
+export interface TrainerHooks {
+  readonly onEvent?: Listener;
+  /** Called before each step; true ends the training after saving. */
+  readonly shouldStop?: () => boolean;
+  /** Keeps the state, all or nothing. `best` asks for a copy of the weights that is kept apart. */
+  readonly save?: (position: Position, best: boolean) => Promise<void>;
+  /** Measures the model; the first of `segm/AP`, `bbox/AP` that is there decides what is best. */
+  readonly evaluate?: (epoch: number) => Promise<Scores>;
+  /** Records a step or an epoch. */
+  readonly record?: (entry: { kind: 'step'; report: StepReport } | { kind: 'epoch'; epoch: number; step: number; scores: Scores }) => Promise<void>;
+  /** Sees the batches of a step before it is taken: pictures of what the model is shown. */
+  readonly onBatches?: (step: number, batches: readonly TrainingBatch[]) => Promise<void>;
+  /** A step failed: a chance to keep its batches. The error goes on to the caller. */
+  readonly onFailure?: (step: number, batches: readonly TrainingBatch[], error: unknown) => Promise<void>;
+}
+
+/** Steps in an epoch: batches that do not fill a step are left out. */
+export function stepsPerEpoch(batchesPerEpoch: number, accumulate = 1): number {
+  return Math.max(1, Math.floor(batchesPerEpoch / accumulate));
+}
+
+/** Trains from `start` to the end, to a stop, or until nothing gets better. Gives the reason and the last position. */
+export async function runTraining(
+  options: TrainerOptions,
+  start: Position = START,
+): Promise<{ readonly reason: EndReason; readonly position: Position }> {
+  const { totalSteps, data, hooks = {} } = options;
+  const perEpoch = stepsPerEpoch(data.batchesPerEpoch, options.accumulate);
+  hooks.onEvent?.({ kind: 'start', step: start.step, totalSteps, stepsPerEpoch: perEpoch });
+  const clock = new Clock(start.step, totalSteps);
+  let position = start;
+  let reason: EndReason = 'finished';
+  while (position.step < totalSteps || position.batch > 0) {
+    const epoch = await runEpoch(options, position, perEpoch, clock);
+    position = epoch.position;
+    if (epoch.stopped) {
+      reason = 'stopped';
+      await save(options, position, false);
+      break;
+    }
+    position = await endEpoch(options, position);
+    if (options.patience !== undefined && position.stale >= options.patience) {
+      reason = 'patience';
+      break;
+    }
+  }
+  hooks.onEvent?.({ kind: 'end', reason, step: position.step });
+  return { reason, position };
+}
+
+/** The rest of the epoch that `position` is in. */
+async function runEpoch(
+  options: TrainerOptions,
+  start: Position,
+  perEpoch: number,
+  clock: Clock,
+): Promise<{ position: Position; stopped: boolean }> {
+  const { data, totalSteps, accumulate = 1, saveEvery, hooks = {} } = options;
+  const batches = data.batches(start.epoch, start.batch)[Symbol.asyncIterator]();
+  let position = start;
+  try {
+    while (position.step < totalSteps && position.batch + accumulate <= perEpoch * accumulate) {
+      if (hooks.shouldStop?.() === true) return { position, stopped: true };
+      clock.beginStep();
+      const taken = await take(batches, accumulate);
+      if (taken.length < accumulate) break;
+      clock.haveData();
+      await oneStep(options, position, taken, clock);
+      const used = taken.at(-1)!.index ?? position.batch + accumulate - 1;
+      position = { ...position, step: position.step + 1, batch: used + 1 };
+      if (saveEvery !== undefined && position.step % saveEvery === 0) await save(options, position, false);
+    }
+  } finally {
+    await batches.return?.();
+  }
+  if (start.batch === 0 && position.batch === 0 && position.step < totalSteps) {
+    throw new RcnnError('DATASET_INVALID', {
+      where: `epoch ${start.epoch}`,
+      problem: 'the data gave no batch at all',
+      hint: "Run 'mask-rcnn doctor' on the training data.",
+    });
+  }
+  return { position, stopped: false };
+}
+
+async function take(source: AsyncIterator<TrainingBatch>, count: number): Promise<TrainingBatch[]> {
+  const taken: TrainingBatch[] = [];
+  while (taken.length < count) {
+    const next = await source.next();
+    if (next.done === true) break;
+    taken.push(next.value);
+  }
+  return taken;
+}
+
+async function oneStep(
+  options: TrainerOptions,
+  { step, epoch }: Position,
+  batches: readonly TrainingBatch[],
+  clock: Clock,
+): Promise<void> {
+  const { hooks = {}, average, seed = 0, totalSteps } = options;
+  const learningRate = options.learningRate * options.schedule(step);
+  await hooks.onBatches?.(step, batches);
+  try {
+    const random = new Random(seed).fork('step', step);
+    const result = await trainingStep(options, batches, { step: step + 1, learningRate, random });
+    average?.update();
+    const report: StepReport = { ...result, ...clock.endStep(), step: step + 1, totalSteps, epoch, learningRate };
+    hooks.onEvent?.({ kind: 'step', ...report });
+    await hooks.record?.({ kind: 'step', report });
+  } catch (error) {
+    await hooks.onFailure?.(step + 1, batches, error);
+    throw error;
+  }
+}
+
+/** Evaluates, remembers the best, and saves with the next epoch as the place to go on. */
+async function endEpoch(options: TrainerOptions, position: Position): Promise<Position> {
+  const { hooks = {}, evaluateEvery = 1, totalSteps } = options;
+  const { epoch, step } = position;
+  let next: Position = { ...position, epoch: epoch + 1, batch: 0 };
+  const last = step >= totalSteps;
+  let isBest = false;
+  if (hooks.evaluate !== undefined && ((epoch + 1) % evaluateEvery === 0 || last)) {
+    // Saved before the evaluation too: it may take long, and a crash must not cost the epoch.
+    await save(options, position, false);
+    const scores = await (options.average?.swap(() => hooks.evaluate!(epoch)) ?? hooks.evaluate(epoch));
+    const score = decisive(scores);
+    isBest = score !== undefined && (position.best === null || score > position.best.score);
+    next = isBest ? { ...next, best: { score: score!, epoch }, stale: 0 } : { ...next, stale: position.stale + 1 };
+    hooks.onEvent?.({ kind: 'epoch', epoch, step, scores, best: isBest });
+    await hooks.record?.({ kind: 'epoch', epoch, step, scores });
+  }
+  await save(options, next, isBest);
+  return next;
+}
+
+async function save({ hooks = {} }: TrainerOptions, position: Position, best: boolean): Promise<void> {
+  await hooks.save?.(position, best);
+}
+
+/** The number that says how good a model is; more is better. */
+export function decisive(scores: Scores): number | undefined {
+  const name = ['segm/AP', 'bbox/AP'].find((key) => scores[key] !== undefined && scores[key] >= 0);
+  if (name !== undefined) return scores[name];
+  return scores['loss/val'] === undefined ? undefined : -scores['loss/val'];
+}
+
+/** Times of the step that runs, and how long the rest will take. */
+class Clock {
+  readonly #begin = performance.now();
+  readonly #firstStep: number;
+  readonly #totalSteps: number;
+  #stepsDone = 0;
+  #stepBegin = 0;
+  #dataEnd = 0;
+
+  constructor(firstStep: number, totalSteps: number) {
+    this.#firstStep = firstStep;
+    this.#totalSteps = totalSteps;
+  }
+
+  beginStep(): void {
+    this.#stepBegin = performance.now();
+  }
+
+  haveData(): void {
+    this.#dataEnd = performance.now();
+  }
+
+  endStep(): Pick<StepReport, 'dataTime' | 'stepTime' | 'eta' | 'memory' | 'tensors'> {
+    this.#stepsDone++;
+    const now = performance.now();
+    const left = this.#totalSteps - this.#firstStep - this.#stepsDone;
+    return {
+      dataTime: (this.#dataEnd - this.#stepBegin) / 1000,
+      stepTime: (now - this.#stepBegin) / 1000,
+      eta: ((now - this.#begin) / 1000 / this.#stepsDone) * left,
+      memory: process.memoryUsage.rss() / 2 ** 20,
+      tensors: tf.memory().numTensors,
+    };
+  }
+}

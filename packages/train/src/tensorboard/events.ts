@@ -1,0 +1,73 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { maskedCrc32c } from './crc32c.ts';
+import { bytesField, concatenate, doubleField, floatField, message, varintField } from './protobuf.ts';
+
+/** Fields of `tensorflow.Event`, `Summary`, `Summary.Value` and `SessionLog`, by their numbers in the .proto files. */
+const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5, sessionLog: 7 } as const;
+const SUMMARY_VALUE = 1;
+const VALUE = { tag: 1, simpleValue: 2 } as const;
+const SESSION_LOG_STATUS = 1;
+const SESSION_START = 1;
+
+export interface EventWriterOptions {
+  /** The first step that will be written. TensorBoard then forgets later steps of older files: a resumed run has none twice. */
+  readonly firstStep?: number;
+}
+
+/**
+ * Writes scalars as TensorBoard reads them: an `events.out.tfevents.…` file of TFRecords. Each record is written whole
+ * and at once, so after a crash everything but the last record is readable.
+ */
+export class EventWriter {
+  readonly path: string;
+  #file: number | undefined;
+
+  constructor(directory: string, { firstStep = 0 }: EventWriterOptions = {}) {
+    const started = Date.now();
+    // TensorBoard orders the files of a run by name: seconds first, and the milliseconds keep quick restarts apart.
+    const seconds = String(Math.floor(started / 1000)).padStart(10, '0');
+    const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${String(started % 1000).padStart(3, '0')}`;
+    this.path = join(directory, name);
+    this.#file = openSync(this.path, 'a');
+    this.#write(bytesField(EVENT.fileVersion, 'brain.Event:2'));
+    const start = message(varintField(SESSION_LOG_STATUS, SESSION_START));
+    this.#write(varintField(EVENT.step, firstStep), bytesField(EVENT.sessionLog, start));
+  }
+
+  /** Writes some scalars of one step. Numbers that are not finite are left out. */
+  scalars(step: number, values: Readonly<Record<string, number>>): void {
+    const summary = Object.entries(values)
+      .filter(([, value]) => Number.isFinite(value))
+      .map(([tag, value]) =>
+        bytesField(SUMMARY_VALUE, message(bytesField(VALUE.tag, tag), floatField(VALUE.simpleValue, value))),
+      );
+    if (summary.length === 0) return;
+    this.#write(varintField(EVENT.step, step), bytesField(EVENT.summary, message(...summary)));
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #write(...fields: readonly Uint8Array[]): void {
+    if (this.#file === undefined) return;
+    writeSync(this.#file, encodeRecord(message(doubleField(EVENT.wallTime, Date.now() / 1000), ...fields)));
+  }
+}
+
+/** A TFRecord: length (uint64), its checksum, the data, their checksum; all little-endian. */
+export function encodeRecord(data: Uint8Array): Uint8Array {
+  const length = new DataView(new ArrayBuffer(8));
+  length.setUint32(0, data.length, true);
+  const lengthBytes = new Uint8Array(length.buffer);
+  return concatenate([lengthBytes, checksum(lengthBytes), data, checksum(data)]);
+}
+
+function checksum(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint32(0, maskedCrc32c(bytes), true);
+  return new Uint8Array(view.buffer);
+}
