@@ -50,11 +50,14 @@ function checkConfig(
       : [{ path, text: `${path.join('.')}: ${message}` }],
   );
   if (faults.length === 0) return;
-  const lines = faults.map(({ path, text }) => `${placeOf(path)}: ${text}`);
+  const placed = faults
+    .map(({ path, text }) => ({ place: placeOf(path), text }))
+    .toSorted((a, b) => a.place.localeCompare(b.place, 'en', { numeric: true }));
+  const lines = placed.map(({ place, text }) => `\n  ${place}: ${text}`);
   throw new RcnnError('CONFIG_INVALID', {
     where,
-    place: placeOf(faults[0]!.path),
-    problem: faults.length === 1 ? faults[0]!.text : `${faults.length} problems\n  ${lines.join('\n  ')}`,
+    place: placed[0]!.place,
+    problem: placed.length === 1 ? placed[0]!.text : `${placed.length} problems${lines.join('')}`,
     hint: "'mask-rcnn train --help' lists every option.",
   });
 }

@@ -1,5 +1,5 @@
 import { RcnnError } from '@rcnn/core/errors';
-import { isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { isAlias, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 
 /** A YAML file as values, and a way to say where each of them stands. */
 export interface ParsedYaml {
@@ -26,12 +26,8 @@ export function parseYaml(text: string, where: string): ParsedYaml {
   }
   const traps: string[] = [];
   visit(document, {
-    Alias: (_, node) => {
-      traps.push(`${at(node.range?.[0] ?? 0)}: aliases are not allowed; write the value out`);
-    },
-    Scalar: (_, node) => {
-      if (node.type !== 'PLAIN' || node.source === undefined) return;
-      const trap = trapOf(node.source);
+    Node: (_, node) => {
+      const trap = trapIn(node);
       if (trap !== undefined) traps.push(`${at(node.range?.[0] ?? 0)}: ${trap}`);
     },
   });
@@ -54,6 +50,13 @@ export function parseYaml(text: string, where: string): ParsedYaml {
       return '1:1';
     },
   };
+}
+
+/** What is unclear or not allowed about a node. */
+function trapIn(node: Node): string | undefined {
+  if (isAlias(node)) return 'aliases are not allowed; write the value out';
+  if (node.tag !== undefined) return `the tag ${node.tag} is not allowed; write a plain value`;
+  return isScalar(node) && node.type === 'PLAIN' && node.source !== undefined ? trapOf(node.source) : undefined;
 }
 
 /** Words that two YAML readers understand differently: what each makes of it. */

@@ -1,5 +1,5 @@
 import { RcnnError } from '@rcnn/core/errors';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { TrainingBatch } from './types.ts';
 
 /**

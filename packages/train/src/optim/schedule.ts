@@ -43,8 +43,6 @@ function createDecay(options: ScheduleOptions, { stepsPerEpoch, totalSteps }: Sc
   const progress = (step: number): number => Math.min(1, step / Math.max(1, totalSteps));
   const down = (share: number): number => finalFactor + (1 - finalFactor) * share;
   switch (schedule) {
-    case 'constant':
-      return () => 1;
     case 'step':
       return (step) => gamma ** Math.floor(step / (stepEpochs * stepsPerEpoch));
     case 'multistep':
@@ -53,5 +51,7 @@ function createDecay(options: ScheduleOptions, { stepsPerEpoch, totalSteps }: Sc
       return (step) => down((1 + Math.cos(Math.PI * progress(step))) / 2);
     case 'poly':
       return (step) => down((1 - progress(step)) ** power);
+    default:
+      return () => 1;
   }
 }

@@ -56,7 +56,7 @@ export class SGD implements Optimizer {
     return {};
   }
 
-  restore(tensors: ReadonlyMap<string, tf.Tensor>): void {
+  restore(tensors: ReadonlyMap<string, tf.Tensor>, _counters?: Readonly<Record<string, number>>): void {
     this.#slots.restore(tensors);
   }
 

@@ -1,0 +1,113 @@
+import { type JsonValue, loadStateDict, memoryEntry, stateDict, type TensorEntry, type TensorSource, type WeightsProfile } from '@rcnn/checkpoint';
+import { type AtomicWriteOptions, loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
+import { RcnnError } from '@rcnn/core/errors';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Position } from '../loop/trainer.ts';
+import type { TrainableModel } from '../loop/types.ts';
+import type { WeightAverage } from '../optim/ema.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
+
+/** Everything that changes while training. What a resumed run has equal, it computes equal. */
+export interface TrainingState {
+  readonly model: TrainableModel;
+  readonly optimizer: Optimizer;
+  readonly average?: WeightAverage | undefined;
+}
+
+/** What a training checkpoint says besides its tensors. */
+interface TrainingInfo {
+  readonly kind: 'training';
+  readonly position: Position;
+  readonly seed: number;
+  readonly optimizer: { readonly kind: string; readonly counters: Record<string, number> };
+  readonly average: { readonly counters: Record<string, number> } | null;
+}
+
+export interface SaveStateOptions extends AtomicWriteOptions {
+  readonly position: Position;
+  readonly seed: number;
+  readonly profile?: WeightsProfile | undefined;
+}
+
+/** Writes weights, optimizer, averages and position into one file, all of it or nothing. */
+export async function saveTrainingState(
+  path: string,
+  { model, optimizer, average }: TrainingState,
+  { position, seed, profile, ...options }: SaveStateOptions,
+): Promise<void> {
+  const info: TrainingInfo = {
+    kind: 'training',
+    position,
+    seed,
+    optimizer: { kind: optimizer.kind, counters: optimizer.counters() },
+    average: average === undefined ? null : { counters: average.counters() },
+  };
+  const contents = {
+    weights: (await stateDict(model)).values(),
+    groups: {
+      optimizer: await entriesOf(optimizer.tensors()),
+      ...(average === undefined ? {} : { average: await entriesOf(average.tensors()) }),
+    },
+    info: info as unknown as JsonValue,
+    ...(profile === undefined ? {} : { profile }),
+  };
+  await saveCheckpoint(path, contents, options);
+}
+
+/**
+ * Puts a saved state back and tells where training goes on.
+ * @throws CHECKPOINT_MISMATCH when the file is no training checkpoint, or one of another model, optimizer or seed
+ */
+export async function loadTrainingState(path: string, state: TrainingState, seed: number): Promise<Position> {
+  const checkpoint = await loadCheckpoint(path);
+  try {
+    const info = checkpoint.info as unknown as TrainingInfo | undefined;
+    if (info?.kind !== 'training') {
+      mismatch(path, 'this is a file of weights, not a state of training', "Start from it with 'weights' instead of resuming.");
+    }
+    if (info.optimizer.kind !== state.optimizer.kind) {
+      mismatch(path, `it was trained with ${info.optimizer.kind}, not ${state.optimizer.kind}`, 'Resume with the same optimizer.');
+    }
+    if (info.seed !== seed) {
+      mismatch(path, `its seed is ${info.seed}, not ${seed}`, 'Resume with the same seed.');
+    }
+    await loadStateDict(state.model, checkpoint.weights);
+    await withTensors(checkpoint.groups.get('optimizer'), (tensors) =>
+      state.optimizer.restore(tensors, info.optimizer.counters),
+    );
+    if (state.average !== undefined && info.average !== null) {
+      const { counters } = info.average;
+      await withTensors(checkpoint.groups.get('average'), (tensors) => state.average!.restore(tensors, counters));
+    }
+    return info.position;
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** Kept as they are in memory: only this program reads them. */
+async function entriesOf(tensors: ReadonlyMap<string, tf.Tensor>): Promise<TensorEntry[]> {
+  const entries: TensorEntry[] = [];
+  for (const [name, tensor] of tensors) {
+    const values = Float32Array.from(await tensor.data());
+    entries.push(memoryEntry(name, 'float32', tensor.shape, values));
+  }
+  return entries;
+}
+
+async function withTensors(source: TensorSource | undefined, use: (tensors: Map<string, tf.Tensor>) => void): Promise<void> {
+  const tensors = new Map<string, tf.Tensor>();
+  try {
+    for (const [name, entry] of source?.tensors ?? []) {
+      const values = new Float32Array((await entry.read()).buffer);
+      tensors.set(name, tf.tensor(values, [...entry.shape], 'float32'));
+    }
+    use(tensors);
+  } finally {
+    tf.dispose([...tensors.values()]);
+  }
+}
+
+function mismatch(where: string, problem: string, hint: string): never {
+  throw new RcnnError('CHECKPOINT_MISMATCH', { where, problem, hint });
+}

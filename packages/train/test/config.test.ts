@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { jsonSchema, learningRateOf, parseConfig, presets, resolveConfig } from '../src/index.ts';
+
+const parse = (text: string) => parseConfig(text, 'train.yaml');
+
+test('options by name', () => {
+  expect(parse('data: ./photos\nlearningRate: 5e-4\nmilestones: [3, 4.5]\nlearningRates: { backbone.*: 0.1 }\n')).toEqual({
+    data: './photos',
+    learningRate: 0.0005,
+    milestones: [3, 4.5],
+    learningRates: { 'backbone.*': 0.1 },
+  });
+  expect(parse('')).toEqual({});
+});
+
+describe('what is wrong is said with its place', () => {
+  test.each([
+    ['data: a\nepocs: 3', /train\.yaml \(2:\d+\): there is no option 'epocs'; did you mean 'epochs'\?/],
+    ['learning_rate: 1', /did you mean 'learningRate'\?/],
+    ['epochs: many', /\(1:9\): epochs: .*number/],
+    ['epochs: 0', /epochs: .*1/],
+    ['optimizer: adam', /optimizer: .*adamw/],
+    ['epochs: 1\nepochs: 2', /\(2:1\): Map keys must be unique/],
+    ['data: [1', /\(\d+:\d+\)/],
+    ['a: &x 1\ndata: *x', /aliases are not allowed/],
+    ['data: !!binary aGk=', /\(1:\d+\).*tag.*binary is not allowed/],
+    ['__proto__: { epochs: 3 }', /there is no option '__proto__'/],
+    ['name: "../elsewhere"', /name/],
+    ['just text', /expected/i],
+  ])('%j', (text, message) => {
+    expect(() => parse(text)).toThrowError(message);
+    expect(() => parse(text)).toThrowError(expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error);
+  });
+
+  test('all faults at once', () => {
+    expect(() => parse('epochs: 0\nbatchSize: x\nfoo: 1')).toThrowError(/3 problems[\s\S]*1:9[\s\S]*2:12[\s\S]*3:\d+/);
+  });
+
+  test('nothing reaches the prototype of objects', () => {
+    expect(() => parse('__proto__: { polluted: 1 }')).toThrow(/no option/);
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  });
+});
+
+describe('values that PyYAML reads as something else show both readings', () => {
+  test.each([
+    ['name: no', "'no' is text here and false in PyYAML"],
+    ['name: yes', "'yes' is text here and true in PyYAML"],
+    ['name: on', 'true in PyYAML'],
+    ['name: Off', 'false in PyYAML'],
+    ['name: y', 'true in PyYAML'],
+    ['epochs: 012', "'012' is 12 here and 10 in PyYAML; write 12 or 10"],
+    ['name: 12:30:45', "'12:30:45' is text here and 45045 in PyYAML"],
+    ['name: 1:30', '90 in PyYAML'],
+  ])('%s', (text, message) => expect(() => parse(text)).toThrowError(expect.objectContaining({ message: expect.stringContaining(message) as string }) as Error));
+
+  test.each([
+    ['learningRate: 1e-3', { learningRate: 0.001 }], // text in PyYAML, but nobody can mean that
+    ['learningRate: 5e-4', { learningRate: 0.0005 }],
+    ['name: "no"', { name: 'no' }], // quoted: said clearly
+    ['name: "12:30"', { name: '12:30' }],
+  ])('%s is taken as it stands', (text, value) => {
+    if (text.includes('12:30')) return expect(() => parse(text)).toThrowError(/name/); // not a folder name, though
+    return expect(parse(text)).toEqual(value);
+  });
+});
+
+describe('resolving', () => {
+  test('later parts win over earlier ones, all of them over the preset', () => {
+    const config = resolveConfig({ data: 'a', preset: 'balloon', learningRate: 1 }, { learningRate: 2 });
+    expect(config).toMatchObject({ data: 'a', steps: 1000, roisPerImage: 128, learningRate: 2 });
+    expect(config).not.toHaveProperty('preset');
+  });
+
+  test("epochs that were asked for win over a preset's steps", () => {
+    expect(resolveConfig({ data: 'a', preset: 'balloon', epochs: 3 })).toMatchObject({ epochs: 3 });
+    expect(resolveConfig({ data: 'a', preset: 'balloon', epochs: 3 })).not.toHaveProperty('steps');
+  });
+
+  test("torchvision's rate is scaled with the images of a step", () => {
+    expect(learningRateOf(resolveConfig({ data: 'a', batchSize: 16 }))).toBe(0.02);
+    expect(learningRateOf(resolveConfig({ data: 'a', batchSize: 2, accumulate: 4 }))).toBe(0.01);
+    expect(learningRateOf(resolveConfig({ data: 'a', learningRate: 0.3 }))).toBe(0.3);
+  });
+
+  test('without data there is nothing to do', () => {
+    expect(() => resolveConfig({ epochs: 3 })).toThrowError(/no data are given.*mask-rcnn train/);
+  });
+
+  test.each(Object.keys(presets))('the preset %s is valid', (preset) => {
+    expect(resolveConfig({ data: 'a', preset }).data).toBe('a');
+    expect(parse(JSON.stringify(presets[preset]!.changes))).toEqual(presets[preset]!.changes);
+  });
+});
+
+test('the published JSON schema is the one in use (UPDATE_SCHEMA=1 writes it)', () => {
+  const file = new URL('../schema/train.schema.json', import.meta.url);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
+});
