@@ -5,7 +5,9 @@ import { jsonSchema, learningRateOf, parseConfig, presets, resolveConfig } from 
 const parse = (text: string) => parseConfig(text, 'train.yaml');
 
 test('options by name', () => {
-  expect(parse('data: ./photos\nlearningRate: 5e-4\nmilestones: [3, 4.5]\nlearningRates: { backbone.*: 0.1 }\n')).toEqual({
+  expect(
+    parse('data: ./photos\nlearningRate: 5e-4\nmilestones: [3, 4.5]\nlearningRates: { backbone.*: 0.1 }\n'),
+  ).toEqual({
     data: './photos',
     learningRate: 0.0005,
     milestones: [3, 4.5],
@@ -53,7 +55,11 @@ describe('values that PyYAML reads as something else show both readings', () => 
     ['epochs: 012', "'012' is 12 here and 10 in PyYAML; write 12 or 10"],
     ['name: 12:30:45', "'12:30:45' is text here and 45045 in PyYAML"],
     ['name: 1:30', '90 in PyYAML'],
-  ])('%s', (text, message) => expect(() => parse(text)).toThrowError(expect.objectContaining({ message: expect.stringContaining(message) as string }) as Error));
+  ])('%s', (text, message) =>
+    expect(() => parse(text)).toThrowError(
+      expect.objectContaining({ message: expect.stringContaining(message) as string }) as Error,
+    ),
+  );
 
   test.each([
     ['learningRate: 1e-3', { learningRate: 0.001 }], // text in PyYAML, but nobody can mean that

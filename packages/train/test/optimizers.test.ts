@@ -3,12 +3,23 @@ import { Parameter } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { AdamW, groupParameters, type Optimizer, SGD, settingsAt, type UpdateSettings, WeightAverage } from '../src/index.ts';
+import {
+  AdamW,
+  groupParameters,
+  type Optimizer,
+  SGD,
+  settingsAt,
+  type UpdateSettings,
+  WeightAverage,
+} from '../src/index.ts';
 import { ready } from './engine.ts';
 
 beforeAll(() => ready);
 
-const answers = JSON.parse(readFileSync(new URL('fixtures/optimizers.json', import.meta.url), 'utf8')) as Record<string, number[][]>;
+const answers = JSON.parse(readFileSync(new URL('fixtures/optimizers.json', import.meta.url), 'utf8')) as Record<
+  string,
+  number[][]
+>;
 const NAMES = ['a', 'b'];
 const SIZES = [6, 3];
 
@@ -18,7 +29,12 @@ function makeParameters(): Map<string, Parameter> {
 }
 
 /** Five steps with the gradients of tools/reference/optimizers.py. */
-function run(optimizer: Optimizer, settingsOf: (step: number) => (name: string) => UpdateSettings, steps = 5, first = 0): void {
+function run(
+  optimizer: Optimizer,
+  settingsOf: (step: number) => (name: string) => UpdateSettings,
+  steps = 5,
+  first = 0,
+): void {
   for (let step = first; step < first + steps; step++) {
     const gradients = new Map(
       NAMES.map((name, k) => {
@@ -31,22 +47,40 @@ function run(optimizer: Optimizer, settingsOf: (step: number) => (name: string) 
   }
 }
 
-const fixed = (learningRate: number, weightDecay = 0) => () => () => ({ learningRate, weightDecay });
+const fixed =
+  (learningRate: number, weightDecay = 0) =>
+  () =>
+  () => ({ learningRate, weightDecay });
 
 describe("PyTorch's numbers after five steps", () => {
-  const cases: [string, (p: Map<string, Parameter>) => Optimizer, (step: number) => (name: string) => UpdateSettings][] = [
+  const cases: [
+    string,
+    (p: Map<string, Parameter>) => Optimizer,
+    (step: number) => (name: string) => UpdateSettings,
+  ][] = [
     ['sgd', (p) => new SGD(p), fixed(0.1, 0.01)],
     ['sgd_plain', (p) => new SGD(p, { momentum: 0 }), fixed(0.1)],
     ['nesterov', (p) => new SGD(p, { nesterov: true }), fixed(0.1, 0.01)],
     ['adamw', (p) => new AdamW(p), fixed(0.1, 0.05)],
-    ['sgd_changing_rate', (p) => new SGD(p), (step) => () => ({ learningRate: [0.1, 0.2, 0.05, 0.01, 0.3][step]!, weightDecay: 0 })],
-    ['groups', (p) => new SGD(p), () => (name) => (name === 'a' ? { learningRate: 0.1, weightDecay: 0.01 } : { learningRate: 0.01, weightDecay: 0 })],
+    [
+      'sgd_changing_rate',
+      (p) => new SGD(p),
+      (step) => () => ({ learningRate: [0.1, 0.2, 0.05, 0.01, 0.3][step]!, weightDecay: 0 }),
+    ],
+    [
+      'groups',
+      (p) => new SGD(p),
+      () => (name) =>
+        name === 'a' ? { learningRate: 0.1, weightDecay: 0.01 } : { learningRate: 0.01, weightDecay: 0 },
+    ],
   ];
   test.each(cases)('%s', (name, make, settingsOf) => {
     const parameters = makeParameters();
     const optimizer = make(parameters);
     run(optimizer, settingsOf);
-    NAMES.forEach((key, i) => expectClose(parameters.get(key)!.value, answers[name]![i]!, { absolute: 1e-6, relative: 1e-6 }));
+    NAMES.forEach((key, i) =>
+      expectClose(parameters.get(key)!.value, answers[name]![i]!, { absolute: 1e-6, relative: 1e-6 }),
+    );
   });
 });
 
@@ -84,7 +118,11 @@ test('gradients are scaled before everything else', () => {
   const [plain, scaled] = [makeParameters(), makeParameters()];
   const step = (parameters: Map<string, Parameter>, factor: number, gradientScale: number): void => {
     const gradients = new Map([['a', tf.fill([6], factor) as tf.Tensor]]);
-    new SGD(parameters).update({ gradients, gradientScale, settingsOf: () => ({ learningRate: 0.1, weightDecay: 0.1 }) });
+    new SGD(parameters).update({
+      gradients,
+      gradientScale,
+      settingsOf: () => ({ learningRate: 0.1, weightDecay: 0.1 }),
+    });
   };
   step(plain, 0.5, 1);
   step(scaled, 2, 0.25);
@@ -112,7 +150,9 @@ test('norms have a weight decay of their own, and patterns set rates', () => {
     'head.weight': { rate: 1, weightDecay: 0.1 },
   });
   expect(settingsAt(groups, 0.2)('body.bn.bias')).toEqual({ learningRate: 0.05, weightDecay: 0 });
-  expect(() => groupParameters(parameters, { learningRates: { 'hed.*': 2 } })).toThrowError(/hed\.\*.*matches no parameter/);
+  expect(() => groupParameters(parameters, { learningRates: { 'hed.*': 2 } })).toThrowError(
+    /hed\.\*.*matches no parameter/,
+  );
 });
 
 test('the average of the weights: by hand, swapped in and out', async () => {

@@ -92,7 +92,9 @@ describe('metrics', () => {
     expect(existsSync(join(folder, 'results.csv'))).toBe(false);
     await metrics.add({ kind: 'epoch', step: 1, epoch: 0, 'segm/AP': 0.5 });
     await metrics.add({ kind: 'epoch', step: 2, epoch: 1, 'segm/AP': 0.6, 'loss/val': 1 });
-    expect(readFileSync(join(folder, 'results.csv'), 'utf8')).toBe('step,epoch,segm/AP,loss/val\n1,0,0.5,\n2,1,0.6,1\n');
+    expect(readFileSync(join(folder, 'results.csv'), 'utf8')).toBe(
+      'step,epoch,segm/AP,loss/val\n1,0,0.5,\n2,1,0.6,1\n',
+    );
   });
 });
 

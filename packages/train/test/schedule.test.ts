@@ -23,7 +23,10 @@ describe("PyTorch's rates over 40 steps", () => {
 });
 
 test('epochs become steps, fractions of them too', () => {
-  const schedule = createSchedule({ schedule: 'multistep', milestones: [1, 1.5] }, { stepsPerEpoch: 10, totalSteps: 20 });
+  const schedule = createSchedule(
+    { schedule: 'multistep', milestones: [1, 1.5] },
+    { stepsPerEpoch: 10, totalSteps: 20 },
+  );
   expect([9, 10, 14, 15].map(schedule)).toEqual([1, 0.1, 0.1, 0.1 ** 2]);
 });
 

@@ -1,8 +1,8 @@
-import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import { Random } from '@rcnn/core';
+import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { groupParameters, SGD, type StepOptions, trainingStep, type TrainingBatch } from '../src/index.ts';
+import { groupParameters, SGD, type StepOptions, type TrainingBatch, trainingStep } from '../src/index.ts';
 import { ready } from './engine.ts';
 import { ToyModel, toyData } from './toy.ts';
 
@@ -103,7 +103,10 @@ describe('what is not finite stops the step before the update', () => {
   });
 
   test('an exception inside the losses leaves nothing behind', async () => {
-    const throwing = { ...options, model: Object.assign(new ToyModel(), { losses: () => Promise.reject(new Error('broken')) }) };
+    const throwing = {
+      ...options,
+      model: Object.assign(new ToyModel(), { losses: () => Promise.reject(new Error('broken')) }),
+    };
     await expectNoLeak(() => expect(trainingStep(throwing, batches, context)).rejects.toThrow('broken'));
   });
 });

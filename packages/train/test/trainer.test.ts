@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expectNoLeak } from '@rcnn/core/testing';
 import { Random } from '@rcnn/core';
+import { expectNoLeak } from '@rcnn/core/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   AdamW,
@@ -13,8 +13,8 @@ import {
   type Position,
   runTraining,
   type Scores,
-  saveTrainingState,
   START,
+  saveTrainingState,
   type TrainEvent,
   type TrainerHooks,
   type TrainerOptions,
@@ -179,7 +179,10 @@ describe('evaluation', () => {
   });
 
   test('stops when nothing got better for a while', async () => {
-    const { reason, position } = await run([0.3, 0.2, 0.2, 0.9].map((ap) => ({ 'segm/AP': ap })), { patience: 2 });
+    const { reason, position } = await run(
+      [0.3, 0.2, 0.2, 0.9].map((ap) => ({ 'segm/AP': ap })),
+      { patience: 2 },
+    );
     expect(reason).toBe('patience');
     expect(position).toMatchObject({ step: 3 * EPOCH, stale: 2, best: { score: 0.3, epoch: 0 } });
   });
@@ -193,7 +196,10 @@ describe('evaluation', () => {
 test('a failed step hands its batches over and its error on', async () => {
   const kept: unknown[] = [];
   const { options } = setUp({ onFailure: async (step, batches) => void kept.push([step, batches.length]) });
-  const broken = { ...options, model: Object.assign(new ToyModel(), { losses: () => Promise.reject(new Error('no')) }) };
+  const broken = {
+    ...options,
+    model: Object.assign(new ToyModel(), { losses: () => Promise.reject(new Error('no')) }),
+  };
   await expect(runTraining(broken)).rejects.toThrow('no');
   expect(kept).toEqual([[1, 1]]);
 });

@@ -11,16 +11,38 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   preset: z.enum(Object.keys(presets)).describe('Where the other options start from').optional(),
 
   data: z.string().min(1).describe('Folder or annotation file to train on: COCO, VIA or VOC').optional(),
-  valData: z.string().min(1).describe('Folder or annotation file to evaluate on; found beside the training split by itself').optional(),
+  valData: z
+    .string()
+    .min(1)
+    .describe('Folder or annotation file to evaluate on; found beside the training split by itself')
+    .optional(),
   format: z.enum(['auto', 'coco', 'via', 'voc']).describe('How the data are annotated').optional(),
   augment: z.string().describe('Augmentation preset: none, hflip, multiscale, lsj, ssd, ssdlite').optional(),
   workers: z.number().int().min(0).describe('Batches that are prepared ahead').optional(),
-  badSamples: z.enum(['fail', 'skip']).describe('What to do with an image or annotation that cannot be used').optional(),
+  badSamples: z
+    .enum(['fail', 'skip'])
+    .describe('What to do with an image or annotation that cannot be used')
+    .optional(),
 
-  arch: z.string().describe("Architecture by torchvision's name: maskrcnn_resnet50_fpn, maskrcnn_resnet18_fpn, ...").optional(),
-  weights: z.string().describe("Start from: none, a published name (COCO_V1), a file, or a run folder's checkpoint").optional(),
-  trainableLayers: z.number().int().min(0).max(5).describe('Stages of the backbone that learn, counted from the top').optional(),
-  minSize: z.union([count(), z.array(count()).min(1)]).describe('Shorter side of an image in pixels; of a list, one is drawn per image').optional(),
+  arch: z
+    .string()
+    .describe("Architecture by torchvision's name: maskrcnn_resnet50_fpn, maskrcnn_resnet18_fpn, ...")
+    .optional(),
+  weights: z
+    .string()
+    .describe("Start from: none, a published name (COCO_V1), a file, or a run folder's checkpoint")
+    .optional(),
+  trainableLayers: z
+    .number()
+    .int()
+    .min(0)
+    .max(5)
+    .describe('Stages of the backbone that learn, counted from the top')
+    .optional(),
+  minSize: z
+    .union([count(), z.array(count()).min(1)])
+    .describe('Shorter side of an image in pixels; of a list, one is drawn per image')
+    .optional(),
   maxSize: count().describe('Longest allowed side in pixels').optional(),
   blocksPerStage: z.array(count()).length(4).describe('Residual blocks in each of the four stages').optional(),
   channels: count().describe('Channels of the pyramid and of the mask head').optional(),
@@ -33,8 +55,14 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   epochs: count().describe('How often every image is seen').optional(),
   steps: count().describe('Stop after this many steps instead').optional(),
   optimizer: z.enum(['sgd', 'sgdNesterov', 'adamw']).describe('Update rule').optional(),
-  learningRate: z.union([positive(), z.literal('auto')]).describe("Base rate; auto is the recipe's rate per image times the images of a step").optional(),
-  learningRates: z.record(z.string(), z.number().min(0)).describe("Factors on the rate by parameter pattern, as {'backbone.*': 0.1}").optional(),
+  learningRate: z
+    .union([positive(), z.literal('auto')])
+    .describe("Base rate; auto is the recipe's rate per image times the images of a step")
+    .optional(),
+  learningRates: z
+    .record(z.string(), z.number().min(0))
+    .describe("Factors on the rate by parameter pattern, as {'backbone.*': 0.1}")
+    .optional(),
   momentum: share().describe('Momentum of SGD').optional(),
   weightDecay: z.number().min(0).describe('Weight decay').optional(),
   normWeightDecay: z.number().min(0).describe('Weight decay of norms, where it differs').optional(),
@@ -44,7 +72,10 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   gamma: share().describe('Factor of each drop').optional(),
   power: positive().describe('Exponent of the schedule poly').optional(),
   finalFactor: share().describe('Where cosine and poly end, as a share of the base rate').optional(),
-  warmupSteps: z.union([z.number().int().min(0), z.literal('auto')]).describe('Steps of linear warm-up; auto is the first epoch, at most 1000').optional(),
+  warmupSteps: z
+    .union([z.number().int().min(0), z.literal('auto')])
+    .describe('Steps of linear warm-up; auto is the first epoch, at most 1000')
+    .optional(),
   warmupFactor: share().describe('Share of the rate at which the warm-up begins').optional(),
   clipNorm: positive().describe('Longest gradient allowed').optional(),
   ema: share().describe('Evaluate and keep a moving average of the weights with this decay').optional(),
@@ -55,7 +86,11 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   scoreThreshold: share().describe('Least score of a detection in evaluation').optional(),
   saveEvery: count().describe('Steps between two checkpoints inside an epoch').optional(),
   out: z.string().min(1).describe('Folder of all runs').optional(),
-  name: z.string().regex(/^[\w.-]+$/).describe('Folder of this run; numbered when it exists').optional(),
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .describe('Folder of this run; numbered when it exists')
+    .optional(),
   seed: z.number().int().min(0).describe('Seed of every random choice').optional(),
   engine: z.string().describe('Engine to compute on: auto, onnxruntime, tensorflow, webgpu, cpu').optional(),
   threads: count().describe('Threads of the engine').optional(),
@@ -67,7 +102,9 @@ export function jsonSchema(): object {
 }
 
 /** The problems of a config, each with the path of its key. Empty when it is fine. */
-export function problemsOf(config: unknown): { path: readonly (string | number)[]; message: string; unknown: readonly string[] }[] {
+export function problemsOf(
+  config: unknown,
+): { path: readonly (string | number)[]; message: string; unknown: readonly string[] }[] {
   const result = schema.safeParse(config);
   if (result.success) return [];
   return result.error.issues.map((issue) => ({

@@ -9,7 +9,13 @@ export type TrainEvent =
   | { readonly kind: 'start'; readonly step: number; readonly totalSteps: number; readonly stepsPerEpoch: number }
   | ({ readonly kind: 'step' } & StepReport)
   | { readonly kind: 'evaluating'; readonly epoch: number; readonly done: number; readonly of: number }
-  | { readonly kind: 'epoch'; readonly epoch: number; readonly step: number; readonly scores: Scores; readonly best: boolean }
+  | {
+      readonly kind: 'epoch';
+      readonly epoch: number;
+      readonly step: number;
+      readonly scores: Scores;
+      readonly best: boolean;
+    }
   | { readonly kind: 'saved'; readonly path: string }
   | { readonly kind: 'end'; readonly reason: EndReason; readonly step: number };
 

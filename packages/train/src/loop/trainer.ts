@@ -58,7 +58,9 @@ export interface TrainerHooks {
   /** Measures the model; the first of `segm/AP`, `bbox/AP` that is there decides what is best. */
   readonly evaluate?: (epoch: number) => Promise<Scores>;
   /** Records a step or an epoch. */
-  readonly record?: (entry: { kind: 'step'; report: StepReport } | { kind: 'epoch'; epoch: number; step: number; scores: Scores }) => Promise<void>;
+  readonly record?: (
+    entry: { kind: 'step'; report: StepReport } | { kind: 'epoch'; epoch: number; step: number; scores: Scores },
+  ) => Promise<void>;
   /** Sees the batches of a step before it is taken: pictures of what the model is shown. */
   readonly onBatches?: (step: number, batches: readonly TrainingBatch[]) => Promise<void>;
   /** A step failed: a chance to keep its batches. The error goes on to the caller. */

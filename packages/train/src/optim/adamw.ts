@@ -23,10 +23,7 @@ export class AdamW implements Optimizer {
   readonly #epsilon: number;
   #updates = 0;
 
-  constructor(
-    parameters: ReadonlyMap<string, Parameter>,
-    { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {},
-  ) {
+  constructor(parameters: ReadonlyMap<string, Parameter>, { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {}) {
     this.#parameters = parameters;
     this.#slots = new Slots('AdamW', ['mean', 'square'], parameters);
     this.#betas = betas;

@@ -25,7 +25,8 @@ export class WeightAverage {
     for (const [name, { value }] of this.#parameters) {
       tf.tidy(() => {
         const before = this.#slots.get('average', name);
-        const average = before === undefined ? tf.clone(value) : tf.add(before, tf.mul(tf.sub(value, before), 1 - decay));
+        const average =
+          before === undefined ? tf.clone(value) : tf.add(before, tf.mul(tf.sub(value, before), 1 - decay));
         this.#slots.set('average', name, average);
       });
     }

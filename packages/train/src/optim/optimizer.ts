@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { Parameter } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import * as tf from '@tensorflow/tfjs-core';
 
 /** What an update needs to know about one parameter. */
 export interface UpdateSettings {
@@ -64,8 +64,7 @@ export class Slots {
     for (const [key, tensor] of saved) {
       const at = key.indexOf('.');
       const parameter = this.#parameters.get(key.slice(at + 1));
-      const fits =
-        this.#names.includes(key.slice(0, at)) && parameter?.shape.join() === tensor.shape.join();
+      const fits = this.#names.includes(key.slice(0, at)) && parameter?.shape.join() === tensor.shape.join();
       if (!fits) unknown.push(`${key} [${tensor.shape.join(',')}]`);
     }
     if (unknown.length > 0) {

@@ -26,7 +26,11 @@ export function groupParameters(
   parameters: ReadonlyMap<string, Parameter>,
   { weightDecay = 1e-4, normWeightDecay = weightDecay, learningRates = {} }: GroupOptions = {},
 ): Map<string, ParameterGroup> {
-  const rates = Object.entries(learningRates).map(([pattern, rate]) => ({ matches: matcherOf(pattern), pattern, rate }));
+  const rates = Object.entries(learningRates).map(([pattern, rate]) => ({
+    matches: matcherOf(pattern),
+    pattern,
+    rate,
+  }));
   for (const { matches, pattern } of rates) requireMatch('learningRates', pattern, matches, parameters);
   return new Map(
     [...parameters.keys()].map((name) => [

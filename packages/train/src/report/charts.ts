@@ -55,7 +55,11 @@ function isShown(value: unknown): boolean {
 }
 
 /** Running means over a twentieth of the run or so; the curve keeps its shape and loses its noise. */
-function smoothed(lines: readonly MetricsLine[], names: readonly string[], window = Math.ceil(lines.length / 40)): Point[] {
+function smoothed(
+  lines: readonly MetricsLine[],
+  names: readonly string[],
+  window = Math.ceil(lines.length / 40),
+): Point[] {
   const stride = Math.max(1, Math.ceil(lines.length / MOST_POINTS));
   return names.flatMap((series) => {
     const values = lines.map((line) => Number(line[series] ?? Number.NaN));

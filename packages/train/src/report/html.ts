@@ -15,7 +15,20 @@ export interface ReportContents {
 }
 
 /** The twelve numbers of a COCO evaluation, as people call them. */
-const STATS = ['AP', 'AP50', 'AP75', 'AP small', 'AP medium', 'AP large', 'AR 1', 'AR 10', 'AR 100', 'AR small', 'AR medium', 'AR large'];
+const STATS = [
+  'AP',
+  'AP50',
+  'AP75',
+  'AP small',
+  'AP medium',
+  'AP large',
+  'AR 1',
+  'AR 10',
+  'AR 100',
+  'AR small',
+  'AR medium',
+  'AR large',
+];
 
 /** A page without scripts or links: everything it needs is in it. */
 export function reportHtml(contents: ReportContents): string {
@@ -24,7 +37,10 @@ export function reportHtml(contents: ReportContents): string {
     `<h1>${escape(title)}</h1>`,
     `<dl>${summary.map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`).join('')}</dl>`,
     section('Scores', evaluation === undefined ? '' : scoreTable(evaluation)),
-    section('Curves', charts.length === 0 ? '' : `<div class="charts">${charts.map((svg) => `<figure>${svg}</figure>`).join('')}</div>`),
+    section(
+      'Curves',
+      charts.length === 0 ? '' : `<div class="charts">${charts.map((svg) => `<figure>${svg}</figure>`).join('')}</div>`,
+    ),
     section('Classes', evaluation === undefined ? '' : classTable(evaluation)),
     section('Pictures', pictures.map(figure).join('')),
     section('Options', `<pre>${escape(config)}</pre>`),
@@ -63,7 +79,9 @@ function section(title: string, body: string): string {
 
 function scoreTable({ results }: EvaluationRecord): string {
   const kinds = Object.entries(results);
-  const head = kinds.map(([kind]) => `<th>${kind === 'segm' ? 'masks' : kind === 'bbox' ? 'boxes' : escape(kind)}</th>`).join('');
+  const head = kinds
+    .map(([kind]) => `<th>${kind === 'segm' ? 'masks' : kind === 'bbox' ? 'boxes' : escape(kind)}</th>`)
+    .join('');
   const rows = STATS.map((name, i) => {
     const cells = kinds.map(([, { stats }]) => `<td>${score(stats[i])}</td>`).join('');
     return `<tr${i === 0 ? ' class="strong"' : ''}><td>${name}</td>${cells}</tr>`;

@@ -96,9 +96,7 @@ function refuse(path: string, holder: Holder | undefined): never {
   throw new RcnnError('LOCKED', {
     where: path,
     problem: 'another trainer works in this folder',
-    ...(holder === undefined
-      ? {}
-      : { found: `process ${holder.pid} on ${holder.host}, since ${holder.since}` }),
+    ...(holder === undefined ? {} : { found: `process ${holder.pid} on ${holder.host}, since ${holder.since}` }),
     hint: 'Wait for it, or train into another folder with --out. If you are sure that it no longer runs, delete this file.',
   });
 }

@@ -1,4 +1,12 @@
-import { type JsonValue, loadStateDict, memoryEntry, stateDict, type TensorEntry, type TensorSource, type WeightsProfile } from '@rcnn/checkpoint';
+import {
+  type JsonValue,
+  loadStateDict,
+  memoryEntry,
+  stateDict,
+  type TensorEntry,
+  type TensorSource,
+  type WeightsProfile,
+} from '@rcnn/checkpoint';
 import { type AtomicWriteOptions, loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import { RcnnError } from '@rcnn/core/errors';
 import * as tf from '@tensorflow/tfjs-core';
@@ -63,10 +71,18 @@ export async function loadTrainingState(path: string, state: TrainingState, seed
   try {
     const info = checkpoint.info as unknown as TrainingInfo | undefined;
     if (info?.kind !== 'training') {
-      mismatch(path, 'this is a file of weights, not a state of training', "Start from it with 'weights' instead of resuming.");
+      mismatch(
+        path,
+        'this is a file of weights, not a state of training',
+        "Start from it with 'weights' instead of resuming.",
+      );
     }
     if (info.optimizer.kind !== state.optimizer.kind) {
-      mismatch(path, `it was trained with ${info.optimizer.kind}, not ${state.optimizer.kind}`, 'Resume with the same optimizer.');
+      mismatch(
+        path,
+        `it was trained with ${info.optimizer.kind}, not ${state.optimizer.kind}`,
+        'Resume with the same optimizer.',
+      );
     }
     if (info.seed !== seed) {
       mismatch(path, `its seed is ${info.seed}, not ${seed}`, 'Resume with the same seed.');
@@ -95,7 +111,10 @@ async function entriesOf(tensors: ReadonlyMap<string, tf.Tensor>): Promise<Tenso
   return entries;
 }
 
-async function withTensors(source: TensorSource | undefined, use: (tensors: Map<string, tf.Tensor>) => void): Promise<void> {
+async function withTensors(
+  source: TensorSource | undefined,
+  use: (tensors: Map<string, tf.Tensor>) => void,
+): Promise<void> {
   const tensors = new Map<string, tf.Tensor>();
   try {
     for (const [name, entry] of source?.tensors ?? []) {
