@@ -11,7 +11,7 @@ export { ConvNorm } from './layers/conv-norm.ts';
 export { ConvTranspose2d, type ConvTranspose2dOptions } from './layers/conv-transpose2d.ts';
 export { Conv2d, type Conv2dOptions } from './layers/conv2d.ts';
 export { Linear, type LinearOptions } from './layers/linear.ts';
-export { makeParameter, seedLayers } from './layers/make-parameter.ts';
+export { makeParameter, seedLayers, withoutInitialising } from './layers/make-parameter.ts';
 export {
   type Affine,
   BatchNorm,

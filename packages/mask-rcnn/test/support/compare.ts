@@ -25,7 +25,7 @@ export function relativeToMaximum(actual: ArrayLike<number>, expected: ArrayLike
     if (!(difference <= worst)) worst = difference;
     if (maximum === undefined) largest = Math.max(largest, Math.abs(expected[i]!));
   }
-  return worst / largest;
+  return worst === 0 ? 0 : worst / largest;
 }
 
 /** The share of expected boxes that have an own counterpart within `tolerance` pixels on every side. */

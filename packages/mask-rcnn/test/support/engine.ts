@@ -1,8 +1,8 @@
-import '@tensorflow/tfjs-backend-wasm';
+import '@rcnn/tfjs-backend-onnxruntime';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** The engine of the tests that run whole networks. */
+/** The engine of the tests that run whole networks: RCNN_ENGINE, or onnxruntime, which is always there. */
 export async function useFastEngine(): Promise<void> {
-  await tf.setBackend('wasm');
+  await tf.setBackend('onnxruntime');
   await tf.ready();
 }

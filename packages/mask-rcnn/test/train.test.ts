@@ -1,0 +1,141 @@
+import { loadStateDict } from '@rcnn/checkpoint';
+import { type Parameter, type PixelImage, type Target, trainableParameters, valueAndGradients } from '@rcnn/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { firstInOrderSampler, type Losses, type MaskRCNN, maskRcnnResnetFpn } from '../src/index.ts';
+import { relativeToMaximum } from './support/compare.ts';
+import { useFastEngine } from './support/engine.ts';
+import { Fixture, fixtureImage } from './support/fixtures.ts';
+import { hashedWeights } from './support/hashed-weights.ts';
+
+const names = ['loss_classifier', 'loss_box_reg', 'loss_mask', 'loss_objectness', 'loss_rpn_box_reg'] as const;
+
+beforeAll(useFastEngine);
+
+// Losses, gradients and three steps of SGD by torchvision 0.29.1, with samplers that take the first candidates in
+// order. Tolerances: losses of step 0 relative 1e-3, of later steps 1e-2; norms of gradients relative 1e-2.
+describe.each([
+  ['train_maskrcnn_resnet18_fpn', 3],
+  ['train_empty_image', 1],
+] as const)('%s', (file, steps) => {
+  let fixture: Fixture;
+  let model: MaskRCNN;
+  let images: PixelImage[];
+  let targets: Target[];
+  const losses: Record<string, number>[] = [];
+  const gradients = new Map<string, Float32Array>();
+
+  beforeAll(async () => {
+    fixture = await Fixture.read(file);
+    images = [await fixtureImage('a'), await fixtureImage('b')];
+    targets = [fixture.target(0), fixture.target(1)];
+    model = maskRcnnResnetFpn({
+      body: 'resnet18',
+      numClasses: 6,
+      minSize: 192,
+      maxSize: 256,
+      rpnPostNmsTopNTrain: 300,
+      rpnSampler: firstInOrderSampler({ batchSize: 256, positiveFraction: 0.5 }),
+      boxSampler: firstInOrderSampler({ batchSize: 512, positiveFraction: 0.25 }),
+    });
+    await loadStateDict(model, hashedWeights(model, fixture.salt));
+    const optimiser = new SGD(trainableParameters(model));
+    for (let step = 0; step < steps; step++) {
+      const result = await valueAndGradients(async () => {
+        const parts = await model.losses(images, targets);
+        return { loss: tf.addN(Object.values(parts)), extra: parts };
+      }, trainableParameters(model));
+      losses.push(await numbers(result.extra));
+      if (step === 0) {
+        for (const [name, gradient] of result.gradients) gradients.set(name, (await gradient.data()) as Float32Array);
+      }
+      optimiser.step(result.gradients);
+      tf.dispose([result.loss, ...result.gradients.values(), ...Object.values(result.extra)]);
+    }
+    optimiser.dispose();
+  });
+
+  afterAll(() => model.dispose());
+
+  test.each(Array.from({ length: steps }, (_, step) => step))('the five losses of step %i', (step) => {
+    expect(Object.keys(losses[step]!).sort()).toEqual([...names].sort());
+    for (const name of names) {
+      const expected = fixture.floats(`step${step}.${name}`)[0]!;
+      expect(Math.abs(losses[step]![name]! / expected - 1), name).toBeLessThan(step === 0 ? 1e-3 : 1e-2);
+    }
+  });
+
+  test('a gradient for every trainable parameter, and for no other', () => {
+    const expected = fixture.names.flatMap((name) => /^grad\.stats\.(.*)$/.exec(name)?.[1] ?? []);
+    expect([...gradients.keys()].sort()).toEqual(expected.sort());
+  });
+
+  test('the norm and maximum of every gradient', () => {
+    for (const [name, gradient] of gradients) {
+      const [norm, , maximum] = fixture.floats(`grad.stats.${name}`) as unknown as [number, number, number];
+      const ours = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0));
+      expect(Math.abs(ours - norm), `norm of ${name}`).toBeLessThanOrEqual(1e-2 * norm); // some are exactly 0
+      const largest = gradient.reduce((most, g) => Math.max(most, Math.abs(g)), 0);
+      expect(Math.abs(largest - maximum), `maximum of ${name}`).toBeLessThanOrEqual(1e-2 * maximum);
+    }
+  });
+
+  test('every value of the small gradients', () => {
+    const parameters = model.namedParameters();
+    for (const name of fixture.names.filter((name) => name.startsWith('grad.full.'))) {
+      const parameter = parameters.get(name.slice('grad.full.'.length))!;
+      const ours = channelsFirst(gradients.get(name.slice('grad.full.'.length))!, parameter);
+      expect(relativeToMaximum(ours, fixture.floats(name)), name).toBeLessThanOrEqual(1e-2);
+    }
+  });
+
+  test('the parameters after the steps', async () => {
+    for (const [name, parameter] of trainableParameters(model)) {
+      const [norm] = fixture.floats(`after.${name}`) as unknown as [number];
+      const values = (await parameter.value.data()) as Float32Array;
+      const ours = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+      expect(Math.abs(ours / norm - 1), name).toBeLessThan(1e-3);
+    }
+  });
+});
+
+async function numbers(losses: Losses): Promise<Record<string, number>> {
+  const pairs = Object.entries(losses).map(async ([name, loss]) => [name, (await loss.data())[0]!] as const);
+  return Object.fromEntries(await Promise.all(pairs));
+}
+
+/** A 1x1 convolution in PyTorch's order; vectors as they are. */
+function channelsFirst(values: Float32Array, { layout, shape }: Parameter): Float32Array {
+  if (layout === 'same') return values;
+  const [inputs, outputs] = shape.slice(-2) as [number, number];
+  if (shape.length !== 4 || shape[0] !== 1 || shape[1] !== 1) throw new Error(`not a small layout: ${shape.join()}`);
+  return Float32Array.from(values, (_, i) => values[(i % inputs) * outputs + Math.floor(i / inputs)]!);
+}
+
+/** The optimiser of the fixture: `v = 0.9 v + (g + 1e-4 p)`, `p -= 0.002 v`. */
+class SGD {
+  readonly #parameters: ReadonlyMap<string, Parameter>;
+  readonly #velocities = new Map<string, tf.Tensor>();
+
+  constructor(parameters: ReadonlyMap<string, Parameter>) {
+    this.#parameters = parameters;
+  }
+
+  step(gradients: ReadonlyMap<string, tf.Tensor>): void {
+    for (const [name, gradient] of gradients) {
+      const parameter = this.#parameters.get(name)!;
+      const before = this.#velocities.get(name);
+      const velocity = tf.tidy(() => {
+        const decayed = tf.add(gradient, tf.mul(parameter.value, 1e-4));
+        return before === undefined ? decayed : tf.add(tf.mul(before, 0.9), decayed);
+      });
+      before?.dispose();
+      this.#velocities.set(name, velocity);
+      tf.tidy(() => parameter.assign(tf.sub(parameter.value, tf.mul(velocity, 0.002))));
+    }
+  }
+
+  dispose(): void {
+    tf.dispose([...this.#velocities.values()]);
+  }
+}
