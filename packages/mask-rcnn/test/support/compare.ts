@@ -42,3 +42,13 @@ export function shareOfBoxesFound(actual: Float32Array, expected: Float32Array, 
   }
   return found / (expected.length / 4);
 }
+
+/** The errors that are not within a tolerance (NaN never is): a test expects none, and its failure names them. */
+export function above(errors: Readonly<Record<string, number>>, tolerance: number): Record<string, number> {
+  return Object.fromEntries(Object.entries(errors).filter(([, error]) => !(error <= tolerance)));
+}
+
+/** `|actual - expected| / |expected|`; 0 when both are 0. */
+export function relativeError(actual: number, expected: number): number {
+  return actual === expected ? 0 : Math.abs(actual - expected) / Math.abs(expected);
+}
