@@ -4,6 +4,8 @@ export { DTYPES, type DType } from './dtypes.ts';
 export { type Hashing, type Sha256, sha256Of, webHashing } from './hashing.ts';
 export type { JsonValue } from './json.ts';
 export { type OpenOptions, openTensors } from './open.ts';
+export { PUBLISHED, PUBLISHED_URL, type PublishedWeights, publishedWeights } from './pretrained/catalogue.ts';
+export { COCO_CLASSES } from './pretrained/coco-classes.ts';
 export { type ClassEntry, torchvisionProfile, type WeightsProfile } from './profile.ts';
 export { openSafetensors, type SafetensorsSource } from './safetensors/read.ts';
 export { type FileContents, safetensorsFile } from './safetensors/write.ts';

@@ -27,9 +27,10 @@ export async function openTensors(source: ByteSource, options: OpenOptions = {})
 
 async function open(source: ByteSource, { hashing = webHashing }: OpenOptions): Promise<TensorSource> {
   const head = await source.read(0, Math.min(source.size, 512));
+  // First, because its length field may look like the beginning of anything; no other form has '{' there.
+  if (head[8] === 0x7b) return openSafetensors(source);
   if (startsWith(head, 0, [0x50, 0x4b])) return openZipForm(source, hashing);
   if (startsWith(head, 0, [0x80]) && head[1]! <= 5) return openLegacyForm(source);
-  if (head[8] === 0x7b) return openSafetensors(source);
   if (startsWith(head, 257, [0x75, 0x73, 0x74, 0x61, 0x72])) {
     throw new RcnnError('FILE_REFUSED', {
       where: source.name,

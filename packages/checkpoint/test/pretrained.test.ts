@@ -1,0 +1,246 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { PUBLISHED, publishedWeights, safetensorsFile } from '../src/index.ts';
+import { cacheDirectory, type DownloadEvent, loadPretrained, saveCheckpoint } from '../src/node/index.ts';
+import { torchvisionProfile } from '../src/profile.ts';
+import { collect, expectReject, randomTensor, rejection, temporaryDirectory } from './helpers.ts';
+
+const directory = temporaryDirectory();
+let file: Buffer;
+let hash: string;
+let cache: string;
+let base: string;
+let requests: { url: string; range: string | undefined }[];
+/** What the server does next; the default is an honest server with ranges. */
+let behave: (request: IncomingMessage, response: ServerResponse) => void;
+
+const server = createServer((request, response) => {
+  requests.push({ url: request.url!, range: request.headers.range });
+  behave(request, response);
+});
+
+beforeAll(async () => {
+  const tensors = [randomTensor('a', [50_000]), randomTensor('b', [3])];
+  file = Buffer.from(await collect(safetensorsFile(tensors).chunks()));
+  hash = createHash('sha256').update(file).digest('hex').slice(0, 8);
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+});
+afterAll(() => void server.close());
+beforeEach(() => {
+  cache = mkdtempSync(join(directory, 'cache-'));
+  requests = [];
+  behave = honest;
+});
+
+function honest(request: IncomingMessage, response: ServerResponse, body = file): void {
+  const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  const headers: Record<string, string | number> = { 'content-length': body.length - start, etag: '"one"' };
+  if (start >= body.length) {
+    response.writeHead(416, { 'content-range': `bytes */${body.length}` }).end();
+  } else if (request.headers.range === undefined) {
+    response.writeHead(200, headers).end(body);
+  } else {
+    headers['content-range'] = `bytes ${start}-${body.length - 1}/${body.length}`;
+    response.writeHead(206, headers).end(body.subarray(start));
+  }
+}
+
+/** Sends the first part of what an honest server would, then breaks the connection. */
+function cutAfter(bytes: number) {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const status = request.headers.range === undefined ? 200 : 206;
+    response.writeHead(status, {
+      'content-length': file.length - start,
+      etag: '"one"',
+      ...(status === 206 ? { 'content-range': `bytes ${start}-${file.length - 1}/${file.length}` } : {}),
+    });
+    response.write(file.subarray(start, start + bytes), () => setTimeout(() => response.destroy(), 30));
+  };
+}
+
+const named = (): string => `${base}model-${hash}.safetensors`;
+
+test('a file is downloaded once, says so, and is then taken from the cache, also offline', async () => {
+  const events: DownloadEvent[] = [];
+  const options = { cache, onEvent: (event: DownloadEvent) => void events.push(event) };
+  const first = await loadPretrained(named(), options);
+  expect([...first.weights.tensors.keys()]).toEqual(['a', 'b']);
+  expect(readFileSync(first.path)).toEqual(file);
+  await first.close();
+  expect(events[0]).toEqual({ kind: 'begin', url: named(), path: first.path, from: 0, size: file.length });
+  expect(events.at(-1)).toEqual({ kind: 'done', url: named(), path: first.path, size: file.length });
+  const again = await loadPretrained(named(), { ...options, offline: true });
+  await again.close();
+  expect(events.at(-1)).toEqual({ kind: 'cached', path: first.path });
+  expect(requests).toHaveLength(1);
+  expect(readdirSync(cache)).toEqual([`model-${hash}.safetensors`]);
+});
+
+test('a cut connection is taken up where it broke', async () => {
+  let cuts = 0;
+  behave = (request, response) => (cuts++ < 2 ? cutAfter(60_000) : honest)(request, response);
+  const events: DownloadEvent[] = [];
+  const { path, close } = await loadPretrained(named(), {
+    cache,
+    retryDelay: 1,
+    onEvent: (event) => void events.push(event),
+  });
+  await close();
+  expect(readFileSync(path)).toEqual(file);
+  expect(requests.map(({ range }) => range)).toEqual([undefined, 'bytes=60000-', 'bytes=120000-']);
+  expect(events.filter(({ kind }) => kind === 'retry')).toHaveLength(2);
+});
+
+test('a download that broke off for good goes on in the next run', async () => {
+  behave = cutAfter(60_000);
+  await expectReject(loadPretrained(named(), { cache, attempts: 1 }), 'DOWNLOAD_FAILED', 'gave up after 1');
+  expect(readdirSync(cache)).toEqual([`model-${hash}.safetensors.part`]);
+  behave = honest;
+  const { path, close } = await loadPretrained(named(), { cache });
+  await close();
+  expect(readFileSync(path)).toEqual(file);
+  expect(requests.at(-1)!.range).toBe('bytes=60000-');
+  expect(existsSync(`${path}.part`)).toBe(false);
+});
+
+test('a part that is whole already is only checked', async () => {
+  const path = join(cache, `model-${hash}.safetensors`);
+  writeFileSync(`${path}.part`, file);
+  await (await loadPretrained(named(), { cache })).close();
+  expect(readFileSync(path)).toEqual(file);
+});
+
+test('a server without ranges is read from the beginning', async () => {
+  behave = (_, response) => void response.writeHead(200, { 'content-length': file.length }).end(file);
+  writeFileSync(join(cache, `model-${hash}.safetensors.part`), file.subarray(0, 1000));
+  const { path, close } = await loadPretrained(named(), { cache });
+  await close();
+  expect(readFileSync(path)).toEqual(file);
+});
+
+test('a server that gives another range is not believed', async () => {
+  let answers = 0;
+  behave = (request, response) => {
+    if (answers++ > 0) return honest(request, response);
+    const body = file.subarray(5);
+    response.writeHead(206, {
+      'content-range': `bytes 5-${file.length - 1}/${file.length}`,
+      'content-length': body.length,
+    });
+    response.end(body);
+  };
+  writeFileSync(join(cache, `model-${hash}.safetensors.part`), file.subarray(0, 1000));
+  const { path, close } = await loadPretrained(named(), { cache, retryDelay: 1 });
+  await close();
+  expect(readFileSync(path)).toEqual(file);
+});
+
+test('a wrong hash is an error and nothing is kept', async () => {
+  const damaged = Buffer.from(file);
+  damaged[file.length - 1]! ^= 1;
+  behave = (request, response) => honest(request, response, damaged);
+  await expectReject(loadPretrained(named(), { cache }), 'DIGEST_MISMATCH', named());
+  expect(readdirSync(cache)).toEqual([]);
+});
+
+test('404 and 403 are errors at once; 503 is tried again', async () => {
+  for (const status of [404, 403]) {
+    behave = (_, response) => void response.writeHead(status).end();
+    requests = [];
+    await expectReject(loadPretrained(named(), { cache }), 'DOWNLOAD_FAILED', `HTTP ${status}`);
+    expect(requests).toHaveLength(1);
+  }
+  let answers = 0;
+  behave = (request, response) => (answers++ < 2 ? void response.writeHead(503).end() : honest(request, response));
+  await (await loadPretrained(named(), { cache, retryDelay: 1 })).close();
+});
+
+test('a server that is not there is an error that names it', async () => {
+  const error = await rejection(
+    loadPretrained('http://127.0.0.1:9/x-00000000.pth', { cache, attempts: 2, retryDelay: 1 }),
+  );
+  expect(error.code).toBe('DOWNLOAD_FAILED');
+  expect(error.message).toContain('127.0.0.1:9');
+});
+
+test('an interrupted download stops and keeps what it has', async () => {
+  const stop = new AbortController();
+  behave = (_, response) => {
+    response.writeHead(200, { 'content-length': file.length });
+    response.write(file.subarray(0, 50_000), () => setTimeout(() => stop.abort(), 30));
+  };
+  await expectReject(loadPretrained(named(), { cache, signal: stop.signal }), 'INTERRUPTED');
+  expect(readFileSync(join(cache, `model-${hash}.safetensors.part`)).length).toBe(50_000);
+});
+
+test('a URL without a hash is cached by its address and never resumed from an older run', async () => {
+  const first = await loadPretrained(`${base}a/weights.safetensors`, { cache });
+  await first.close();
+  const second = await loadPretrained(`${base}b/weights.safetensors`, { cache });
+  await second.close();
+  expect(second.path).not.toBe(first.path);
+});
+
+test('a published name asks for its file and takes nothing else for it', async () => {
+  await expectReject(loadPretrained('maskrcnn_resnet50_fpn', { cache, baseUrl: base }), 'DIGEST_MISMATCH', 'bf2d0c1e');
+  expect(requests[0]!.url).toBe('/maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth');
+  await expectReject(loadPretrained('resnet50.IMAGENET1K_V2', { cache, baseUrl: base }), 'DIGEST_MISMATCH', '11ad3fa6');
+});
+
+test('offline says what to put where', async () => {
+  const error = await expectReject(loadPretrained('resnet18', { cache, offline: true }), 'OFFLINE');
+  expect(error.message).toContain('https://download.pytorch.org/models/resnet18-f37072fd.pth');
+  expect(error.message).toContain(join(cache, 'resnet18-f37072fd.pth'));
+  expect(requests).toHaveLength(0);
+});
+
+test('an unknown name lists the known ones', async () => {
+  await expectReject(loadPretrained('maskrcnn_resnet5_fpn', { cache }), 'INVALID_ARGUMENT', 'maskrcnn_resnet50_fpn_v2');
+});
+
+test('a path is opened as it is; a missing one says so', async () => {
+  const path = join(directory, 'mine.safetensors');
+  const profile = torchvisionProfile({ source: 'mine', numClasses: 2 });
+  await saveCheckpoint(path, { weights: [randomTensor('a', [2])], profile });
+  const loaded = await loadPretrained(path);
+  expect(loaded.profile).toEqual(profile);
+  await loaded.close();
+  await expectReject(loadPretrained(join(directory, 'no.pth')), 'FILE_MISSING', 'no.pth');
+});
+
+test("a file that is only called like torchvision's does not get its profile", async () => {
+  const path = join(directory, 'maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth');
+  writeFileSync(path, file);
+  const events: DownloadEvent[] = [];
+  const loaded = await loadPretrained(path, { onEvent: (event) => void events.push(event) });
+  expect(loaded.profile).toBeUndefined();
+  expect(events[0]).toMatchObject({ kind: 'warning', path });
+  await loaded.close();
+});
+
+test('the v1 COCO files have norms without an epsilon, and only they', () => {
+  const zero = PUBLISHED.filter(({ profile }) => profile.normEpsilon === 0).map(({ file: name }) => name);
+  expect(zero).toEqual([
+    'maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth',
+    'fasterrcnn_resnet50_fpn_coco-258fb6c6.pth',
+    'keypointrcnn_resnet50_fpn_coco-fc266e95.pth',
+  ]);
+  const classes = publishedWeights('maskrcnn_resnet50_fpn')!.profile.classes!;
+  expect(classes).toHaveLength(80);
+  expect(classes.find(({ label }) => label === 13)).toEqual({ label: 13, categoryId: 13, name: 'stop sign' });
+  expect(classes.at(-1)).toEqual({ label: 90, categoryId: 90, name: 'toothbrush' });
+});
+
+test('the cache directory follows the platform and the environment', () => {
+  expect(cacheDirectory({ RCNN_CACHE: '/x' })).toBe('/x');
+  expect(cacheDirectory({ XDG_CACHE_HOME: '/c' }, 'linux')).toBe(join('/c', 'rcnn'));
+  expect(cacheDirectory({ LOCALAPPDATA: '/l' }, 'win32')).toBe(join('/l', 'rcnn'));
+  expect(cacheDirectory({}, 'darwin')).toContain(join('Library', 'Caches', 'rcnn'));
+  expect(cacheDirectory({}, 'linux')).toContain(join('.cache', 'rcnn'));
+});
