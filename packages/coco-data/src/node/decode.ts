@@ -28,8 +28,8 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   if (orientation === 'apply') input.autoOrient();
   try {
     const { data, info } = await input.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
-    const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return { data: pixels, height: info.height, width: info.width, channels: 3 };
+    // A copy: memory that native code lent cannot be sent between threads.
+    return { data: new Uint8Array(data), height: info.height, width: info.width, channels: 3 };
   } catch (cause) {
     throw decodeError(cause, name, maxPixels);
   }

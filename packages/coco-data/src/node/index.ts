@@ -1,5 +1,7 @@
 export { type DecodeOptions, decodeImage, type ImageHeader, MAX_PIXELS, readImageHeader } from './decode.ts';
 export { FolderImages, type FolderImagesOptions } from './folder-images.ts';
+export { createLoader, LoaderWorkers, type NodeLoaderOptions, type WorkersOptions } from './loader-workers.ts';
+export type { ModuleExport } from './messages.ts';
 export {
   type DatasetFormat,
   type DatasetSource,

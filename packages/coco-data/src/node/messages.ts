@@ -1,0 +1,90 @@
+import type { PixelImage, RunLengths, Target } from '@rcnn/core';
+import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
+import { Mask } from '@rcnn/masks';
+import type { PresetName } from '@rcnn/transforms';
+import type { Batch } from '../batch.ts';
+import type { ClassMapJSON } from '../class-map.ts';
+import type { FolderImagesOptions } from './folder-images.ts';
+
+/** A transform of your own that workers can import: `{ module: import.meta.url, name: 'myTransform' }`. */
+export interface ModuleExport {
+  /** URL of a JavaScript module. */
+  readonly module: string;
+  /** Its export: a transform, or for `batchTransform` a batch transform. */
+  readonly name: string;
+}
+
+/** What every worker of a pool is told once. */
+export interface WorkerSetup {
+  readonly root: string;
+  readonly images: FolderImagesOptions;
+  readonly classes: ClassMapJSON;
+  readonly transform: PresetName | ModuleExport | undefined;
+  readonly batchTransform: 'copy-paste' | ModuleExport | undefined;
+}
+
+/** A batch on its way between threads: masks as run lengths, everything in typed arrays. */
+export interface BatchMessage extends Omit<Batch, 'targets'> {
+  readonly targets: readonly TargetMessage[];
+}
+
+type TargetMessage = Omit<Target, 'masks'> & { readonly masks?: readonly RunLengths[] };
+
+/** An error on its way: threads can only send plain ones. */
+export interface ErrorMessage {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly where: string;
+  readonly place: string | undefined;
+  readonly hint: string | undefined;
+}
+
+export type Answer = { readonly batch: BatchMessage } | { readonly error: ErrorMessage };
+
+export function packBatch(batch: Batch): BatchMessage {
+  return {
+    ...batch,
+    targets: batch.targets.map(({ masks, ...rest }) => ({
+      ...rest,
+      ...(masks && { masks: masks.map((mask) => mask.runLengths()) }),
+    })),
+  };
+}
+
+export function unpackBatch(message: BatchMessage): Batch {
+  return {
+    ...message,
+    targets: message.targets.map(({ masks, ...rest }) => ({
+      ...rest,
+      ...(masks && { masks: masks.map((runs) => Mask.fromRuns(runs)) }),
+    })),
+  };
+}
+
+/** The memory of a message that can be handed over instead of copied: each buffer once. */
+export function buffersOf({ images, targets }: BatchMessage): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  const take = ({ buffer }: PixelImage['data']): void => {
+    if (buffer instanceof ArrayBuffer) buffers.add(buffer);
+  };
+  for (const { data } of images) take(data);
+  for (const { masks } of targets) {
+    for (const { counts } of masks ?? []) if (counts.buffer instanceof ArrayBuffer) buffers.add(counts.buffer);
+  }
+  return [...buffers];
+}
+
+export function packError({ code, message, where, place, hint }: RcnnError): ErrorMessage {
+  return { code, message, where, place, hint };
+}
+
+export function unpackError({ code, message, where, place, hint }: ErrorMessage): RcnnError {
+  const error = new RcnnError(code, {
+    where,
+    problem: message,
+    ...(place !== undefined && { place }),
+    ...(hint !== undefined && { hint }),
+  });
+  error.message = message; // it was put together where it happened
+  return error;
+}
