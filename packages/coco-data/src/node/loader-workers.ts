@@ -103,7 +103,7 @@ function asSendable(option: string, step: Step): string | ModuleExport | undefin
   });
 }
 
-function withLocalTransforms({ workers: _, transform, batchTransform, ...rest }: NodeLoaderOptions): LoaderOptions {
+function withLocalTransforms({ transform, batchTransform, ...rest }: NodeLoaderOptions): LoaderOptions {
   const isModule = (step: Step): step is ModuleExport => typeof step === 'object' && 'module' in step;
   if (isModule(transform) || isModule(batchTransform)) {
     throw new RcnnError('INVALID_ARGUMENT', {
