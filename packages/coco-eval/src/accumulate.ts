@@ -1,0 +1,157 @@
+import type { Outcomes } from './outcomes.ts';
+import type { ResolvedParams } from './params.ts';
+import { EPSILON } from './similarity.ts';
+import { identity, sortByFallingScore, sortByIndex } from './sort.ts';
+
+/** The arrays of COCOeval, in its axis order, row-major. -1 stands for "no ground truth". */
+export interface EvalArrays {
+  /** [thresholds, recalls, categories, areas, maxDetections] */
+  readonly shape: readonly [number, number, number, number, number];
+  /** Precision at each recall threshold, `shape`. */
+  readonly precision: Float64Array;
+  /** The score at which it is reached, `shape`. */
+  readonly scores: Float64Array;
+  /** [thresholds, categories, areas, maxDetections] */
+  readonly recall: Float64Array;
+}
+
+/** Turns outcomes into precision, recall and score arrays. */
+export function accumulate(outcomes: Outcomes, images: number, params: ResolvedParams): EvalArrays {
+  const T = params.iouThresholds.length;
+  const R = params.recallThresholds.length;
+  const K = outcomes.categories;
+  const A = params.areaRanges.length;
+  const M = params.maxDetections.length;
+  const arrays: EvalArrays = {
+    shape: [T, R, K, A, M],
+    precision: new Float64Array(T * R * K * A * M).fill(-1),
+    scores: new Float64Array(T * R * K * A * M).fill(-1),
+    recall: new Float64Array(T * K * A * M).fill(-1),
+  };
+  // Equal scores keep the order of images; within a cell, that of the ranks.
+  let order = sortByIndex(identity(outcomes.count), outcomes.image, images);
+  order = sortByFallingScore(order, outcomes.scores.subarray(0, outcomes.count));
+  order = sortByIndex(order, outcomes.category, K);
+  const curve = new Curve(outcomes, params);
+  let start = 0;
+  for (let k = 0; k < K; k++) {
+    let end = start;
+    while (end < order.length && outcomes.category[order[end]!] === k) end++;
+    if (outcomes.seen[k] !== 0) {
+      for (let a = 0; a < A; a++) {
+        const positives = outcomes.positives[k * A + a]!;
+        if (positives === 0) continue;
+        for (let m = 0; m < M; m++) curve.write(order.subarray(start, end), k, a, m, positives, arrays);
+      }
+    }
+    start = end;
+  }
+  return arrays;
+}
+
+/**
+ * One precision-recall curve after the other, computed at true positives only: between two of them precision cannot
+ * rise, so neither the envelope nor the first place of a recall can lie anywhere else.
+ */
+class Curve {
+  readonly #outcomes: Outcomes;
+  readonly #params: ResolvedParams;
+  readonly #rows: Uint32Array; // detections that any threshold treats unlike a plain false positive
+  readonly #before: Uint32Array; // plain false positives before each of them
+  readonly #precision: Float64Array;
+  readonly #score: Float64Array;
+  readonly #needed: Float64Array; // true positives that reach each recall threshold
+
+  constructor(outcomes: Outcomes, params: ResolvedParams) {
+    this.#outcomes = outcomes;
+    this.#params = params;
+    const largest = outcomes.count;
+    this.#rows = new Uint32Array(largest);
+    this.#before = new Uint32Array(largest);
+    this.#precision = new Float64Array(largest);
+    this.#score = new Float64Array(largest);
+    this.#needed = new Float64Array(params.recallThresholds.length);
+  }
+
+  write(order: Uint32Array, k: number, a: number, m: number, positives: number, arrays: EvalArrays): void {
+    const { scores, rank, matched, ignored, areas, words } = this.#outcomes;
+    const limit = this.#params.maxDetections[m]!;
+    const [T, R, K, A, M] = arrays.shape;
+    let rows = 0;
+    let plain = 0;
+    let first = -1;
+    for (let i = 0; i < order.length; i++) {
+      const row = order[i]!;
+      if (rank[row]! >= limit) continue;
+      if (first < 0) first = row;
+      const at = (row * areas + a) * words;
+      let special = false;
+      for (let w = 0; w < words; w++) special ||= (matched[at + w]! | ignored[at + w]!) !== 0;
+      if (special) {
+        this.#rows[rows] = row;
+        this.#before[rows++] = plain;
+      } else {
+        plain++;
+      }
+    }
+    this.#countNeeded(positives);
+    const stride = K * A * M;
+    const column = (k * A + a) * M + m;
+    for (let t = 0; t < T; t++) {
+      const truePositives = this.#atTruePositives(rows, a, t);
+      arrays.recall[t * stride + column] = first < 0 ? 0 : truePositives / positives;
+      for (let i = truePositives - 1; i > 0; i--) {
+        if (this.#precision[i]! > this.#precision[i - 1]!) this.#precision[i - 1] = this.#precision[i]!;
+      }
+      let reached = first >= 0;
+      for (let r = 0; r < R; r++) {
+        const needed = this.#needed[r]!;
+        reached &&= needed <= truePositives;
+        const at = (t * R + r) * stride + column;
+        if (!reached) {
+          arrays.precision[at] = 0; // the original stops at the first recall it cannot reach
+          arrays.scores[at] = 0;
+        } else if (needed === 0) {
+          arrays.precision[at] = truePositives > 0 ? this.#precision[0]! : 0;
+          arrays.scores[at] = scores[first]!;
+        } else {
+          arrays.precision[at] = this.#precision[needed - 1]!;
+          arrays.scores[at] = this.#score[needed - 1]!;
+        }
+      }
+    }
+  }
+
+  /** Precision and score at each true positive of threshold t. Gives their number. */
+  #atTruePositives(rows: number, a: number, t: number): number {
+    const { scores, matched, ignored, areas, words } = this.#outcomes;
+    const word = t >> 5;
+    const bit = 1 << (t & 31);
+    let truePositives = 0;
+    let falsePositives = 0;
+    for (let i = 0; i < rows; i++) {
+      const row = this.#rows[i]!;
+      const at = (row * areas + a) * words + word;
+      if ((ignored[at]! & bit) !== 0) continue;
+      if ((matched[at]! & bit) === 0) {
+        falsePositives++;
+        continue;
+      }
+      const tp = truePositives + 1;
+      this.#precision[truePositives] = tp / (this.#before[i]! + falsePositives + tp + EPSILON);
+      this.#score[truePositives] = scores[row]!;
+      truePositives = tp;
+    }
+    return truePositives;
+  }
+
+  /** The smallest count whose recall, as a double, is at or above each threshold. */
+  #countNeeded(positives: number): void {
+    this.#params.recallThresholds.forEach((threshold, r) => {
+      let needed = Math.max(0, Math.ceil(threshold * positives));
+      while (needed > 0 && (needed - 1) / positives >= threshold) needed--;
+      while (needed / positives < threshold) needed++;
+      this.#needed[r] = needed;
+    });
+  }
+}

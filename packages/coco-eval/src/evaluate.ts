@@ -1,0 +1,65 @@
+import { accumulate, type EvalArrays } from './accumulate.ts';
+import type { Detections, GroundTruth } from './columns.ts';
+import { axesOf, matchImages } from './engine.ts';
+import { type CocoDataset, type CocoResult, detectionsFrom, groundTruthFrom } from './from-json.ts';
+import type { Outcomes } from './outcomes.ts';
+import { type EvalParams, type IoUType, type ResolvedParams, resolveParams } from './params.ts';
+import { summarize } from './summary.ts';
+
+export interface EvaluateOptions extends EvalParams {
+  /** Default `bbox`. */
+  readonly iouType?: IoUType;
+}
+
+/** What an evaluation gives. */
+export interface Evaluation extends EvalArrays {
+  readonly iouType: IoUType;
+  /** AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl; for keypoints ten. -1 means undefined. */
+  readonly stats: readonly number[];
+  /** What pycocotools' `summarize` prints. */
+  readonly summary: string;
+  readonly params: ResolvedParams;
+  /** The category axis: ids, ascending; empty when categories are not used. */
+  readonly categoryIds: readonly number[];
+  readonly categoryNames: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Evaluates detections as pycocotools' COCOeval does, to the last bit.
+ * @param truth a parsed COCO annotation file, or columns
+ * @param detections a parsed list of COCO results, or columns
+ * @throws DETECTION_INVALID, DATASET_INVALID, DUPLICATE_ID, INVALID_ARGUMENT
+ */
+export function evaluate(
+  truth: CocoDataset | GroundTruth,
+  detections: readonly CocoResult[] | Detections,
+  { iouType = 'bbox', ...params }: EvaluateOptions = {},
+): Evaluation {
+  const resolved = resolveParams(iouType, params);
+  const columns = 'imageIds' in truth ? truth : groundTruthFrom(truth);
+  const found = isDetections(detections) ? detections : detectionsFrom(detections, columns);
+  const axes = axesOf(columns, resolved);
+  return finish(columns, matchImages(columns, found, resolved, axes), resolved);
+}
+
+function isDetections(value: readonly CocoResult[] | Detections): value is Detections {
+  return !Array.isArray(value) && 'scores' in value;
+}
+
+/** From outcomes of all images to the result. */
+export function finish(truth: GroundTruth, outcomes: Outcomes, params: ResolvedParams): Evaluation {
+  const axes = axesOf(truth, params);
+  const arrays = accumulate(outcomes, axes.imageIds.length, params);
+  const names = new Map(Array.from(truth.categoryIds, (id, i) => [id, truth.categoryNames[i]!]));
+  const categoryIds = params.useCategories ? Array.from(axes.categoryIds) : [];
+  return {
+    iouType: params.iouType,
+    ...arrays,
+    ...summarize(arrays, params),
+    params,
+    categoryIds,
+    categoryNames: categoryIds.map((id) => names.get(id) ?? String(id)),
+    warnings: truth.warnings,
+  };
+}

@@ -1,0 +1,85 @@
+import type { EvalArrays } from './accumulate.ts';
+import type { ResolvedParams } from './params.ts';
+import { pairwiseSum } from './similarity.ts';
+
+interface Line {
+  readonly kind: 'precision' | 'recall';
+  /** Mean over all thresholds without it. */
+  readonly iou?: number;
+  readonly area: string;
+  readonly maxDetections: number | undefined;
+}
+
+/** The twelve (keypoints: ten) numbers and the text that pycocotools prints, byte for byte. */
+export function summarize(arrays: EvalArrays, params: ResolvedParams): { stats: number[]; summary: string } {
+  const lines = params.iouType === 'keypoints' ? keypointLines() : detectionLines(params.maxDetections);
+  const stats = lines.map((line) => mean(arrays, params, line));
+  const text = lines.map((line, i) => `${describe(line, params)} = ${fixed(stats[i]!, 3)}\n`);
+  return { stats, summary: text.join('') };
+}
+
+function detectionLines(max: readonly number[]): Line[] {
+  const last = max[2];
+  const areas = ['small', 'medium', 'large'];
+  return [
+    { kind: 'precision', area: 'all', maxDetections: 100 }, // 100 whatever the parameters say, as in the original
+    { kind: 'precision', iou: 0.5, area: 'all', maxDetections: last },
+    { kind: 'precision', iou: 0.75, area: 'all', maxDetections: last },
+    ...areas.map((area): Line => ({ kind: 'precision', area, maxDetections: last })),
+    ...[max[0], max[1], last].map((n): Line => ({ kind: 'recall', area: 'all', maxDetections: n })),
+    ...areas.map((area): Line => ({ kind: 'recall', area, maxDetections: last })),
+  ];
+}
+
+function keypointLines(): Line[] {
+  return (['precision', 'recall'] as const).flatMap((kind): Line[] => [
+    { kind, area: 'all', maxDetections: 20 },
+    { kind, iou: 0.5, area: 'all', maxDetections: 20 },
+    { kind, iou: 0.75, area: 'all', maxDetections: 20 },
+    { kind, area: 'medium', maxDetections: 20 },
+    { kind, area: 'large', maxDetections: 20 },
+  ]);
+}
+
+/** Mean of what is not -1, summed in numpy's order; -1 when nothing is left. */
+function mean(arrays: EvalArrays, params: ResolvedParams, { kind, iou, area, maxDetections }: Line): number {
+  const [T, R, K, A, M] = arrays.shape;
+  const a = params.areaRanges.findIndex(({ name }) => name === area);
+  const m = params.maxDetections.findIndex((n) => n === maxDetections);
+  if (a < 0 || m < 0) return -1;
+  const values: number[] = [];
+  const rows = kind === 'precision' ? R : 1;
+  const source = kind === 'precision' ? arrays.precision : arrays.recall;
+  for (let t = 0; t < T; t++) {
+    if (iou !== undefined && params.iouThresholds[t] !== iou) continue;
+    for (let i = 0; i < rows * K; i++) {
+      const value = source[((t * rows * K + i) * A + a) * M + m]!;
+      if (value > -1) values.push(value);
+    }
+  }
+  return values.length === 0 ? -1 : pairwiseSum(values, 0, values.length) / values.length;
+}
+
+function describe({ kind, iou, area, maxDetections }: Line, params: ResolvedParams): string {
+  const title = kind === 'precision' ? 'Average Precision' : 'Average Recall';
+  const short = kind === 'precision' ? '(AP)' : '(AR)';
+  const thresholds = params.iouThresholds;
+  const range = iou === undefined ? `${fixed(thresholds[0]!, 2)}:${fixed(thresholds.at(-1)!, 2)}` : fixed(iou, 2);
+  return (
+    ` ${title.padEnd(18)} ${short} @[ IoU=${range.padEnd(9)} | area=${area.padStart(6)} | ` +
+    `maxDets=${String(maxDetections ?? -1).padStart(3)} ]`
+  );
+}
+
+/**
+ * A number with a fixed count of decimals as Python formats it: exact ties go to the even digit, where JavaScript
+ * goes up. A double is tied only when it is an odd multiple of 1 / 2^(digits + 1).
+ */
+export function fixed(value: number, digits: number): string {
+  const tied = Math.abs((value * 2 ** (digits + 1)) % 2) === 1;
+  if (!tied) return value.toFixed(digits);
+  const scaled = Math.abs(value) * 10 ** digits; // exact: few bits
+  const below = Math.floor(scaled);
+  const even = below % 2 === 0 ? below : below + 1;
+  return `${value < 0 ? '-' : ''}${(even / 10 ** digits).toFixed(digits)}`;
+}
