@@ -68,7 +68,8 @@ export class GroundTruthBuilder {
   }
 
   addImage(id: number, height: number, width: number): void {
-    if (!Number.isFinite(id)) throw this.#invalid(`/images/${this.#images.size}/id`, 'an image needs a number as id', id);
+    if (!Number.isFinite(id))
+      throw this.#invalid(`/images/${this.#images.size}/id`, 'an image needs a number as id', id);
     this.#images.set(id, [known(height), known(width)]);
   }
 
@@ -181,7 +182,8 @@ function known(pixels: number): number {
 function warningsOf(image: Int32Array, category: Int32Array, ids: Float64Array): string[] {
   const warnings: string[] = [];
   const strangers = image.reduce((n, i) => n + (i < 0 ? 1 : 0), 0);
-  if (strangers > 0) warnings.push(`${strangers} annotations name an image that is not in the file; they are left out.`);
+  if (strangers > 0)
+    warnings.push(`${strangers} annotations name an image that is not in the file; they are left out.`);
   const unclassed = category.reduce((n, c) => n + (c < 0 ? 1 : 0), 0);
   if (unclassed > 0) warnings.push(`${unclassed} annotations name an unknown category; they are left out.`);
   if (ids.includes(0)) {

@@ -59,7 +59,7 @@ export function resolveParams(iouType: IoUType, params: EvalParams = {}): Resolv
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'evaluate',
       problem: 'unknown kind of evaluation',
-      found: String(iouType),
+      found: iouType,
       expected: 'bbox, segm or keypoints',
     });
   }

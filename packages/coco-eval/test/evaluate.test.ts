@@ -14,9 +14,9 @@ interface Expected {
 }
 
 describe('the drawn dataset, as pycocotools evaluates it', () => {
-  const truth = readJson<CocoDataset>('annotations.json');
-  const results = readJson<CocoResult[]>('detections.json');
-  const expected = readJson<Record<'bbox' | 'segm', Expected>>('expected.json');
+  const truth = readJson('annotations.json') as CocoDataset;
+  const results = readJson('detections.json') as CocoResult[];
+  const expected = readJson('expected.json') as Record<'bbox' | 'segm', Expected>;
 
   test.each(['bbox', 'segm'] as const)('%s: numbers, text and arrays to the last bit', (iouType) => {
     const { stats, summary, shape, ...arrays } = expected[iouType];
@@ -54,8 +54,12 @@ describe('small cases worked out by pycocotools', () => {
   const a = [truthBox([10, 10, 40, 40]), truthBox([60, 60, 20, 20])];
   const aFound = [found([10, 10, 40, 40], 0.9), found([0, 0, 5, 5], 0.85), found([62, 62, 20, 20], 0.8)];
 
-  const check = (truth: CocoDataset, results: CocoResult[], expected: number[], iouType: 'bbox' | 'segm' | 'keypoints' = 'bbox') =>
-    expectClose(evaluate(truth, results, { iouType }).stats, expected, { absolute: 5e-4, relative: 0 });
+  const check = (
+    truth: CocoDataset,
+    results: CocoResult[],
+    expected: number[],
+    iouType: 'bbox' | 'segm' | 'keypoints' = 'bbox',
+  ) => expectClose(evaluate(truth, results, { iouType }).stats, expected, { absolute: 5e-4, relative: 0 });
 
   test('two objects, one found exactly, one nearly, one false', () =>
     check(dataset(a), aFound, [0.637, 0.835, 0.505, 0.2, 1, -1, 0.5, 0.7, 0.7, 0.4, 1, -1]));
@@ -105,9 +109,7 @@ describe('small cases worked out by pycocotools', () => {
   test('keypoints', () => {
     const points = (dx: number, dy: number): number[] =>
       Array.from({ length: 17 }, (_, i) => [10 + 3 * i + dx, 20 + 2 * i + dy, 2]).flat();
-    const truth = dataset([
-      { area: 2500, bbox: [10, 20, 48, 32], keypoints: points(0, 0), num_keypoints: 17 },
-    ]);
+    const truth = dataset([{ area: 2500, bbox: [10, 20, 48, 32], keypoints: points(0, 0), num_keypoints: 17 }]);
     const results = [{ image_id: 1, category_id: 1, score: 0.9, keypoints: points(3, 4) }];
     check(truth, results, [0.3, 1, 0, 0.3, -1, 0.3, 1, 0, 0.3, -1], 'keypoints');
   });
@@ -126,10 +128,34 @@ describe('bad detections are refused with their index', () => {
     ['a box of three', { ...good, bbox: [1, 2, 3] }, 'DETECTION_INVALID', '/1/bbox', 'bbox'],
     ['an infinite box', { ...good, bbox: [1, 2, Infinity, 3] }, 'DETECTION_INVALID', '/1/bbox/2', 'bbox'],
     ['nothing but a score', { ...good, bbox: undefined }, 'DETECTION_INVALID', '/1/bbox', 'bbox'],
-    ['malformed RLE', { ...good, segmentation: { size: [100, 100], counts: '5 5' } }, 'DETECTION_INVALID', '/1/segmentation', 'segm'],
-    ['RLE that ends early', { ...good, segmentation: { size: [100, 100], counts: '55' } }, 'DETECTION_INVALID', '/1/segmentation', 'segm'],
-    ['a mask of another size', { ...good, segmentation: { size: [50, 50], counts: [2500] } }, 'DETECTION_INVALID', '/1/segmentation/size', 'segm'],
-    ['an impossible size', { ...good, segmentation: { size: [1e9, 1e9], counts: [1] } }, 'DETECTION_INVALID', '/1/segmentation', 'segm'],
+    [
+      'malformed RLE',
+      { ...good, segmentation: { size: [100, 100], counts: '5 5' } },
+      'DETECTION_INVALID',
+      '/1/segmentation',
+      'segm',
+    ],
+    [
+      'RLE that ends early',
+      { ...good, segmentation: { size: [100, 100], counts: '55' } },
+      'DETECTION_INVALID',
+      '/1/segmentation',
+      'segm',
+    ],
+    [
+      'a mask of another size',
+      { ...good, segmentation: { size: [50, 50], counts: [2500] } },
+      'DETECTION_INVALID',
+      '/1/segmentation/size',
+      'segm',
+    ],
+    [
+      'an impossible size',
+      { ...good, segmentation: { size: [1e9, 1e9], counts: [1] } },
+      'DETECTION_INVALID',
+      '/1/segmentation',
+      'segm',
+    ],
   ])('%s', (_, bad, code, place, iouType) => {
     expect(() => evaluate(truth, [good, bad as CocoResult, good], { iouType })).toThrow(
       expect.objectContaining({ code, place }),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { pairwiseSum } from '../src/similarity.ts';
-import { sortByFallingScore, identity } from '../src/sort.ts';
+import { identity, sortByFallingScore } from '../src/sort.ts';
 import { fixed } from '../src/summary.ts';
 
 test.each([
