@@ -53,7 +53,8 @@ export function loadTensorFlow({ from = process.cwd(), dir }: LoadOptions = {}):
   }
   throw new RcnnError('ENGINE_MISSING', {
     where: 'loadTensorFlow',
-    problem: reasons.join('; ') || 'neither @tensorflow/tfjs-node nor @tensorflow/tfjs-node-gpu is installed',
+    problem: 'TensorFlow is not available',
+    found: reasons.join('; ') || 'neither @tensorflow/tfjs-node nor @tensorflow/tfjs-node-gpu is installed',
     hint: 'Install @tensorflow/tfjs-node (its script may be refused), then run: npx mask-rcnn setup tensorflow.',
   });
 }

@@ -2,14 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { RcnnError } from '../errors.ts';
 import type { EngineLoader, OpenedEngine } from './driver.ts';
 import { drivers } from './drivers/index.ts';
-import { availableThreads, environment } from './host.ts';
+import { environment } from './host.ts';
 import type { EngineName } from './names.ts';
 import { type EngineCheck, selfCheck } from './self-check.ts';
 import { firstLine, Unavailable } from './unavailable.ts';
 
 /** What every way of opening an engine takes. */
 export interface EngineOptions {
-  /** Threads for engines on the CPU. Default: the variable `RCNN_THREADS`, else as many as the process may run. */
+  /** Threads for engines on the CPU. Default: the variable `RCNN_THREADS`, else what the engine thinks best. */
   readonly threads?: number;
   /** How a browser application imports its backends: `{ webgl: () => import('@tensorflow/tfjs-backend-webgl') }`. */
   readonly loaders?: Readonly<Partial<Record<EngineName, EngineLoader>>>;
@@ -49,8 +49,9 @@ export async function restoreBackend(name: string | undefined): Promise<void> {
 }
 
 /** The threads that the options and the environment ask for. */
-function chosenThreads({ threads }: EngineOptions): number {
-  const asked = threads ?? environment('RCNN_THREADS') ?? availableThreads();
+function chosenThreads({ threads }: EngineOptions): number | undefined {
+  const asked = threads ?? environment('RCNN_THREADS');
+  if (asked === undefined) return undefined;
   const count = Number(asked);
   if (Number.isInteger(count) && count >= 1) return count;
   throw new RcnnError('INVALID_ARGUMENT', {

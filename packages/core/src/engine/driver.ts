@@ -5,7 +5,8 @@ export type EngineLoader = () => Promise<unknown>;
 
 /** What a driver is told. */
 export interface OpenContext {
-  readonly threads: number;
+  /** As asked for; `undefined` leaves it to the engine. */
+  readonly threads: number | undefined;
   /** The application's own way to import the backend, if it gave one. */
   readonly loader: EngineLoader | undefined;
 }

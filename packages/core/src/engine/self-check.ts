@@ -91,7 +91,7 @@ async function oddities(): Promise<string[]> {
   return [
     Number.isNaN(maxOfNaN) ? [] : [`max-pool turns NaN into ${maxOfNaN}`],
     Number.isNaN(clippedNaN) ? [] : [`clipByValue turns NaN into ${clippedNaN}`],
-    Number.isNaN(emptyMean) ? [] : [`the mean of nothing is ${emptyMean}, not NaN`],
+    Number.isNaN(emptyMean) ? [] : [`the mean of nothing is ${text(emptyMean)}, not NaN`],
   ].flat();
 }
 
@@ -147,6 +147,10 @@ function filter(): tf.Tensor4D {
 
 function dy(): tf.Tensor4D {
   return tf.tensor4d([...CONVOLUTION.dy], [1, 2, 2, 2]);
+}
+
+function text(value: number | string): string {
+  return typeof value === 'number' ? value.toPrecision(3) : value;
 }
 
 async function first(op: () => tf.Tensor): Promise<number | string> {

@@ -10,10 +10,19 @@ import { firstLine, Unavailable } from '../unavailable.ts';
  */
 export async function loadBackend(backend: string, specifier: string, loader: EngineLoader | undefined): Promise<void> {
   if (tf.findBackendFactory(backend) !== null) return;
-  if (loader === undefined) await loadPackage(specifier);
-  else await callLoader(loader);
+  await loadModule(specifier, loader);
   if (tf.findBackendFactory(backend) !== null) return;
   throw new Unavailable(`loading it registered no backend named '${backend}'`);
+}
+
+/** Imports a package by the application's loader if there is one, else by its name. */
+export async function loadModule(specifier: string, loader: EngineLoader | undefined): Promise<unknown> {
+  if (loader === undefined) return loadPackage(specifier);
+  try {
+    return await loader();
+  } catch (cause) {
+    throw new Unavailable(`the application's loader failed: ${firstLine(cause)}`, { cause });
+  }
 }
 
 /** Imports a package that the driver cannot do without. */
@@ -24,12 +33,4 @@ export async function loadPackage(specifier: string): Promise<Record<string, unk
     throw new Unavailable(`${specifier} does not load: ${firstLine(search.reason)}`, { cause: search.reason });
   }
   throw new Unavailable(isNode() ? `${specifier} is not installed` : 'the application has not loaded it');
-}
-
-async function callLoader(loader: EngineLoader): Promise<void> {
-  try {
-    await loader();
-  } catch (cause) {
-    throw new Unavailable(`the application's loader failed: ${firstLine(cause)}`, { cause });
-  }
 }

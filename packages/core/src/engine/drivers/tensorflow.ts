@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isRcnnError } from '../../errors.ts';
 import type { EngineDriver, EngineLoader, OpenedEngine } from '../driver.ts';
-import { setEnvironment } from '../host.ts';
+import { availableThreads, setEnvironment } from '../host.ts';
 import { importOptional, packageVersion } from '../packages.ts';
 import { firstLine, Unavailable } from '../unavailable.ts';
 
 /** What `@rcnn/tfjs-tensorflow` gives; stated here because that package stands above this one. */
 interface TensorFlowPackage {
+  /** Throws an error whose `found` says what is missing. */
   loadTensorFlow(): { readonly version: string; readonly gpu: boolean };
 }
 
@@ -16,7 +18,7 @@ export const tensorflow: EngineDriver = {
   name: 'tensorflow',
   backend: 'tensorflow',
   hint: 'Install @tensorflow/tfjs-node (scripts refused is fine) and @rcnn/tfjs-tensorflow, then run: npx mask-rcnn setup tensorflow.',
-  async open({ threads, loader }) {
+  async open({ threads = availableThreads(), loader }) {
     // Read once, when TensorFlow makes its devices.
     setEnvironment('TF_NUM_INTRAOP_THREADS', String(threads));
     setEnvironment('TF_NUM_INTEROP_THREADS', '1'); // the ops of tfjs come one at a time
@@ -33,7 +35,7 @@ async function openPrepared(threads: number, loader: EngineLoader | undefined): 
     const { version, gpu } = loaded.loadTensorFlow();
     return { version, device: gpu ? 'GPU (CUDA)' : 'CPU', threads: gpu ? undefined : threads };
   } catch (cause) {
-    throw new Unavailable(firstLine(cause), { cause });
+    throw new Unavailable(isRcnnError(cause) ? (cause.found ?? cause.message) : firstLine(cause), { cause });
   }
 }
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineDriver } from '../driver.ts';
-import { isNode } from '../host.ts';
+import { availableThreads, isNode } from '../host.ts';
 import { packageVersion } from '../packages.ts';
 import { loadBackend } from './load.ts';
 
@@ -9,7 +9,7 @@ export const wasm: EngineDriver = {
   name: 'wasm',
   backend: 'wasm',
   hint: 'Install it: npm install @tensorflow/tfjs-backend-wasm.',
-  async open({ loader, threads }) {
+  async open({ loader, threads = availableThreads() }) {
     await loadBackend('wasm', '@tensorflow/tfjs-backend-wasm', loader);
     const isolated = !isNode() && globalThis.crossOriginIsolated;
     return {

@@ -1,0 +1,58 @@
+import type { EngineReport } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import type { Command } from 'commander';
+import type { CommandDefinition } from '../command.ts';
+
+interface Options {
+  readonly engine?: string;
+  readonly quick?: boolean;
+  readonly json?: boolean;
+}
+
+/** Milliseconds for each of an engine's two speed figures. */
+const BUDGET = 700;
+
+/** Examines the engines of this machine, or a dataset. */
+export const doctor: CommandDefinition = {
+  name: 'doctor',
+  summary: 'examine the engines of this machine, or a dataset',
+  configure(command: Command): void {
+    command
+      .option('--engine <name>', 'examine this engine only')
+      .option('--quick', 'measure no speed')
+      .option('--json', 'print JSON')
+      .action(async (options: Options) => examineEngines(options));
+  },
+};
+
+async function examineEngines({ engine, quick = false, json = false }: Options): Promise<void> {
+  const { engineNames, isEngineName } = await import('@rcnn/core');
+  const { examine } = await import('../engines/examine.ts');
+  const { automatic, engineTable } = await import('../engines/table.ts');
+  if (engine !== undefined && !isEngineName(engine)) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'doctor --engine',
+      problem: 'there is no such engine',
+      found: `'${engine}'`,
+      expected: engineNames.join(', '),
+    });
+  }
+  const reports: EngineReport[] = [];
+  // One after the other: together they would slow each other down.
+  for (const name of engine === undefined ? engineNames : [engine]) {
+    reports.push(await examine(name, quick ? 0 : BUDGET));
+  }
+  const works = reports.some(({ ability }) => ability === 'train' || ability === 'predict');
+  if (!works) process.exitCode = 1;
+  if (json) {
+    process.stdout.write(`${JSON.stringify(reports, undefined, 2)}\n`);
+    return;
+  }
+  process.stdout.write(`${engineTable(reports)}\n`);
+  if (engine !== undefined) return;
+  const choice = (task: 'train' | 'predict') => automatic(reports, task) ?? 'nothing';
+  process.stdout.write(`\nauto takes ${choice('train')} to train and ${choice('predict')} to predict.\n`);
+  process.stdout.write(
+    'Speeds: billions of multiplications and additions per second in a 3x3 convolution of 64 channels.\n',
+  );
+}

@@ -1,0 +1,15 @@
+import type { Command } from 'commander';
+import type { CommandDefinition } from '../command.ts';
+
+/** Prints what a bug report needs. */
+export const info: CommandDefinition = {
+  name: 'info',
+  summary: 'print versions, engines and environment for a bug report',
+  configure(command: Command): void {
+    command.option('--json', 'print JSON').action(async ({ json = false }: { json?: boolean }) => {
+      const { collectInfo, infoText } = await import('../engines/info.ts');
+      const facts = await collectInfo();
+      process.stdout.write(json ? `${JSON.stringify(facts, undefined, 2)}\n` : infoText(facts));
+    });
+  },
+};
