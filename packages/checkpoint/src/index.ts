@@ -14,3 +14,5 @@ export type { LoadReport, MatchOptions, Misshaped } from './state-dict/match.ts'
 export { currentName } from './state-dict/names.ts';
 export { modelTensors } from './state-dict/select.ts';
 export { memoryEntry, memorySource, type TensorEntry, type TensorSource } from './tensor-source.ts';
+export { inspectTensors, type TensorSummary } from './inspect.ts';
+export { type Normalised, normaliseTensors } from './state-dict/normalise.ts';

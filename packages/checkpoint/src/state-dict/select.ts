@@ -5,15 +5,20 @@ const WRAPPERS = ['model', 'state_dict', 'model_state_dict', 'net', 'weights'];
 /** DataParallel puts this before every name. */
 const PARALLEL = 'module.';
 
+/** The key of a nested file under which the model lies; undefined for a flat file. */
+export function modelKey(source: TensorSource): string | undefined {
+  const nested = [...source.tensors.values()].filter(({ path }) => path !== undefined && path.length > 1);
+  const keys = new Set(nested.map(({ path }) => path![0]));
+  return WRAPPERS.find((key) => keys.has(key));
+}
+
 /**
  * The model's tensors in a file that may hold more: what lies under `model` or `state_dict` in a nested file, without
  * the `module.` of DataParallel. A flat file is given back as it is. The result shares the file: close that one.
  */
 export function modelTensors(source: TensorSource): TensorSource {
   const all = [...source.tensors.values()];
-  const key = WRAPPERS.find((name) =>
-    all.some(({ path }) => path !== undefined && path.length > 1 && path[0] === name),
-  );
+  const key = modelKey(source);
   let entries = all;
   if (key !== undefined) {
     entries = all

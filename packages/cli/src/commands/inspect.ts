@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import type { CommandDefinition } from '../command.ts';
+
+/** `mask-rcnn inspect FILE`: what a checkpoint of any format holds. */
+export const inspect: CommandDefinition = {
+  name: 'inspect',
+  summary: 'list the tensors of a checkpoint: name, type, shape and SHA-256',
+  configure(command: Command): void {
+    command
+      .argument('<file>', 'a .safetensors or .pth file; nothing in it is run')
+      .option('--json', 'one JSON object on stdout')
+      .addHelpText(
+        'after',
+        '\nThe SHA-256 is that of the contiguous little-endian bytes in the stored type,\nso the same numbers have the same digest in every file format.',
+      )
+      .action(run);
+  },
+};
+
+async function run(file: string, { json = false }: { json?: boolean }): Promise<void> {
+  const { inspectTensors, loadCheckpoint, nodeHashing } = await import('@rcnn/checkpoint/node');
+  const checkpoint = await loadCheckpoint(file);
+  try {
+    const names = [checkpoint.weights, ...checkpoint.groups.values()].flatMap(({ tensors }) => [...tensors.keys()]);
+    const width = Math.max(0, ...names.map((name) => name.length));
+    const tensors = [];
+    for await (const tensor of inspectTensors(checkpoint, nodeHashing)) {
+      tensors.push(tensor);
+      const { name, dtype, shape, sha256 } = tensor;
+      if (!json) process.stdout.write(`${name.padEnd(width)}  ${dtype.padEnd(8)}  ${sha256}  [${shape.join(', ')}]\n`);
+    }
+    const { format } = checkpoint.weights;
+    const { profile, info } = checkpoint;
+    if (json) {
+      process.stdout.write(`${JSON.stringify({ file, format, verified: checkpoint.verified, profile, info, tensors }, null, 2)}\n`);
+    } else {
+      const verified = checkpoint.verified ? ', digests right' : '';
+      const source = profile === undefined ? '' : `, ${profile.source}`;
+      process.stderr.write(`${file}: ${format}, ${tensors.length} tensors${source}${verified}\n`);
+    }
+  } finally {
+    await checkpoint.close();
+  }
+}
