@@ -2,6 +2,7 @@ export { type ByteSource, blobSource, bytesSource, type UrlSourceOptions, urlSou
 export { type Checkpoint, type CheckpointContents, checkpointFile, openCheckpoint } from './checkpoint.ts';
 export { DTYPES, type DType } from './dtypes.ts';
 export { type Hashing, type Sha256, sha256Of, webHashing } from './hashing.ts';
+export { inspectTensors, type TensorSummary } from './inspect.ts';
 export type { JsonValue } from './json.ts';
 export { type OpenOptions, openTensors } from './open.ts';
 export { PUBLISHED, PUBLISHED_URL, type PublishedWeights, publishedWeights } from './pretrained/catalogue.ts';
@@ -12,7 +13,6 @@ export { type FileContents, safetensorsFile } from './safetensors/write.ts';
 export { type LoadOptions, loadStateDict, stateDict } from './state-dict/load.ts';
 export type { LoadReport, MatchOptions, Misshaped } from './state-dict/match.ts';
 export { currentName } from './state-dict/names.ts';
+export { type Normalised, normaliseTensors } from './state-dict/normalise.ts';
 export { modelTensors } from './state-dict/select.ts';
 export { memoryEntry, memorySource, type TensorEntry, type TensorSource } from './tensor-source.ts';
-export { inspectTensors, type TensorSummary } from './inspect.ts';
-export { type Normalised, normaliseTensors } from './state-dict/normalise.ts';

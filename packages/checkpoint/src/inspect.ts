@@ -13,7 +13,10 @@ export interface TensorSummary {
 }
 
 /** Reads every tensor of a checkpoint and sums it up, weights first, then groups as `group/name`. */
-export async function* inspectTensors(checkpoint: Checkpoint, hashing: Hashing = webHashing): AsyncGenerator<TensorSummary> {
+export async function* inspectTensors(
+  checkpoint: Checkpoint,
+  hashing: Hashing = webHashing,
+): AsyncGenerator<TensorSummary> {
   for (const tensor of checkpoint.weights.tensors.values()) yield summary(tensor, tensor.name, hashing);
   for (const [group, { tensors }] of checkpoint.groups) {
     for (const tensor of tensors.values()) yield summary(tensor, `${group}/${tensor.name}`, hashing);

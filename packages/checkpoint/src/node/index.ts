@@ -1,3 +1,9 @@
+// What files need of the main entry, for programs that do without tfjs.
+export { type Checkpoint, type CheckpointContents } from '../checkpoint.ts';
+export { inspectTensors, type TensorSummary } from '../inspect.ts';
+export { publishedWeights } from '../pretrained/catalogue.ts';
+export type { WeightsProfile } from '../profile.ts';
+export { type Normalised, normaliseTensors } from '../state-dict/normalise.ts';
 export { type AtomicWriteOptions, atomicWrite, commitFile, sweepTemporaries } from './atomic-write.ts';
 export { cacheDirectory } from './cache-directory.ts';
 export { loadCheckpoint, openTensorFile, saveCheckpoint } from './checkpoint-files.ts';
@@ -6,10 +12,3 @@ export { fileSource } from './file-source.ts';
 export { type FileSystem, fileError, nodeFileSystem, type WritableFile } from './file-system.ts';
 export { nodeHashing } from './hashing.ts';
 export { loadPretrained, type Pretrained, type PretrainedOptions } from './pretrained.ts';
-
-// What files need of the main entry, for programs that do without tfjs.
-export { type Checkpoint, type CheckpointContents } from '../checkpoint.ts';
-export { inspectTensors, type TensorSummary } from '../inspect.ts';
-export { publishedWeights } from '../pretrained/catalogue.ts';
-export type { WeightsProfile } from '../profile.ts';
-export { type Normalised, normaliseTensors } from '../state-dict/normalise.ts';

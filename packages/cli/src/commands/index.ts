@@ -1,7 +1,9 @@
 import type { CommandDefinition } from '../command.ts';
+import { convert } from './convert.ts';
 import { doctor } from './doctor.ts';
 import { info } from './info.ts';
+import { inspect } from './inspect.ts';
 import { setup } from './setup.ts';
 
 /** In the order of `mask-rcnn --help`. */
-export const commands: readonly CommandDefinition[] = [doctor, info, setup];
+export const commands: readonly CommandDefinition[] = [inspect, convert, doctor, info, setup];

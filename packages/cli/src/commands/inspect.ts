@@ -32,7 +32,9 @@ async function run(file: string, { json = false }: { json?: boolean }): Promise<
     const { format } = checkpoint.weights;
     const { profile, info } = checkpoint;
     if (json) {
-      process.stdout.write(`${JSON.stringify({ file, format, verified: checkpoint.verified, profile, info, tensors }, null, 2)}\n`);
+      process.stdout.write(
+        `${JSON.stringify({ file, format, verified: checkpoint.verified, profile, info, tensors }, null, 2)}\n`,
+      );
     } else {
       const verified = checkpoint.verified ? ', digests right' : '';
       const source = profile === undefined ? '' : `, ${profile.source}`;
