@@ -23,6 +23,7 @@ export const webgl: EngineDriver = {
 };
 
 function rendererName(): string | undefined {
+  if (typeof OffscreenCanvas === 'undefined') return undefined;
   const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
   const name: unknown = gl?.getParameter(gl.RENDERER);
   return typeof name === 'string' ? name : undefined;
