@@ -245,7 +245,10 @@ export class CellMatcher {
         boxOffset: 4 * truths[g]!,
         area: cell.truthAreas[g]!,
       };
-      cell.similarity[d * truths.length + g] = keypointSimilarity(values, start, place, this.#variances);
+      // COCOeval looks keypoints up by category even without categories, finds none, and matches nothing.
+      cell.similarity[d * truths.length + g] = this.#params.useCategories
+        ? keypointSimilarity(values, start, place, this.#variances)
+        : Number.NEGATIVE_INFINITY;
     }
   }
 

@@ -60,6 +60,11 @@ export function finish(truth: GroundTruth, outcomes: Outcomes, params: ResolvedP
     params,
     categoryIds,
     categoryNames: categoryIds.map((id) => names.get(id) ?? String(id)),
-    warnings: truth.warnings,
+    warnings: [...truth.warnings, ...warningsOf(params)],
   };
+}
+
+function warningsOf({ iouType, useCategories }: ResolvedParams): string[] {
+  if (iouType !== 'keypoints' || useCategories) return [];
+  return ['COCO evaluation matches no keypoints when categories are not used, and so do we, to give the same numbers.'];
 }

@@ -10,3 +10,4 @@ export {
 } from './from-json.ts';
 export type { AreaRange, EvalParams, IoUType, ResolvedParams } from './params.ts';
 export type { Segmentation, Segmentations } from './segmentations.ts';
+export { parseDetections, parseGroundTruth } from './parse.ts';

@@ -1,0 +1,245 @@
+import { RcnnError } from '@rcnn/core/errors';
+import { DetectionBuilder, type DetectionReading, GroundTruthBuilder, Row } from './builders.ts';
+import type { Detections, GroundTruth } from './columns.ts';
+import { Numbers } from './growable.ts';
+import { JsonCursor } from './json-cursor.ts';
+import type { MaskArena, Segmentations } from './segmentations.ts';
+
+/**
+ * Reads the bytes of a COCO annotation file straight into columns, without the objects of `JSON.parse`. The bytes are
+ * kept: masks are read from them when they are needed.
+ * @param where the file's name, for errors
+ * @throws FILE_MALFORMED, FILE_TRUNCATED with line:column; DATASET_INVALID, DUPLICATE_ID with a JSON pointer
+ */
+export function parseGroundTruth(bytes: Uint8Array, where = 'ground truth'): GroundTruth {
+  const cursor = new JsonCursor(bytes, where);
+  const builder = new GroundTruthBuilder(where);
+  const spans = new Numbers();
+  let images = false;
+  cursor.object((start, end) => {
+    if (cursor.spells(start, end, 'images')) {
+      images = true;
+      cursor.list(() => readImage(cursor, builder));
+    } else if (cursor.spells(start, end, 'categories')) {
+      cursor.list(() => readCategory(cursor, builder));
+    } else if (cursor.spells(start, end, 'annotations')) {
+      const row = new Row();
+      cursor.list(() => {
+        spans.push(readRow(cursor, row));
+        builder.addAnnotation(row);
+      });
+    } else {
+      cursor.skip();
+    }
+  });
+  cursor.end();
+  if (!images) {
+    throw new RcnnError('DATASET_INVALID', { where, place: '/images', problem: 'there is no list of images' });
+  }
+  return builder.finish(segmentationsAt(bytes, spans, where));
+}
+
+/**
+ * Reads the bytes of a COCO results file straight into columns.
+ * @throws FILE_MALFORMED, FILE_TRUNCATED with line:column; DETECTION_INVALID naming the index of the detection
+ */
+export function parseDetections(
+  bytes: Uint8Array,
+  truth: GroundTruth,
+  { where = 'detections', ...reading }: DetectionReading & { where?: string } = {},
+): Detections {
+  const cursor = new JsonCursor(bytes, where);
+  const builder = new DetectionBuilder(where, truth, reading);
+  const spans = new Numbers();
+  const row = new Row();
+  cursor.list(() => {
+    const span = readRow(cursor, row);
+    if (builder.add(row)) spans.push(span);
+  });
+  cursor.end();
+  return builder.finish(segmentationsAt(bytes, spans, where));
+}
+
+function readImage(cursor: JsonCursor, builder: GroundTruthBuilder): void {
+  let id = Number.NaN;
+  let height = Number.NaN;
+  let width = Number.NaN;
+  cursor.object((start, end) => {
+    if (cursor.spells(start, end, 'id')) id = cursor.numberOrNaN();
+    else if (cursor.spells(start, end, 'height')) height = cursor.numberOrNaN();
+    else if (cursor.spells(start, end, 'width')) width = cursor.numberOrNaN();
+    else cursor.skip();
+  });
+  builder.addImage(id, height, width);
+}
+
+function readCategory(cursor: JsonCursor, builder: GroundTruthBuilder): void {
+  let id = Number.NaN;
+  let name: string | undefined;
+  cursor.object((start, end) => {
+    if (cursor.spells(start, end, 'id')) id = cursor.numberOrNaN();
+    else if (cursor.spells(start, end, 'name') && cursor.peek() === 0x22) name = cursor.string();
+    else cursor.skip();
+  });
+  builder.addCategory(id, name ?? String(id));
+}
+
+/** Reads one annotation or detection into the row. Gives where its segmentation begins, or -1. */
+function readRow(cursor: JsonCursor, row: Row): number {
+  row.clear();
+  let segmentation = -1;
+  const { bytes } = cursor;
+  cursor.object((start, end) => {
+    const field = FIELDS.get((end - start) * 256 + bytes[start]!); // length and first letter tell the fields apart
+    if (field === undefined || !cursor.spells(start, end, field)) cursor.skip();
+    else if (field === 'bbox') readBox(cursor, row);
+    else if (field === 'keypoints') readKeypoints(cursor, row);
+    else if (field === 'segmentation') {
+      const next = cursor.peek();
+      segmentation = next === 0x5b || next === 0x7b ? cursor.position : -1;
+      cursor.skip();
+    } else readNumber(cursor, row, field);
+  });
+  return segmentation;
+}
+
+const FIELD_NAMES = [
+  'id',
+  'image_id',
+  'category_id',
+  'score',
+  'area',
+  'iscrowd',
+  'num_keypoints',
+  'bbox',
+  'keypoints',
+  'segmentation',
+] as const;
+type Field = (typeof FIELD_NAMES)[number];
+const FIELDS = new Map<number, Field>(FIELD_NAMES.map((name) => [name.length * 256 + name.charCodeAt(0), name]));
+
+function readNumber(cursor: JsonCursor, row: Row, field: Field): void {
+  const value = cursor.numberOrNaN();
+  if (field === 'id') row.id = value;
+  else if (field === 'image_id') row.imageId = value;
+  else if (field === 'category_id') row.categoryId = value;
+  else if (field === 'score') row.score = value;
+  else if (field === 'area') row.area = value;
+  else if (field === 'iscrowd') row.crowd = value > 0 ? 1 : 0;
+  else row.labelled = value;
+}
+
+function readBox(cursor: JsonCursor, row: Row): void {
+  if (cursor.peek() !== 0x5b) {
+    cursor.skip();
+    return;
+  }
+  row.boxNumbers = cursor.list((i) => {
+    const value = cursor.numberOrNaN();
+    if (i < 4) row.box[i] = value;
+  });
+}
+
+function readKeypoints(cursor: JsonCursor, row: Row): void {
+  row.keypoints.length = 0;
+  if (cursor.peek() !== 0x5b) cursor.skip();
+  else cursor.list(() => row.keypoints.push(cursor.numberOrNaN()));
+}
+
+function segmentationsAt(bytes: Uint8Array, spans: Numbers, where: string): Segmentations | undefined {
+  const starts = spans.view();
+  return starts.some((start) => start >= 0) ? new ByteSegmentations(bytes, starts.slice(), where) : undefined;
+}
+
+/** Masks that stay in the bytes of the file until they are needed. */
+export class ByteSegmentations implements Segmentations {
+  readonly #starts: Float64Array;
+  readonly #cursor: JsonCursor;
+  #plain: Uint8Array = new Uint8Array(1024);
+
+  constructor(bytes: Uint8Array, starts: Float64Array, where: string) {
+    this.#starts = starts;
+    this.#cursor = new JsonCursor(bytes, where);
+  }
+
+  has(i: number): boolean {
+    return this.#starts[i]! >= 0;
+  }
+
+  load(i: number, arena: MaskArena, imageHeight: number, imageWidth: number): void {
+    const cursor = this.#cursor;
+    cursor.position = this.#starts[i]!;
+    if (cursor.peek() === 0x5b) {
+      const polygons: number[][] = [];
+      cursor.list(() => polygons.push(readNumbers(cursor)));
+      arena.addPolygons(polygons, imageHeight, imageWidth);
+      return;
+    }
+    let size: number[] = [];
+    let counts = -1;
+    cursor.object((start, end) => {
+      if (cursor.spells(start, end, 'size')) {
+        size = readNumbers(cursor);
+        return;
+      }
+      if (cursor.spells(start, end, 'counts')) {
+        cursor.peek();
+        counts = cursor.position;
+      }
+      cursor.skip();
+    });
+    if (size.length !== 2 || counts < 0) {
+      throw new RcnnError('RLE_INVALID', { where: 'segmentation', problem: 'a mask needs size and counts' });
+    }
+    this.#loadCounts(counts, arena, size[0]!, size[1]!);
+  }
+
+  #loadCounts(at: number, arena: MaskArena, height: number, width: number): void {
+    const cursor = this.#cursor;
+    cursor.position = at;
+    if (cursor.peek() !== 0x22) {
+      arena.addCounts(readNumbers(cursor), height, width);
+      return;
+    }
+    cursor.skipString();
+    const end = cursor.position - 1;
+    const { bytes } = cursor;
+    let p = at + 1;
+    while (p < end && bytes[p] !== 0x5c) p++;
+    if (p === end) {
+      arena.addCompressed(bytes, at + 1, end, height, width);
+      return;
+    }
+    const length = this.#unescape(at + 1, end);
+    arena.addCompressed(this.#plain, 0, length, height, width);
+  }
+
+  /** RLE strings hold backslashes, which JSON writes twice. Any other escape is no RLE and left as it is. */
+  #unescape(start: number, end: number): number {
+    const { bytes } = this.#cursor;
+    if (this.#plain.length < end - start) this.#plain = new Uint8Array(2 * (end - start));
+    const plain = this.#plain;
+    let length = 0;
+    for (let p = start; p < end; p++) {
+      let byte = bytes[p]!;
+      if (byte === 0x5c) {
+        byte = bytes[++p]!;
+        if (byte === 0x75) {
+          byte = Number.parseInt(String.fromCharCode(...bytes.subarray(p + 1, p + 5)), 16) & 0xff;
+          p += 4;
+        } else if (byte !== 0x5c) {
+          byte = 0; // a control character, quote or slash: outside the code of RLE
+        }
+      }
+      plain[length++] = byte;
+    }
+    return length;
+  }
+}
+
+function readNumbers(cursor: JsonCursor): number[] {
+  const numbers: number[] = [];
+  if (cursor.peek() !== 0x5b) cursor.skip();
+  else cursor.list(() => numbers.push(cursor.numberOrNaN()));
+  return numbers;
+}
