@@ -9,5 +9,5 @@ export {
   groundTruthFrom,
 } from './from-json.ts';
 export type { AreaRange, EvalParams, IoUType, ResolvedParams } from './params.ts';
-export type { Segmentation, Segmentations } from './segmentations.ts';
 export { parseDetections, parseGroundTruth } from './parse.ts';
+export type { Segmentation, Segmentations } from './segmentations.ts';

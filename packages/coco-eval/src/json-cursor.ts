@@ -268,7 +268,9 @@ export class JsonCursor {
       where: this.where,
       place: `${line}:${column}`,
       problem: atEnd ? 'the file ends in the middle' : 'this is not JSON',
-      found: atEnd ? `${bytes.length} bytes` : JSON.stringify(this.#latin(position, Math.min(position + 12, bytes.length))),
+      found: atEnd
+        ? `${bytes.length} bytes`
+        : JSON.stringify(this.#latin(position, Math.min(position + 12, bytes.length))),
       expected,
     });
   }

@@ -1,5 +1,5 @@
-import { Random } from '@rcnn/core/random';
 import { isRcnnError } from '@rcnn/core/errors';
+import { Random } from '@rcnn/core/random';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type CocoDataset, type CocoResult, evaluate, parseDetections, parseGroundTruth } from '../src/index.ts';
@@ -32,7 +32,11 @@ describe('numbers are read as JSON.parse reads them', () => {
       const value = read(text);
       if (value !== JSON.parse(text)) throw new Error(`${text} is read as ${value}`);
     }
-    for (const text of ['9007199254740993', '9007199254740993.5', '0.500000000000000166533453693773481063544750213623046875']) {
+    for (const text of [
+      '9007199254740993',
+      '9007199254740993.5',
+      '0.500000000000000166533453693773481063544750213623046875',
+    ]) {
       expect(read(text)).toBe(JSON.parse(text));
     }
   });

@@ -136,6 +136,7 @@ export function evaluationDigest(seed: number): string {
   if (results.length === 0) return 'no detections';
   const { precision, recall, scores, stats, summary } = evaluate(truth, results, { iouType: kind, useCategories });
   const hash = createHash('sha256');
-  for (const values of [precision, recall, scores, Float64Array.from(stats)]) hash.update(new Uint8Array(values.buffer));
+  for (const values of [precision, recall, scores, Float64Array.from(stats)])
+    hash.update(new Uint8Array(values.buffer));
   return hash.update(summary).digest('hex').slice(0, 16);
 }
