@@ -1,3 +1,5 @@
+// First tfjs-core itself: whoever comes first makes the global engine, and the bundle below holds a copy of its own.
+import '@tensorflow/tfjs-core';
 import '../../generated/register-all-gradients.js';
 import './fused-gradients.ts';
 
