@@ -2,6 +2,7 @@ import type { ImageSize, InstanceMask } from '@rcnn/core';
 import { isRcnnError } from '@rcnn/core/errors';
 import { pathProblem } from './image-path.ts';
 import { maskOf } from './masks.ts';
+import { crossingSides } from './outline.ts';
 import type { ProblemKind, Problems } from './problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } from './records.ts';
 
@@ -245,6 +246,11 @@ function factsOf(mask: InstanceMask): MaskFacts {
   return { area, box: [x1, y1, x2, y2] };
 }
 
+/** Whether an annotated area is further from the mask's than drawing and rounding explain. */
+export function isAreaFarOff(area: number, pixels: number): boolean {
+  return Math.abs(area - pixels) > 20 + 0.25 * Math.max(area, pixels);
+}
+
 /** Annotators round and masks have steps: only what no rounding explains is reported. */
 function compare(annotation: AnnotationRecord, mask: MaskFacts, report: Report): void {
   const { box, area, crowd, place } = annotation;
@@ -258,8 +264,7 @@ function compare(annotation: AnnotationRecord, mask: MaskFacts, report: Report):
     );
   }
   if (area === undefined) return;
-  const difference = Math.abs(area - mask.area);
-  if (difference > 20 + 0.25 * Math.max(area, mask.area)) {
+  if (isAreaFarOff(area, mask.area)) {
     report('area-wrong', `${place}/area`, `${label(annotation)}: area ${area}, mask ${mask.area}`);
   }
 }
@@ -272,7 +277,10 @@ function checkOutlines(annotation: AnnotationRecord, [height, width]: ImageSize,
     for (let k = 0; k < part.length; k += 2) {
       beyond = Math.max(beyond, -part[k]!, -part[k + 1]!, part[k]! - width, part[k + 1]! - height);
     }
-    if (beyond > 1)
+    if (beyond > 1) {
       report('polygon-outside', at, `${label(annotation)}: ${Math.round(beyond * 100) / 100} pixels beyond`);
+    }
+    const crossing = crossingSides(part);
+    if (crossing) report('polygon-crossing', at, `${label(annotation)}: sides ${crossing.join(' and ')}`);
   }
 }

@@ -27,3 +27,6 @@ export {
   type ShapesPicture,
 } from './shapes/draw.ts';
 export { parseVia, type ViaOptions } from './via/read-via.ts';
+export { instancesOf, vocColor } from './voc/instances.ts';
+export { parseVocXml, type VocFile, type VocObject } from './voc/parse-xml.ts';
+export { VOC_CLASSES, type VocEntry, type VocOptions, vocRecords } from './voc/records.ts';

@@ -14,6 +14,9 @@ const kind = (severity: Severity, code: ErrorCode, title: string): Kind => ({ se
 
 /** Names are stable: programs may switch on them. */
 export type ProblemKind =
+  | 'file-missing'
+  | 'file-malformed'
+  | 'file-refused'
   | 'field-missing'
   | 'field-type'
   | 'id-unsafe'
@@ -61,6 +64,10 @@ export type ProblemKind =
 
 /** Every problem that reading or inspecting a dataset can find. */
 export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
+  // annotation files, where there is one per image
+  'file-missing': kind('error', 'FILE_MISSING', 'an annotation file is missing'),
+  'file-malformed': kind('error', 'FILE_MALFORMED', 'an annotation file cannot be read'),
+  'file-refused': kind('error', 'FILE_REFUSED', 'an annotation file is refused'),
   // records
   'field-missing': kind('error', 'DATASET_INVALID', 'a field is missing'),
   'field-type': kind('error', 'DATASET_INVALID', 'a field has the wrong type'),
@@ -93,7 +100,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'polygon-odd': kind('error', 'POLYGON_INVALID', 'a polygon has an odd count of numbers'),
   'polygon-not-finite': kind('error', 'POLYGON_INVALID', 'a polygon has a coordinate that is not a number'),
   'polygon-outside': kind('warning', 'POLYGON_INVALID', 'a polygon reaches beyond its image'),
-  'polygon-crossing': kind('warning', 'POLYGON_INVALID', 'the outline of a polygon crosses itself'),
+  'polygon-crossing': kind('note', 'POLYGON_INVALID', 'the outline of a polygon crosses itself'),
   'rle-invalid': kind('error', 'RLE_INVALID', 'run lengths are malformed'),
   'rle-size': kind('error', 'MASK_SIZE_MISMATCH', 'a mask has another size than its image'),
   'mask-empty': kind('error', 'TARGET_INVALID', 'a mask covers no pixel'),
@@ -133,14 +140,20 @@ export interface ProblemCount {
 
 const EXAMPLES = 20;
 
-/** Gathers problems: counts all, keeps the first 20 of each kind. */
+/** Gathers problems: counts all, keeps the first of each kind. */
 export class Problems {
+  readonly #keep: number;
   readonly #found = new Map<ProblemKind, { count: number; examples: Problem[] }>();
+
+  /** @param keep how many of each kind to keep. Default 20. */
+  constructor(keep: number = EXAMPLES) {
+    this.#keep = keep;
+  }
 
   add(problem: Problem): void {
     const entry = this.#found.get(problem.kind) ?? { count: 0, examples: [] };
     entry.count++;
-    if (entry.examples.length < EXAMPLES) entry.examples.push(problem);
+    if (entry.examples.length < this.#keep) entry.examples.push(problem);
     this.#found.set(problem.kind, entry);
   }
 
@@ -152,13 +165,13 @@ export class Problems {
     return sum;
   }
 
-  /** By severity, errors first, then in the order in which kinds were met. */
-  list(): readonly ProblemCount[] {
+  /** By severity, errors first, then in the order in which kinds were met; at most `examples` of each kind. */
+  list(examples: number = EXAMPLES): readonly ProblemCount[] {
     const order: readonly Severity[] = ['error', 'warning', 'note'];
     return [...this.#found]
-      .map(([name, { count, examples }]) => {
+      .map(([name, { count, examples: all }]) => {
         const { severity, title } = PROBLEM_KINDS[name];
-        return { kind: name, severity, title, count, examples };
+        return { kind: name, severity, title, count, examples: all.slice(0, examples) };
       })
       .sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
   }

@@ -8,10 +8,12 @@ import { Dataset, type DatasetOptions } from '../dataset.ts';
 import { Problems } from '../problems.ts';
 import type { AnnotationSet } from '../records.ts';
 import { parseVia, type ViaOptions } from '../via/read-via.ts';
+import type { VocOptions } from '../voc/records.ts';
 import { readImageHeader } from './decode.ts';
 import { FolderImages, type FolderImagesOptions } from './folder-images.ts';
+import { isVocFolder, readVoc, vocSplits } from './read-voc.ts';
 
-export type DatasetFormat = 'coco' | 'via';
+export type DatasetFormat = 'coco' | 'via' | 'voc';
 
 export interface OpenOptions extends DatasetOptions, FolderImagesOptions {
   /** Which part: `train`, `val2017`, … Default: the only one there is. */
@@ -21,6 +23,7 @@ export interface OpenOptions extends DatasetOptions, FolderImagesOptions {
   /** The folder of images. Default: told from where the annotations are. */
   readonly images?: string;
   readonly via?: Omit<ViaOptions, 'sizeOf'>;
+  readonly voc?: VocOptions;
 }
 
 /** One split of a dataset on disk, before anything is read. */
@@ -32,8 +35,8 @@ export interface DatasetSource {
 }
 
 /**
- * Opens a dataset: a COCO or VIA file, or a folder that holds one per split (`annotations/instances_<split>.json` with
- * `<split>/` beside it, `<split>/_annotations.coco.json`, or `<split>/via_region_data.json`).
+ * Opens a dataset: a COCO or VIA file, a folder that holds one per split (`annotations/instances_<split>.json` with
+ * `<split>/` beside it, `<split>/_annotations.coco.json`, or `<split>/via_region_data.json`), or a Pascal VOC folder.
  * @throws FILE_MISSING, DATASET_INVALID, and the errors of the readers
  */
 export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {
@@ -55,7 +58,7 @@ export async function openSource(source: DatasetSource, options: OpenOptions = {
   const problems = new Problems();
   const set = await readSource(source, problems, options);
   return Dataset.from(set, new FolderImages(source.images, options), problems, {
-    name: `${basename(dirname(dirname(source.annotations)))} ${source.split}`,
+    name: `${basename(source.format === 'voc' ? dirname(source.images) : dirname(dirname(source.annotations)))} ${source.split}`,
     ...options,
   });
 }
@@ -68,6 +71,7 @@ export async function readSource(
 ): Promise<AnnotationSet> {
   if (format === 'coco')
     return readCoco(createReadStream(annotations, { highWaterMark: 2 ** 20 }), annotations, problems);
+  if (format === 'voc') return readVoc(dirname(images), annotations, problems, options.voc);
   const folder = new FolderImages(images, options);
   const sizeOf = async (file: string): Promise<ImageSize> =>
     (await readImageHeader(await folder.locate(file), file)).size;
@@ -80,6 +84,15 @@ export async function findSources(path: string, { format, images, split }: OpenO
     throw new RcnnError('FILE_MISSING', { where: path, problem: 'there is no such file or folder', cause });
   });
   if (!info.isDirectory()) return [await sourceOfFile(path, { format, images, split })];
+  if (format === 'voc' || (format === undefined && (await isVocFolder(path)))) {
+    const splits = [...(await vocSplits(path))];
+    return splits.map(([name, list]) => ({
+      format: 'voc',
+      split: name,
+      annotations: list,
+      images: join(path, 'JPEGImages'),
+    }));
+  }
   const found: DatasetSource[] = [];
   for (const file of await candidates(path)) found.push(await sourceOfFile(file, { format, images }));
   if (found.length > 0) return found;

@@ -1,0 +1,131 @@
+import { RcnnError } from '@rcnn/core/errors';
+import { SaxesParser } from 'saxes';
+
+/** One `<object>` as the file states it. */
+export interface VocObject {
+  readonly name: string;
+  /** `xmin, ymin, xmax, ymax` as written. */
+  readonly bounds: readonly [xmin: number, ymin: number, xmax: number, ymax: number];
+  readonly difficult: boolean;
+}
+
+export interface VocFile {
+  readonly filename: string;
+  /** `[height, width]` as written. */
+  readonly size: readonly [height: number, width: number];
+  readonly objects: readonly VocObject[];
+}
+
+interface Node {
+  readonly name: string;
+  readonly children: Node[];
+  text: string;
+}
+
+const MAX_DEPTH = 16;
+const MAX_CHARACTERS = 16 * 2 ** 20;
+
+/**
+ * Reads one Pascal VOC annotation. Only elements and text are taken: a DOCTYPE, and with it every entity, is refused.
+ * @throws FILE_REFUSED, FILE_MALFORMED with line and column, DATASET_INVALID for missing fields
+ */
+export function parseVocXml(text: string, where: string): VocFile {
+  const root = parseTree(text, where);
+  if (root?.name !== 'annotation') {
+    throw new RcnnError('DATASET_INVALID', {
+      where,
+      problem: 'this is not a Pascal VOC annotation',
+      found: `<${root?.name ?? ''}>`,
+      expected: '<annotation>',
+    });
+  }
+  const size = needed(root, 'size', where);
+  return {
+    filename: child(root, 'filename')?.text.trim() ?? '',
+    size: [whole(size, 'height', where), whole(size, 'width', where)],
+    objects: root.children
+      .filter(({ name }) => name === 'object')
+      .map((node, i) => objectOf(node, `${where} object ${i + 1}`)),
+  };
+}
+
+function objectOf(node: Node, where: string): VocObject {
+  const box = needed(node, 'bndbox', where);
+  const bound = (name: string): number => {
+    const value = Number(needed(box, name, where).text.trim() || Number.NaN);
+    if (Number.isFinite(value)) return value;
+    throw fieldError(where, `bndbox/${name}`, needed(box, name, where).text);
+  };
+  return {
+    name: needed(node, 'name', where).text.trim(),
+    bounds: [bound('xmin'), bound('ymin'), bound('xmax'), bound('ymax')], // some tools write fractions
+    difficult: child(node, 'difficult')?.text.trim() === '1',
+  };
+}
+
+function parseTree(text: string, where: string): Node | undefined {
+  if (text.length > MAX_CHARACTERS)
+    throw new RcnnError('FILE_REFUSED', { where, problem: 'the XML is larger than 16 MiB' });
+  const parser = new SaxesParser();
+  const open: Node[] = [];
+  let root: Node | undefined;
+  const place = (): string => `${parser.line}:${parser.column}`;
+  parser.on('doctype', () => {
+    throw new RcnnError('FILE_REFUSED', {
+      where,
+      place: place(),
+      problem: 'the XML has a DOCTYPE, which could define entities',
+      hint: 'Remove it: Pascal VOC annotations need none.',
+    });
+  });
+  parser.on('error', (cause) => {
+    const ended = parser.position >= text.length;
+    throw new RcnnError(ended ? 'FILE_TRUNCATED' : 'FILE_MALFORMED', {
+      where,
+      place: place(),
+      problem: 'the file is not XML',
+      cause,
+    });
+  });
+  parser.on('opentag', ({ name }) => {
+    if (open.length >= MAX_DEPTH)
+      throw new RcnnError('FILE_MALFORMED', { where, place: place(), problem: 'nested too deeply' });
+    const node: Node = { name, children: [], text: '' };
+    if (open.length > 0) open.at(-1)!.children.push(node);
+    else root = node;
+    open.push(node);
+  });
+  parser.on('text', (part) => {
+    const node = open.at(-1);
+    if (node) node.text += part;
+  });
+  parser.on('closetag', () => void open.pop());
+  parser.write(text.replace(/^\uFEFF/, '')).close();
+  return root;
+}
+
+function child({ children }: Node, name: string): Node | undefined {
+  return children.find((node) => node.name === name);
+}
+
+function needed(node: Node, name: string, where: string): Node {
+  const found = child(node, name);
+  if (found !== undefined) return found;
+  throw new RcnnError('DATASET_INVALID', { where, place: `${node.name}/${name}`, problem: 'an element is missing' });
+}
+
+function whole(node: Node, name: string, where: string): number {
+  const { text } = needed(node, name, where);
+  const value = Number(text.trim());
+  if (Number.isInteger(value) && value > 0) return value;
+  throw fieldError(where, `${node.name}/${name}`, text);
+}
+
+function fieldError(where: string, place: string, found: string): RcnnError {
+  return new RcnnError('DATASET_INVALID', {
+    where,
+    place,
+    problem: 'not a number that can be used',
+    found: JSON.stringify(found),
+  });
+}
