@@ -1,7 +1,10 @@
 /** `size` float32 numbers in `[low, high)` that depend on `name` alone, as `tools/reference/conformance.py` computes them. */
 export function uniform(name: string, size: number, low: number, high: number): Float32Array {
   const seed = fnv1a(name);
-  return Float32Array.from({ length: size }, (_, i) => low + ((high - low) * mix(seed + Math.imul(i, 0x9e3779b9))) / 2 ** 32);
+  return Float32Array.from(
+    { length: size },
+    (_, i) => low + ((high - low) * mix(seed + Math.imul(i, 0x9e3779b9))) / 2 ** 32,
+  );
 }
 
 function fnv1a(text: string): number {

@@ -3,14 +3,28 @@ import * as tf from '@tensorflow/tfjs-core';
 type Attrs = Readonly<Record<string, unknown>>;
 type Op = (inputs: tf.Tensor[], attrs: Attrs) => tf.Tensor;
 
-const unary = (op: (x: tf.Tensor) => tf.Tensor): Op => ([x]) => op(x!);
-const binary = (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Op => ([a, b]) => op(a!, b!);
-const comparison = (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Op => ([a, b]) => tf.cast(op(a!, b!), 'float32');
+const unary =
+  (op: (x: tf.Tensor) => tf.Tensor): Op =>
+  ([x]) =>
+    op(x!);
+const binary =
+  (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Op =>
+  ([a, b]) =>
+    op(a!, b!);
+const comparison =
+  (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Op =>
+  ([a, b]) =>
+    tf.cast(op(a!, b!), 'float32');
 const reduction = (op: (x: tf.Tensor, axis: number[], keepDims: boolean) => tf.Tensor): Op =>
   ([x], { axis, keepDims }) => op(x!, axis as number[], keepDims as boolean); // biome-ignore format: one line each
 
-const conv = (x: tf.Tensor, w: tf.Tensor, strides = 1, pad: number | 'same' | 'valid' = 'same', dilations = 1): tf.Tensor4D =>
-  tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, strides, pad, 'NHWC', dilations);
+const conv = (
+  x: tf.Tensor,
+  w: tf.Tensor,
+  strides = 1,
+  pad: number | 'same' | 'valid' = 'same',
+  dilations = 1,
+): tf.Tensor4D => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, strides, pad, 'NHWC', dilations);
 
 /** A convolution whose output is `stride` times smaller and centred as PyTorch does it. */
 const centred = (x: tf.Tensor, w: tf.Tensor, strides = 1): tf.Tensor4D => conv(x, w, strides, (w.shape[0]! - 1) / 2);
@@ -32,8 +46,10 @@ export const ops: Readonly<Record<string, Op>> = {
     tf.conv2dTranspose(x as tf.Tensor4D, w as tf.Tensor4D, outputShape as [number, number, number, number], 2, 'valid'),
   matMul: ([a, b], { transposeA, transposeB }) => tf.matMul(a!, b!, Boolean(transposeA), Boolean(transposeB)),
   fusedMatMul: ([a, b, bias]) => tf.fused.matMul({ a: a!, b: b!, bias: bias!, activation: 'relu' }),
-  maxPool: ([x], { size, strides, pad }) => tf.maxPool(x as tf.Tensor4D, size as number, strides as number, pad as 'same'),
-  avgPool: ([x], { size, strides, pad }) => tf.avgPool(x as tf.Tensor4D, size as number, strides as number, pad as 'same'),
+  maxPool: ([x], { size, strides, pad }) =>
+    tf.maxPool(x as tf.Tensor4D, size as number, strides as number, pad as 'same'),
+  avgPool: ([x], { size, strides, pad }) =>
+    tf.avgPool(x as tf.Tensor4D, size as number, strides as number, pad as 'same'),
   resizeNearest: ([x], { size }) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, size as [number, number]),
 
   relu: unary(tf.relu),
@@ -92,7 +108,8 @@ export const ops: Readonly<Record<string, Op>> = {
   transpose: ([x], { perm }) => tf.transpose(x!, perm as number[]),
   reshape: ([x], { shape }) => tf.reshape(x!, shape as number[]),
   gather: ([x, indices], { axis }) => tf.gather(x!, indices as tf.Tensor1D, axis as number),
-  unsortedSegmentSum: ([x, ids], { numSegments }) => tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, numSegments as number),
+  unsortedSegmentSum: ([x, ids], { numSegments }) =>
+    tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, numSegments as number),
   tile: ([x], { reps }) => tf.tile(x!, reps as number[]),
   stack: (inputs, { axis }) => tf.stack(inputs, axis as number),
   reverse: ([x], { axis }) => tf.reverse(x!, axis as number),

@@ -28,7 +28,12 @@ export async function checkCase(entry: ConformanceCase, options: ConformanceOpti
 }
 
 async function checkOutput(entry: ConformanceCase, { tolerance }: ConformanceOptions): Promise<string | undefined> {
-  const y = tf.tidy(() => ops[entry.op]!(entry.inputs.map((input) => makeInput(entry, input)), entry.attrs));
+  const y = tf.tidy(() =>
+    ops[entry.op]!(
+      entry.inputs.map((input) => makeInput(entry, input)),
+      entry.attrs,
+    ),
+  );
   return compareAndDispose('output', y, entry.output, tolerance);
 }
 
@@ -51,7 +56,10 @@ function gradientsOf(entry: ConformanceCase): tf.Tensor[] {
   const dy = tf.tensor(uniform(`${entry.name}/dy`, sizeOf(shape), -1, 1), [...shape]);
   const forward = (...variables: tf.Tensor[]): tf.Tensor => {
     const rest = [...variables];
-    return ops[entry.op]!(inputs.map((input) => (input.dtype === 'float32' ? rest.shift()! : input)), entry.attrs);
+    return ops[entry.op]!(
+      inputs.map((input) => (input.dtype === 'float32' ? rest.shift()! : input)),
+      entry.attrs,
+    );
   };
   return tf.grads(forward)(floats, dy);
 }
@@ -68,7 +76,12 @@ function makeInput(entry: ConformanceCase, input: ConformanceInput): tf.Tensor {
 }
 
 /** Asynchronous, because not every engine can be read at once. */
-async function compareAndDispose(what: string, tensor: tf.Tensor, expected: StoredTensor, tolerance: number): Promise<string | undefined> {
+async function compareAndDispose(
+  what: string,
+  tensor: tf.Tensor,
+  expected: StoredTensor,
+  tolerance: number,
+): Promise<string | undefined> {
   try {
     if (tensor.shape.join() !== expected.shape.join()) {
       return `${what}: shape [${tensor.shape.join()}], expected [${expected.shape.join()}]`;
@@ -79,7 +92,12 @@ async function compareAndDispose(what: string, tensor: tf.Tensor, expected: Stor
   }
 }
 
-function compare(what: string, values: ArrayLike<number>, expected: StoredTensor, tolerance: number): string | undefined {
+function compare(
+  what: string,
+  values: ArrayLike<number>,
+  expected: StoredTensor,
+  tolerance: number,
+): string | undefined {
   const allowed = tolerance * expected.scale;
   for (const [i, want] of expected.values.entries()) {
     const index = i * expected.step;
