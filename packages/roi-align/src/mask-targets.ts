@@ -1,6 +1,6 @@
 import { type Boxes, countBoxes } from '@rcnn/boxes';
 import { type InstanceMask, RcnnError } from '@rcnn/core';
-import { alignForward } from './host.ts';
+import { alignForward } from './align-in-js.ts';
 
 /**
  * What the mask head should say about each box: RoIAlign of its object's mask (scale 1, adaptive sampling, not

@@ -23,3 +23,25 @@ export interface MapShape {
   readonly width: number;
   readonly scale: number;
 }
+
+/** The RoIs of one image that are read from one level. */
+export interface MapGroup {
+  readonly image: number;
+  readonly level: number;
+  /** Indices of the RoIs. */
+  readonly members: number[];
+}
+
+/** Sorts RoIs by the map that they are read from, so that each map is visited once. Maps without RoIs are left out. */
+export function groupByMap(rois: PlacedRoIs, images: number): MapGroup[] {
+  const groups = new Map<number, MapGroup>();
+  for (let r = 0; r < rois.count; r++) {
+    const image = rois.images[r]!;
+    const level = rois.levels[r]!;
+    const key = level * images + image;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { image, level, members: [r] });
+    else group.members.push(r);
+  }
+  return [...groups.values()];
+}

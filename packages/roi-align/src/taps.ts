@@ -46,9 +46,9 @@ export function axisSpan(
   return { start, length, samples: samplingRatio > 0 ? samplingRatio : ceil(fround(length / bins)) };
 }
 
-/** An upper bound of the taps that {@link fillTaps} writes for a span. */
-export function maxTaps(bins: number, samples: number): number {
-  return bins * 2 * Math.max(samples, 0);
+/** The most taps that {@link fillTaps} gives one bin: two cells per sample, none twice. */
+export function tapsPerBin(samples: number, extent: number): number {
+  return samples > 0 ? Math.min(2 * samples, extent) : 0; // NaN samples: none
 }
 
 /** Room for the taps of `bins` bins. */

@@ -1,5 +1,5 @@
-import { type MapShape, type PlacedRoIs, type RoIAlignShape } from './placed-rois.ts';
-import { type AxisTaps, axisSpan, fillTaps, makeTaps, maxTaps } from './taps.ts';
+import type { MapShape, PlacedRoIs, RoIAlignShape } from './placed-rois.ts';
+import { type AxisTaps, axisSpan, fillTaps, makeTaps, tapsPerBin } from './taps.ts';
 
 /** RoIAlign on arrays: `maps[level]` is `[N * height * width * C]`. Gives `[R * h * w * C]`. */
 export function alignForward(
@@ -75,7 +75,7 @@ function tapsOf(
   options: RoIAlignShape,
 ): AxisTaps {
   const span = axisSpan(low, high, scale, bins, options);
-  const taps = makeTaps(bins, maxTaps(bins, span.samples));
+  const taps = makeTaps(bins, bins * tapsPerBin(span.samples, extent));
   fillTaps(taps, span, bins, extent);
   return taps;
 }
