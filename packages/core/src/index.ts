@@ -6,6 +6,7 @@ export { gradientsRegistered } from './autograd/register.ts';
 export { type ValueAndGradients, valueAndGradients } from './autograd/tape.ts';
 export * from './engine/index.ts';
 export { type ErrorCode, type ErrorDetails, isRcnnError, RcnnError } from './errors.ts';
+export { hostTensors, hostValues, tensorsAreOnHost } from './host-memory.ts';
 export * from './initialisers.ts';
 export { ConvNorm } from './layers/conv-norm.ts';
 export { ConvTranspose2d, type ConvTranspose2dOptions } from './layers/conv-transpose2d.ts';

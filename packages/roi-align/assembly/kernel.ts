@@ -5,12 +5,17 @@
 // f32. For every bin the products of its taps are first listed at `list`: i32 address, f32 weight.
 
 /** Lists the taps of a bin; gives the end of the list. */
-// @ts-ignore: decorator
-@inline
 function listTaps(
-  list: usize, map: usize,
-  rowFrom: i32, rowTo: i32, rowOffsets: usize, rowWeights: usize,
-  columnFrom: i32, columnTo: i32, columnOffsets: usize, columnWeights: usize,
+  list: usize,
+  map: usize,
+  rowFrom: i32,
+  rowTo: i32,
+  rowOffsets: usize,
+  rowWeights: usize,
+  columnFrom: i32,
+  columnTo: i32,
+  columnOffsets: usize,
+  columnWeights: usize,
 ): usize {
   let end = list;
   for (let y = rowFrom; y < rowTo; y++) {
@@ -27,9 +32,18 @@ function listTaps(
 
 /** Writes the `rows * columns * channels` values of a RoI to `out`. */
 export function forward(
-  map: usize, out: usize, channels: i32, rows: i32, columns: i32,
-  rowStarts: usize, rowOffsets: usize, rowWeights: usize,
-  columnStarts: usize, columnOffsets: usize, columnWeights: usize, list: usize,
+  map: usize,
+  out: usize,
+  channels: i32,
+  rows: i32,
+  columns: i32,
+  rowStarts: usize,
+  rowOffsets: usize,
+  rowWeights: usize,
+  columnStarts: usize,
+  columnOffsets: usize,
+  columnWeights: usize,
+  list: usize,
 ): void {
   const bytes = (<usize>channels) << 2;
   const wide = bytes & ~127;
@@ -39,14 +53,27 @@ export function forward(
     const rowTo = load<i32>(rowStarts + ((<usize>i) << 2), 4);
     for (let j = 0; j < columns; j++) {
       const end = listTaps(
-        list, map, rowFrom, rowTo, rowOffsets, rowWeights,
-        load<i32>(columnStarts + ((<usize>j) << 2)), load<i32>(columnStarts + ((<usize>j) << 2), 4),
-        columnOffsets, columnWeights,
+        list,
+        map,
+        rowFrom,
+        rowTo,
+        rowOffsets,
+        rowWeights,
+        load<i32>(columnStarts + ((<usize>j) << 2)),
+        load<i32>(columnStarts + ((<usize>j) << 2), 4),
+        columnOffsets,
+        columnWeights,
       );
       let c: usize = 0;
       for (; c < wide; c += 128) {
-        let s0 = f32x4.splat(0), s1 = f32x4.splat(0), s2 = f32x4.splat(0), s3 = f32x4.splat(0);
-        let s4 = f32x4.splat(0), s5 = f32x4.splat(0), s6 = f32x4.splat(0), s7 = f32x4.splat(0);
+        let s0 = f32x4.splat(0),
+          s1 = f32x4.splat(0),
+          s2 = f32x4.splat(0),
+          s3 = f32x4.splat(0);
+        let s4 = f32x4.splat(0),
+          s5 = f32x4.splat(0),
+          s6 = f32x4.splat(0),
+          s7 = f32x4.splat(0);
         for (let tap = list; tap < end; tap += 8) {
           const from = <usize>load<u32>(tap) + c;
           const weight = v128.load32_splat(tap, 4);
@@ -87,9 +114,18 @@ export function forward(
 
 /** Adds the gradient of a RoI, `rows * columns * channels` values at `dy`, to the gradient of its map. */
 export function backward(
-  map: usize, dy: usize, channels: i32, rows: i32, columns: i32,
-  rowStarts: usize, rowOffsets: usize, rowWeights: usize,
-  columnStarts: usize, columnOffsets: usize, columnWeights: usize, list: usize,
+  map: usize,
+  dy: usize,
+  channels: i32,
+  rows: i32,
+  columns: i32,
+  rowStarts: usize,
+  rowOffsets: usize,
+  rowWeights: usize,
+  columnStarts: usize,
+  columnOffsets: usize,
+  columnWeights: usize,
+  list: usize,
 ): void {
   const bytes = (<usize>channels) << 2;
   const wide = bytes & ~127;
@@ -99,14 +135,27 @@ export function backward(
     const rowTo = load<i32>(rowStarts + ((<usize>i) << 2), 4);
     for (let j = 0; j < columns; j++) {
       const end = listTaps(
-        list, map, rowFrom, rowTo, rowOffsets, rowWeights,
-        load<i32>(columnStarts + ((<usize>j) << 2)), load<i32>(columnStarts + ((<usize>j) << 2), 4),
-        columnOffsets, columnWeights,
+        list,
+        map,
+        rowFrom,
+        rowTo,
+        rowOffsets,
+        rowWeights,
+        load<i32>(columnStarts + ((<usize>j) << 2)),
+        load<i32>(columnStarts + ((<usize>j) << 2), 4),
+        columnOffsets,
+        columnWeights,
       );
       let c: usize = 0;
       for (; c < wide; c += 128) {
-        const g0 = v128.load(dy + c), g1 = v128.load(dy + c, 16), g2 = v128.load(dy + c, 32), g3 = v128.load(dy + c, 48);
-        const g4 = v128.load(dy + c, 64), g5 = v128.load(dy + c, 80), g6 = v128.load(dy + c, 96), g7 = v128.load(dy + c, 112);
+        const g0 = v128.load(dy + c),
+          g1 = v128.load(dy + c, 16),
+          g2 = v128.load(dy + c, 32),
+          g3 = v128.load(dy + c, 48);
+        const g4 = v128.load(dy + c, 64),
+          g5 = v128.load(dy + c, 80),
+          g6 = v128.load(dy + c, 96),
+          g7 = v128.load(dy + c, 112);
         for (let tap = list; tap < end; tap += 8) {
           const to = <usize>load<u32>(tap) + c;
           const weight = v128.load32_splat(tap, 4);

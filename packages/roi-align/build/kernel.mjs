@@ -11,11 +11,14 @@ const here = fileURLToPath(new URL('..', import.meta.url));
 export async function compileKernel() {
   let bytes;
   const options = ['-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '--initialMemory', '1'];
-  const { error, stderr } = await asc.main(['assembly/kernel.ts', '--outFile', 'kernel.wasm', '--baseDir', here, ...options], {
-    writeFile: (name, contents) => {
-      if (name === 'kernel.wasm') bytes = contents;
+  const { error, stderr } = await asc.main(
+    ['assembly/kernel.ts', '--outFile', 'kernel.wasm', '--baseDir', here, ...options],
+    {
+      writeFile: (name, contents) => {
+        if (name === 'kernel.wasm') bytes = contents;
+      },
     },
-  });
+  );
   if (error) throw new Error(`the kernel does not compile: ${error.message}\n${stderr.toString()}`);
   return bytes;
 }

@@ -1,41 +1,39 @@
-import type { MapShape, PlacedRoIs, RoIAlignShape } from './placed-rois.ts';
+import type { MapShape, Maps, PlacedRoIs, RoIAlignShape } from './placed-rois.ts';
 import { type AxisTaps, axisSpan, fillTaps, makeTaps, tapsPerBin } from './taps.ts';
 
-/** RoIAlign on arrays: `maps[level]` is `[N * height * width * C]`. Gives `[R * h * w * C]`. */
+/**
+ * Reads RoIs off maps in plain JavaScript: for mask targets, which have one channel, and where WebAssembly SIMD is
+ * missing. `values[level]` is `[N * height * width * C]`; adds to `result`, `[R * h * w * C]`, which is all 0.
+ */
 export function alignForward(
-  maps: readonly Float32Array[],
-  shapes: readonly MapShape[],
-  channels: number,
+  values: readonly Float32Array[],
+  { shapes, channels }: Maps,
   rois: PlacedRoIs,
   shape: RoIAlignShape,
-): Float32Array {
-  const result = new Float32Array(rois.count * shape.height * shape.width * channels);
+  result: Float32Array,
+): void {
   visitTaps(shapes, rois, shape, (level, cell, bin, weight) => {
-    const map = maps[level]!;
+    const map = values[level]!;
     const from = cell * channels;
     const to = bin * channels;
     for (let c = 0; c < channels; c++) result[to + c]! += weight * map[from + c]!;
   });
-  return result;
 }
 
-/** The gradient of {@link alignForward} by its maps: one array per level. */
+/** The gradient of {@link alignForward} by its maps, added to `results`, which are all 0. */
 export function alignBackward(
   gradient: Float32Array,
-  shapes: readonly MapShape[],
-  images: number,
-  channels: number,
+  { shapes, channels }: Maps,
   rois: PlacedRoIs,
   shape: RoIAlignShape,
-): Float32Array[] {
-  const maps = shapes.map(({ height, width }) => new Float32Array(images * height * width * channels));
+  results: readonly Float32Array[],
+): void {
   visitTaps(shapes, rois, shape, (level, cell, bin, weight) => {
-    const map = maps[level]!;
+    const map = results[level]!;
     const to = cell * channels;
     const from = bin * channels;
     for (let c = 0; c < channels; c++) map[to + c]! += weight * gradient[from + c]!;
   });
-  return maps;
 }
 
 /** Calls `visit` for every tap of every bin: `cell` counts over the level's batch, `bin` over all RoIs' bins. */

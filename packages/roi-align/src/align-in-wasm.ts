@@ -1,64 +1,72 @@
 import { type Kernel, makeKernel, type TapAddresses } from './kernel.ts';
-import { groupByMap, type MapShape, type PlacedRoIs, type RoIAlignShape } from './placed-rois.ts';
+import { groupByMap, type MapShape, type Maps, type PlacedRoIs, type RoIAlignShape } from './placed-rois.ts';
 import { type AxisTaps, axisSpan, fillTaps, tapsPerBin } from './taps.ts';
 import { TouchedCells } from './touched-cells.ts';
 
-/** `alignForward` of align-in-js.ts by the SIMD kernel; `undefined` where the kernel cannot run. */
+/**
+ * Reads RoIs off maps with the SIMD kernel. The kernel sees its own memory only, so cells are copied in as RoIs come to
+ * them, from top to bottom. False where the kernel cannot run.
+ */
 export function alignForwardInWasm(
-  maps: readonly Float32Array[],
-  shapes: readonly MapShape[],
-  images: number,
-  channels: number,
+  values: readonly Float32Array[],
+  { shapes, images, channels }: Maps,
   rois: PlacedRoIs,
   shape: RoIAlignShape,
-): Float32Array | undefined {
+  result: Float32Array,
+): boolean {
   const bench = setUp(shapes, channels, rois, shape);
-  if (bench === undefined) return undefined;
+  if (bench === undefined) return false;
   const { map, roi } = bench;
-  const result = new Float32Array(rois.count * roi.length);
   for (const { image, level, members } of groupByMap(rois, images)) {
-    const cells = shapes[level]!.height * shapes[level]!.width;
-    const source = maps[level]!.subarray(image * cells * channels, (image + 1) * cells * channels);
-    new TouchedCells(rois, members, shapes[level]!, shape).forEachRun((from, to) => {
+    const source = ofImage(values[level]!, image, images);
+    const copyIn = (from: number, to: number): void =>
       map.set(source.subarray(from * channels, to * channels), from * channels);
-    });
-    for (const r of members) {
+    const touched = new TouchedCells(shapes[level]!);
+    for (const r of fromTopToBottom(members, rois)) {
+      touched.touch(rois.boxes, r * 4, shape, copyIn);
       bench.place(r, shapes[level]!);
       bench.run('forward');
       result.set(roi, r * roi.length);
     }
   }
-  return result;
+  return true;
 }
 
-/** `alignBackward` of align-in-js.ts by the SIMD kernel; `undefined` where the kernel cannot run. */
+/** The gradient of {@link alignForwardInWasm} by its maps, written to `results`, which are all 0. */
 export function alignBackwardInWasm(
   gradient: Float32Array,
-  shapes: readonly MapShape[],
-  images: number,
-  channels: number,
+  { shapes, images, channels }: Maps,
   rois: PlacedRoIs,
   shape: RoIAlignShape,
-): Float32Array[] | undefined {
+  results: readonly Float32Array[],
+): boolean {
   const bench = setUp(shapes, channels, rois, shape);
-  if (bench === undefined) return undefined;
+  if (bench === undefined) return false;
   const { map, roi } = bench;
-  const maps = shapes.map(({ height, width }) => new Float32Array(images * height * width * channels));
+  const clear = (from: number, to: number): Float32Array => map.fill(0, from * channels, to * channels);
   for (const { image, level, members } of groupByMap(rois, images)) {
-    const cells = shapes[level]!.height * shapes[level]!.width;
-    const touched = new TouchedCells(rois, members, shapes[level]!, shape);
-    touched.forEachRun((from, to) => map.fill(0, from * channels, to * channels)); // the last call's numbers
-    for (const r of members) {
+    const target = ofImage(results[level]!, image, images);
+    const touched = new TouchedCells(shapes[level]!);
+    for (const r of fromTopToBottom(members, rois)) {
+      touched.touch(rois.boxes, r * 4, shape, clear);
       roi.set(gradient.subarray(r * roi.length, (r + 1) * roi.length));
       bench.place(r, shapes[level]!);
       bench.run('backward');
     }
-    const target = maps[level]!.subarray(image * cells * channels, (image + 1) * cells * channels);
     touched.forEachRun((from, to) => {
       target.set(map.subarray(from * channels, to * channels), from * channels);
     });
   }
-  return maps;
+  return true;
+}
+
+function ofImage(values: Float32Array, image: number, images: number): Float32Array {
+  const size = values.length / images;
+  return values.subarray(image * size, (image + 1) * size);
+}
+
+function fromTopToBottom(members: number[], { boxes }: PlacedRoIs): number[] {
+  return members.sort((a, b) => boxes[a * 4 + 1]! - boxes[b * 4 + 1]! || a - b);
 }
 
 /**
@@ -140,7 +148,11 @@ class Layout {
   }
 
   takeTaps(bins: number, most: number): TapAddresses {
-    return { starts: this.take((bins + 1) * 4), offsets: this.take(bins * most * 4), weights: this.take(bins * most * 4) };
+    return {
+      starts: this.take((bins + 1) * 4),
+      offsets: this.take(bins * most * 4),
+      weights: this.take(bins * most * 4),
+    };
   }
 }
 
@@ -158,7 +170,11 @@ function toBytes({ cells, starts }: AxisTaps, bins: number, bytesPerCell: number
 }
 
 /** The most taps that one bin of any RoI has, per axis. */
-function mostTaps(shapes: readonly MapShape[], rois: PlacedRoIs, shape: RoIAlignShape): [rows: number, columns: number] {
+function mostTaps(
+  shapes: readonly MapShape[],
+  rois: PlacedRoIs,
+  shape: RoIAlignShape,
+): [rows: number, columns: number] {
   if (shape.samplingRatio > 0) {
     const most = Math.max(0, ...shapes.map(({ height, width }) => Math.max(height, width)));
     const taps = tapsPerBin(shape.samplingRatio, most);

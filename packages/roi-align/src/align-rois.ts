@@ -1,25 +1,59 @@
+import { hostTensors, hostValues, RcnnError } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { backwardOnHost, forwardOnHost, type Maps } from './align-on-host.ts';
-import type { PlacedRoIs, RoIAlignShape } from './placed-rois.ts';
+import { alignBackward, alignForward } from './align-in-js.ts';
+import { alignBackwardInWasm, alignForwardInWasm } from './align-in-wasm.ts';
+import type { Maps, PlacedRoIs, RoIAlignShape } from './placed-rois.ts';
 
-/** RoIAlign of placed RoIs over several maps, with its gradient: `[R, h, w, C]`. */
+/**
+ * RoIAlign of placed RoIs over several maps, with its gradient: `[R, h, w, C]`.
+ * @throws INVALID_ARGUMENT, NON_FINITE
+ */
 export function alignRoIs(
   features: readonly tf.Tensor4D[],
   scales: readonly number[],
   rois: PlacedRoIs,
   shape: RoIAlignShape,
 ): tf.Tensor4D {
+  check(rois, shape);
   const [images, , , channels] = features[0]!.shape;
   const shapes = features.map((map, i) => ({ height: map.shape[1], width: map.shape[2], scale: scales[i]! }));
   const maps: Maps = { shapes, images, channels };
+  const mapShapes = features.map((map) => map.shape);
   const op = tf.customGrad(() => {
-    const values = features.map((map) => map.dataSync<'float32'>() as Float32Array);
-    const result = forwardOnHost(values, maps, rois, shape);
+    const [value] = hostTensors([[rois.count, shape.height, shape.width, channels]], ([result], zeroed) => {
+      const values = features.map(hostValues);
+      if (alignForwardInWasm(values, maps, rois, shape, result!)) return;
+      if (!zeroed) result!.fill(0);
+      alignForward(values, maps, rois, shape, result!);
+    });
     const gradFunc = (dy: tf.Tensor): tf.Tensor[] =>
-      backwardOnHost(dy.dataSync<'float32'>() as Float32Array, maps, rois, shape).map((gradient, i) =>
-        tf.tensor4d(gradient, features[i]!.shape),
-      );
-    return { value: tf.tensor4d(result, [rois.count, shape.height, shape.width, channels]), gradFunc };
+      hostTensors(mapShapes, (results, zeroed) => {
+        if (!zeroed) for (const result of results) result.fill(0);
+        const gradient = hostValues(dy);
+        if (alignBackwardInWasm(gradient, maps, rois, shape, results)) return;
+        alignBackward(gradient, maps, rois, shape, results);
+      });
+    return { value: value!, gradFunc };
   });
   return op(...features) as tf.Tensor4D;
+}
+
+function check({ boxes }: PlacedRoIs, { height, width, samplingRatio }: RoIAlignShape): void {
+  const whole = [height, width, samplingRatio].every(Number.isInteger);
+  if (!whole || height < 1 || width < 1 || samplingRatio < 0) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'RoIAlign',
+      problem: 'the output must be at least one bin high and wide, and the sampling ratio a whole number',
+      found: `output ${height} x ${width}, sampling ratio ${samplingRatio}`,
+    });
+  }
+  const wrong = boxes.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) {
+    throw new RcnnError('NON_FINITE', {
+      where: 'RoIAlign',
+      place: `RoI ${Math.floor(wrong / 4)}`,
+      problem: 'a box with a coordinate that is no number',
+      found: String(boxes[wrong]),
+    });
+  }
 }

@@ -44,7 +44,8 @@ export function maskTargets(
     const [height, width] = mask.size;
     const rois = { count: 1, boxes: boxes.subarray(r * 4, r * 4 + 4), images: zero, levels: zero };
     const shape = { height: size, width: size, samplingRatio: 0, aligned: false };
-    targets.set(alignForward([bitmap], [{ height, width, scale: 1 }], 1, rois, shape), r * size * size);
+    const maps = { shapes: [{ height, width, scale: 1 }], images: 1, channels: 1 };
+    alignForward([bitmap], maps, rois, shape, targets.subarray(r * size * size, (r + 1) * size * size));
   }
   return targets;
 }

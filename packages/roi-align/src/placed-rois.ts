@@ -24,6 +24,13 @@ export interface MapShape {
   readonly scale: number;
 }
 
+/** What RoIs are read from: `[images, height, width, channels]` per level. */
+export interface Maps {
+  readonly shapes: readonly MapShape[];
+  readonly images: number;
+  readonly channels: number;
+}
+
 /** The RoIs of one image that are read from one level. */
 export interface MapGroup {
   readonly image: number;

@@ -46,9 +46,9 @@ export function axisSpan(
   return { start, length, samples: samplingRatio > 0 ? samplingRatio : ceil(fround(length / bins)) };
 }
 
-/** The most taps that {@link fillTaps} gives one bin: two cells per sample, none twice. */
+/** The most taps that {@link fillTaps} gives one bin: two cells per sample, or every cell (twice if it runs back). */
 export function tapsPerBin(samples: number, extent: number): number {
-  return samples > 0 ? Math.min(2 * samples, extent) : 0; // NaN samples: none
+  return samples > 0 ? 2 * Math.min(samples, extent) : 0; // NaN samples: none
 }
 
 /** Room for the taps of `bins` bins. */
@@ -72,29 +72,26 @@ export function fillTaps(taps: AxisTaps, { start, length, samples }: AxisSpan, b
     const first = used;
     starts[bin] = first;
     const binStart = fround(start + fround(bin * binLength));
-    const add = (cell: number, weight: number): void => {
-      // Samples ascend, so an equal cell can only be among the last two taps.
-      for (let i = used - 1; i >= first && i >= used - 2; i--) {
-        if (cells[i] === cell) {
-          weights[i]! += weight;
-          return;
-        }
-      }
-      cells[used] = cell;
-      weights[used++] = weight;
-    };
     for (let i = 0; i < samples; i++) {
       const at = fround(binStart + fround(fround((i + 0.5) * binLength) / samples));
       if (!(at >= -1 && at <= extent)) continue;
       const inside = at <= 0 ? 0 : at;
-      const low = floor(inside);
-      if (low >= extent - 1) {
-        add(extent - 1, 1 / samples);
-        continue;
+      const below = floor(inside);
+      const low = below >= extent - 1 ? extent - 1 : below;
+      const rest = below >= extent - 1 ? 0 : fround(inside - below);
+      // Samples ascend, so a cell that has a tap already is one of the last two.
+      if (used > first && cells[used - 1] === low) weights[used - 1]! += (1 - rest) / samples;
+      else if (used > first + 1 && cells[used - 2] === low) weights[used - 2]! += (1 - rest) / samples;
+      else {
+        cells[used] = low;
+        weights[used++] = (1 - rest) / samples;
       }
-      const rest = fround(inside - low);
-      add(low, fround(1 - rest) / samples);
-      if (rest > 0) add(low + 1, rest / samples);
+      if (rest === 0) continue;
+      if (cells[used - 1] === low + 1) weights[used - 1]! += rest / samples;
+      else {
+        cells[used] = low + 1;
+        weights[used++] = rest / samples;
+      }
     }
   }
   starts[bins] = used;

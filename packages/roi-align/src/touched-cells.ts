@@ -1,30 +1,50 @@
-import type { MapShape, PlacedRoIs, RoIAlignShape } from './placed-rois.ts';
+import type { MapShape, RoIAlignShape } from './placed-rois.ts';
 import { axisSpan } from './taps.ts';
 
-/** Cells are noted in pieces of a row. */
+/** Cells are noted in pieces of a row: 8 KB of 256 channels. */
 const PIECE = 8;
 
+/** Half-open range of the row-major cell index. */
+type VisitRun = (from: number, to: number) => void;
+
 /**
- * The cells of one map that its RoIs can read: a superset, noted in pieces of a row, so that a map is copied only where
- * it is needed. A hundred boxes leave most of a fine level alone; a thousand proposals touch nearly all of it.
+ * The cells of one map that RoIs have read so far, noted in pieces of a row, so that a map is copied only where it is
+ * needed and when it is needed: what was just copied is still in the cache when it is read.
  */
 export class TouchedCells {
-  readonly #shape: MapShape;
+  readonly #map: MapShape;
   readonly #piecesPerRow: number;
   readonly #touched: Uint8Array;
 
-  constructor(rois: PlacedRoIs, members: readonly number[], map: MapShape, shape: RoIAlignShape) {
-    this.#shape = map;
+  constructor(map: MapShape) {
+    this.#map = map;
     this.#piecesPerRow = Math.ceil(map.width / PIECE);
     this.#touched = new Uint8Array(map.height * this.#piecesPerRow);
-    for (const r of members) this.#mark(rois.boxes, r * 4, shape);
   }
 
-  /** Runs of touched cells, as half-open ranges of the row-major cell index, ascending. */
-  forEachRun(visit: (from: number, to: number) => void): void {
-    const { height, width } = this.#shape;
+  /** Notes every cell that the box at `p` can read, a superset, and visits those that are new. */
+  touch(boxes: Float32Array, p: number, shape: RoIAlignShape, visitNew: VisitRun): void {
+    const { height, width, scale } = this.#map;
+    const top = firstCell(boxes[p + 1]!, boxes[p + 3]!, scale, shape.height, height, shape);
+    const bottom = lastCell(boxes[p + 1]!, boxes[p + 3]!, scale, shape.height, height, shape);
+    const left = Math.floor(firstCell(boxes[p]!, boxes[p + 2]!, scale, shape.width, width, shape) / PIECE);
+    const right = Math.floor(lastCell(boxes[p]!, boxes[p + 2]!, scale, shape.width, width, shape) / PIECE);
+    for (let y = top; y <= bottom; y++) {
+      const row = y * this.#piecesPerRow;
+      for (let piece = left; piece <= right; piece++) {
+        if (this.#touched[row + piece] !== 0) continue;
+        const from = piece;
+        while (piece <= right && this.#touched[row + piece] === 0) this.#touched[row + piece++] = 1;
+        visitNew(y * width + from * PIECE, y * width + Math.min(piece * PIECE, width));
+      }
+    }
+  }
+
+  /** Visits all touched cells in as few runs as there are; a run may cross rows. */
+  forEachRun(visit: VisitRun): void {
+    const { height, width } = this.#map;
     const pieces = this.#piecesPerRow;
-    let start = -1; // runs may cross rows: cells of a map lie one after the other
+    let start = -1;
     let end = -1;
     for (let y = 0; y < height; y++) {
       for (let piece = 0; piece < pieces; piece++) {
@@ -39,31 +59,20 @@ export class TouchedCells {
     }
     if (start >= 0) visit(start, end);
   }
-
-  #mark(boxes: Float32Array, p: number, shape: RoIAlignShape): void {
-    const { height, width, scale } = this.#shape;
-    const [top, bottom] = cellsOf(boxes[p + 1]!, boxes[p + 3]!, scale, shape.height, height, shape);
-    const [left, right] = cellsOf(boxes[p]!, boxes[p + 2]!, scale, shape.width, width, shape);
-    const first = Math.floor(left / PIECE);
-    const last = Math.floor(right / PIECE);
-    for (let y = top; y <= bottom; y++) {
-      const row = y * this.#piecesPerRow;
-      this.#touched.fill(1, row + first, row + last + 1);
-    }
-  }
 }
 
-/** The first and the last cell that a RoI side can read. */
-function cellsOf(
-  low: number,
-  high: number,
-  scale: number,
-  bins: number,
-  extent: number,
-  shape: RoIAlignShape,
-): [first: number, last: number] {
+type Axis = [low: number, high: number, scale: number, bins: number, extent: number, shape: RoIAlignShape];
+
+function firstCell(...[low, high, scale, bins, extent, shape]: Axis): number {
   const { start, length } = axisSpan(low, high, scale, bins, shape);
-  const end = start + length;
-  const inside = (cell: number): number => (cell > 0 ? Math.min(cell, extent - 1) : 0); // NaN reads nothing: 0 will do
-  return [inside(Math.floor(Math.min(start, end))), inside(Math.ceil(Math.max(start, end)) + 1)];
+  return inside(Math.floor(Math.min(start, start + length)), extent);
+}
+
+function lastCell(...[low, high, scale, bins, extent, shape]: Axis): number {
+  const { start, length } = axisSpan(low, high, scale, bins, shape);
+  return inside(Math.floor(Math.max(start, start + length)) + 1, extent);
+}
+
+function inside(cell: number, extent: number): number {
+  return Math.max(0, Math.min(cell, extent - 1));
 }
