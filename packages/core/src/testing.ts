@@ -95,3 +95,54 @@ function flatten(value: Numbers): { values: ArrayLike<number>; shape?: readonly 
   const values = (nested as readonly unknown[]).flat(Number.POSITIVE_INFINITY) as number[];
   return shape.length > 1 ? { values, shape } : { values };
 }
+
+/** An input of {@link expectGradients}: its shape, and its values (float32) in that order. */
+export interface GradientInput {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/**
+ * Asserts that the gradients of a tensor op are those of the same function in double precision, taken by central
+ * differences of `reference`, for every element of every input. The output is weighted by fixed uneven numbers, so that
+ * errors cannot cancel. Keep the inputs small, and away from kinks unless the kink is what is tested.
+ *
+ * @param op the op under test, on tensors of the inputs' shapes
+ * @param reference the same in doubles: flat inputs to the flat output
+ */
+export function expectGradients(
+  op: (...inputs: tf.Tensor[]) => tf.Tensor,
+  reference: (...inputs: Float64Array[]) => ArrayLike<number>,
+  inputs: readonly GradientInput[],
+  tolerance: Tolerance = { absolute: 1e-4, relative: 1e-4 },
+): void {
+  const doubles = inputs.map(({ values }) => Float64Array.from(values));
+  const plain = reference(...doubles);
+  const weights = Float32Array.from({ length: plain.length }, (_, i) => ((i * 7) % 11) / 11 - 0.4);
+  const weighted = (): number => {
+    const output = reference(...doubles);
+    let sum = 0;
+    for (let i = 0; i < output.length; i++) sum += output[i]! * weights[i]!;
+    return sum;
+  };
+  tf.tidy(() => {
+    const tensors = inputs.map(({ values, shape }) => tf.tensor(values, [...shape], 'float32'));
+    const output = op(...tensors);
+    expectClose(output.dataSync(), plain, tolerance);
+    const w = tf.tensor(weights, output.shape);
+    const gradients = tf.grads((...xs: tf.Tensor[]) => tf.sum(tf.mul(op(...xs), w)))(tensors);
+    for (const [k, gradient] of gradients.entries()) {
+      const values = doubles[k]!;
+      const expected = Float64Array.from(values, (value, i) => {
+        const h = 1e-6 * Math.max(1, Math.abs(value));
+        values[i] = value + h;
+        const above = weighted();
+        values[i] = value - h;
+        const below = weighted();
+        values[i] = value;
+        return (above - below) / (2 * h);
+      });
+      expectClose(gradient.dataSync(), expected, tolerance);
+    }
+  });
+}
