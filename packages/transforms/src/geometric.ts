@@ -9,6 +9,7 @@ import { sizeOf, type Transform } from './scene.ts';
 export function maybe(p: number, transform: Transform): Transform {
   return {
     name: transform.name,
+    always: transform,
     apply: (scene, random) => (random.chance(p) ? transform.apply(scene, random) : scene),
   };
 }

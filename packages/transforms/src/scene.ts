@@ -42,6 +42,8 @@ export interface SceneFields {
 export interface Transform {
   /** Shown by previews. */
   readonly name: string;
+  /** The same without the coin that decides whether it happens: what previews show. */
+  readonly always?: Transform;
   apply(scene: Scene, random: Random): Scene;
 }
 

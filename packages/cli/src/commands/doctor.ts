@@ -2,6 +2,8 @@ import type { EngineReport } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
+import { addDatasetOptions } from '../dataset-options.ts';
+import { type DoctorDataOptions, doctorData } from './doctor-data.ts';
 
 interface Options {
   readonly engine?: string;
@@ -18,10 +20,15 @@ export const doctor: CommandDefinition = {
   summary: 'examine the engines of this machine, or a dataset',
   configure(command: Command): void {
     command
+      .argument('[data]', 'a dataset (folder or annotation file) to examine instead of the engines')
       .option('--engine <name>', 'examine this engine only')
       .option('--quick', 'measure no speed')
       .option('--json', 'print JSON')
-      .action(async (options: Options) => examineEngines(options));
+      .option('--fix <folder>', 'write a repaired copy of the dataset, and the list of what was done')
+      .option('--strict', 'fail on warnings too');
+    addDatasetOptions(command).action(async (data: string | undefined, options: Options & DoctorDataOptions) =>
+      data === undefined ? examineEngines(options) : doctorData(data, options),
+    );
   },
 };
 

@@ -1,9 +1,11 @@
 import type { CommandDefinition } from '../command.ts';
 import { convert } from './convert.ts';
+import { convertData } from './convert-data.ts';
 import { doctor } from './doctor.ts';
 import { info } from './info.ts';
 import { inspect } from './inspect.ts';
+import { preview } from './preview.ts';
 import { setup } from './setup.ts';
 
 /** In the order of `mask-rcnn --help`. */
-export const commands: readonly CommandDefinition[] = [inspect, convert, doctor, info, setup];
+export const commands: readonly CommandDefinition[] = [preview, inspect, convert, convertData, doctor, info, setup];

@@ -1,4 +1,4 @@
-import { constants, copyFile, mkdir, symlink } from 'node:fs/promises';
+import { constants, copyFile, link, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
 import { checkRecords } from '../check.ts';
@@ -8,7 +8,7 @@ import { findSources, type OpenOptions, readSource } from './open.ts';
 import { writeCoco } from './write-coco.ts';
 
 export interface ConvertOptions extends OpenOptions {
-  /** What to do with image files: `copy` (the default), `link` (symbolic links) or `none`. */
+  /** What to do with image files: `copy` (the default), `link` (hard links: one file, two names) or `none`. */
   readonly imageFiles?: 'copy' | 'link' | 'none';
 }
 
@@ -47,7 +47,7 @@ export async function convertDataset(
       const target = join(out, source.split, name);
       await mkdir(dirname(target), { recursive: true });
       const original = await store.locate(name);
-      if (imageFiles === 'link') await symlink(original, target);
+      if (imageFiles === 'link') await link(original, target);
       else await copyFile(original, target, constants.COPYFILE_FICLONE);
     }
     done.push({

@@ -1,0 +1,48 @@
+import { type Command, Option } from 'commander';
+import type { CommandDefinition } from '../command.ts';
+import { addDatasetOptions, type DatasetFlags, openOptions } from '../dataset-options.ts';
+
+interface Options extends DatasetFlags {
+  readonly imageFiles: 'copy' | 'link' | 'none';
+  readonly drop?: boolean;
+  readonly json?: boolean;
+}
+
+/** `mask-rcnn convert-data DATA OUT`: any dataset in COCO's layout. */
+export const convertData: CommandDefinition = {
+  name: 'convert-data',
+  summary: 'write a VOC, VIA or COCO dataset in COCO layout',
+  configure(command: Command): void {
+    addDatasetOptions(
+      command
+        .argument('<data>', 'a dataset: folder or annotation file')
+        .argument('<out>', 'a new folder; nothing is overwritten')
+        .addOption(
+          new Option('--image-files <how>', 'what happens to the images')
+            .choices(['copy', 'link', 'none'])
+            .default('copy'),
+        )
+        .option('--drop', 'leave records with errors out instead of refusing the dataset')
+        .option('--json', 'print JSON'),
+    ).action(run);
+  },
+};
+
+async function run(data: string, out: string, options: Options): Promise<void> {
+  const { convertDataset } = await import('@rcnn/coco-data/node');
+  const splits = await convertDataset(data, out, {
+    ...openOptions(options),
+    imageFiles: options.imageFiles,
+    policy: options.drop ? 'drop' : 'fail',
+  });
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(splits, null, 2)}\n`);
+    return;
+  }
+  for (const { split, format, annotations, images, objects, problems } of splits) {
+    process.stdout.write(`${split}: ${images} images, ${objects} objects from ${format} to ${annotations}\n`);
+    for (const { severity, count, title } of problems) {
+      if (severity !== 'note') process.stdout.write(`  ${severity}: ${title} (${count})\n`);
+    }
+  }
+}

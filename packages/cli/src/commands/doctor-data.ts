@@ -1,0 +1,78 @@
+import type { DatasetReport } from '@rcnn/coco-data/node';
+import type { DatasetFlags } from '../dataset-options.ts';
+
+export interface DoctorDataOptions extends DatasetFlags {
+  readonly json?: boolean;
+  /** Folder for a repaired copy. */
+  readonly fix?: string;
+  /** Fail on warnings too. */
+  readonly strict?: boolean;
+}
+
+/** `mask-rcnn doctor DATA`: everything that is wrong with a dataset, at once. Exit code 1 when there are errors. */
+export async function doctorData(path: string, options: DoctorDataOptions): Promise<void> {
+  const { inspectDataset, repairDataset } = await import('@rcnn/coco-data/node');
+  const { openOptions } = await import('../dataset-options.ts');
+  const inspection = await inspectDataset(path, openOptions(options));
+  const { report } = inspection;
+  const repairs = options.fix === undefined ? undefined : await repairDataset(inspection, options.fix);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ ...report, ...(repairs && { repairs }) }, null, 2)}\n`);
+  } else {
+    process.stdout.write(reportText(report));
+    if (repairs)
+      process.stdout.write(
+        `\n${repairs.length} repairs; the copy is in ${options.fix}, the list in repairs.json there.\n`,
+      );
+  }
+  if (report.counts.error > 0 || (options.strict && report.counts.warning > 0)) process.exitCode = 1;
+}
+
+const SHOWN = 5; // examples per kind in text; JSON has 20
+
+function reportText({ path, splits, classes, problems, counts }: DatasetReport): string {
+  const lines: string[] = [path, ''];
+  for (const { split, format, images, objects, crowds, emptyImages, sizes, smallest, largest } of splits) {
+    lines.push(`${split} (${format}): ${images} images, ${objects} objects`);
+    lines.push(`  ${crowds} crowds, ${emptyImages} images without objects`);
+    lines.push(`  objects: ${sizes.small} small, ${sizes.medium} medium, ${sizes.large} large`);
+    if (smallest && largest) lines.push(`  images: ${sizeText(smallest)} to ${sizeText(largest)} pixels`);
+  }
+  lines.push(
+    '',
+    ...classLines(
+      classes,
+      splits.map(({ split }) => split),
+    ),
+    '',
+  );
+  for (const { severity, kind, title, count, examples } of problems) {
+    lines.push(`${severity} ${kind}: ${title} (${count})`);
+    for (const { source, place, found } of examples.slice(0, SHOWN)) lines.push(`  ${source} ${place}: ${found}`);
+    if (count > SHOWN) lines.push(`  … and ${count - SHOWN} more`);
+  }
+  if (problems.length > 0) lines.push('');
+  lines.push(`${counts.error} errors, ${counts.warning} warnings, ${counts.note} notes`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Objects per class, most first, with a bar for the eye. */
+function classLines(classes: DatasetReport['classes'], splits: readonly string[]): string[] {
+  const total = (objects: Readonly<Record<string, number>>): number =>
+    splits.reduce((sum, split) => sum + (objects[split] ?? 0), 0);
+  const used = classes.filter(({ objects }) => total(objects) > 0).sort((a, b) => total(b.objects) - total(a.objects));
+  const most = Math.max(1, ...used.map(({ objects }) => total(objects)));
+  const width = Math.max(5, ...used.map(({ name }) => name.length));
+  const columns = splits.map((split) => Math.max(split.length, String(most).length));
+  const head = ['class'.padEnd(width), ...splits.map((split, i) => split.padStart(columns[i]!))].join('  ');
+  const rows = used.map(({ name, objects }) => {
+    const numbers = splits.map((split, i) => String(objects[split] ?? 0).padStart(columns[i]!));
+    const bar = '▇'.repeat(Math.max(1, Math.round((24 * total(objects)) / most)));
+    return [name.padEnd(width), ...numbers, bar].join('  ');
+  });
+  return used.length === 0 ? [] : [head, ...rows];
+}
+
+function sizeText([height, width]: readonly [number, number]): string {
+  return `${width}x${height}`;
+}

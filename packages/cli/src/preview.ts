@@ -1,0 +1,85 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
+import { Random } from '@rcnn/core/random';
+import { type PresetName, preset, type Scene, sceneOf, type Transform, targetOf } from '@rcnn/transforms';
+import {
+  type Annotator,
+  boxAnnotator,
+  contourAnnotator,
+  drawnTarget,
+  drawSheet,
+  labelAnnotator,
+  maskAnnotator,
+  type Panel,
+} from '@rcnn/visualize';
+import { createCanvas, encodePng } from '@rcnn/visualize/node';
+
+export interface PreviewOptions {
+  readonly preset: string;
+  /** Images, spread evenly over the dataset. */
+  readonly count: number;
+  /** Draws of the whole pipeline per image. */
+  readonly draws: number;
+  readonly seed: number;
+  readonly open: OpenOptions;
+}
+
+/**
+ * Writes one PNG per image: the original, each step of the preset on its own, then the whole preset a few times.
+ * @returns the files, in order
+ */
+export async function drawPreviews(data: string, out: string, options: PreviewOptions): Promise<readonly string[]> {
+  const pipeline = preset(options.preset as PresetName);
+  const dataset = await openDataset(data, options.open);
+  const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));
+  const count = Math.min(options.count, dataset.length);
+  await mkdir(out, { recursive: true });
+  const files: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const index = Math.floor((i * dataset.length) / count);
+    const { image, target } = dataset.sample(index);
+    const scene = sceneOf(await dataset.store.load(image), target);
+    const random = new Random(options.seed).fork('preview', index);
+    const panels = [
+      panel('original', scene),
+      ...pipeline.steps.map((step) => stepPanel(step, scene, random)),
+      ...Array.from({ length: options.draws }, (_, draw) =>
+        panel(`${pipeline.name}, draw ${draw + 1}`, pipeline.apply(scene, random.fork('draw', draw))),
+      ),
+    ];
+    const title = `${dataset.name}: ${image.file}`;
+    const sheet = drawSheet(createCanvas, panels, {
+      title,
+      names,
+      panelSide: 400,
+      columns: Math.min(4, panels.length),
+    });
+    const file = join(out, `${basename(image.file, extname(image.file))}-${pipeline.name}.png`);
+    await writeFile(file, encodePng(sheet));
+    files.push(file);
+  }
+  return files;
+}
+
+const ANNOTATORS: readonly Annotator[] = [maskAnnotator(), contourAnnotator(), boxAnnotator(), labelAnnotator()];
+
+function stepPanel(step: Transform, scene: Scene, random: Random): Panel {
+  const shown = step.always ?? step;
+  return panel(step.name, shown.apply(scene, random.fork('step', step.name)));
+}
+
+function panel(name: string, scene: Scene): Panel {
+  const { image, dropped, objects } = scene;
+  const facts = [
+    `${image.width}x${image.height}`,
+    `${objects.length} objects`,
+    ...(dropped > 0 ? [`${dropped} gone`] : []),
+  ];
+  return {
+    image,
+    objects: drawnTarget(targetOf(scene)),
+    annotators: ANNOTATORS,
+    title: `${name}: ${facts.join(', ')}`,
+  };
+}
