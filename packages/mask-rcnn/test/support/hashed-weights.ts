@@ -54,8 +54,15 @@ function formula(name: string, shape: readonly number[], isNorm: boolean, isLast
   return (u) => (2 * u - 1) * gain * deviation;
 }
 
+/** `count` numbers in [0, 1) from a name. */
+export function hashedUnits(name: string, count: number): Float64Array {
+  const values = new Float64Array(count);
+  fill(values, name, (u) => u);
+  return values;
+}
+
 /** A 32-bit finaliser over seed(name) + index * golden ratio; each value a double in [0, 1). */
-function fill(values: Float32Array, name: string, value: (u: number) => number): void {
+function fill(values: Float32Array | Float64Array, name: string, value: (u: number) => number): void {
   const seed = fnv1a(name);
   for (let i = 0; i < values.length; i++) {
     let x = (seed + Math.imul(i, 0x9e3779b9)) >>> 0;

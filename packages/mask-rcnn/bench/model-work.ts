@@ -1,0 +1,112 @@
+// The work of the benchmark of whole models, in a process of its own so that its peak memory is its own:
+//   node --import tsx model-work.ts predict|train RUNS
+// Prints one line of JSON, as tools/reference/time_model.py does for torchvision.
+import '@rcnn/tfjs-backend-onnxruntime';
+import { loadStateDict } from '@rcnn/checkpoint';
+import {
+  type Parameter,
+  type PixelImage,
+  type Target,
+  trainableParameters,
+  valueAndGradients,
+  withoutInitialising,
+} from '@rcnn/core';
+import { Mask } from '@rcnn/masks';
+import * as tf from '@tensorflow/tfjs-core';
+import { type MaskRCNN, maskRcnnResnet50Fpn, type RecipeOptions } from '../src/index.ts';
+import { hashedUnits, hashedWeights } from '../test/support/hashed-weights.ts';
+
+export interface WorkResult {
+  /** Seconds, without the first run. */
+  readonly times: number[];
+  readonly first: number;
+  readonly peakBytes: number;
+  readonly detections?: number;
+  readonly losses?: Record<string, number>;
+}
+
+async function build(options: RecipeOptions): Promise<MaskRCNN> {
+  const model = withoutInitialising(() => maskRcnnResnet50Fpn(options));
+  await loadStateDict(model, hashedWeights(model, 'dev/'));
+  return model;
+}
+
+function image(name: string, height: number, width: number): PixelImage {
+  return { data: Float32Array.from(hashedUnits(name, height * width * 3)), height, width, channels: 3 };
+}
+
+function target(index: number, size: number): Target {
+  const u = hashedUnits(`target ${index}`, 40);
+  const boxes = new Float32Array(40);
+  for (let k = 0; k < 40; k += 4) {
+    for (const c of [0, 1]) {
+      const low = u[k + c]! * 0.6 * size;
+      boxes[k + c] = low;
+      boxes[k + c + 2] = Math.min(low + (0.1 + 0.3 * u[k + c + 2]!) * size, size - 1);
+    }
+  }
+  const masks = Array.from({ length: 10 }, (_, k) => {
+    const [x1, y1, x2, y2] = [...boxes.subarray(k * 4, k * 4 + 4)].map(Math.floor) as [number, number, number, number];
+    const bitmap = new Uint8Array(size * size);
+    for (let y = y1; y < y2; y++) bitmap.fill(1, y * size + x1, y * size + x2);
+    return Mask.fromBitmap(bitmap, [size, size]);
+  });
+  return { boxes, labels: Int32Array.from({ length: 10 }, (_, k) => k + 1), masks };
+}
+
+async function timed(runs: number, body: () => Promise<void>): Promise<{ times: number[]; first: number }> {
+  const times: number[] = [];
+  for (let i = 0; i <= runs; i++) {
+    const start = performance.now();
+    await body();
+    times.push((performance.now() - start) / 1000);
+  }
+  return { times: times.slice(1), first: times[0]! };
+}
+
+async function predict(runs: number): Promise<Omit<WorkResult, 'peakBytes'>> {
+  const model = await build({ minSize: 800, maxSize: 1333 });
+  const images = [image('image', 800, 1216)];
+  let detections = 0;
+  const result = await timed(runs, async () => {
+    const [found] = await model.detect(images);
+    detections = found!.map(({ mask }) => mask!.rle()).length;
+  });
+  return { ...result, detections };
+}
+
+async function train(runs: number): Promise<Omit<WorkResult, 'peakBytes'>> {
+  const model = await build({ minSize: 512, maxSize: 512 });
+  const images = [0, 1].map((i) => image(`image ${i}`, 512, 512));
+  const targets = [0, 1].map((i) => target(i, 512));
+  const parameters = trainableParameters(model);
+  const velocities = new Map<string, tf.Tensor>();
+  let losses: Record<string, number> | undefined;
+  const result = await timed(runs, async () => {
+    const { loss, gradients, extra } = await valueAndGradients(async () => {
+      const parts = await model.losses(images, targets);
+      return { loss: tf.addN(Object.values(parts)), extra: parts };
+    }, parameters);
+    for (const [name, gradient] of gradients) update(parameters.get(name)!, gradient, velocities, name);
+    losses ??= Object.fromEntries(Object.entries(extra).map(([name, part]) => [name, part.dataSync()[0]!]));
+    tf.dispose([loss, ...gradients.values(), ...Object.values(extra)]);
+  });
+  return { ...result, losses: losses! };
+}
+
+/** SGD with momentum and weight decay, as torch.optim.SGD. */
+function update(parameter: Parameter, gradient: tf.Tensor, velocities: Map<string, tf.Tensor>, name: string): void {
+  const before = velocities.get(name);
+  const velocity = tf.tidy(() => {
+    const decayed = tf.add(gradient, tf.mul(parameter.value, 1e-4));
+    return before === undefined ? decayed : tf.add(tf.mul(before, 0.9), decayed);
+  });
+  before?.dispose();
+  velocities.set(name, velocity);
+  tf.tidy(() => parameter.assign(tf.sub(parameter.value, tf.mul(velocity, 1e-4))));
+}
+
+await tf.setBackend('onnxruntime');
+const [what, runs] = process.argv.slice(2);
+const result = await { predict, train }[what as 'predict' | 'train'](Number(runs));
+console.log(JSON.stringify({ ...result, peakBytes: process.resourceUsage().maxRSS * 1024 }));

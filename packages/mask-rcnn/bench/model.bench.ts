@@ -1,0 +1,63 @@
+// Whole models beside torchvision, on the same weights, images and targets, each in a process of its own:
+//   npm run bench -- model [--python PATH] [--runs 3] [--only predict|train]
+// With --python (a Python that has torch, torchvision and pycocotools) the two take turns.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { WorkResult } from './model-work.ts';
+
+const { values } = parseArgs({
+  options: {
+    python: { type: 'string' },
+    runs: { type: 'string', default: '3' },
+    only: { type: 'string' },
+  },
+});
+
+const works = {
+  predict: 'Prediction to RLE, Mask R-CNN R50-FPN, 800x1216',
+  train: 'Training step, Mask R-CNN R50-FPN, 2 images of 512x512, stem and layer 1 frozen',
+} as const;
+
+for (const [work, title] of Object.entries(works)) {
+  if (values.only !== undefined && values.only !== work) continue;
+  console.log(`\n${title}`);
+  const ours = measure('ours', process.execPath, ['--import', 'tsx', here('model-work.ts'), work, values.runs]);
+  if (values.python === undefined) continue;
+  const script = here('../../../tools/reference/time_model.py');
+  const theirs = measure('torchvision', values.python, [script, work, '--runs', values.runs]);
+  compareAnswers(ours, theirs);
+  console.log(
+    `  time ${(median(ours.times) / median(theirs.times)).toFixed(2)}x, ` +
+      `peak memory ${(ours.peakBytes / theirs.peakBytes).toFixed(2)}x torchvision's`,
+  );
+}
+
+function measure(name: string, program: string, args: readonly string[]): WorkResult {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 24 });
+  if (status !== 0) throw new Error(`${name} ended with status ${status}:\n${stderr}`);
+  const result = JSON.parse(stdout.trim().split('\n').at(-1)!) as WorkResult;
+  const times = result.times.map((time) => time.toFixed(2)).join(', ');
+  console.log(
+    `  ${name.padEnd(12)} median ${median(result.times).toFixed(2)} s (${times}; first ${result.first.toFixed(2)}), ` +
+      `peak ${(result.peakBytes / 2 ** 30).toFixed(2)} GiB`,
+  );
+  return result;
+}
+
+/** Timing counts only when both did the same work. The samplers draw differently, hence the width for losses. */
+function compareAnswers(ours: WorkResult, theirs: WorkResult): void {
+  if (ours.detections !== undefined) console.log(`  detections ${ours.detections}, torchvision ${theirs.detections}`);
+  for (const [name, loss] of Object.entries(ours.losses ?? {})) {
+    console.log(`  ${name} ${loss.toFixed(4)}, torchvision ${theirs.losses![name]!.toFixed(4)}`);
+  }
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+}
+
+function here(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url));
+}

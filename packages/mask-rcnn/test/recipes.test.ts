@@ -1,0 +1,124 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { ParameterLayout } from '@rcnn/core';
+import { describe, expect, test } from 'vitest';
+import {
+  architecture,
+  architectures,
+  countParameters,
+  maskRcnnResnet50Fpn,
+  maskRcnnResnetFpn,
+  maskRcnnSmall,
+  Random,
+  trainableParameters,
+  withoutInitialising,
+} from '../src/index.ts';
+
+interface Facts {
+  readonly tensors: number;
+  readonly parameters: number;
+  readonly trainable: number;
+  readonly sha256: string;
+}
+
+const expected = JSON.parse(readFileSync(new URL('fixtures/state-dicts.json', import.meta.url), 'utf8')) as Record<
+  string,
+  Facts
+>;
+
+describe('names and shapes, as in torchvision 0.29.1', () => {
+  test.each(Object.keys(expected))('%s', (name) => {
+    // The v2 models of the fixture were built without pretrained weights, and then nothing is frozen.
+    const model = withoutInitialising(() => architecture(name)({ trainableStages: name.endsWith('_v2') ? 5 : 3 }));
+    const lines = [...model.namedParameters()].map(([key, { shape, layout }]) => {
+      return `${key} [${torchShape(shape, layout).join(', ')}]`;
+    });
+    const sum = [...trainableParameters(model).values()].reduce((total, { size }) => total + size, 0);
+    expect({
+      tensors: lines.length,
+      parameters: countParameters(model),
+      trainable: sum,
+      sha256: createHash('sha256').update(lines.sort().join('\n')).digest('hex'),
+    }).toEqual(expected[name]);
+    model.dispose();
+  });
+});
+
+test('the published sizes', () => {
+  expect(expected['maskrcnn_resnet50_fpn']).toMatchObject({ tensors: 307, parameters: 44401393, trainable: 44178993 });
+  expect(expected['maskrcnn_resnet50_fpn_v2']!.parameters).toBe(46359409);
+});
+
+test('every architecture has a name, and a wrong one is told the right ones', () => {
+  expect(architectures.size).toBe(41);
+  expect(() => architecture('maskrcnn_resnet5_fpn')).toThrow('BODY is one of resnet18');
+});
+
+test('another number of classes changes the predictors and nothing else', () => {
+  const shapes = (numClasses: number): Map<string, string> => {
+    const model = withoutInitialising(() => maskRcnnResnet50Fpn({ numClasses }));
+    const found = new Map([...model.namedParameters()].map(([name, { shape }]) => [name, shape.join()]));
+    model.dispose();
+    return found;
+  };
+  const coco = shapes(91);
+  const different = [...shapes(2)].filter(([name, shape]) => coco.get(name) !== shape).map(([name]) => name);
+  expect(different).toEqual([
+    'roi_heads.box_predictor.cls_score.weight',
+    'roi_heads.box_predictor.cls_score.bias',
+    'roi_heads.box_predictor.bbox_pred.weight',
+    'roi_heads.box_predictor.bbox_pred.bias',
+    'roi_heads.mask_predictor.mask_fcn_logits.weight',
+    'roi_heads.mask_predictor.mask_fcn_logits.bias',
+  ]);
+});
+
+test('the same seed gives the same weights', () => {
+  const values = (seed: number): Float32Array[] => {
+    const model = maskRcnnSmall({ numClasses: 2, random: new Random(seed) });
+    const found = [...model.namedParameters().values()].map(({ value }) => value.dataSync<'float32'>().slice());
+    model.dispose();
+    return found;
+  };
+  expect(values(5)).toEqual(values(5));
+  expect(values(5)).not.toEqual(values(6));
+});
+
+// Standard deviations and bounds of fresh torchvision models: spec of the initialisers.
+test('first weights have the spread of torchvision’s', () => {
+  const model = maskRcnnResnetFpn({ body: 'resnet18', random: new Random(0) });
+  const deviation = (name: string): number => {
+    const values = model.namedParameters().get(name)!.value.dataSync<'float32'>();
+    return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+  };
+  const bound = (name: string): number =>
+    model.namedParameters().get(name)!.value.dataSync<'float32'>().reduce((most, v) => Math.max(most, Math.abs(v)), 0); // biome-ignore format: one expression
+  const near = (actual: number, wanted: number): void => expect(Math.abs(actual / wanted - 1)).toBeLessThan(0.05);
+  near(deviation('backbone.body.layer1.0.conv1.weight'), Math.sqrt(2 / (64 * 9)));
+  near(bound('backbone.fpn.inner_blocks.0.0.weight'), Math.sqrt(3 / 64));
+  near(deviation('rpn.head.conv.0.0.weight'), 0.01);
+  near(deviation('rpn.head.cls_logits.weight'), 0.01);
+  near(bound('roi_heads.box_head.fc6.weight'), 1 / Math.sqrt(12544));
+  near(bound('roi_heads.box_head.fc6.bias'), 1 / Math.sqrt(12544));
+  near(bound('roi_heads.box_predictor.cls_score.weight'), 0.03125);
+  near(deviation('roi_heads.mask_head.0.0.weight'), 0.0295);
+  near(deviation('roi_heads.mask_predictor.conv5_mask.weight'), 0.0442);
+  near(bound('roi_heads.mask_predictor.conv5_mask.bias'), 0.03125);
+  near(deviation('roi_heads.mask_predictor.mask_fcn_logits.weight'), 0.148);
+  near(bound('roi_heads.mask_predictor.mask_fcn_logits.bias'), 0.0625);
+  for (const name of [
+    'backbone.fpn.layer_blocks.0.0.bias',
+    'rpn.head.bbox_pred.bias',
+    'roi_heads.mask_head.3.0.bias',
+  ]) {
+    expect(bound(name)).toBe(0);
+  }
+  model.dispose();
+});
+
+function torchShape(shape: readonly number[], layout: ParameterLayout): readonly number[] {
+  if (layout === 'same') return shape;
+  if (layout === 'conv' || layout === 'transposedConv') return [shape[3]!, shape[2]!, shape[0]!, shape[1]!];
+  return [shape[1]!, shape[0]!];
+}

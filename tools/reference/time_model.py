@@ -1,0 +1,129 @@
+"""Times torchvision's Mask R-CNN R50-FPN on the work of `npm run bench -- model` and prints one line of JSON.
+
+    python time_model.py predict|train [--runs N] [--threads N]
+
+Weights, images and targets are computed from hashes, as the TypeScript side computes them.
+"""
+import argparse
+import json
+import resource
+import time
+
+import numpy as np
+import torch
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.models.detection.mask_rcnn import MaskRCNN
+from torchvision.ops.misc import FrozenBatchNorm2d
+
+GAINS = {
+    "fpn.inner_blocks": 0.15, "fpn.layer_blocks": 1.0, "cls_logits.weight": 1.0, "rpn.head.bbox_pred.weight": 0.15,
+    "cls_score.weight": 2.0, "box_predictor.bbox_pred.weight": 0.5, "mask_fcn_logits.weight": 1.5,
+}
+
+
+def hashed(name: str, count: int) -> np.ndarray:
+    seed = 0x811C9DC5
+    for byte in name.encode():
+        seed = ((seed ^ byte) * 0x01000193) & 0xFFFFFFFF
+    x = np.uint32(seed) + np.arange(count, dtype=np.uint32) * np.uint32(0x9E3779B9)
+    x ^= x >> np.uint32(16)
+    x *= np.uint32(0x7FEB352D)
+    x ^= x >> np.uint32(15)
+    x *= np.uint32(0x846CA68B)
+    x ^= x >> np.uint32(16)
+    return x.astype(np.float64) / 2**32
+
+
+def fill(model: torch.nn.Module) -> None:
+    state = model.state_dict()
+    for name, tensor in state.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        owner, leaf = name.rsplit(".", 1)
+        u = hashed("dev/" + name, tensor.numel())
+        if owner + ".running_mean" in state:
+            last = ".layer" in name and owner.endswith(".bn3")
+            if leaf == "weight":
+                values = 0.1 + 0.2 * u if last else 0.5 + u
+            else:
+                values = 0.5 + u if leaf == "running_var" else 0.2 * u - 0.1
+        elif leaf == "bias":
+            values = 0.1 * u - 0.05
+        else:
+            gain = next((g for part, g in GAINS.items() if part in name), 2**0.5)
+            shape = tuple(tensor.shape)
+            fan = [shape[0], *shape[2:]] if "conv5_mask" in name else shape[1:]
+            values = (2 * u - 1) * gain * (3 / np.prod(fan)) ** 0.5
+        tensor.copy_(torch.from_numpy(values.astype(np.float32).reshape(tensor.shape)))
+
+
+def image(name: str, height: int, width: int) -> torch.Tensor:
+    values = hashed(name, height * width * 3).astype(np.float32).reshape(height, width, 3)
+    return torch.from_numpy(values).permute(2, 0, 1).contiguous()
+
+
+def target(index: int, size: int) -> dict:
+    u = hashed(f"target {index}", 40).reshape(10, 4)
+    xy, wh = u[:, :2] * 0.6 * size, (0.1 + 0.3 * u[:, 2:]) * size
+    boxes = np.concatenate([xy, np.minimum(xy + wh, size - 1)], 1).astype(np.float32)
+    masks = np.zeros((10, size, size), np.uint8)
+    for mask, (x1, y1, x2, y2) in zip(masks, boxes):
+        mask[int(y1) : int(y2), int(x1) : int(x2)] = 1
+    labels = torch.arange(1, 11)
+    return {"boxes": torch.from_numpy(boxes), "labels": labels, "masks": torch.from_numpy(masks)}
+
+
+def build(**options) -> MaskRCNN:
+    backbone = resnet_fpn_backbone(
+        backbone_name="resnet50", weights=None, norm_layer=FrozenBatchNorm2d, trainable_layers=3
+    )
+    model = MaskRCNN(backbone, num_classes=91, **options)
+    fill(model)
+    return model
+
+
+def predict(runs: int) -> dict:
+    import pycocotools.mask as coco
+
+    model = build(min_size=800, max_size=1333).eval()
+    images = [image("image", 800, 1216)]
+    times = []
+    with torch.no_grad():
+        for _ in range(runs + 1):
+            start = time.perf_counter()
+            (found,) = model(images)
+            masks = (found["masks"][:, 0] > 0.5).numpy().astype(np.uint8)
+            runs_of = coco.encode(np.asfortranarray(masks.transpose(1, 2, 0)))
+            times.append(time.perf_counter() - start)
+    return {"times": times[1:], "first": times[0], "detections": len(runs_of)}
+
+
+def train(runs: int) -> dict:
+    model = build(min_size=512, max_size=512).train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.SGD(parameters, lr=1e-4, momentum=0.9, weight_decay=1e-4)
+    times, losses = [], None
+    for _ in range(runs + 1):
+        images = [image(f"image {i}", 512, 512) for i in range(2)]
+        targets = [target(i, 512) for i in range(2)]
+        start = time.perf_counter()
+        parts = model(images, targets)
+        optimiser.zero_grad()
+        sum(parts.values()).backward()
+        optimiser.step()
+        times.append(time.perf_counter() - start)
+        losses = losses or {name: float(value.detach()) for name, value in parts.items()}
+    return {"times": times[1:], "first": times[0], "losses": losses}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["predict", "train"])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    result = {"predict": predict, "train": train}[arguments.what](arguments.runs)
+    result["peakBytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps(result))
