@@ -73,7 +73,7 @@ describe('images', () => {
     ['a batch', [1, 40, 60, 3], 'float32'],
     ['integers', [40, 60, 3], 'int32'],
   ] as const)('a tensor with %s', async (_, shape, dtype) => {
-    const tensor = tf.zeros(shape as unknown as [number, number, number], dtype);
+    const tensor: tf.Tensor3D = tf.zeros<tf.Rank.R3>(shape as unknown as [number, number, number], dtype);
     await expectRefused(() => model.detect([tensor]), 'IMAGE_INVALID', 'images[0]');
     tensor.dispose();
   });
