@@ -9,7 +9,19 @@ import { build } from 'esbuild';
 const require = createRequire(import.meta.url);
 const core = dirname(require.resolve('@tensorflow/tfjs-core/package.json'));
 await build({
-  entryPoints: [join(core, 'dist', 'register_all_gradients.js')],
+  // The copy has a tensor class of its own, and some gradients call its methods (`dy.clone()` in AddN). tfjs installs
+  // them in base_side_effects, which drags platforms along; the four of them are all it takes.
+  stdin: {
+    contents: `
+      import { buffer } from './ops/buffer.js';
+      import { cast } from './ops/cast.js';
+      import { clone } from './ops/clone.js';
+      import { print } from './ops/print.js';
+      import { setOpHandler } from './tensor.js';
+      import './register_all_gradients.js';
+      setOpHandler({ buffer, cast, clone, print });`,
+    resolveDir: join(core, 'dist'),
+  },
   outfile: fileURLToPath(new URL('../generated/register-all-gradients.js', import.meta.url)),
   bundle: true,
   format: 'esm',

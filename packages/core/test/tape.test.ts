@@ -7,11 +7,11 @@ import {
   FrozenBatchNorm,
   Linear,
   Module,
-  type Parameter,
+  Parameter,
   Random,
   valueAndGradients,
 } from '../src/index.ts';
-import { expectNoLeak } from '../src/testing.ts';
+import { expectClose, expectNoLeak } from '../src/testing.ts';
 
 /** Three layers: a convolution with ReLU, a residual convolution, a dense layer. */
 class ThreeLayers extends Module {
@@ -103,6 +103,17 @@ test('a tape inside a tape is refused, and the outer one goes on', async () => {
     return { loss: net.loss(x) };
   }, parameters);
   expect(gradients.size).toBe(6);
+});
+
+test('gradients that call methods of tensors: addN and cast', async () => {
+  const parameter = new Parameter(tf.tensor1d([1, 2]));
+  const { loss, gradients } = await valueAndGradients(
+    () => ({ loss: tf.sum(tf.addN([parameter.value, tf.cast(parameter.value, 'float32'), tf.square(parameter.value)])) }),
+    new Map([['w', parameter]]),
+  );
+  expectClose(gradients.get('w')!, [4, 6]);
+  tf.dispose([loss, ...gradients.values()]);
+  parameter.dispose();
 });
 
 test('parameters that the loss does not use have no gradient', async () => {

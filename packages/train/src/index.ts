@@ -38,3 +38,8 @@ export {
   type TrainingState,
 } from './run/training-state.ts';
 export { EventWriter, type EventWriterOptions } from './tensorboard/events.ts';
+export { consoleProgress, duration, type ProgressOptions } from './progress.ts';
+export { type Example, evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from './run/evaluate.ts';
+export { loadBatch, saveBatch } from './run/failed-batch.ts';
+export { RunFolder } from './run/folder.ts';
+export { resume, train, type TrainOptions, type TrainResult } from './run/train-run.ts';

@@ -1,3 +1,5 @@
+import type { PresetName } from '@rcnn/transforms';
+
 /**
  * Every option of a training, under the same name in TypeScript, in YAML (`learningRate: 0.02`) and on the command line
  * (`--learning-rate 0.02`). What they mean is written once, in `schema.ts`, where the help text and the JSON schema for
@@ -6,8 +8,9 @@
 export interface TrainConfig {
   data: string;
   valData?: string;
-  format: 'auto' | 'coco' | 'via' | 'voc';
-  augment: string;
+  format: 'auto' | 'coco' | 'via';
+  labels: 'contiguous' | 'ids';
+  augment: PresetName;
   workers: number;
   badSamples: 'fail' | 'skip';
 

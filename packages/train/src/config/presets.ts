@@ -3,8 +3,9 @@ import type { TrainConfig } from './options.ts';
 /** Everything but the data: what holds unless a preset, a file or the command line says otherwise. */
 export const defaults: Omit<TrainConfig, 'data'> = {
   format: 'auto',
+  labels: 'contiguous',
   augment: 'hflip',
-  workers: 2,
+  workers: 1,
   badSamples: 'fail',
   arch: 'maskrcnn_resnet50_fpn',
   weights: 'none',

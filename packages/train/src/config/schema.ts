@@ -1,3 +1,4 @@
+import { PRESETS } from '@rcnn/transforms';
 import { z } from 'zod';
 import type { PartialConfig } from './options.ts';
 import { presets } from './presets.ts';
@@ -10,15 +11,16 @@ const share = (): z.ZodNumber => z.number().min(0).max(1);
 export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   preset: z.enum(Object.keys(presets)).describe('Where the other options start from').optional(),
 
-  data: z.string().min(1).describe('Folder or annotation file to train on: COCO, VIA or VOC').optional(),
+  data: z.string().min(1).describe('Folder or annotation file to train on: COCO or VIA').optional(),
   valData: z
     .string()
     .min(1)
     .describe('Folder or annotation file to evaluate on; found beside the training split by itself')
     .optional(),
-  format: z.enum(['auto', 'coco', 'via', 'voc']).describe('How the data are annotated').optional(),
-  augment: z.string().describe('Augmentation preset: none, hflip, multiscale, lsj, ssd, ssdlite').optional(),
-  workers: z.number().int().min(0).describe('Batches that are prepared ahead').optional(),
+  format: z.enum(['auto', 'coco', 'via']).describe('How the data are annotated').optional(),
+  labels: z.enum(['contiguous', 'ids']).describe('Labels 1 to K, or the category ids themselves (as published COCO weights have them)').optional(),
+  augment: z.enum(PRESETS).describe('Augmentation preset').optional(),
+  workers: z.number().int().min(0).describe('Threads that decode and augment').optional(),
   badSamples: z
     .enum(['fail', 'skip'])
     .describe('What to do with an image or annotation that cannot be used')
@@ -26,11 +28,11 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
 
   arch: z
     .string()
-    .describe("Architecture by torchvision's name: maskrcnn_resnet50_fpn, maskrcnn_resnet18_fpn, ...")
+    .describe("Architecture by torchvision's name: maskrcnn_resnet50_fpn, maskrcnn_small, ...")
     .optional(),
   weights: z
     .string()
-    .describe("Start from: none, a published name (COCO_V1), a file, or a run folder's checkpoint")
+    .describe('Start from: none, a published name (maskrcnn_resnet50_fpn), a file or a URL')
     .optional(),
   trainableLayers: z
     .number()
@@ -95,6 +97,9 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   engine: z.string().describe('Engine to compute on: auto, onnxruntime, tensorflow, webgpu, cpu').optional(),
   threads: count().describe('Threads of the engine').optional(),
 });
+
+/** Every option, in the order of the help. */
+export const optionNames: readonly string[] = Object.keys(schema.shape);
 
 /** The JSON schema that gives editors completion: `# yaml-language-server: $schema=…` */
 export function jsonSchema(): object {

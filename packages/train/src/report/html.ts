@@ -8,8 +8,8 @@ export interface ReportContents {
   /** SVG text. */
   readonly charts: readonly string[];
   readonly evaluation: EvaluationRecord | undefined;
-  /** PNG bytes. */
-  readonly pictures: readonly { readonly caption: string; readonly png: Uint8Array }[];
+  /** WebP bytes. */
+  readonly pictures: readonly { readonly caption: string; readonly webp: Uint8Array }[];
   readonly config: string;
   readonly environment: Readonly<Record<string, unknown>>;
 }
@@ -100,9 +100,9 @@ function classTable({ results }: EvaluationRecord): string {
   return `<table><tr><th>class</th><th>AP</th><th>AP50</th><th></th></tr>${best.map(row).join('')}</table>`;
 }
 
-function figure({ caption, png }: ReportContents['pictures'][number]): string {
-  const data = Buffer.from(png).toString('base64');
-  return `<figure><img alt="${escape(caption)}" src="data:image/png;base64,${data}"><figcaption>${escape(caption)}</figcaption></figure>`;
+function figure({ caption, webp }: ReportContents['pictures'][number]): string {
+  const data = Buffer.from(webp).toString('base64');
+  return `<figure><img alt="${escape(caption)}" src="data:image/webp;base64,${data}"><figcaption>${escape(caption)}</figcaption></figure>`;
 }
 
 function score(value: number | undefined): string {

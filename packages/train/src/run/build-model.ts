@@ -1,0 +1,69 @@
+import { loadStateDict, torchvisionProfile, type WeightsProfile } from '@rcnn/checkpoint';
+import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
+import type { ClassMap } from '@rcnn/coco-data';
+import { Random } from '@rcnn/core';
+import { fixesSize } from '@rcnn/transforms';
+import { architecture, type FasterRCNN, type RecipeOptions } from 'mask-rcnn';
+import type { TrainConfig } from '../config/options.ts';
+import type { Listener, TrainEvent } from '../loop/events.ts';
+
+/** The model that a config describes, with weights where it names some. */
+export async function buildModel(config: TrainConfig, classes: ClassMap, onEvent: Listener): Promise<FasterRCNN> {
+  if (config.weights === 'none') {
+    // Frozen norms without published statistics would have nothing to say: here they learn.
+    const trainableStages = config.trainableLayers ?? 5;
+    return architecture(config.arch)({ ...recipeOptions(config, classes), norm: 'batch', trainableStages });
+  }
+  const checkpoint = await loadPretrained(config.weights, { onEvent: (event) => onEvent(describe(event)) });
+  try {
+    const model = architecture(config.arch)({
+      ...recipeOptions(config, classes),
+      trainableStages: config.trainableLayers ?? 3,
+      normEpsilon: checkpoint.profile?.normEpsilon ?? 1e-5,
+    });
+    const { loaded, skipped } = await loadStateDict(model, checkpoint.weights, { newPredictors: true });
+    const fresh = skipped.length === 0 ? '' : `; ${skipped.length} predictor tensors stay fresh: the classes differ`;
+    onEvent({ kind: 'note', text: `${loaded.length} tensors from ${checkpoint.path}${fresh}.` });
+    return model;
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function describe(event: DownloadEvent): TrainEvent {
+  if (event.kind === 'warning') return { kind: 'warning', text: `${event.path}: ${event.message}` };
+  const { kind, ...rest } = event;
+  return { kind: 'note', text: `Weights, ${kind}: ${Object.values(rest).join(', ')}` };
+}
+
+/** The options of a recipe that a config sets; the others keep the recipe's own values. */
+function recipeOptions(config: TrainConfig, classes: ClassMap): RecipeOptions {
+  const { minSize, maxSize, roisPerImage, proposals, blocksPerStage, channels, boxHidden } = config;
+  const options: Record<string, unknown> = {
+    minSize,
+    maxSize,
+    boxBatchSizePerImage: roisPerImage,
+    rpnPostNmsTopNTrain: proposals,
+    rpnPostNmsTopNTest: proposals,
+    blocks: blocksPerStage,
+    fpnChannels: channels,
+    boxFeatures: boxHidden,
+    boxScoreThresh: config.scoreThreshold,
+    resizeInTraining: !fixesSize(config.augment),
+    numClasses: classes.numClasses,
+    random: new Random(config.seed).fork('weights'),
+  };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as RecipeOptions;
+}
+
+/** What whoever loads these weights must know. */
+export function profileOf(config: TrainConfig, classes: ClassMap, model: FasterRCNN): WeightsProfile {
+  const { minSizes, maxSize } = model.transform as unknown as { minSizes: readonly number[]; maxSize: number };
+  return torchvisionProfile({
+    source: '@rcnn/train',
+    architecture: config.arch,
+    numClasses: classes.numClasses,
+    classes: classes.classes,
+    resize: { rule: 'torchvision', minSize: minSizes.at(-1)!, maxSize },
+  });
+}

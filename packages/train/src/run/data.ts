@@ -1,0 +1,95 @@
+import { createLoader, type Dataset, type LoaderOptions } from '@rcnn/coco-data';
+import { type DatasetSource, findSources, LoaderWorkers, type OpenOptions, openSource } from '@rcnn/coco-data/node';
+import { RcnnError } from '@rcnn/core/errors';
+import type { TrainConfig } from '../config/options.ts';
+import type { Listener } from '../loop/events.ts';
+import type { BatchSource } from '../loop/types.ts';
+
+/** What a training learns from and is measured on. */
+export interface TrainingData {
+  readonly train: Dataset;
+  /** Undefined when there is nothing to evaluate on. */
+  readonly val: Dataset | undefined;
+  readonly source: BatchSource;
+}
+
+const TRAIN = /^train(ing)?(\d{4})?$/i;
+const VAL = /^(val|valid|validation)(\d{4})?$/i;
+
+/** Opens the data of a config; every fault of the annotations is reported here, before anything is computed. */
+export async function openData(config: TrainConfig, onEvent: Listener): Promise<TrainingData> {
+  const options: OpenOptions = {
+    policy: config.badSamples === 'skip' ? 'drop' : 'fail',
+    classes: config.labels,
+    ...(config.format === 'auto' ? {} : { format: config.format }),
+  };
+  const sources = await findSources(config.data, options);
+  const whole = await openSource(choose(sources, TRAIN, config.data), options);
+  const train = whole.trainable();
+  if (train.length < whole.length) {
+    onEvent({ kind: 'note', text: `${whole.length - train.length} of ${whole.length} images have no objects and are not trained on.` });
+  }
+  if (train.length === 0) {
+    throw new RcnnError('DATASET_INVALID', {
+      where: config.data,
+      problem: 'no image has an object to learn',
+      found: `${whole.length} images`,
+      hint: `Run 'mask-rcnn doctor ${config.data}'.`,
+    });
+  }
+  const val = await openVal(config, sources, { ...options, classes: train.classes });
+  if (val === undefined) onEvent({ kind: 'warning', text: "There is no validation split, so nothing is evaluated; name one with 'valData'." });
+  return { train, val, source: batchesOf(train, config) };
+}
+
+/** The split to evaluate on: the one that was named, or the one beside the training split. */
+export async function openVal(
+  { valData }: Pick<TrainConfig, 'valData'>,
+  sources: readonly DatasetSource[],
+  options: OpenOptions,
+): Promise<Dataset | undefined> {
+  if (valData !== undefined) {
+    const own = await findSources(valData, options);
+    return openSource(own.length === 1 ? own[0]! : choose(own, VAL, valData), options);
+  }
+  const found = sources.find(({ split }) => VAL.test(split));
+  return found === undefined ? undefined : openSource(found, { ...options });
+}
+
+function choose(sources: readonly DatasetSource[], wanted: RegExp, where: string): DatasetSource {
+  const source = sources.length === 1 ? sources[0] : sources.find(({ split }) => wanted.test(split));
+  if (source !== undefined) return source;
+  throw new RcnnError('DATASET_INVALID', {
+    where,
+    problem: 'it is not clear which split to use',
+    found: sources.map(({ split }) => split).join(', '),
+    hint: 'Name the annotation file itself.',
+  });
+}
+
+/** The batches of every epoch, made in threads that live as long as the training. */
+function batchesOf(dataset: Dataset, config: TrainConfig): BatchSource {
+  const { workers, augment, batchSize, seed, badSamples } = config;
+  let pool: LoaderWorkers | undefined;
+  const options: LoaderOptions = {
+    batchSize,
+    seed,
+    transform: augment,
+    onBadSample: badSamples,
+    // Full batches make steps comparable; a set smaller than one batch is used as it is.
+    dropLast: dataset.length >= batchSize,
+    aspectGroups: batchSize > 1 ? 3 : -1, // as in torchvision's recipe
+    prefetch: workers + 1,
+  };
+  return {
+    batchesPerEpoch: createLoader(dataset, options).length,
+    batches(epoch, first) {
+      if (workers > 0) pool ??= new LoaderWorkers(dataset, { workers, transform: augment });
+      return createLoader(dataset, { ...options, epoch, startIndex: first }, pool?.run);
+    },
+    async close() {
+      await pool?.close();
+      pool = undefined;
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { type AnnotationRecord, cocoOf, createLoader, type Dataset } from '@rcnn/coco-data';
+import { type CocoDataset, type CocoResult, type Evaluation, evaluate as evaluateCoco } from '@rcnn/coco-eval';
+import type { Detection, PixelImage, Target } from '@rcnn/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { FasterRCNN } from 'mask-rcnn';
+import type { Scores } from '../loop/events.ts';
+import type { ClassScore, EvaluationRecord, KindRecord } from './records.ts';
+
+/** One image with what is on it and what the model found. */
+export interface Example {
+  readonly image: PixelImage;
+  readonly target: Target;
+  readonly detections: readonly Detection[];
+}
+
+export interface ModelEvaluationOptions {
+  readonly epoch?: number;
+  /** Compute the validation losses too. Default true. */
+  readonly losses?: boolean;
+  /** Examples to keep for pictures. Default 0. */
+  readonly examples?: number;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface ModelEvaluation {
+  readonly record: EvaluationRecord;
+  /** `segm/AP`, `bbox/AP50`, `loss/val`, … for curves. */
+  readonly scores: Scores;
+  /** A results list that pycocotools reads as it is. */
+  readonly predictions: readonly CocoResult[];
+  readonly examples: readonly Example[];
+}
+
+/** Predicts every image of a dataset, one at a time as torchvision does, and evaluates it as pycocotools does. */
+export async function evaluateModel(
+  model: FasterRCNN,
+  dataset: Dataset,
+  { epoch = 0, losses = true, examples: wanted = 0, onProgress }: ModelEvaluationOptions = {},
+): Promise<ModelEvaluation> {
+  const truth = truthOf(dataset);
+  const predictions: CocoResult[] = [];
+  const examples: Example[] = [];
+  const sums = new Map<string, number>();
+  const every = Math.max(1, Math.floor(dataset.length / Math.max(1, wanted)));
+  let seconds = 0;
+  let counted = 0;
+  let done = 0;
+  for await (const { images, targets, indices } of createLoader(dataset, { batchSize: 1, shuffle: false })) {
+    const [image, target, index] = [images[0]!, targets[0]!, indices[0]!];
+    const begin = performance.now();
+    const [detections] = await model.detect(images);
+    seconds += (performance.now() - begin) / 1000;
+    predictions.push(...resultsOf(detections!, truth.images[index]!.id, dataset));
+    if (losses && target.labels.length > 0) {
+      counted++;
+      await addLosses(sums, model, image, target);
+    }
+    if (examples.length < wanted && index % every === 0) examples.push({ image, target, detections: detections! });
+    onProgress?.(++done, dataset.length);
+  }
+  const means = Object.fromEntries([...sums].map(([name, total]) => [name, total / counted]));
+  const results = {
+    bbox: recordOf(evaluateCoco(truth, predictions, { iouType: 'bbox' })),
+    ...(dataset.hasMasks && model.rules.needsMasks
+      ? { segm: recordOf(evaluateCoco(truth, predictions, { iouType: 'segm' })) }
+      : {}),
+  };
+  const record: EvaluationRecord = { epoch, images: dataset.length, results, losses: means, seconds };
+  return { record, scores: scoresOf(record), predictions, examples };
+}
+
+/** The dataset as a COCO file, as it stands: crowds are kept, because the evaluation needs them. */
+function truthOf(dataset: Dataset): CocoDataset & { readonly images: readonly { readonly id: number }[] } {
+  const annotations = dataset.images.flatMap((_, i): readonly AnnotationRecord[] => dataset.annotations(i));
+  const categories = dataset.classes.classes.map(({ categoryId, name }) => ({ id: categoryId, name }));
+  const set = { source: dataset.name, images: dataset.images, annotations, categories };
+  return cocoOf(set) as unknown as CocoDataset & { readonly images: readonly { readonly id: number }[] };
+}
+
+function resultsOf(detections: readonly Detection[], imageId: number, { classes }: Dataset): CocoResult[] {
+  // A model may have outputs that stand for no class (COCO's unused ids): they cannot be right and are left out.
+  return detections.flatMap(({ box: [x1, y1, x2, y2], label, score, mask }): CocoResult[] => {
+    const known = classes.classes.find((entry) => entry.label === label);
+    if (known === undefined) return [];
+    const result = { image_id: imageId, category_id: known.categoryId, bbox: [x1, y1, x2 - x1, y2 - y1], score };
+    return [mask === undefined ? result : { ...result, segmentation: mask.rle() }] as CocoResult[];
+  });
+}
+
+async function addLosses(sums: Map<string, number>, model: FasterRCNN, image: PixelImage, target: Target): Promise<void> {
+  const losses = await model.losses([image], [target], { phase: 'predict' });
+  for (const [name, loss] of Object.entries(losses)) {
+    const [value] = await loss.data();
+    sums.set(name, (sums.get(name) ?? 0) + value!);
+  }
+  tf.dispose(losses);
+}
+
+function recordOf(evaluation: Evaluation): KindRecord {
+  return { stats: evaluation.stats, summary: evaluation.summary, classes: classScores(evaluation) };
+}
+
+/** AP and AP50 of each class, over all areas with the most detections: means of the precision array. */
+function classScores({ precision, shape: [T, R, K, A, M], categoryNames }: Evaluation): ClassScore[] {
+  const mean = (k: number, thresholds: number): number => {
+    let sum = 0;
+    let count = 0;
+    for (let t = 0; t < thresholds; t++) {
+      for (let r = 0; r < R; r++) {
+        const value = precision[(((t * R + r) * K + k) * A + 0) * M + M - 1]!;
+        if (value < 0) continue;
+        sum += value;
+        count++;
+      }
+    }
+    return count === 0 ? -1 : sum / count;
+  };
+  return categoryNames.map((name, k) => ({ name, ap: mean(k, T), ap50: mean(k, 1) }));
+}
+
+function scoresOf({ results, losses }: EvaluationRecord): Scores {
+  const names = ['AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'AR1', 'AR10', 'AR100', 'ARs', 'ARm', 'ARl'];
+  const scores: Record<string, number> = {};
+  for (const [kind, { stats }] of Object.entries(results)) names.forEach((name, i) => (scores[`${kind}/${name}`] = stats[i]!));
+  for (const [name, value] of Object.entries(losses)) scores[`loss/val_${name.replace(/^loss_/, '')}`] = value;
+  const parts = Object.values(losses);
+  if (parts.length > 0) scores['loss/val'] = parts.reduce((sum, value) => sum + value, 0);
+  return scores;
+}

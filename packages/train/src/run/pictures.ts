@@ -1,0 +1,37 @@
+import { atomicWrite } from '@rcnn/checkpoint/node';
+import type { Dataset } from '@rcnn/coco-data';
+import { drawnDetections, drawnTarget, drawSheet, drawSixPanels, everything, type Panel } from '@rcnn/visualize';
+import { createCanvas, encodePng } from '@rcnn/visualize/node';
+import type { TrainingBatch } from '../loop/types.ts';
+import type { Example } from './evaluate.ts';
+
+/** Detections below it are not drawn: a picture full of doubtful boxes shows nothing. */
+const MIN_SCORE = 0.5;
+
+/** A batch as the model is shown it, after augmentation. */
+export async function drawBatch(path: string, { images, targets }: TrainingBatch, names: ReadonlyMap<number, string>): Promise<void> {
+  const panels = images.map((image, i): Panel => {
+    const objects = drawnTarget(targets[i]!);
+    return { image, objects, annotators: everything(), title: `image ${targets[i]!.imageId ?? i + 1}` };
+  });
+  await atomicWrite(path, encodePng(drawSheet(createCanvas, panels, { names, panelSide: 360 })));
+}
+
+/** Truth and prediction side by side, two examples to a row. */
+export async function drawExamples(path: string, examples: readonly Example[], names: ReadonlyMap<number, string>): Promise<void> {
+  const panels = examples.flatMap(({ image, target, detections }): Panel[] => [
+    { image, objects: drawnTarget(target), annotators: everything(), title: `truth: image ${target.imageId}` },
+    { image, objects: drawnDetections(detections, MIN_SCORE), annotators: everything(), title: `found from ${MIN_SCORE} on` },
+  ]);
+  await atomicWrite(path, encodePng(drawSheet(createCanvas, panels, { columns: 4, names, panelSide: 320 })));
+}
+
+/** The six panels of one example. */
+export async function drawReport(path: string, { image, detections }: Example, names: ReadonlyMap<number, string>): Promise<void> {
+  await atomicWrite(path, encodePng(drawSixPanels(createCanvas, image, drawnDetections(detections, MIN_SCORE), { names })));
+}
+
+/** Class names by label. */
+export function namesOf({ classes }: Dataset): ReadonlyMap<number, string> {
+  return new Map(classes.classes.map(({ label, name }) => [label, name]));
+}
