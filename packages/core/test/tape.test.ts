@@ -108,7 +108,9 @@ test('a tape inside a tape is refused, and the outer one goes on', async () => {
 test('gradients that call methods of tensors: addN and cast', async () => {
   const parameter = new Parameter(tf.tensor1d([1, 2]));
   const { loss, gradients } = await valueAndGradients(
-    () => ({ loss: tf.sum(tf.addN([parameter.value, tf.cast(parameter.value, 'float32'), tf.square(parameter.value)])) }),
+    () => ({
+      loss: tf.sum(tf.addN([parameter.value, tf.cast(parameter.value, 'float32'), tf.square(parameter.value)])),
+    }),
     new Map([['w', parameter]]),
   );
   expectClose(gradients.get('w')!, [4, 6]);

@@ -26,11 +26,16 @@ export {
 } from './optim/parameter-groups.ts';
 export * from './optim/schedule.ts';
 export { SGD, type SGDOptions } from './optim/sgd.ts';
+export { consoleProgress, duration, type ProgressOptions } from './progress.ts';
 export { describeEnvironment } from './run/environment.ts';
+export { type Example, evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from './run/evaluate.ts';
+export { loadBatch, saveBatch } from './run/failed-batch.ts';
+export { RunFolder } from './run/folder.ts';
 export { acquireLock, type Lock } from './run/lock.ts';
 export { Metrics, type MetricsLine, readMetrics } from './run/metrics.ts';
 export type * from './run/records.ts';
 export { StopSignals } from './run/stop-signals.ts';
+export { resume, type TrainOptions, type TrainResult, train } from './run/train-run.ts';
 export {
   loadTrainingState,
   type SaveStateOptions,
@@ -38,8 +43,3 @@ export {
   type TrainingState,
 } from './run/training-state.ts';
 export { EventWriter, type EventWriterOptions } from './tensorboard/events.ts';
-export { consoleProgress, duration, type ProgressOptions } from './progress.ts';
-export { type Example, evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from './run/evaluate.ts';
-export { loadBatch, saveBatch } from './run/failed-batch.ts';
-export { RunFolder } from './run/folder.ts';
-export { resume, train, type TrainOptions, type TrainResult } from './run/train-run.ts';

@@ -11,7 +11,11 @@ export interface ProgressOptions {
 }
 
 /** Shows a training to a person: pass the result as `onEvent`. */
-export function consoleProgress({ style = 'auto', every = 5, stream = process.stderr }: ProgressOptions = {}): Listener {
+export function consoleProgress({
+  style = 'auto',
+  every = 5,
+  stream = process.stderr,
+}: ProgressOptions = {}): Listener {
   if (style === 'none') return () => undefined;
   return style === 'bar' || (style === 'auto' && stream.isTTY) ? barProgress(stream) : plainProgress(stream, every);
 }
@@ -39,14 +43,17 @@ function plainProgress(stream: NodeJS.WriteStream, every: number): Listener {
 
 /** A bar that is redrawn in place; what should stay is written above it. */
 function barProgress(stream: NodeJS.WriteStream): Listener {
-  const bar = new cliProgress.SingleBar({
-    stream,
-    format: '{label} {bar} {value}/{total}  {details}',
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    linewrap: true,
-  }, cliProgress.Presets.shades_classic);
+  const bar = new cliProgress.SingleBar(
+    {
+      stream,
+      format: '{label} {bar} {value}/{total}  {details}',
+      barsize: 24,
+      hideCursor: true,
+      clearOnComplete: true,
+      linewrap: true,
+    },
+    cliProgress.Presets.shades_classic,
+  );
   let shown: 'training' | 'evaluating' | undefined;
   const show = (label: 'training' | 'evaluating', total: number, value: number, details: string): void => {
     if (shown !== label) {
@@ -76,7 +83,9 @@ function stepLine(report: StepReport): string {
 }
 
 function stepDetails({ loss, losses, learningRate, stepTime, dataTime, eta, memory, tensors }: StepReport): string {
-  const parts = Object.entries(losses).map(([name, value]) => `${SHORT[name] ?? name.replace(/^loss_/, '')} ${value.toFixed(3)}`);
+  const parts = Object.entries(losses).map(
+    ([name, value]) => `${SHORT[name] ?? name.replace(/^loss_/, '')} ${value.toFixed(3)}`,
+  );
   const rate = learningRate < 1e-3 ? learningRate.toExponential(2) : learningRate.toPrecision(3);
   return (
     `loss ${loss.toFixed(3)} (${parts.join(' ')})  lr ${rate}  time ${stepTime.toFixed(2)} s (data ${dataTime.toFixed(2)})  ` +
@@ -119,7 +128,11 @@ function scoreText(scores: Readonly<Record<string, number>>): string {
     ['box AP', 'bbox/AP'],
     ['validation loss', 'loss/val'],
   ] as const;
-  return named.flatMap(([name, key]) => (scores[key] === undefined ? [] : [`${name} ${scores[key] < 0 ? '-' : scores[key].toFixed(3)}`])).join('  ');
+  return named
+    .flatMap(([name, key]) =>
+      scores[key] === undefined ? [] : [`${name} ${scores[key] < 0 ? '-' : scores[key].toFixed(3)}`],
+    )
+    .join('  ');
 }
 
 /** `1:02:03` or `2:03`. */

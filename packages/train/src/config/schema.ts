@@ -18,7 +18,10 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
     .describe('Folder or annotation file to evaluate on; found beside the training split by itself')
     .optional(),
   format: z.enum(['auto', 'coco', 'via']).describe('How the data are annotated').optional(),
-  labels: z.enum(['contiguous', 'ids']).describe('Labels 1 to K, or the category ids themselves (as published COCO weights have them)').optional(),
+  labels: z
+    .enum(['contiguous', 'ids'])
+    .describe('Labels 1 to K, or the category ids themselves (as published COCO weights have them)')
+    .optional(),
   augment: z.enum(PRESETS).describe('Augmentation preset').optional(),
   workers: z.number().int().min(0).describe('Threads that decode and augment').optional(),
   badSamples: z

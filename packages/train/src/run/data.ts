@@ -27,7 +27,10 @@ export async function openData(config: TrainConfig, onEvent: Listener): Promise<
   const whole = await openSource(choose(sources, TRAIN, config.data), options);
   const train = whole.trainable();
   if (train.length < whole.length) {
-    onEvent({ kind: 'note', text: `${whole.length - train.length} of ${whole.length} images have no objects and are not trained on.` });
+    onEvent({
+      kind: 'note',
+      text: `${whole.length - train.length} of ${whole.length} images have no objects and are not trained on.`,
+    });
   }
   if (train.length === 0) {
     throw new RcnnError('DATASET_INVALID', {
@@ -38,7 +41,11 @@ export async function openData(config: TrainConfig, onEvent: Listener): Promise<
     });
   }
   const val = await openVal(config, sources, { ...options, classes: train.classes });
-  if (val === undefined) onEvent({ kind: 'warning', text: "There is no validation split, so nothing is evaluated; name one with 'valData'." });
+  if (val === undefined)
+    onEvent({
+      kind: 'warning',
+      text: "There is no validation split, so nothing is evaluated; name one with 'valData'.",
+    });
   return { train, val, source: batchesOf(train, config) };
 }
 

@@ -87,7 +87,12 @@ function resultsOf(detections: readonly Detection[], imageId: number, { classes 
   });
 }
 
-async function addLosses(sums: Map<string, number>, model: FasterRCNN, image: PixelImage, target: Target): Promise<void> {
+async function addLosses(
+  sums: Map<string, number>,
+  model: FasterRCNN,
+  image: PixelImage,
+  target: Target,
+): Promise<void> {
   const losses = await model.losses([image], [target], { phase: 'predict' });
   for (const [name, loss] of Object.entries(losses)) {
     const [value] = await loss.data();
@@ -121,7 +126,8 @@ function classScores({ precision, shape: [T, R, K, A, M], categoryNames }: Evalu
 function scoresOf({ results, losses }: EvaluationRecord): Scores {
   const names = ['AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'AR1', 'AR10', 'AR100', 'ARs', 'ARm', 'ARl'];
   const scores: Record<string, number> = {};
-  for (const [kind, { stats }] of Object.entries(results)) names.forEach((name, i) => (scores[`${kind}/${name}`] = stats[i]!));
+  for (const [kind, { stats }] of Object.entries(results))
+    names.forEach((name, i) => (scores[`${kind}/${name}`] = stats[i]!));
   for (const [name, value] of Object.entries(losses)) scores[`loss/val_${name.replace(/^loss_/, '')}`] = value;
   const parts = Object.values(losses);
   if (parts.length > 0) scores['loss/val'] = parts.reduce((sum, value) => sum + value, 0);

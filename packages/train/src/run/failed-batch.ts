@@ -13,7 +13,11 @@ export async function saveBatch(path: string, batches: readonly TrainingBatch[])
     masks: targets.map(({ masks }) => masks !== undefined),
     place: images.forEach((image, i) => entries.push(...entriesOf(`${b}.${i}`, image, targets[i]!))) ?? null,
   }));
-  await saveCheckpoint(path, { weights: [], groups: { batch: entries }, info: { kind: 'batch', batches: info } as unknown as JsonValue });
+  await saveCheckpoint(path, {
+    weights: [],
+    groups: { batch: entries },
+    info: { kind: 'batch', batches: info } as unknown as JsonValue,
+  });
 }
 
 /** The batches of {@link saveBatch}. */
@@ -21,7 +25,9 @@ export async function loadBatch(path: string): Promise<TrainingBatch[]> {
   const file = await loadCheckpoint(path);
   try {
     const tensors = file.groups.get('batch')?.tensors ?? new Map<string, TensorEntry>();
-    const { batches } = file.info as unknown as { batches: { images: number; imageIds: (string | number | null)[]; masks: boolean[] }[] };
+    const { batches } = file.info as unknown as {
+      batches: { images: number; imageIds: (string | number | null)[]; masks: boolean[] }[];
+    };
     const read = async (name: string): Promise<ArrayBuffer> => (await tensors.get(name)!.read()).buffer;
     const loaded: TrainingBatch[] = [];
     for (const [b, { images, imageIds, masks }] of batches.entries()) {
@@ -36,7 +42,9 @@ export async function loadBatch(path: string): Promise<TrainingBatch[]> {
         batch.targets.push({
           boxes: new Float32Array(await read(`${at}.boxes`)),
           labels: new Int32Array(await read(`${at}.labels`)),
-          ...(masks[i] === true ? { masks: unpackMasks(new Uint8Array(await read(`${at}.masks`)), height, width) } : {}),
+          ...(masks[i] === true
+            ? { masks: unpackMasks(new Uint8Array(await read(`${at}.masks`)), height, width) }
+            : {}),
           ...(imageIds[i] === null ? {} : { imageId: imageIds[i]! }),
         });
       }
@@ -57,7 +65,10 @@ function entriesOf(at: string, { data, height, width }: PixelImage, { boxes, lab
     memoryEntry(`${at}.labels`, 'int32', [labels.length], Int32Array.from(labels)),
   ];
   if (masks === undefined) return entries;
-  return [...entries, memoryEntry(`${at}.masks`, 'uint8', [masks.length, height, width], packMasks(masks, height * width))];
+  return [
+    ...entries,
+    memoryEntry(`${at}.masks`, 'uint8', [masks.length, height, width], packMasks(masks, height * width)),
+  ];
 }
 
 function packMasks(masks: readonly InstanceMask[], size: number): Uint8Array<ArrayBuffer> {

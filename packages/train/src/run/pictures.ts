@@ -9,7 +9,11 @@ import type { Example } from './evaluate.ts';
 const MIN_SCORE = 0.5;
 
 /** A batch as the model is shown it, after augmentation. */
-export async function drawBatch(path: string, { images, targets }: TrainingBatch, names: ReadonlyMap<number, string>): Promise<void> {
+export async function drawBatch(
+  path: string,
+  { images, targets }: TrainingBatch,
+  names: ReadonlyMap<number, string>,
+): Promise<void> {
   const panels = images.map((image, i): Panel => {
     const objects = drawnTarget(targets[i]!);
     return { image, objects, annotators: everything(), title: `image ${targets[i]!.imageId ?? i + 1}` };
@@ -18,17 +22,33 @@ export async function drawBatch(path: string, { images, targets }: TrainingBatch
 }
 
 /** Truth and prediction side by side, two examples to a row. */
-export async function drawExamples(path: string, examples: readonly Example[], names: ReadonlyMap<number, string>): Promise<void> {
+export async function drawExamples(
+  path: string,
+  examples: readonly Example[],
+  names: ReadonlyMap<number, string>,
+): Promise<void> {
   const panels = examples.flatMap(({ image, target, detections }): Panel[] => [
     { image, objects: drawnTarget(target), annotators: everything(), title: `truth: image ${target.imageId}` },
-    { image, objects: drawnDetections(detections, MIN_SCORE), annotators: everything(), title: `found from ${MIN_SCORE} on` },
+    {
+      image,
+      objects: drawnDetections(detections, MIN_SCORE),
+      annotators: everything(),
+      title: `found from ${MIN_SCORE} on`,
+    },
   ]);
   await atomicWrite(path, encodePng(drawSheet(createCanvas, panels, { columns: 4, names, panelSide: 320 })));
 }
 
 /** The six panels of one example. */
-export async function drawReport(path: string, { image, detections }: Example, names: ReadonlyMap<number, string>): Promise<void> {
-  await atomicWrite(path, encodePng(drawSixPanels(createCanvas, image, drawnDetections(detections, MIN_SCORE), { names })));
+export async function drawReport(
+  path: string,
+  { image, detections }: Example,
+  names: ReadonlyMap<number, string>,
+): Promise<void> {
+  await atomicWrite(
+    path,
+    encodePng(drawSixPanels(createCanvas, image, drawnDetections(detections, MIN_SCORE), { names })),
+  );
 }
 
 /** Class names by label. */

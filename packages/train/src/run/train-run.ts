@@ -60,7 +60,11 @@ export async function train(config: PartialConfig, options: TrainOptions = {}): 
  * On one machine and engine it computes the same bits as if it had never stopped.
  * @throws FILE_MISSING when there is nothing to go on from; otherwise as {@link train}
  */
-export async function resume(path: string, changes: PartialConfig = {}, options: TrainOptions = {}): Promise<TrainResult> {
+export async function resume(
+  path: string,
+  changes: PartialConfig = {},
+  options: TrainOptions = {},
+): Promise<TrainResult> {
   const folder = new RunFolder(path);
   if (!existsSync(folder.config) || !folder.canResume) {
     throw new RcnnError('FILE_MISSING', {
@@ -126,7 +130,9 @@ class Session {
     const { optimizer, momentum, ema } = config;
     const parameters = model.namedParameters();
     this.#optimizer =
-      optimizer === 'adamw' ? new AdamW(parameters) : new SGD(parameters, { momentum, nesterov: optimizer === 'sgdNesterov' });
+      optimizer === 'adamw'
+        ? new AdamW(parameters)
+        : new SGD(parameters, { momentum, nesterov: optimizer === 'sgdNesterov' });
     this.#average = ema === undefined ? undefined : new WeightAverage(parameters, ema);
     this.#profile = profileOf(config, data.train.classes, model);
     this.#names = namesOf(data.train);
@@ -137,7 +143,9 @@ class Session {
     await this.#writeSettings(resuming);
     this.#metrics = await Metrics.open(this.#folder.path, position.step);
     this.#events = new EventWriter(this.#folder.path, { firstStep: position.step + 1 });
-    this.#note(resuming ? `Resuming ${this.#folder.path} after step ${position.step}.` : `Writing to ${this.#folder.path}`);
+    this.#note(
+      resuming ? `Resuming ${this.#folder.path} after step ${position.step}.` : `Writing to ${this.#folder.path}`,
+    );
     try {
       const end = await runTraining(this.#trainerOptions(), position);
       await this.#report(end.position);
@@ -167,7 +175,9 @@ class Session {
     );
     this.#note(
       `${totalSteps} steps of ${config.batchSize * config.accumulate} images; ${config.optimizer} at ${learningRate}` +
-        (config.learningRate === 'auto' ? ` (torchvision's 0.02 for 16 images, scaled to ${config.batchSize * config.accumulate}).` : '.'),
+        (config.learningRate === 'auto'
+          ? ` (torchvision's 0.02 for 16 images, scaled to ${config.batchSize * config.accumulate}).`
+          : '.'),
     );
     return {
       model: this.#model,
@@ -197,7 +207,9 @@ class Session {
       ...(val && { evaluate: (epoch: number) => this.#evaluate(epoch) }),
       save: (position, best) => this.#save(position, best),
       record: (entry) =>
-        entry.kind === 'step' ? this.#recordStep(entry.report) : this.#recordEpoch(entry.epoch, entry.step, entry.scores),
+        entry.kind === 'step'
+          ? this.#recordStep(entry.report)
+          : this.#recordEpoch(entry.epoch, entry.step, entry.scores),
       onBatches: async (step, batches) => {
         if (step < 3) await drawBatch(this.#folder.picture(`train_batch_${step}`), batches[0]!, this.#names);
       },
@@ -215,7 +227,11 @@ class Session {
   /** Weights alone, with all that is needed to use them elsewhere. */
   async #saveBest({ best, step }: Position): Promise<void> {
     const info = { kind: 'weights', step, score: best?.score ?? null, config: this.#config } as unknown as JsonValue;
-    await saveCheckpoint(this.#folder.best, { weights: (await stateDict(this.#model)).values(), profile: this.#profile, info });
+    await saveCheckpoint(this.#folder.best, {
+      weights: (await stateDict(this.#model)).values(),
+      profile: this.#profile,
+      info,
+    });
   }
 
   async #evaluate(epoch: number): Promise<Scores> {
@@ -242,7 +258,9 @@ class Session {
     await this.#metrics!.add({ kind: 'step', step, epoch, ...numbers });
     this.#events!.scalars(step, {
       'loss/total': loss,
-      ...Object.fromEntries(Object.entries(losses).map(([name, value]) => [`loss/${name.replace(/^loss_/, '')}`, value])),
+      ...Object.fromEntries(
+        Object.entries(losses).map(([name, value]) => [`loss/${name.replace(/^loss_/, '')}`, value]),
+      ),
       'train/learningRate': learningRate,
       'train/gradientNorm': gradientNorm,
       'time/data': dataTime,
@@ -260,7 +278,10 @@ class Session {
     const config = this.#config;
     const minutes = (performance.now() - this.#begin) / 60_000;
     await writeReport(this.#folder, `${config.arch} on ${this.#data.train.name}`, [
-      ['data', `${config.data}: ${this.#data.train.length} training and ${this.#data.val?.length ?? 0} validation images`],
+      [
+        'data',
+        `${config.data}: ${this.#data.train.length} training and ${this.#data.val?.length ?? 0} validation images`,
+      ],
       ['steps', `${step} of ${config.batchSize * config.accumulate} images`],
       ['time', `${minutes.toFixed(1)} minutes since the run was started or resumed`],
       ['folder', this.#folder.path],
@@ -275,7 +296,10 @@ class Session {
     const state = join(this.#folder.path, `failed-step-${step}-state.safetensors`);
     await saveBatch(batch, batches);
     await saveTrainingState(state, this.#state, { position: { ...START, step: step - 1 }, seed: this.#config.seed });
-    this.#options.onEvent?.({ kind: 'warning', text: `The batch of step ${step} is kept in ${batch}, the state before it in ${state}.` });
+    this.#options.onEvent?.({
+      kind: 'warning',
+      text: `The batch of step ${step} is kept in ${batch}, the state before it in ${state}.`,
+    });
   }
 
   /** The options as resolved, and the machine. A resumed run keeps the first environment and adds its own. */
@@ -283,9 +307,10 @@ class Session {
     const header = '# Every option of this run. Repeat it with: mask-rcnn train --config config.yaml\n';
     await atomicWrite(this.#folder.config, header + stringify(inOrder(this.#config)));
     const here = describeEnvironment();
-    const before = resuming && existsSync(this.#folder.environment)
-      ? (JSON.parse(readFileSync(this.#folder.environment, 'utf8')) as { runs?: unknown[] }).runs ?? []
-      : [];
+    const before =
+      resuming && existsSync(this.#folder.environment)
+        ? ((JSON.parse(readFileSync(this.#folder.environment, 'utf8')) as { runs?: unknown[] }).runs ?? [])
+        : [];
     await atomicWrite(this.#folder.environment, `${JSON.stringify({ ...here, runs: [...before, here] }, null, 1)}\n`);
   }
 
