@@ -68,3 +68,8 @@ export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8A
   for await (const chunk of chunks) parts.push(chunk);
   return new Uint8Array(Buffer.concat(parts));
 }
+
+/** How often a random test repeats; `RCNN_TEST_REPEATS=10` makes it ten times as often. */
+export function repeats(usual: number): number {
+  return usual * Number(process.env['RCNN_TEST_REPEATS'] ?? 1);
+}

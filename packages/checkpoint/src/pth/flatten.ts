@@ -20,24 +20,24 @@ const MAX_TENSORS = 100_000;
 export function findTensors(root: PickleValue, where: string): Found[] {
   if (root instanceof TensorRef) return [{ name: 'tensor', path: ['tensor'], tensor: root }];
   const found = new Map<string, Found>();
-  const pending: { readonly path: readonly string[]; readonly items: Iterator<[string, PickleValue]> }[] = [
-    { path: [], items: childrenOf(root) },
-  ];
+  const open: Iterator<[string, PickleValue]>[] = [childrenOf(root)];
+  const path: string[] = []; // of the value in hand; as long as `open`, or one shorter
   let visits = 0;
-  while (pending.length > 0) {
-    const { path: parent, items } = pending.at(-1)!;
-    const { done, value } = items.next();
+  while (open.length > 0) {
+    path.length = open.length - 1;
+    const { done, value: child } = open.at(-1)!.next();
     if (done === true) {
-      pending.pop();
+      open.pop();
       continue;
     }
-    const path = [...parent, value[0]];
+    const [key, value] = child;
+    path.push(key);
     if (++visits > MAX_VISITS) overBudget(where, path, `more than ${MAX_VISITS} values`);
     if (path.length > MAX_DEPTH) overBudget(where, path, `nested deeper than ${MAX_DEPTH} levels`);
-    if (value[1] instanceof TensorRef) {
-      addTensor(found, { name: path.join('.'), path, tensor: value[1] }, where);
-    } else if (isContainer(value[1])) {
-      pending.push({ path, items: childrenOf(value[1]) });
+    if (value instanceof TensorRef) {
+      addTensor(found, { name: path.join('.'), path: [...path], tensor: value }, where);
+    } else if (isContainer(value)) {
+      open.push(childrenOf(value));
     }
   }
   return [...found.values()];

@@ -165,7 +165,7 @@ function rebuild(
   const dtype = type instanceof Global && type.dtype ? type.dtype : storage.dtype;
   if (dtype === null) throw new PickleProblem('a tensor without an element type');
   if (metadata instanceof PickleDict && [...metadata.entries.values()].includes(true)) {
-    throw new PickleProblem('a conjugated or negated view; save it with .resolve_conj().resolve_neg()', true);
+    throw new PickleProblem('a conjugated or negated view; save it with .resolve_conj().resolve_neg()', 'FILE_REFUSED');
   }
   const shape = counts(size, 'shape');
   const strides = counts(stride, 'strides');
@@ -181,7 +181,10 @@ function rebuild(
     );
   }
   if (elements * itemSize > Math.max(FREE_BYTES, MAX_EXPANSION * storage.byteLength)) {
-    throw new PickleProblem(`a tensor ${elements} elements large over a storage of ${storage.byteLength} bytes`, true);
+    throw new PickleProblem(
+      `a tensor ${elements} elements large over a storage of ${storage.byteLength} bytes`,
+      'BUDGET_EXCEEDED',
+    );
   }
   return new TensorRef(storage, dtype, offset, shape, strides);
 }

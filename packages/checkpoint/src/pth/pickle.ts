@@ -77,7 +77,7 @@ class PickleMachine implements Budget {
       }
     } catch (error) {
       if (!(error instanceof PickleProblem)) throw error;
-      throw this.#error(error.refused ? 'FILE_REFUSED' : 'FILE_MALFORMED', error.message);
+      throw this.#error(error.code, error.message);
     }
   }
 
@@ -218,10 +218,10 @@ class PickleMachine implements Budget {
       case 0x82: // EXT1
       case 0x83: // EXT2
       case 0x84: // EXT4
-        throw new PickleProblem('a global by number (copyreg extension)', true);
+        throw new PickleProblem('a global by number (copyreg extension)', 'FILE_REFUSED');
       case 0x97: // NEXT_BUFFER
       case 0x98: // READONLY_BUFFER
-        throw new PickleProblem('data outside of the pickle', true);
+        throw new PickleProblem('data outside of the pickle', 'FILE_REFUSED');
       default:
         throw new PickleProblem(`unknown opcode 0x${opcode.toString(16).padStart(2, '0')}`);
     }
@@ -285,7 +285,8 @@ class PickleMachine implements Budget {
   #textInteger(orBoolean: boolean): number | bigint | boolean {
     const line = this.#line();
     if (orBoolean && (line === '00' || line === '01')) return line === '01';
-    if (!/^[+-]?\d+L?$/.test(line) || line.length > PICKLE_LIMITS.digits) throw new PickleProblem('a bad whole number');
+    if (line.length > PICKLE_LIMITS.digits) this.#overBudget('digits in one number', PICKLE_LIMITS.digits);
+    if (!/^[+-]?\d+L?$/.test(line)) throw new PickleProblem('a bad whole number');
     return narrowed(BigInt(line.replace('+', '').replace('L', '')));
   }
 
@@ -397,7 +398,7 @@ class PickleMachine implements Budget {
   #call(callable: PickleValue, args: readonly PickleValue[]): PickleValue {
     if (!(callable instanceof Global) || callable.call === undefined) {
       const name = callable instanceof Global ? callable.name : typeof callable;
-      throw new PickleProblem(`a call of ${name}, which cannot be called`, true);
+      throw new PickleProblem(`a call of ${name}, which cannot be called`, 'FILE_REFUSED');
     }
     return callable.call(args, this);
   }
@@ -411,7 +412,7 @@ class PickleMachine implements Budget {
   #newWithKeywords(): void {
     const [callable, args, keywords] = this.#popMany(3);
     if (!(args instanceof PickleTuple) || !(keywords instanceof PickleDict) || keywords.entries.size > 0) {
-      throw new PickleProblem('a call with keywords', true);
+      throw new PickleProblem('a call with keywords', 'FILE_REFUSED');
     }
     this.#push(this.#call(callable!, args.items));
   }
@@ -435,12 +436,13 @@ class PickleMachine implements Budget {
       this.spend(state.entries.size);
       for (const [key, value] of state.entries) object.entries.set(key, value);
     } else if (!(object instanceof PickleDict)) {
-      throw new PickleProblem('state for something that has none', true);
+      throw new PickleProblem('state for something that has none', 'FILE_REFUSED');
     }
   }
 
   #persistent(id: PickleValue): PickleValue {
-    if (this.#options.persistent === undefined) throw new PickleProblem('a reference out of the pickle', true);
+    if (this.#options.persistent === undefined)
+      throw new PickleProblem('a reference out of the pickle', 'FILE_REFUSED');
     return this.#options.persistent(id);
   }
 

@@ -96,9 +96,9 @@ export interface Budget {
 
 /** What a global or an opcode found wrong; the machine adds the place. */
 export class PickleProblem extends Error {
-  readonly refused: boolean;
-  constructor(message: string, refused = false) {
+  readonly code: 'FILE_MALFORMED' | 'FILE_REFUSED' | 'BUDGET_EXCEEDED';
+  constructor(message: string, code: PickleProblem['code'] = 'FILE_MALFORMED') {
     super(message);
-    this.refused = refused;
+    this.code = code;
   }
 }

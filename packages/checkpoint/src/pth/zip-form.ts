@@ -111,7 +111,8 @@ export function parseStorageId(id: PickleValue): {
 } {
   const items = id instanceof PickleTuple ? id.items : [];
   const [kind, type, key, , count, view = null] = items;
-  if (kind === 'module') throw new PickleProblem('a whole pickled module; save its state_dict() instead', true);
+  if (kind === 'module')
+    throw new PickleProblem('a whole pickled module; save its state_dict() instead', 'FILE_REFUSED');
   const isStorage = kind === 'storage' && type instanceof Global && type.dtype !== undefined;
   if (!isStorage || typeof key !== 'string' || typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0) {
     throw new PickleProblem('a reference that is not to a storage');
