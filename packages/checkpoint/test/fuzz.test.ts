@@ -140,12 +140,12 @@ test('the strict JSON reader agrees with JSON.parse', () => {
       fc.pre(!text.includes('__proto__'));
       expect(plain(parseStrictJson(text, 'x'))).toEqual(JSON.parse(text));
     }),
-    { seed: 7, numRuns: repeats(1000) },
+    { seed: 7, numRuns: repeats(300) },
   );
 });
 
 test('the strict JSON reader refuses what JSON.parse refuses', () => {
-  const near = fc.string({ unit: fc.constantFrom(...'{}[]":,0123.-+eE\\untrfals '), maxLength: 12 });
+  const near = fc.string({ unit: fc.constantFrom(...Array.from('{}[]":,0123.-+eE\\untrfals ')), maxLength: 12 });
   fc.assert(
     fc.property(near, (text) => {
       let expected = true;

@@ -299,7 +299,7 @@ test('views that lie about their storage are refused before a byte is read', asy
   const random = new Random(3);
   let refused = 0;
   let right = 0;
-  const runs = repeats(2000);
+  const runs = repeats(1000);
   for (let run = 0; run < runs; run++) {
     const rank = random.integer(4);
     const pick = () => random.pick([0, 1, 2, 3, 5, 6, 7, 2 ** 31 - 1, -1, -(2 ** 31), 1000]);
