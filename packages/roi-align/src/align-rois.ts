@@ -1,7 +1,8 @@
-import { hostTensors, hostValues, RcnnError } from '@rcnn/core';
+import { hostTensors, hostValues, RcnnError, tensorsAreOnHost } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { alignBackward, alignForward } from './align-in-js.ts';
 import { alignBackwardInWasm, alignForwardInWasm } from './align-in-wasm.ts';
+import { alignOnDevice } from './align-on-device.ts';
 import type { Maps, PlacedRoIs, RoIAlignShape } from './placed-rois.ts';
 
 /**
@@ -18,24 +19,32 @@ export function alignRoIs(
   const [images, , , channels] = features[0]!.shape;
   const shapes = features.map((map, i) => ({ height: map.shape[1], width: map.shape[2], scale: scales[i]! }));
   const maps: Maps = { shapes, images, channels };
-  const mapShapes = features.map((map) => map.shape);
-  const op = tf.customGrad(() => {
-    const [value] = hostTensors([[rois.count, shape.height, shape.width, channels]], ([result], zeroed) => {
-      const values = features.map(hostValues);
-      if (alignForwardInWasm(values, maps, rois, shape, result!)) return;
-      if (!zeroed) result!.fill(0);
-      alignForward(values, maps, rois, shape, result!);
-    });
-    const gradFunc = (dy: tf.Tensor): tf.Tensor[] =>
-      hostTensors(mapShapes, (results, zeroed) => {
-        if (!zeroed) for (const result of results) result.fill(0);
-        const gradient = hostValues(dy);
-        if (alignBackwardInWasm(gradient, maps, rois, shape, results)) return;
-        alignBackward(gradient, maps, rois, shape, results);
-      });
-    return { value: value!, gradFunc };
+  const align = tensorsAreOnHost() ? alignOnHost : alignOnDevice;
+  return tf.customGrad(() => align(features, maps, rois, shape))(...features) as tf.Tensor4D;
+}
+
+/** By the kernel, straight on the engine's memory; in plain JavaScript where it cannot run. */
+function alignOnHost(
+  features: readonly tf.Tensor4D[],
+  maps: Maps,
+  rois: PlacedRoIs,
+  shape: RoIAlignShape,
+): { value: tf.Tensor4D; gradFunc: (dy: tf.Tensor) => tf.Tensor[] } {
+  const [value] = hostTensors([[rois.count, shape.height, shape.width, maps.channels]], ([result], zeroed) => {
+    const values = features.map(hostValues);
+    if (alignForwardInWasm(values, maps, rois, shape, result!)) return;
+    if (!zeroed) result!.fill(0);
+    alignForward(values, maps, rois, shape, result!);
   });
-  return op(...features) as tf.Tensor4D;
+  const mapShapes = features.map((map) => map.shape);
+  const gradFunc = (dy: tf.Tensor): tf.Tensor[] =>
+    hostTensors(mapShapes, (results, zeroed) => {
+      if (!zeroed) for (const result of results) result.fill(0);
+      const gradient = hostValues(dy);
+      if (alignBackwardInWasm(gradient, maps, rois, shape, results)) return;
+      alignBackward(gradient, maps, rois, shape, results);
+    });
+  return { value: value as tf.Tensor4D, gradFunc };
 }
 
 function check({ boxes }: PlacedRoIs, { height, width, samplingRatio }: RoIAlignShape): void {

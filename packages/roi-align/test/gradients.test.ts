@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { alignBackward, alignForward } from '../src/align-in-js.ts';
 import { alignBackwardInWasm, alignForwardInWasm } from '../src/align-in-wasm.ts';
+import { alignOnDevice } from '../src/align-on-device.ts';
 import { alignRoIs } from '../src/align-rois.ts';
 import { roiAlign } from '../src/index.ts';
 import type { RandomCase } from './random-case.ts';
@@ -42,6 +43,22 @@ describe.each(Array.from({ length: 40 }, (_, seed) => seed))('against float64, s
     });
   });
 
+  test('plain tfjs ops', () => {
+    const { maps, values, rois, shape, gradient } = example;
+    const features = maps.shapes.map(({ height, width }, i) =>
+      tf.tensor4d(values[i]!, [maps.images, height, width, maps.channels]),
+    );
+    const { value, gradFunc } = alignOnDevice(features, maps, rois, shape);
+    expectClose(value.dataSync(), truth.output, tolerance);
+    const dy = tf.tensor4d(gradient, value.shape);
+    const gradients = gradFunc(dy);
+    gradients.forEach((ours, level) => {
+      expectClose(ours.dataSync(), truth.gradients[level]!, { absolute: 1e-5, relative: 1e-5 });
+      expect(ours.shape).toEqual(features[level]!.shape);
+    });
+    tf.dispose([features, value, dy, gradients]);
+  });
+
   test('as an operation with a gradient', () => {
     const { maps, values, rois, shape, gradient } = example;
     const features = maps.shapes.map(({ height, width }, i) =>
@@ -74,6 +91,17 @@ test('a map of 256 channels after a larger and a smaller one: nothing of one cal
       expectClose(gradient, truth.gradients[level]!, { absolute: 1e-5, relative: 1e-5 });
     }
   }
+});
+
+test('plain ops leave no tensor behind', async () => {
+  const { maps, values, rois, shape } = randomCase(5);
+  const features = maps.shapes.map(({ height, width }, i) =>
+    tf.tensor4d(values[i]!, [maps.images, height, width, maps.channels]),
+  );
+  await expectNoLeak(() => {
+    const { value, gradFunc } = alignOnDevice(features, maps, rois, shape);
+    tf.dispose([value, gradFunc(value)]);
+  });
 });
 
 test('no tensor is gained, with or without gradients, with or without RoIs', async () => {
