@@ -52,18 +52,36 @@ test('NaN boxes neither suppress nor are suppressed; NaN scores come last', () =
   expect([...nms(boxes, [0.5, 0.6, Number.NaN], 0.5)]).toEqual([1, 0]);
 });
 
-test('arrays that do not fit are refused', () => {
-  for (const call of [
-    () => nms(new Float32Array(8), [1], 0.5),
-    () => nms(new Float32Array(4), [1], 0.5, { groups: new Int32Array(2) }),
-  ]) {
+test('boxes far to the left, of all widths, reversed and infinite ones included, as by definition', () => {
+  const random = new Random(8);
+  const boxes = Float32Array.from(
+    Array.from({ length: 200 }, (_, i) => {
+      const [x, y, w] = [-1e4 + random.integer(40), random.integer(10), 2 ** random.integer(9)];
+      if (i % 50 === 7) return [x + w, y, x, y + 20];
+      if (i % 50 === 9) return [Number.NEGATIVE_INFINITY, y, x + w, y + 20];
+      return [x, y, x + w, y + 20 + random.integer(3)];
+    }).flat(),
+  );
+  const scores = Float32Array.from({ length: 200 }, () => random.uniform());
+  for (const threshold of [0, 0.2, 0.5, 0.95, 1, 1.5]) {
+    expect([...nms(boxes, scores, threshold)]).toEqual(byDefinition(boxes, scores, new Int32Array(200), threshold));
+  }
+});
+
+test('arrays that do not fit and thresholds below 0 are refused', () => {
+  for (const [call, code] of [
+    [() => nms(new Float32Array(8), [1], 0.5), 'SHAPE_MISMATCH'],
+    [() => nms(new Float32Array(4), [1], 0.5, { groups: new Int32Array(2) }), 'SHAPE_MISMATCH'],
+    [() => nms(new Float32Array(4), [1], -0.1), 'INVALID_ARGUMENT'],
+    [() => nms(new Float32Array(4), [1], Number.NaN), 'INVALID_ARGUMENT'],
+  ] as const) {
     let caught: unknown;
     try {
       call();
     } catch (error) {
       caught = error;
     }
-    expect(isRcnnError(caught, 'SHAPE_MISMATCH')).toBe(true);
+    expect(isRcnnError(caught, code)).toBe(true);
   }
 });
 
