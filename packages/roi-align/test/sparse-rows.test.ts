@@ -37,7 +37,10 @@ test.each([
 ])('%s', (_, lengths) => {
   const random = new Random(4);
   const matrix = draw(lengths, 9, random);
-  const x = tf.tensor2d(Float32Array.from({ length: 9 * 5 }, () => random.normal()), [9, 5]);
+  const x = tf.tensor2d(
+    Float32Array.from({ length: 9 * 5 }, () => random.normal()),
+    [9, 5],
+  );
   const tolerance = { absolute: 1e-4, relative: 1e-5 };
   const product = multiplySparse(matrix, x);
   expect(product.shape).toEqual([lengths.length, 5]);
