@@ -238,6 +238,7 @@ async function readSources({ folder, name, version }: TfjsNodePackage): Promise<
   try {
     return await Promise.all([...SOURCES, ...headers].map((file) => readFile(join(folder, 'binding', file), 'utf8')));
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
     throw failure('SETUP_FAILED', {
       place: folder,
       problem: `${name} ${version} does not hold the sources of its binding`,

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { downloadWheel } from '../src/download.ts';
+import { findWheel, indexUrl } from '../src/wheel-index.ts';
+import { makeWorkshop } from './helpers/workshop.ts';
+
+const SHA = 'ab'.repeat(32);
+const LINUX = 'tensorflow_cpu-2.21.0-cp312-cp312-manylinux_2_27_x86_64.whl';
+
+/** A server for one test; gives its address. */
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function html(...anchors: string[]): RequestListener {
+  return (_request, response) => {
+    response.setHeader('content-type', 'text/html');
+    response.end(`<!DOCTYPE html><body>${anchors.join('<br/>\n')}</body>`);
+  };
+}
+
+function anchor(filename: string, attributes = ''): string {
+  return `<a href="../../files/${filename}#sha256=${SHA}" data-requires-python="&gt;=3.10"${attributes}>${filename}</a>`;
+}
+
+describe('the index', () => {
+  test('in HTML gives the wheel for Linux x64 of the version', async () => {
+    const index = await serve(
+      html(
+        anchor('tensorflow_cpu-2.21.0-cp310-cp310-win_amd64.whl'),
+        anchor('tensorflow_cpu-2.21.0-cp310-cp310-manylinux_2_27_x86_64.whl'),
+        anchor(LINUX),
+        anchor('tensorflow_cpu-2.21.0-cp313-cp313-manylinux_2_27_x86_64.whl', ' data-yanked="broken"'),
+        anchor('tensorflow_cpu-2.21.1-cp313-cp313-manylinux_2_27_x86_64.whl'),
+        anchor('tensorflow_cpu-2.21.0-cp313-cp313-manylinux_2_27_aarch64.whl'),
+        '<a href="no-digest-2.21.0.whl">no digest</a>',
+      ),
+    );
+    const found = await findWheel('tensorflow-cpu', '2.21.0', `${index}/simple/`);
+    expect(found).toEqual({ filename: LINUX, url: `${index}/files/${LINUX}`, sha256: SHA });
+  });
+
+  test('in JSON gives the same', async () => {
+    const index = await serve((request, response) => {
+      expect(request.url).toBe('/simple/tensorflow-cpu/');
+      response.setHeader('content-type', 'application/vnd.pypi.simple.v1+json');
+      const file = { filename: LINUX, url: `/files/${LINUX}`, hashes: { sha256: SHA } };
+      const yanked = { ...file, filename: LINUX.replace('312', '313'), yanked: 'broken' };
+      response.end(JSON.stringify({ files: [file, yanked] }));
+    });
+    const found = await findWheel('tensorflow-cpu', '2.21.0', `${index}/simple`);
+    expect(found).toEqual({ filename: LINUX, url: `${index}/files/${LINUX}`, sha256: SHA });
+  });
+
+  test('is the one of pip', () => {
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    vi.stubEnv('PIP_INDEX_URL', '');
+    expect(indexUrl()).toBe('https://pypi.org/simple');
+    vi.stubEnv('PIP_INDEX_URL', 'https://mirror.example/simple');
+    expect(indexUrl()).toBe('https://mirror.example/simple');
+  });
+
+  test('with a password in its address gets it in a header, and no message shows it', async () => {
+    const index = await serve((request, response) => {
+      const known = request.headers.authorization === `Basic ${Buffer.from('me:p@ss').toString('base64')}`;
+      response.statusCode = known ? 404 : 401;
+      response.end();
+    });
+    const error: unknown = await findWheel('tensorflow-cpu', '2.21.0', index.replace('//', '//me:p%40ss@')).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ code: 'DOWNLOAD_FAILED', found: 'HTTP status 404' });
+    expect(String(error)).not.toContain('p%40ss');
+  });
+
+  test('without the version says so', async () => {
+    const index = await serve(html(anchor(LINUX)));
+    await expect(findWheel('tensorflow-cpu', '2.99.0', index)).rejects.toMatchObject({ code: 'SETUP_FAILED' });
+  });
+
+  test('that cannot be reached says so, and how to do without', async () => {
+    await expect(findWheel('tensorflow-cpu', '2.21.0', 'http://127.0.0.1:1/simple')).rejects.toMatchObject({
+      code: 'OFFLINE',
+      hint: expect.stringContaining('--wheel') as string,
+    });
+  });
+});
+
+describe('the download', () => {
+  const content = Buffer.from('wheel '.repeat(10_000));
+  const sha256 = createHash('sha256').update(content).digest('hex');
+
+  test('is the file, and tells how far it is', async () => {
+    const host = await serve((_request, response) => {
+      response.setHeader('content-length', content.length);
+      response.end(content);
+    });
+    const path = join(makeWorkshop().folder, 'wheel');
+    const progress = vi.fn();
+    await downloadWheel({ filename: 'x.whl', url: `${host}/x.whl`, sha256 }, path, progress);
+    expect(readFileSync(path).equals(content)).toBe(true);
+    expect(progress).toHaveBeenLastCalledWith(content.length, content.length);
+  });
+
+  test('of other bytes is refused', async () => {
+    const host = await serve((_request, response) => response.end(`${content.toString()}!`));
+    const path = join(makeWorkshop().folder, 'wheel');
+    const link = { filename: 'x.whl', url: `${host}/x.whl`, sha256 };
+    await expect(downloadWheel(link, path, () => undefined)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  });
+
+  test('that breaks off says so', async () => {
+    const host = await serve((_request, response) => {
+      response.setHeader('content-length', content.length);
+      response.write(content.subarray(0, 1000), () => response.destroy());
+    });
+    const path = join(makeWorkshop().folder, 'wheel');
+    const link = { filename: 'x.whl', url: `${host}/x.whl`, sha256 };
+    await expect(downloadWheel(link, path, () => undefined)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
+    expect(existsSync(path)).toBe(true); // the setup removes its staging folder
+  });
+});
