@@ -70,12 +70,17 @@ export function detectionsFrom(
   const row = new Row();
   const kept: CocoResult[] = [];
   for (const result of results as readonly CocoResult[]) {
-    row.clear();
-    readShared(result, row);
-    row.score = asNumber(result.score);
+    readResult(result, row);
     if (builder.add(row)) kept.push(result);
   }
   return builder.finish(segmentationsOf(kept));
+}
+
+/** Reads one result into the row. */
+export function readResult(result: CocoResult, row: Row): void {
+  row.clear();
+  readShared(result, row);
+  row.score = asNumber(result.score);
 }
 
 function readShared(entry: CocoAnnotation | CocoResult, row: Row): void {

@@ -1,24 +1,6 @@
+import type { Cell } from './cell.ts';
 import type { Outcomes } from './outcomes.ts';
 import type { ResolvedParams } from './params.ts';
-
-/** One (image, category) cell: truths in the order of the file, detections by falling score. */
-export interface Cell {
-  image: number;
-  category: number;
-  truths: number;
-  readonly truthIds: number[];
-  readonly truthAreas: number[];
-  readonly truthCrowd: boolean[];
-  /** Crowds, and for keypoints objects without a labelled one. */
-  readonly truthIgnored: boolean[];
-  detections: number;
-  readonly scores: number[];
-  readonly areas: number[];
-  /** COCO takes a detection with id 0 for no match of its truth. */
-  readonly detectionIds: number[];
-  /** `[detections, truths]`, row-major. */
-  similarity: Float64Array;
-}
 
 /** Similarity at or above which a pair can match: a threshold of 1 is met by 1 - 1e-10. */
 function reachable(threshold: number): number {

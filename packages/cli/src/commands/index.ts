@@ -2,10 +2,20 @@ import type { CommandDefinition } from '../command.ts';
 import { convert } from './convert.ts';
 import { convertData } from './convert-data.ts';
 import { doctor } from './doctor.ts';
+import { evaluate } from './evaluate.ts';
 import { info } from './info.ts';
 import { inspect } from './inspect.ts';
 import { preview } from './preview.ts';
 import { setup } from './setup.ts';
 
 /** In the order of `mask-rcnn --help`. */
-export const commands: readonly CommandDefinition[] = [preview, inspect, convert, convertData, doctor, info, setup];
+export const commands: readonly CommandDefinition[] = [
+  preview,
+  evaluate,
+  inspect,
+  convert,
+  convertData,
+  doctor,
+  info,
+  setup,
+];

@@ -1,0 +1,137 @@
+import { type Command, Option } from 'commander';
+import type { Evaluation, IoUType } from '@rcnn/coco-eval';
+import { RcnnError } from '@rcnn/core/errors';
+import type { CommandDefinition } from '../command.ts';
+
+interface Options {
+  readonly gt: string;
+  readonly dt: string;
+  readonly iou?: IoUType;
+  readonly json?: string;
+  readonly arrays?: string;
+  readonly perClass?: boolean;
+  readonly plots?: string;
+  readonly skipUnknownCategories?: boolean;
+}
+
+/** `mask-rcnn evaluate`: the numbers of pycocotools, from COCO files. */
+export const evaluate: CommandDefinition = {
+  name: 'evaluate',
+  summary: 'evaluate COCO results against annotations, as pycocotools does',
+  configure(command: Command): void {
+    command
+      .requiredOption('--gt <file>', 'annotations in COCO format')
+      .requiredOption('--dt <file>', 'results in COCO format: a list of detections')
+      .addOption(
+        new Option('--iou <kind>', 'what is compared; default: everything that the results carry').choices([
+          'bbox',
+          'segm',
+          'keypoints',
+        ]),
+      )
+      .option('--json <file>', 'write the numbers and the SHA-256 of the arrays')
+      .option('--arrays <file>', 'write precision, recall and scores as float64 safetensors')
+      .option('--per-class', 'print a table of the categories')
+      .option('--plots <directory>', 'write precision-recall curves and error bars as SVG')
+      .option('--skip-unknown-categories', 'leave out detections of categories that the annotations do not have')
+      .action(run);
+  },
+};
+
+async function run(options: Options): Promise<void> {
+  const { evaluate, perClassTable } = await import('@rcnn/coco-eval');
+  const { readDetections, readGroundTruth } = await import('@rcnn/coco-eval/node');
+  const truth = readGroundTruth(options.gt);
+  const detections = readDetections(options.dt, truth, {
+    unknownCategory: options.skipUnknownCategories === true ? 'skip' : 'fail',
+  });
+  const kinds = options.iou === undefined ? kindsOf(detections) : [options.iou];
+  const evaluations: Evaluation[] = [];
+  for (const iouType of kinds) {
+    const evaluation = evaluate(truth, detections, { iouType });
+    evaluations.push(evaluation);
+    for (const warning of evaluations.length === 1 ? evaluation.warnings : []) {
+      process.stderr.write(`warning: ${warning}\n`);
+    }
+    if (kinds.length > 1) process.stdout.write(`${iouType}\n`);
+    process.stdout.write(evaluation.summary);
+    if (options.perClass === true) process.stdout.write(`\n${perClassTable(evaluation)}`);
+  }
+  if (options.json !== undefined) await writeJson(options.json, evaluations, options.perClass === true);
+  if (options.arrays !== undefined) await writeArrays(options.arrays, evaluations);
+  if (options.plots !== undefined) await writePlots(options.plots, evaluations, truth, detections);
+}
+
+type Columns = Parameters<typeof import('@rcnn/coco-eval').errorBreakdown>;
+
+/** Boxes, masks and keypoints, as far as the results have them; an empty list is evaluated as boxes. */
+function kindsOf(detections: {
+  readonly boxes: Float64Array;
+  readonly segmentations: unknown;
+  readonly keypoints: unknown;
+}): IoUType[] {
+  const kinds: IoUType[] = [];
+  if (detections.boxes.some((value) => !Number.isNaN(value)) && detections.keypoints === undefined) kinds.push('bbox');
+  if (detections.segmentations !== undefined) kinds.push('segm');
+  if (detections.keypoints !== undefined) kinds.push('keypoints');
+  return kinds.length === 0 ? ['bbox'] : kinds;
+}
+
+async function writeJson(path: string, evaluations: readonly Evaluation[], withClasses: boolean): Promise<void> {
+  const { arrayDigests, perClass } = await import('@rcnn/coco-eval');
+  const { atomicWrite } = await import('@rcnn/checkpoint/node');
+  const result: Record<string, unknown> = {};
+  for (const evaluation of evaluations) {
+    result[evaluation.iouType] = {
+      stats: evaluation.stats,
+      sha256: await arrayDigests(evaluation),
+      ...(withClasses ? { perClass: perClass(evaluation) } : {}),
+    };
+  }
+  await atomicWrite(path, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+/** With one kind of evaluation the arrays have their plain names, with several its name in front: `segm.recall`. */
+async function writeArrays(path: string, evaluations: readonly Evaluation[]): Promise<void> {
+  const { memoryEntry, safetensorsFile } = await import('@rcnn/checkpoint');
+  const { littleEndian } = await import('@rcnn/coco-eval');
+  const { atomicWrite } = await import('@rcnn/checkpoint/node');
+  const entries = evaluations.flatMap(({ iouType, shape, precision, recall, scores }) => {
+    const prefix = evaluations.length === 1 ? '' : `${iouType}.`;
+    const [T, , K, A, M] = shape;
+    return [
+      memoryEntry(`${prefix}precision`, 'float64', shape, littleEndian(precision)),
+      memoryEntry(`${prefix}recall`, 'float64', [T, K, A, M], littleEndian(recall)),
+      memoryEntry(`${prefix}scores`, 'float64', shape, littleEndian(scores)),
+    ];
+  });
+  const axes = 'precision, scores: threshold, recall, category, area, maxDetections; recall: without the second';
+  await atomicWrite(path, safetensorsFile(entries, { axes }).chunks());
+}
+
+async function writePlots(
+  directory: string,
+  evaluations: readonly Evaluation[],
+  truth: Columns[0],
+  detections: Columns[1],
+): Promise<void> {
+  const { errorBreakdown, errorPlot, precisionRecallPlot } = await import('@rcnn/coco-eval');
+  const { atomicWrite } = await import('@rcnn/checkpoint/node');
+  const { mkdir } = await import('node:fs/promises');
+  const { join } = await import('node:path');
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (cause) {
+    throw new RcnnError('IO_FAILED', { where: directory, problem: 'the directory cannot be made', cause });
+  }
+  for (const evaluation of evaluations) {
+    const { iouType } = evaluation;
+    const write = async (name: string, svg: string): Promise<void> => {
+      const path = join(directory, `${iouType}-${name}.svg`);
+      await atomicWrite(path, svg);
+      process.stderr.write(`wrote ${path}\n`);
+    };
+    await write('precision-recall', precisionRecallPlot(evaluation));
+    if (iouType !== 'keypoints') await write('errors', errorPlot(errorBreakdown(truth, detections, { iouType })));
+  }
+}

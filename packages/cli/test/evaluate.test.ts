@@ -1,0 +1,80 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openTensorFile } from '@rcnn/checkpoint/node';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { main } from '../src/main.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'rcnn-evaluate-'));
+const fixtures = new URL('../../coco-eval/test/fixtures/', import.meta.url).pathname;
+const files = ['--gt', `${fixtures}annotations.json`, '--dt', `${fixtures}detections.json`];
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(() => void vi.restoreAllMocks());
+
+interface Expected {
+  stats: number[];
+  summary: string;
+  precision_sha256: string;
+  recall_sha256: string;
+  scores_sha256: string;
+}
+const expected = JSON.parse(readFileSync(`${fixtures}expected.json`, 'utf8')) as Record<'bbox' | 'segm', Expected>;
+
+/** Runs the program in this process; gives its exit code and what it wrote. */
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const written = { out: '', err: '' };
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((written.out += String(text)), true));
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((written.err += String(text)), true));
+  const code = await main(args);
+  vi.restoreAllMocks();
+  return { code, ...written };
+}
+
+test.each(['bbox', 'segm'] as const)('evaluate --iou %s: text, numbers and digests of pycocotools', async (iou) => {
+  const json = join(directory, `${iou}.json`);
+  const { code, out } = await run('evaluate', ...files, '--iou', iou, '--json', json);
+  expect(code).toBe(0);
+  expect(out).toBe(expected[iou].summary);
+  expect(JSON.parse(readFileSync(json, 'utf8'))).toEqual({
+    [iou]: {
+      stats: expected[iou].stats,
+      sha256: {
+        precision: expected[iou].precision_sha256,
+        recall: expected[iou].recall_sha256,
+        scores: expected[iou].scores_sha256,
+      },
+    },
+  });
+});
+
+test('without --iou everything the results carry is evaluated', async () => {
+  const { out } = await run('evaluate', ...files);
+  expect(out).toBe(`bbox\n${expected.bbox.summary}segm\n${expected.segm.summary}`);
+});
+
+test('arrays, table and plots are written', async () => {
+  const arrays = join(directory, 'arrays.safetensors');
+  const plots = join(directory, 'plots');
+  const { code, out } = await run('evaluate', ...files, '--iou', 'segm', '--arrays', arrays, '--per-class', '--plots', plots);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^category +AP/m);
+  expect(readdirSync(plots).sort()).toEqual(['segm-errors.svg', 'segm-precision-recall.svg']);
+  const source = await openTensorFile(arrays);
+  const shapes = [...source.tensors.values()].map(({ name, dtype, shape }) => [name, dtype, shape]);
+  await source.close();
+  expect(shapes).toEqual([
+    ['precision', 'float64', [10, 101, 7, 4, 3]],
+    ['recall', 'float64', [10, 7, 4, 3]],
+    ['scores', 'float64', [10, 101, 7, 4, 3]],
+  ]);
+});
+
+test('a bad detection is named by its index, a missing file by its name', async () => {
+  const bad = join(directory, 'bad.json');
+  writeFileSync(bad, '[{"image_id": 1007, "category_id": 3, "bbox": [1, 2, 3, 4], "score": NaN}]');
+  const { code, err } = await run('evaluate', '--gt', files[1]!, '--dt', bad);
+  expect(code).toBe(1);
+  expect(err).toContain(`error DETECTION_INVALID: ${bad} (/0/score)`);
+  expect((await run('evaluate', '--gt', join(directory, 'none.json'), '--dt', bad)).err).toContain('FILE_MISSING');
+  expect((await run('evaluate', '--gt', bad)).code).toBe(2);
+});

@@ -1,0 +1,276 @@
+import { RcnnError } from '@rcnn/core/errors';
+import type { Detections, GroundTruth } from './columns.ts';
+import type { ResolvedParams } from './params.ts';
+import { MaskArena } from './segmentations.ts';
+import { boxIoU, keypointSimilarity, maskIoU } from './similarity.ts';
+
+/** One (image, category) cell: truths in the order of the file, detections by falling score. */
+export interface Cell {
+  image: number;
+  category: number;
+  truths: number;
+  readonly truthIds: number[];
+  readonly truthAreas: number[];
+  readonly truthCrowd: boolean[];
+  /** Crowds, and for keypoints objects without a labelled one. */
+  readonly truthIgnored: boolean[];
+  detections: number;
+  readonly scores: number[];
+  readonly areas: number[];
+  /** COCO takes a detection with id 0 for no match of its truth. */
+  readonly detectionIds: number[];
+  /** `[detections, truths]`, row-major. */
+  similarity: Float64Array;
+}
+
+/** Reads cells: what is compared, and how alike. Its memory is used for every cell again. */
+export class CellReader {
+  readonly #truth: GroundTruth;
+  readonly #detections: Detections;
+  readonly #params: ResolvedParams;
+  readonly #least: number;
+  readonly #truthMasks = new MaskArena();
+  readonly #masks = new MaskArena();
+  readonly #box = new Float64Array(4);
+  readonly #variances: readonly number[];
+  readonly #cell: Cell = {
+    image: 0,
+    category: 0,
+    truths: 0,
+    truthIds: [],
+    truthAreas: [],
+    truthCrowd: [],
+    truthIgnored: [],
+    detections: 0,
+    scores: [],
+    areas: [],
+    detectionIds: [],
+    similarity: new Float64Array(256),
+  };
+
+  /** @param least similarities below it may be given as 0 */
+  constructor(truth: GroundTruth, detections: Detections, params: ResolvedParams, least: number) {
+    this.#truth = truth;
+    this.#detections = detections;
+    this.#params = params;
+    this.#least = least;
+    this.#variances = params.oksSigmas.map((sigma) => (sigma * 2) ** 2);
+    checkParts(truth, detections, params);
+  }
+
+  /** Gives a cell that is valid until the next one is read. @param detections rows by falling score */
+  read(image: number, column: number, truths: Uint32Array, detections: Uint32Array): Cell {
+    const cell = this.#cell;
+    const most = this.#params.maxDetections.at(-1)!;
+    cell.image = image;
+    cell.category = column;
+    this.#addTruths(truths);
+    cell.detections = Math.max(0, Math.min(detections.length, most));
+    if (cell.similarity.length < cell.truths * cell.detections) {
+      cell.similarity = new Float64Array(2 * cell.truths * cell.detections);
+    }
+    const kind = this.#params.iouType;
+    this.#masks.clear();
+    this.#truthMasks.clear();
+    if (kind === 'segm' && detections.length > 0) for (const row of truths) this.#loadTruthMask(row);
+    for (let d = 0; d < detections.length; d++) {
+      const row = detections[d]!;
+      if (kind === 'segm') this.#addMask(d, row, truths);
+      else if (kind === 'bbox') this.#addBox(d, row, truths);
+      else this.#addKeypoints(d, row, truths);
+      if (d >= cell.detections) continue;
+      cell.scores[d] = this.#detections.scores[row]!;
+      cell.detectionIds[d] = this.#detections.ids?.[row] ?? 1;
+    }
+    return cell;
+  }
+
+  #addTruths(truths: Uint32Array): void {
+    const cell = this.#cell;
+    const { ids, areas, crowd, keypoints } = this.#truth;
+    const kind = this.#params.iouType;
+    cell.truths = truths.length;
+    for (let g = 0; g < truths.length; g++) {
+      const row = truths[g]!;
+      cell.truthIds[g] = ids[row]!;
+      cell.truthAreas[g] = areas[row]!;
+      cell.truthCrowd[g] = crowd[row] !== 0;
+      cell.truthIgnored[g] = crowd[row] !== 0 || (kind === 'keypoints' && keypoints!.labelled![row] === 0);
+      if (Number.isNaN(areas[row]!)) throw this.#badTruth(row, 'area', 'an annotation needs its area');
+      if (kind !== 'segm' && Number.isNaN(this.#truth.boxes[4 * row]!)) {
+        throw this.#badTruth(row, 'bbox', 'an annotation needs its box');
+      }
+    }
+  }
+
+  #addBox(d: number, row: number, truths: Uint32Array): void {
+    const { boxes } = this.#detections;
+    const cell = this.#cell;
+    let source: Float64Array = boxes;
+    let at = 4 * row;
+    let area = boxes[at + 2]! * boxes[at + 3]!;
+    if (Number.isNaN(boxes[at]!)) {
+      // Results with masks only: COCO takes the mask's box, and its area.
+      this.#masks.clear();
+      this.#loadMask(row);
+      this.#box.set(this.#masks.boxes);
+      source = this.#box;
+      at = 0;
+      area = this.#masks.areas[0]!;
+    }
+    if (d >= cell.detections) return;
+    cell.areas[d] = area;
+    for (let g = 0; g < truths.length; g++) {
+      const crowd = cell.truthCrowd[g]!;
+      cell.similarity[d * truths.length + g] = boxIoU(source, at, this.#truth.boxes, 4 * truths[g]!, crowd);
+    }
+  }
+
+  #addMask(d: number, row: number, truths: Uint32Array): void {
+    const cell = this.#cell;
+    if (truths.length === 0 || d >= cell.detections) this.#masks.clear(); // only its area is asked for
+    const mask = this.#masks.masks;
+    const isMask = this.#loadMask(row);
+    if (d >= cell.detections) return;
+    const { boxes } = this.#detections;
+    cell.areas[d] = isMask ? this.#masks.areas[mask]! : boxes[4 * row + 2]! * boxes[4 * row + 3]!;
+    for (let g = 0; g < truths.length; g++) {
+      cell.similarity[d * truths.length + g] = maskIoU(
+        this.#masks,
+        mask,
+        this.#truthMasks,
+        g,
+        cell.truthCrowd[g]!,
+        this.#least,
+      );
+    }
+  }
+
+  #addKeypoints(d: number, row: number, truths: Uint32Array): void {
+    const cell = this.#cell;
+    const { keypoints, boxes } = this.#detections;
+    const { points, values } = keypoints!;
+    const start = 3 * points * row;
+    for (let i = 0; i < 3 * points; i++) {
+      if (i % 3 !== 2 && !Number.isFinite(values[start + i])) {
+        throw this.#badDetection(row, 'keypoints', 'keypoints must be finite numbers');
+      }
+    }
+    if (d >= cell.detections) return;
+    cell.areas[d] = Number.isNaN(boxes[4 * row]!)
+      ? extentArea(values, start, points)
+      : boxes[4 * row + 2]! * boxes[4 * row + 3]!;
+    const truth = this.#truth.keypoints!;
+    for (let g = 0; g < truths.length; g++) {
+      const place = {
+        values: truth.values,
+        offset: 3 * points * truths[g]!,
+        boxes: this.#truth.boxes,
+        boxOffset: 4 * truths[g]!,
+        area: cell.truthAreas[g]!,
+      };
+      // COCOeval looks keypoints up by category even without categories, finds none, and matches nothing.
+      cell.similarity[d * truths.length + g] = this.#params.useCategories
+        ? keypointSimilarity(values, start, place, this.#variances)
+        : Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  #loadTruthMask(row: number): void {
+    const { segmentations, imageSizes, image } = this.#truth;
+    if (segmentations?.has(row) !== true) {
+      throw this.#badTruth(row, 'segmentation', 'an annotation needs a mask for segm');
+    }
+    try {
+      segmentations.load(row, this.#truthMasks, imageSizes[2 * image[row]!]!, imageSizes[2 * image[row]! + 1]!);
+    } catch (cause) {
+      throw this.#badTruth(row, 'segmentation', 'the mask cannot be read', cause);
+    }
+  }
+
+  /** Decodes the mask of a detection; without one its box is filled. Gives whether it had one. */
+  #loadMask(row: number): boolean {
+    const { segmentations, boxes, image } = this.#detections;
+    const height = this.#truth.imageSizes[2 * image[row]!]!;
+    const width = this.#truth.imageSizes[2 * image[row]! + 1]!;
+    const isMask = segmentations?.has(row) === true;
+    if (!isMask && Number.isNaN(boxes[4 * row]!)) {
+      throw this.#badDetection(row, 'bbox', 'there is neither a box nor a mask');
+    }
+    try {
+      if (isMask) segmentations.load(row, this.#masks, height, width);
+      else {
+        const [x, y, w, h] = boxes.subarray(4 * row) as unknown as [number, number, number, number];
+        this.#masks.addBox(x, y, w, h, height, width);
+      }
+    } catch (cause) {
+      throw this.#badDetection(row, 'segmentation', 'the mask cannot be read', cause);
+    }
+    const last = this.#masks.masks - 1;
+    if (height > 0 && (this.#masks.heights[last] !== height || this.#masks.widths[last] !== width)) {
+      throw new RcnnError('DETECTION_INVALID', {
+        where: 'detections',
+        place: `/${row}/segmentation/size`,
+        problem: 'the mask has another size than its image',
+        found: `[${this.#masks.heights[last]}, ${this.#masks.widths[last]}]`,
+        expected: `[${height}, ${width}]`,
+      });
+    }
+    return isMask;
+  }
+
+  #badTruth(row: number, field: string, problem: string, cause?: unknown): RcnnError {
+    return new RcnnError('DATASET_INVALID', {
+      where: 'ground truth',
+      place: `/annotations/${row}/${field}`,
+      problem: cause instanceof Error ? `${problem}: ${cause.message}` : problem,
+      found: `annotation ${this.#truth.ids[row]}`,
+      cause,
+    });
+  }
+
+  #badDetection(row: number, field: string, problem: string, cause?: unknown): RcnnError {
+    return new RcnnError('DETECTION_INVALID', {
+      where: 'detections',
+      place: `/${row}/${field}`,
+      problem: cause instanceof Error ? `${problem}: ${cause.message}` : problem,
+      cause,
+    });
+  }
+}
+
+function extentArea(values: Float64Array, start: number, points: number): number {
+  let left = Number.POSITIVE_INFINITY;
+  let right = Number.NEGATIVE_INFINITY;
+  let top = Number.POSITIVE_INFINITY;
+  let bottom = Number.NEGATIVE_INFINITY;
+  for (let k = 0; k < points; k++) {
+    const x = values[start + 3 * k]!;
+    const y = values[start + 3 * k + 1]!;
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  return (right - left) * (bottom - top);
+}
+
+/** Keypoints must be there on both sides, and as many as there are sigmas. */
+function checkParts(truth: GroundTruth, detections: Detections, params: ResolvedParams): void {
+  if (params.iouType !== 'keypoints') return;
+  const sides = [
+    ['ground truth', truth.keypoints, truth.count],
+    ['detections', detections.keypoints, detections.count],
+  ] as const;
+  for (const [where, keypoints, count] of sides) {
+    if (count === 0 || keypoints?.points === params.oksSigmas.length) continue;
+    throw new RcnnError(where === 'detections' ? 'DETECTION_INVALID' : 'DATASET_INVALID', {
+      where,
+      place: where === 'detections' ? '/0/keypoints' : '/annotations/0/keypoints',
+      problem: 'the number of keypoints does not fit the sigmas',
+      found: String(keypoints?.points ?? 0),
+      expected: String(params.oksSigmas.length),
+      hint: 'Give oksSigmas, one for each of your keypoints.',
+    });
+  }
+}

@@ -1,0 +1,1 @@
+export { type EvaluateFilesOptions, evaluateFiles, readDetections, readGroundTruth } from './files.ts';
