@@ -55,7 +55,17 @@ test('without --iou everything the results carry is evaluated', async () => {
 test('arrays, table and plots are written', async () => {
   const arrays = join(directory, 'arrays.safetensors');
   const plots = join(directory, 'plots');
-  const { code, out } = await run('evaluate', ...files, '--iou', 'segm', '--arrays', arrays, '--per-class', '--plots', plots);
+  const { code, out } = await run(
+    'evaluate',
+    ...files,
+    '--iou',
+    'segm',
+    '--arrays',
+    arrays,
+    '--per-class',
+    '--plots',
+    plots,
+  );
   expect(code).toBe(0);
   expect(out).toMatch(/^category +AP/m);
   expect(readdirSync(plots).sort()).toEqual(['segm-errors.svg', 'segm-precision-recall.svg']);

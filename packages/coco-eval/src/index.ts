@@ -15,10 +15,16 @@ export type { DetectionReading } from './builders.ts';
 export type { Detections, GroundTruth, Keypoints } from './columns.ts';
 export { type ArrayDigests, arrayDigests, littleEndian } from './digests.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
-export { type CocoAnnotation, type CocoDataset, type CocoResult, detectionsFrom, groundTruthFrom } from './from-json.ts';
+export {
+  type CocoAnnotation,
+  type CocoDataset,
+  type CocoResult,
+  detectionsFrom,
+  groundTruthFrom,
+} from './from-json.ts';
 export type { AreaRange, EvalParams, IoUType, ResolvedParams } from './params.ts';
 export { parseDetections, parseGroundTruth } from './parse.ts';
-export type { Segmentation, Segmentations } from './segmentations.ts';
-export { type ImageResult, StreamingEvaluator } from './streaming.ts';
 export { errorPlot } from './plots/error-bars.ts';
 export { precisionRecallPlot } from './plots/precision-recall.ts';
+export type { Segmentation, Segmentations } from './segmentations.ts';
+export { type ImageResult, StreamingEvaluator } from './streaming.ts';

@@ -147,7 +147,9 @@ describe('tables and plots of the drawn dataset', () => {
     const scores = perClass(evaluation).filter(({ ap }) => ap >= 0);
     expect(scores.reduce((sum, { ap }) => sum + ap, 0) / scores.length).toBeCloseTo(evaluation.stats[0]!, 12);
     expect(scores.reduce((sum, { ar }) => sum + ar, 0) / scores.length).toBeCloseTo(evaluation.stats[8]!, 12);
-    expect(perClassTable(evaluation)).toMatch(/^category +AP +AP50 +AP75 +AP small +AP medium +AP large +AR\nclass 1 +0\.184/);
+    expect(perClassTable(evaluation)).toMatch(
+      /^category +AP +AP50 +AP75 +AP small +AP medium +AP large +AR\nclass 1 +0\.184/,
+    );
   });
 
   test('curves fall, and average to AP50', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { evaluate } from '../src/index.ts';
 import { resolveParams } from '../src/params.ts';
-import { randomDataset } from './reference-cases.ts';
 import { digests } from './helpers.ts';
+import { randomDataset } from './reference-cases.ts';
 
 describe('thresholds have numpy’s bits', () => {
   const { iouThresholds, recallThresholds } = resolveParams('bbox');

@@ -29,7 +29,11 @@ describe('image by image', () => {
       const categoryIds = truth.categories!.filter((_, i) => i % 2 === 0).map(({ id }) => id);
       const options = { iouType: kind, imageIds, categoryIds };
       const stream = new StreamingEvaluator(truth, options);
-      for (const { id } of truth.images) stream.add(id, results.filter(({ image_id }) => image_id === id));
+      for (const { id } of truth.images)
+        stream.add(
+          id,
+          results.filter(({ image_id }) => image_id === id),
+        );
       expect(digests(stream.finish())).toEqual(digests(evaluate(truth, results, options)));
     }
   });

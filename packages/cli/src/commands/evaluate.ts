@@ -1,6 +1,6 @@
-import { type Command, Option } from 'commander';
-import type { Evaluation, IoUType } from '@rcnn/coco-eval';
+import type { Detections, Evaluation, GroundTruth, IoUType } from '@rcnn/coco-eval';
 import { RcnnError } from '@rcnn/core/errors';
+import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 
 interface Options {
@@ -62,14 +62,8 @@ async function run(options: Options): Promise<void> {
   if (options.plots !== undefined) await writePlots(options.plots, evaluations, truth, detections);
 }
 
-type Columns = Parameters<typeof import('@rcnn/coco-eval').errorBreakdown>;
-
 /** Boxes, masks and keypoints, as far as the results have them; an empty list is evaluated as boxes. */
-function kindsOf(detections: {
-  readonly boxes: Float64Array;
-  readonly segmentations: unknown;
-  readonly keypoints: unknown;
-}): IoUType[] {
+function kindsOf(detections: Detections): IoUType[] {
   const kinds: IoUType[] = [];
   if (detections.boxes.some((value) => !Number.isNaN(value)) && detections.keypoints === undefined) kinds.push('bbox');
   if (detections.segmentations !== undefined) kinds.push('segm');
@@ -112,8 +106,8 @@ async function writeArrays(path: string, evaluations: readonly Evaluation[]): Pr
 async function writePlots(
   directory: string,
   evaluations: readonly Evaluation[],
-  truth: Columns[0],
-  detections: Columns[1],
+  truth: GroundTruth,
+  detections: Detections,
 ): Promise<void> {
   const { errorBreakdown, errorPlot, precisionRecallPlot } = await import('@rcnn/coco-eval');
   const { atomicWrite } = await import('@rcnn/checkpoint/node');

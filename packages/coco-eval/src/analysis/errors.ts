@@ -135,7 +135,12 @@ function missedObjects({ verdicts, objects, matched }: Found): Set<number> {
 }
 
 /** Mean AP over classes, with the errors of one kind put right. */
-function meanAP({ verdicts, objects, matched }: Found, classes: number, fixed?: ErrorKind, missed?: Set<number>): number {
+function meanAP(
+  { verdicts, objects, matched }: Found,
+  classes: number,
+  fixed?: ErrorKind,
+  missed?: Set<number>,
+): number {
   const judged = Array.from({ length: classes }, (): { score: number; right: boolean }[] => []);
   const positives = new Uint32Array(classes);
   objects.forEach((category, object) => {
@@ -151,6 +156,8 @@ function meanAP({ verdicts, objects, matched }: Found, classes: number, fixed?: 
       judged[objects[object]!]!.push({ score, right: true });
     }
   }
-  const aps = judged.map((list, k) => averagePrecision(list, positives[k]!, '101point')).filter((ap) => !Number.isNaN(ap));
+  const aps = judged
+    .map((list, k) => averagePrecision(list, positives[k]!, '101point'))
+    .filter((ap) => !Number.isNaN(ap));
   return aps.length === 0 ? 0 : aps.reduce((sum, ap) => sum + ap, 0) / aps.length;
 }

@@ -2,7 +2,7 @@ import { RcnnError } from '@rcnn/core/errors';
 import { type Cell, CellReader } from '../cell.ts';
 import type { Detections, GroundTruth } from '../columns.ts';
 import { axesOf, walkCells } from '../engine.ts';
-import { detectionsFrom, groundTruthFrom, type CocoDataset, type CocoResult } from '../from-json.ts';
+import { type CocoDataset, type CocoResult, detectionsFrom, groundTruthFrom } from '../from-json.ts';
 import { type IoUType, resolveParams } from '../params.ts';
 
 export interface AnalysisOptions {

@@ -18,7 +18,11 @@ export function readDetections(path: string, truth: GroundTruth, reading: Detect
 export interface EvaluateFilesOptions extends EvaluateOptions, DetectionReading {}
 
 /** Evaluates a COCO results file against an annotation file. */
-export function evaluateFiles(truthPath: string, detectionsPath: string, options: EvaluateFilesOptions = {}): Evaluation {
+export function evaluateFiles(
+  truthPath: string,
+  detectionsPath: string,
+  options: EvaluateFilesOptions = {},
+): Evaluation {
   const truth = readGroundTruth(truthPath);
   return evaluate(truth, readDetections(detectionsPath, truth, options), options);
 }

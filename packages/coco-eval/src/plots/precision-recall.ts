@@ -13,7 +13,10 @@ const PLOT = { left: 64, top: 76, width: 540, height: 340 };
  * Precision over recall, mean over categories (or of one), one line per IoU threshold with its AP at the right, as an
  * SVG document of its own.
  */
-export function precisionRecallPlot(evaluation: Evaluation, { categoryId }: { readonly categoryId?: number } = {}): string {
+export function precisionRecallPlot(
+  evaluation: Evaluation,
+  { categoryId }: { readonly categoryId?: number } = {},
+): string {
   const { params, iouType, categoryIds, categoryNames } = evaluation;
   const shown = spread(params.iouThresholds, COLOURS.length);
   const curves = shown.map((iouThreshold) =>
