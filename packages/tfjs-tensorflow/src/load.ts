@@ -1,6 +1,7 @@
 import Module, { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
+import { type KernelRegistry, supportExplicitPadding } from './explicit-padding.ts';
 import { findInstallation } from './installation.ts';
 import { layout } from './layout.ts';
 import { supplyRemovedUtilities } from './node-utilities.ts';
@@ -23,7 +24,7 @@ export interface LoadedTensorFlow {
 }
 
 /** The part of tfjs-node that is used here. */
-interface TfjsNode {
+interface TfjsNode extends KernelRegistry {
   backend(): { readonly isUsingGpuDevice?: boolean };
 }
 
@@ -44,6 +45,7 @@ export function loadTensorFlow({ from = process.cwd(), dir }: LoadOptions = {}):
     }
     try {
       const loaded = loadBinding(tfjsNode, installation?.binding);
+      supportExplicitPadding(loaded);
       const tensorflow = installation === undefined ? '' : `TensorFlow ${installation.version}, `;
       const version = `${tensorflow}${shortName(name)} ${tfjsNode.version}`;
       return { version, gpu: loaded.backend().isUsingGpuDevice === true };

@@ -61,6 +61,7 @@ export function installTfjsNode(app: string, name = '@tensorflow/tfjs-node', ver
      const text = require('fs').readFileSync(path, 'utf8');
      if (text !== 'compiled\\n') throw new Error('bad binding: ' + text);
      exports.backend = () => ({ isUsingGpuDevice: false });
+     exports.getKernel = () => undefined;
      exports.path = path;
      exports.isNullOrUndefined = require('util').isNullOrUndefined(null);`,
   );

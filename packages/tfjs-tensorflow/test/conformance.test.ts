@@ -1,0 +1,30 @@
+import { checkCase, departure, EXPECTATIONS, loadCases } from '@rcnn/tfjs-backend-onnxruntime/conformance';
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-layers'; // registers the gradients
+import { describe, expect, test } from 'vitest';
+import { loadTensorFlow } from '../src/load.ts';
+
+/** Where tfjs-node is installed and set up; this repository does not install it, because few need it. */
+const APP = process.env['RCNN_TFJS_NODE_APP'];
+
+const missing = await open();
+const { tolerance, trains } = EXPECTATIONS['tensorflow']!;
+
+describe.skipIf(missing !== undefined)(`tensorflow${missing === undefined ? '' : `: ${missing}`}`, () => {
+  test.each(loadCases())('$name', async (entry) => {
+    const problem = await checkCase(entry, { tolerance, gradients: trains });
+    const known = departure('tensorflow', entry.name);
+    if (known === undefined) expect(problem).toBeUndefined();
+    else expect(problem, `known to depart (${known}), but conforms now`).toBeDefined();
+  });
+});
+
+/** Makes TensorFlow the current backend; gives the reason when that is impossible. */
+async function open(): Promise<string | undefined> {
+  try {
+    loadTensorFlow(APP === undefined ? {} : { from: APP });
+    return (await tf.setBackend('tensorflow')) ? undefined : 'the backend does not start';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
