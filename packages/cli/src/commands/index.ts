@@ -5,11 +5,13 @@ import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { info } from './info.ts';
 import { inspect } from './inspect.ts';
+import { predict } from './predict.ts';
 import { preview } from './preview.ts';
 import { setup } from './setup.ts';
 
 /** In the order of `mask-rcnn --help`. */
 export const commands: readonly CommandDefinition[] = [
+  predict,
   preview,
   evaluate,
   inspect,

@@ -1,0 +1,107 @@
+import { type ResNetName, resnets } from '@rcnn/backbone-resnet';
+import {
+  type Checkpoint,
+  type LoadReport,
+  loadStateDict,
+  modelTensors,
+  type TensorSource,
+  type WeightsProfile,
+} from '@rcnn/checkpoint';
+import { RcnnError, withoutInitialising } from '@rcnn/core';
+import { architecture } from './architectures.ts';
+import type { FasterRCNN } from './faster-rcnn.ts';
+import type { RecipeOptions } from './recipes.ts';
+
+export interface FromCheckpointOptions extends RecipeOptions {
+  /** torchvision's name. Default what the checkpoint says, or what its tensors look like. */
+  readonly arch?: string;
+}
+
+export interface LoadedDetector {
+  readonly model: FasterRCNN;
+  readonly arch: string;
+  readonly numClasses: number;
+  /** What the weights expect of the program around them; undefined when the file does not say. */
+  readonly profile: WeightsProfile | undefined;
+  readonly report: LoadReport;
+}
+
+/**
+ * Builds the model that a checkpoint is of, and loads it. Options go before the checkpoint's profile, that before
+ * defaults. With another `numClasses` than the file's, the predictors start afresh and `report.skipped` names them;
+ * all other weights are kept. Does not close the checkpoint.
+ * @throws CHECKPOINT_MISMATCH, INVALID_ARGUMENT (unknown architecture)
+ */
+export async function detectorFromCheckpoint(
+  checkpoint: Pick<Checkpoint, 'weights' | 'profile'>,
+  { arch: wanted, ...options }: FromCheckpointOptions = {},
+): Promise<LoadedDetector> {
+  const { profile } = checkpoint;
+  const weights = modelTensors(checkpoint.weights);
+  const arch = wanted ?? profile?.architecture ?? architectureOf(weights);
+  const numClasses = options.numClasses ?? profile?.numClasses ?? classesOf(weights);
+  const recipe = architecture(arch);
+  const settings = { ...fromProfile(profile), ...options, numClasses };
+  const fresh = numClasses !== classesOf(weights); // the predictors need first values of their own
+  const model = fresh ? recipe(settings) : withoutInitialising(() => recipe(settings));
+  try {
+    const report = await loadStateDict(model, weights, { newPredictors: fresh });
+    return { model, arch, numClasses, profile, report };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+function fromProfile(profile: WeightsProfile | undefined): RecipeOptions {
+  if (profile === undefined) return {};
+  if (profile.channelOrder !== 'rgb' || profile.roiAlign.aligned || profile.roiAlign.samplingRatio !== 2) {
+    throw new RcnnError('CHECKPOINT_MISMATCH', {
+      where: profile.source,
+      place: 'profile',
+      problem: 'the weights expect what these recipes do not do',
+      found: `${profile.channelOrder} images, RoIAlign ${JSON.stringify(profile.roiAlign)}`,
+      expected: 'rgb images, RoIAlign not aligned with 2 samples',
+      hint: 'Build a MaskRCNN with a transform and RoI pools of your own, and load it with loadStateDict.',
+    });
+  }
+  const { normEpsilon, strideIn, mean, std, resize } = profile;
+  return { normEpsilon, strideIn, mean, std, minSize: resize.minSize, maxSize: resize.maxSize };
+}
+
+/** How many classes the file's box predictor tells apart; 0 when it has none. */
+function classesOf({ tensors }: TensorSource): number {
+  return find(tensors, 'roi_heads.box_predictor.cls_score.weight')?.[0] ?? 0;
+}
+
+/** torchvision's name of what a file holds, from the names and shapes of its tensors. */
+function architectureOf({ name, tensors }: TensorSource): string {
+  const blocks = (stage: number): number => {
+    let count = 0;
+    while (find(tensors, `backbone.body.layer${stage}.${count}.conv1.weight`)) count++;
+    return count;
+  };
+  const counts = [1, 2, 3, 4].map(blocks).join();
+  const [width, perGroup] = find(tensors, 'backbone.body.layer1.0.conv2.weight') ?? [0, 0];
+  const block = find(tensors, 'backbone.body.layer1.0.conv3.weight') ? 'bottleneck' : 'basic';
+  const body = (Object.keys(resnets) as ResNetName[]).find((key) => {
+    const { groups = 1, widthPerGroup = 64, ...shape } = resnets[key];
+    const sameWidth = width === widthPerGroup * groups && perGroup === widthPerGroup;
+    return shape.block === block && shape.blocks.join() === counts && sameWidth;
+  });
+  if (body === undefined) {
+    throw new RcnnError('CHECKPOINT_MISMATCH', {
+      where: name,
+      problem: 'the file does not say of which architecture it is, and its tensors look like none we know',
+      found: `${tensors.size} tensors, blocks ${counts}`,
+      hint: 'Name the architecture, e.g. maskrcnn_resnet50_fpn.',
+    });
+  }
+  const task = find(tensors, 'roi_heads.mask_predictor.mask_fcn_logits.weight') ? 'maskrcnn' : 'fasterrcnn';
+  const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';
+  return `${task}_${body}_fpn${second}`;
+}
+
+function find(tensors: TensorSource['tensors'], name: string): readonly number[] | undefined {
+  return tensors.get(name)?.shape;
+}
