@@ -4,6 +4,7 @@ import type { DownloadEvent } from '@rcnn/checkpoint/node';
 import type { Detection, EngineName } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { LoadedDetector } from 'mask-rcnn';
 import type { CommandDefinition } from '../command.ts';
 import { imageFiles } from '../image-files.ts';
 
@@ -79,7 +80,7 @@ async function run(inputs: readonly string[], options: Options): Promise<void> {
   await writeResults(results, options.json);
 }
 
-async function load(options: Options): Promise<import('mask-rcnn').LoadedDetector> {
+async function load(options: Options): Promise<LoadedDetector> {
   const { loadDetector } = await import('mask-rcnn/node');
   const set = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
     value === undefined ? {} : ({ [key]: value } as Record<K, V>);
