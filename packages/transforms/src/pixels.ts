@@ -15,13 +15,23 @@ export interface ResizeOptions {
 const PRECISION = 22; // bits after the point of a weight, as in Pillow's 8-bit resampling
 
 /**
- * Bilinear resize with half-pixel centres. For uint8 it gives Pillow's `Image.resize(…, BILINEAR)` bit for bit: integer
- * weights, columns first, rounded to uint8 between the passes.
+ * Bilinear resize with half-pixel centres. For uint8 it gives the `Image.resize(…, BILINEAR)` of Pillow 13 bit for bit:
+ * integer weights, one axis after the other, rounded to uint8 between the two.
  */
 export function resizePixels(image: PixelImage, [height, width]: ImageSize, options: ResizeOptions = {}): PixelImage {
   const { antialias = true } = options;
-  const wide = width === image.width ? image : resizeColumns(image, width, antialias);
-  return height === wide.height ? wide : resizeRows(wide, height, antialias);
+  const columns = (from: PixelImage): PixelImage =>
+    width === from.width ? from : resizeColumns(from, width, antialias);
+  const rows = (from: PixelImage): PixelImage => (height === from.height ? from : resizeRows(from, height, antialias));
+  return rowsFirst(image, height, width) ? columns(rows(image)) : rows(columns(image));
+}
+
+/**
+ * Which axis goes first changes the rounding, so we do as Pillow 13 does: rows first where that throws much away.
+ * The rule was found by comparing both orders with its results over some hundred sizes.
+ */
+function rowsFirst(image: PixelImage, height: number, width: number): boolean {
+  return height < image.height && 2 * (image.width - width) < image.height - height;
 }
 
 /** Left and right swapped. */

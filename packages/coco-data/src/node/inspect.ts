@@ -108,6 +108,7 @@ async function inspectSplit(
   const set = checkRecords(raw, problems);
   const store = new FolderImages(source.images, options);
   const sound = new Map<ImageRecord, ImageSize>();
+  const annotated = new Set(raw.annotations.map(({ imageId }) => imageId));
   let done = 0;
   await eachOf(set.images, async (image) => {
     const annotations = set.byImage.get(image.id) ?? [];
@@ -115,6 +116,9 @@ async function inspectSplit(
     if (size) sound.set(image, size);
     checkMasks(set.source, image, annotations, problems);
     noteFacts(image, annotations, set.source, problems);
+    if (!annotated.has(image.id)) {
+      problems.add({ kind: 'image-empty', source: set.source, place: image.place, found: image.file });
+    }
     options.onProgress?.(++done, set.images.length, source.split);
   });
   return { source, raw, set, sound };
@@ -159,7 +163,6 @@ function noteFacts(
   source: string,
   problems: Problems,
 ): void {
-  if (annotations.length === 0) problems.add({ kind: 'image-empty', source, place: image.place, found: image.file });
   for (const { crowd, box, id, place } of annotations) {
     if (crowd) problems.add({ kind: 'crowd', source, place, found: `annotation ${id} of ${image.file}` });
     const side = Math.min(box[2] - box[0], box[3] - box[1]);

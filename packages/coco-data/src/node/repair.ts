@@ -17,6 +17,7 @@ export interface Repair {
   readonly action:
     | 'left out image'
     | 'left out annotation'
+    | 'left out category'
     | 'corrected size'
     | 'made box anew from mask'
     | 'clipped box'
@@ -68,6 +69,9 @@ function repairSplit(split: InspectedSplit, problems: Problems, repairs: Repair[
   for (const { place, found } of unread(raw, problems)) did('left out annotation', place, found);
   const images = repairImages(split, did);
   const { categories, numbers } = renumberCategories(split.set.categories, did);
+  for (const { id, name } of raw.categories.filter((category) => !split.set.categories.includes(category))) {
+    did('left out category', '/categories', `${id} '${name}', whose id is taken`);
+  }
   const byId = new Map(images.map((image) => [image.id, image]));
   const annotations = raw.annotations
     .map((annotation) => repairAnnotation(annotation, byId.get(annotation.imageId), numbers, did))
