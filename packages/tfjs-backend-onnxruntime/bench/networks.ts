@@ -54,7 +54,9 @@ export class BlockStack {
   }
 
   private variables(): tf.Variable[] {
-    const weights = this.blocks.flatMap(({ first, second, shortcut }) => (shortcut ? [first, second, shortcut] : [first, second]));
+    const weights = this.blocks.flatMap(({ first, second, shortcut }) =>
+      shortcut ? [first, second, shortcut] : [first, second],
+    );
     return [...weights, this.classifier];
   }
 }

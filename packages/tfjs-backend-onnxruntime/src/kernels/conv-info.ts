@@ -55,4 +55,3 @@ export function strided(backend: OrtBackend, x: Maps, info: ConvInfo, work: (sou
 export function gridOf({ data, h, w, c }: Maps, stepH = 1, stepW = 1, row = 0, column = 0): Grid {
   return { data, start: (row * w + column) * c, image: h * w * c, row: stepH * w * c, column: stepW * c };
 }
-

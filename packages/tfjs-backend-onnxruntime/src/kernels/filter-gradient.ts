@@ -32,7 +32,15 @@ function asProduct(backend: OrtBackend, info: ConvInfo, x: Maps, dy: Maps, dw: F
 }
 
 /** `target = a' b` of two matrices of `rows` rows. */
-function multiply(backend: OrtBackend, a: Float32Array, b: Float32Array, rows: number, aColumns: number, bColumns: number, target: Float32Array): void {
+function multiply(
+  backend: OrtBackend,
+  a: Float32Array,
+  b: Float32Array,
+  rows: number,
+  aColumns: number,
+  bColumns: number,
+  target: Float32Array,
+): void {
   gemm(backend, { data: a, rows, columns: aColumns, transpose: true }, { data: b, rows, columns: bColumns }, target);
 }
 
@@ -56,7 +64,11 @@ function asConvolution(backend: OrtBackend, info: ConvInfo, x: Maps, dy: Maps, d
   const outBlocks = Math.ceil(outChannels / columns) * columns;
   const graph = singleNode(
     `filter gradient ${strideHeight}`,
-    { op: 'Conv', domain: NCHWC, attributes: { dilations: [strideHeight, 1], strides: [1, 1], pads: [0, 0, 0, 0], group: 1 } },
+    {
+      op: 'Conv',
+      domain: NCHWC,
+      attributes: { dilations: [strideHeight, 1], strides: [1, 1], pads: [0, 0, 0, 0], group: 1 },
+    },
     [FLOAT, FLOAT],
     FLOAT,
     true,
@@ -75,11 +87,20 @@ function asConvolution(backend: OrtBackend, info: ConvInfo, x: Maps, dy: Maps, d
           layColumns(backend, x, info, tiling, kw, inRows, image);
           backend.run(
             graph,
-            [nativeFloats(image, [1, channels, inRows, inChannels]), nativeFloats(filter, [outBlocks, channels, rows, 1])],
+            [
+              nativeFloats(image, [1, channels, inRows, inChannels]),
+              nativeFloats(filter, [outBlocks, channels, rows, 1]),
+            ],
             [nativeFloats(resultBlocks, [1, outBlocks, filterHeight, inChannels])],
           );
         });
-        fromBlocks(backend, resultBlocks, outBlocks, { data: column, n: 1, h: filterHeight, w: inChannels, c: outChannels });
+        fromBlocks(backend, resultBlocks, outBlocks, {
+          data: column,
+          n: 1,
+          h: filterHeight,
+          w: inChannels,
+          c: outChannels,
+        });
         for (let kh = 0; kh < filterHeight; kh++) {
           dw.set(column.subarray(kh * matrix, (kh + 1) * matrix), (kh * filterWidth + kw) * matrix);
         }
@@ -109,11 +130,24 @@ function tile({ batchSize: images, outHeight, outWidth }: ConvInfo, columns: num
 }
 
 /** The input under column `kw` of the filter, tile by tile, pixels within a row innermost. */
-function layColumns(backend: OrtBackend, x: Maps, info: ConvInfo, tiling: Tiling, kw: number, inRows: number, image: Float32Array): void {
+function layColumns(
+  backend: OrtBackend,
+  x: Maps,
+  info: ConvInfo,
+  tiling: Tiling,
+  kw: number,
+  inRows: number,
+  image: Float32Array,
+): void {
   const { strideHeight: step, padInfo } = info;
   const { tiles, columns } = tiling;
   backend.scratch(image.length, (laid) => {
-    layTiles(x, tiling, { rows: inRows, step, top: -padInfo.top, left: kw - padInfo.left, stepAcross: info.strideWidth }, laid);
+    layTiles(
+      x,
+      tiling,
+      { rows: inRows, step, top: -padInfo.top, left: kw - padInfo.left, stepAcross: info.strideWidth },
+      laid,
+    );
     const rows = singleNode('ReorderInput NCHW', { op: 'ReorderInput', domain: NCHWC });
     const n = tiles * inRows;
     backend.run(rows, [nativeFloats(laid, [n, columns, 1, x.c])], [nativeFloats(image, [n, columns, 1, x.c])]);
@@ -131,7 +165,12 @@ interface Tile {
 }
 
 /** Copies the pixels of each tile to `target`, `[tiles, rows, columns, c]`, with zeros outside of the map. */
-function layTiles(maps: Maps, tiling: Tiling, { rows, step, stepAcross = step, top, left }: Tile, target: Float32Array): void {
+function layTiles(
+  maps: Maps,
+  tiling: Tiling,
+  { rows, step, stepAcross = step, top, left }: Tile,
+  target: Float32Array,
+): void {
   let at = 0;
   for (let image = 0; image < tiling.images; image++) {
     for (let down = 0; down < tiling.down; down++) {
@@ -148,7 +187,16 @@ function layTiles(maps: Maps, tiling: Tiling, { rows, step, stepAcross = step, t
 }
 
 /** `count` pixels of a row from `column` on, every `step`-th. */
-function layRow({ data, h, w, c }: Maps, image: number, row: number, column: number, step: number, count: number, target: Float32Array, at: number): void {
+function layRow(
+  { data, h, w, c }: Maps,
+  image: number,
+  row: number,
+  column: number,
+  step: number,
+  count: number,
+  target: Float32Array,
+  at: number,
+): void {
   const first = column < 0 ? Math.ceil(-column / step) : 0; // of the `count` pixels, those inside the map
   const end = Math.max(first, Math.min(count, Math.ceil((w - column) / step)));
   if (row < 0 || row >= h || first >= count) {
@@ -273,4 +321,3 @@ function layPhase(
   const target: Grid = { data: cells, start: 0, image: rows * columns * x.c, row: columns * x.c, column: x.c };
   copyGrid(gridOf(x, strideHeight, strideWidth, a, b), target, x.n, h, w, x.c);
 }
-

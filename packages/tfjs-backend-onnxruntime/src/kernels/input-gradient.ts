@@ -79,4 +79,3 @@ function phaseTaps(info: ConvInfo, row: Phase, column: Phase): { taps: Taps; win
     window: { ...STILL, pads: [row.before, column.before, row.after, column.after] },
   };
 }
-
