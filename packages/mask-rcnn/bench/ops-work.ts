@@ -48,7 +48,10 @@ function time(runs: number, body: () => number): OpResult {
 
 /** One element of each tensor, so that the check costs nothing. */
 function first(...tensors: tf.Tensor[]): number {
-  return tensors.reduce((sum, tensor) => sum + tf.tidy(() => tf.slice(tf.reshape(tensor, [-1]), 12_345, 1).dataSync()[0]!), 0);
+  return tensors.reduce(
+    (sum, tensor) => sum + tf.tidy(() => tf.slice(tf.reshape(tensor, [-1]), 12_345, 1).dataSync()[0]!),
+    0,
+  );
 }
 
 function roiAlign(runs: number, count: number, outputSize: number): Record<string, OpResult> {
@@ -82,7 +85,10 @@ function suppression(runs: number): Record<string, OpResult> {
   const groups = Int32Array.from({ length: 4700 }, (_, i) => Math.floor(i / 940));
   return {
     'NMS of 4700 boxes': time(runs, () => nms(boxes, scores, 0.7).length),
-    'NMS of 5 levels of 940 boxes, best 1000': time(runs, () => nms(boxes, scores, 0.7, { groups, limit: 1000 }).length),
+    'NMS of 5 levels of 940 boxes, best 1000': time(
+      runs,
+      () => nms(boxes, scores, 0.7, { groups, limit: 1000 }).length,
+    ),
   };
 }
 

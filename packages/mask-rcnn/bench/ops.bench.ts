@@ -22,7 +22,9 @@ const rounds = Array.from({ length: Number(values.rounds) }, () => {
   if (values.python === undefined) return { ours };
   return { ours, theirs: measure(values.python, [here('../../../tools/reference/time_ops.py'), values.runs]) };
 });
-console.log(`Median (least) of ${values.rounds} rounds of ${values.runs} runs, milliseconds; load ${loadavg()[0]!.toFixed(1)}`);
+console.log(
+  `Median (least) of ${values.rounds} rounds of ${values.runs} runs, milliseconds; load ${loadavg()[0]!.toFixed(1)}`,
+);
 let before: { ours: number; theirs: number } | undefined;
 for (const name of Object.keys(rounds[0]!.ours)) {
   const ours = rounds.flatMap((round) => round.ours[name]!.times);
