@@ -46,7 +46,7 @@ export async function readVoc(
 ): Promise<AnnotationSet> {
   const entries: VocEntry[] = [];
   for (const stem of await stemsOf(list)) {
-    const place = join('Annotations', `${stem}.xml`);
+    const place = `Annotations/${stem}.xml`;
     try {
       entries.push(await readEntry(root, stem, place));
     } catch (error) {
