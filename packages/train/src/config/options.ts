@@ -8,7 +8,7 @@ import type { PresetName } from '@rcnn/transforms';
 export interface TrainConfig {
   data: string;
   valData?: string;
-  format: 'auto' | 'coco' | 'via';
+  format: 'auto' | 'coco' | 'via' | 'voc';
   labels: 'contiguous' | 'ids';
   augment: PresetName;
   workers: number;
@@ -19,9 +19,6 @@ export interface TrainConfig {
   trainableLayers?: number;
   minSize?: number | number[];
   maxSize?: number;
-  blocksPerStage?: number[];
-  channels?: number;
-  boxHidden?: number;
   roisPerImage?: number;
   proposals?: number;
 

@@ -11,13 +11,13 @@ const share = (): z.ZodNumber => z.number().min(0).max(1);
 export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   preset: z.enum(Object.keys(presets)).describe('Where the other options start from').optional(),
 
-  data: z.string().min(1).describe('Folder or annotation file to train on: COCO or VIA').optional(),
+  data: z.string().min(1).describe('Folder or annotation file to train on: COCO, VIA or VOC').optional(),
   valData: z
     .string()
     .min(1)
     .describe('Folder or annotation file to evaluate on; found beside the training split by itself')
     .optional(),
-  format: z.enum(['auto', 'coco', 'via']).describe('How the data are annotated').optional(),
+  format: z.enum(['auto', 'coco', 'via', 'voc']).describe('How the data are annotated').optional(),
   labels: z
     .enum(['contiguous', 'ids'])
     .describe('Labels 1 to K, or the category ids themselves (as published COCO weights have them)')
@@ -49,9 +49,6 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
     .describe('Shorter side of an image in pixels; of a list, one is drawn per image')
     .optional(),
   maxSize: count().describe('Longest allowed side in pixels').optional(),
-  blocksPerStage: z.array(count()).length(4).describe('Residual blocks in each of the four stages').optional(),
-  channels: count().describe('Channels of the pyramid and of the mask head').optional(),
-  boxHidden: count().describe('Width of the two dense layers of the box head').optional(),
   roisPerImage: count().describe('Regions per image on which the heads learn').optional(),
   proposals: count().describe('Proposals that are kept per image').optional(),
 

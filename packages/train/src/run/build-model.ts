@@ -38,16 +38,13 @@ function describe(event: DownloadEvent): TrainEvent {
 
 /** The options of a recipe that a config sets; the others keep the recipe's own values. */
 function recipeOptions(config: TrainConfig, classes: ClassMap): RecipeOptions {
-  const { minSize, maxSize, roisPerImage, proposals, blocksPerStage, channels, boxHidden } = config;
+  const { minSize, maxSize, roisPerImage, proposals } = config;
   const options: Record<string, unknown> = {
     minSize,
     maxSize,
     boxBatchSizePerImage: roisPerImage,
     rpnPostNmsTopNTrain: proposals,
     rpnPostNmsTopNTest: proposals,
-    blocks: blocksPerStage,
-    fpnChannels: channels,
-    boxFeatures: boxHidden,
     boxScoreThresh: config.scoreThreshold,
     resizeInTraining: !fixesSize(config.augment),
     numClasses: classes.numClasses,

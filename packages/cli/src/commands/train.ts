@@ -1,0 +1,65 @@
+import { RcnnError } from '@rcnn/core/errors';
+import { type Command, Option } from 'commander';
+import type { CommandDefinition } from '../command.ts';
+import { addTrainOptions, readTrainOptions } from '../train/options.ts';
+
+interface Flags {
+  readonly config?: string;
+  readonly resume?: string;
+  readonly printConfig?: boolean;
+  readonly quiet?: boolean;
+  readonly progress: 'auto' | 'bar' | 'plain' | 'none';
+}
+
+/** `mask-rcnn train DATA`: from a folder of annotated images to a model, a report and pictures. */
+export const train: CommandDefinition = {
+  name: 'train',
+  summary: 'train a model on a COCO, VIA or VOC dataset',
+  configure(command: Command): void {
+    command
+      .argument('[data]', 'folder or annotation file to train on')
+      .option('--config <file>', 'YAML file with options; the command line wins over it')
+      .option('--resume <run>', 'go on with the run in this folder; other options change it')
+      .option('--print-config', 'print every option as it would be used, and leave')
+      .option('--quiet', 'print nothing but the result')
+      .addOption(new Option('--progress <style>', 'how to show it').choices(['auto', 'bar', 'plain', 'none']).default('auto'));
+    addTrainOptions(command).action(async (data: string | undefined, flags: Flags & Record<string, unknown>) => {
+      await act(data, flags);
+    });
+  },
+};
+
+async function act(data: string | undefined, flags: Flags & Record<string, unknown>): Promise<void> {
+  const { readFileSync } = await import('node:fs');
+  const { consoleProgress, parseConfig, resolveConfig, resume, StopSignals, train: begin } = await import('@rcnn/train');
+  const file = flags.config === undefined ? {} : parseConfig(readText(flags.config, readFileSync), flags.config);
+  const given = { ...file, ...(data === undefined ? {} : { data }), ...readTrainOptions(flags) };
+  if (flags.printConfig === true) {
+    const { stringify } = await import('yaml');
+    process.stdout.write(stringify(resolveConfig(given)));
+    return;
+  }
+  const progress = consoleProgress({ style: flags.quiet === true ? 'none' : flags.progress });
+  const signals = new StopSignals((signal) =>
+    progress({ kind: 'note', text: `${signal}: finishing this step and saving; once more leaves at once.` }),
+  );
+  const options = { onEvent: progress, shouldStop: () => signals.requested !== undefined };
+  try {
+    const { folder, reason, scores } = await (flags.resume === undefined ? begin(given, options) : resume(flags.resume, given, options));
+    for (const name of ['segm/AP', 'segm/AP50', 'bbox/AP', 'bbox/AP50']) {
+      if (scores?.[name] !== undefined) process.stdout.write(`${name}  ${scores[name].toFixed(4)}\n`);
+    }
+    process.stdout.write(`run     ${folder.path}\nreport  ${folder.report}\n`);
+    if (reason === 'stopped') process.stdout.write(`resume  mask-rcnn train --resume ${folder.path}\n`);
+  } finally {
+    signals.dispose();
+  }
+}
+
+function readText(path: string, read: typeof import('node:fs').readFileSync): string {
+  try {
+    return read(path, 'utf8');
+  } catch (cause) {
+    throw new RcnnError('FILE_MISSING', { where: path, problem: 'the file of options cannot be read', cause });
+  }
+}
