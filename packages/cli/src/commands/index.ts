@@ -8,9 +8,11 @@ import { inspect } from './inspect.ts';
 import { predict } from './predict.ts';
 import { preview } from './preview.ts';
 import { setup } from './setup.ts';
+import { train } from './train.ts';
 
 /** In the order of `mask-rcnn --help`. */
 export const commands: readonly CommandDefinition[] = [
+  train,
   predict,
   preview,
   evaluate,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
@@ -30,9 +31,8 @@ export const train: CommandDefinition = {
 };
 
 async function act(data: string | undefined, flags: Flags & Record<string, unknown>): Promise<void> {
-  const { readFileSync } = await import('node:fs');
   const { consoleProgress, parseConfig, resolveConfig, resume, StopSignals, train: begin } = await import('@rcnn/train');
-  const file = flags.config === undefined ? {} : parseConfig(readText(flags.config, readFileSync), flags.config);
+  const file = flags.config === undefined ? {} : parseConfig(readText(flags.config), flags.config);
   const given = { ...file, ...(data === undefined ? {} : { data }), ...readTrainOptions(flags) };
   if (flags.printConfig === true) {
     const { stringify } = await import('yaml');
@@ -56,9 +56,9 @@ async function act(data: string | undefined, flags: Flags & Record<string, unkno
   }
 }
 
-function readText(path: string, read: typeof import('node:fs').readFileSync): string {
+function readText(path: string): string {
   try {
-    return read(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new RcnnError('FILE_MISSING', { where: path, problem: 'the file of options cannot be read', cause });
   }

@@ -21,7 +21,7 @@ export function addTrainOptions(command: Command): Command {
   for (const [name, property] of Object.entries(schemaOf())) {
     if (name === 'data') continue; // the argument
     const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    const option = new Option(`--${flag} <${placeholder(property)}>`, property.description);
+    const option = new Option(`--${flag} <${placeholder(property)}>`, lowerFirst(property.description));
     if (property.enum !== undefined) option.choices(property.enum);
     command.addOption(option);
   }
@@ -85,4 +85,9 @@ function toNumber(text: string, name: string): number {
 
 function invalid(name: string, found: string, expected: string): RcnnError {
   return new RcnnError('CONFIG_INVALID', { where: 'mask-rcnn train', place: name, problem: 'cannot read the value', found: `'${found}'`, expected });
+}
+
+/** Descriptions begin small in help texts; words all in capitals stay so. */
+function lowerFirst(text = ''): string {
+  return /^[A-Z][^A-Z]/.test(text) ? text[0]!.toLowerCase() + text.slice(1) : text;
 }
