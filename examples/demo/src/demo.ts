@@ -19,7 +19,8 @@ export async function demo({ data, out, epochs, engine, quiet = false, pictures 
   const begin = performance.now();
   const say = (text: string): void => void (quiet || process.stdout.write(`${text}\n`));
   const { train: trainCount, val: valCount } = pictures ?? { train: 600, val: 60 };
-  const folder = data ?? (await drawnShapes(join(out, `shapes-${trainCount}`), { train: trainCount, val: valCount }, say));
+  const folder =
+    data ?? (await drawnShapes(join(out, `shapes-${trainCount}`), { train: trainCount, val: valCount }, say));
   const config: PartialConfig = {
     data: folder,
     preset: 'quick',
@@ -45,7 +46,11 @@ export async function demo({ data, out, epochs, engine, quiet = false, pictures 
 }
 
 /** Draws the set once; an interrupted drawing is begun again. */
-async function drawnShapes(folder: string, splits: Record<string, number>, say: (text: string) => void): Promise<string> {
+async function drawnShapes(
+  folder: string,
+  splits: Record<string, number>,
+  say: (text: string) => void,
+): Promise<string> {
   if (existsSync(folder)) return folder;
   const unfinished = `${folder}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
@@ -57,7 +62,8 @@ async function drawnShapes(folder: string, splits: Record<string, number>, say: 
 }
 
 function conclusion(folder: string, scores: Scores | undefined, seconds: number): string {
-  const number = (name: string): string => (scores?.[name] === undefined || scores[name] < 0 ? '  -  ' : scores[name].toFixed(3));
+  const number = (name: string): string =>
+    scores?.[name] === undefined || scores[name] < 0 ? '  -  ' : scores[name].toFixed(3);
   return `
 Done in ${duration(seconds)}. How good is it, on pictures it never saw?
 

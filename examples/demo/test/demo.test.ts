@@ -20,8 +20,14 @@ test('draws, trains, measures and says where everything is', async () => {
   } finally {
     write.mockRestore();
   }
-  for (const file of ['report.html', 'results.csv', 'pictures/validation.png', 'pictures/panels_0.png', 'checkpoints/last.safetensors']) {
-    expect(existsSync(join(out, 'demo', file)), file).toBe(true);
+  for (const file of [
+    'report.html',
+    'results.csv',
+    'pictures/validation.png',
+    'pictures/panels_0.png',
+    'checkpoints/last.safetensors',
+  ]) {
+    expect(existsSync(join(out, 'demo', file)) ? file : 'missing').toBe(file);
   }
   const report = readFileSync(join(out, 'demo', 'report.html'), 'utf8');
   expect(report).toContain('<svg');

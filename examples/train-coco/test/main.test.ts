@@ -13,7 +13,11 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('the recipe runs on a COCO folder, with the learning rate scaled to its batch', async () => {
-  const { folder: run, position, scores } = await trainCoco(join(folder, 'data'), {
+  const {
+    folder: run,
+    position,
+    scores,
+  } = await trainCoco(join(folder, 'data'), {
     arch: 'maskrcnn_small',
     engine: 'onnxruntime',
     out: join(folder, 'runs'),

@@ -23,7 +23,9 @@ export const train: CommandDefinition = {
       .option('--resume <run>', 'go on with the run in this folder; other options change it')
       .option('--print-config', 'print every option as it would be used, and leave')
       .option('--quiet', 'print nothing but the result')
-      .addOption(new Option('--progress <style>', 'how to show it').choices(['auto', 'bar', 'plain', 'none']).default('auto'));
+      .addOption(
+        new Option('--progress <style>', 'how to show it').choices(['auto', 'bar', 'plain', 'none']).default('auto'),
+      );
     addTrainOptions(command).action(async (data: string | undefined, flags: Flags & Record<string, unknown>) => {
       await act(data, flags);
     });
@@ -31,7 +33,14 @@ export const train: CommandDefinition = {
 };
 
 async function act(data: string | undefined, flags: Flags & Record<string, unknown>): Promise<void> {
-  const { consoleProgress, parseConfig, resolveConfig, resume, StopSignals, train: begin } = await import('@rcnn/train');
+  const {
+    consoleProgress,
+    parseConfig,
+    resolveConfig,
+    resume,
+    StopSignals,
+    train: begin,
+  } = await import('@rcnn/train');
   const file = flags.config === undefined ? {} : parseConfig(readText(flags.config), flags.config);
   const given = { ...file, ...(data === undefined ? {} : { data }), ...readTrainOptions(flags) };
   if (flags.printConfig === true) {
@@ -45,7 +54,9 @@ async function act(data: string | undefined, flags: Flags & Record<string, unkno
   );
   const options = { onEvent: progress, shouldStop: () => signals.requested !== undefined };
   try {
-    const { folder, reason, scores } = await (flags.resume === undefined ? begin(given, options) : resume(flags.resume, given, options));
+    const { folder, reason, scores } = await (flags.resume === undefined
+      ? begin(given, options)
+      : resume(flags.resume, given, options));
     for (const name of ['segm/AP', 'segm/AP50', 'bbox/AP', 'bbox/AP50']) {
       if (scores?.[name] !== undefined) process.stdout.write(`${name}  ${scores[name].toFixed(4)}\n`);
     }

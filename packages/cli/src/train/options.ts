@@ -84,7 +84,13 @@ function toNumber(text: string, name: string): number {
 }
 
 function invalid(name: string, found: string, expected: string): RcnnError {
-  return new RcnnError('CONFIG_INVALID', { where: 'mask-rcnn train', place: name, problem: 'cannot read the value', found: `'${found}'`, expected });
+  return new RcnnError('CONFIG_INVALID', {
+    where: 'mask-rcnn train',
+    place: name,
+    problem: 'cannot read the value',
+    found: `'${found}'`,
+    expected,
+  });
 }
 
 /** Descriptions begin small in help texts; words all in capitals stay so. */
