@@ -16,7 +16,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
     size,
     async read(offset, length) {
       checkRange({ name: path, size }, offset, length);
-      const bytes = new Uint8Array(length);
+      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer); // every byte is read, so none is cleared
       for (let at = 0; at < length; ) {
         // A read of 2 GiB and more may come in parts.
         const { bytesRead } = await file.read(bytes, at, Math.min(length - at, 1 << 30), offset + at).catch((error) => {

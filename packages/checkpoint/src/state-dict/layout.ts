@@ -36,19 +36,20 @@ function storedAxes(ours: readonly number[], layout: Exclude<ParameterLayout, 's
   return layout === 'linear' ? [last, ours[0]!, 1] : [last, ours[2]!, ours[0]! * ours[1]!];
 }
 
-/** How many rows are carried along at once: one cache line of float32 is written whole. */
+/** Rows that are carried along at once: one cache line of float32 is written whole. */
 const BLOCK = 16;
 
-/** `[A, B, S]` to `[S, B, A]`. */
+/** `[A, B, S]` to `[S, B, A]`, in blocks of rows, so that both sides are walked along their memory. */
 function reverseAxes<T extends NumberArray>(values: T, [A, B, S]: Axes): T {
   const result = new (values.constructor as new (length: number) => T)(values.length);
+  const row = B * S;
   for (let from = 0; from < A; from += BLOCK) {
-    const to = Math.min(from + BLOCK, A);
+    const rows = Math.min(BLOCK, A - from);
     for (let b = 0; b < B; b++) {
       for (let s = 0; s < S; s++) {
-        const target = (s * B + b) * A;
-        const source = b * S + s;
-        for (let a = from; a < to; a++) result[target + a] = values[a * B * S + source]!;
+        let source = from * row + b * S + s;
+        const target = (s * B + b) * A + from;
+        for (let a = 0; a < rows; a++, source += row) result[target + a] = values[source]!;
       }
     }
   }

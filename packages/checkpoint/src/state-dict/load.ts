@@ -26,7 +26,10 @@ export async function loadStateDict(
   const { pairs, report } = matchTensors(owner.namedParameters(), modelTensors(source), options);
   const values: tf.Tensor[] = [];
   try {
-    for (const { parameter, entry } of pairs) values.push(await readTensor(entry, parameter, source.name, options));
+    const reads = readAhead(pairs.map(({ entry }) => entry));
+    for (const { parameter, entry } of pairs) {
+      values.push(makeTensor(await reads(), entry, parameter, source.name, options));
+    }
     pairs.forEach(({ parameter }, i) => parameter.assign(values[i]!));
   } finally {
     tf.dispose(values);
@@ -34,23 +37,40 @@ export async function loadStateDict(
   return report;
 }
 
-async function readTensor(
-  entry: TensorEntry,
+/** Reads tensors in order; the next one is on its way while the caller works on the last. */
+function readAhead(entries: readonly TensorEntry[]): () => Promise<Uint8Array<ArrayBuffer>> {
+  let index = 0;
+  const begin = (): Promise<Uint8Array<ArrayBuffer>> | undefined => {
+    const read = entries[index++]?.read();
+    read?.catch(() => undefined); // told to whoever asks for it, if anyone does
+    return read;
+  };
+  let next = begin();
+  return () => {
+    const now = next!;
+    next = begin();
+    return now;
+  };
+}
+
+function makeTensor(
+  bytes: Uint8Array<ArrayBuffer>,
+  { name, dtype }: TensorEntry,
   { shape, layout }: Parameter,
   where: string,
   { allowNonFinite = false }: LoadOptions,
-): Promise<tf.Tensor> {
-  const numbers = decodeFloats(await entry.read(), entry.dtype);
+): tf.Tensor {
+  const numbers = decodeFloats(bytes, dtype);
   if (numbers === null) {
     throw new RcnnError('CHECKPOINT_MISMATCH', {
       where,
-      place: entry.name,
+      place: name,
       problem: 'weights of this type cannot be loaded',
-      found: entry.dtype,
+      found: dtype,
       expected: 'floats or integers',
     });
   }
-  if (!allowNonFinite) checkFinite(numbers, where, entry.name);
+  if (!allowNonFinite) checkFinite(numbers, where, name);
   return tf.tensor(fromStored(numbers, shape, layout), [...shape], 'float32');
 }
 
