@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { readFileSync } from 'node:fs';
 import { firstInOrderSampler } from '@rcnn/boxes';
 import { type ImageSize, type Pyramid, Random, valueAndGradients } from '@rcnn/core';
-import { drawn, expectClose } from '@rcnn/core/testing';
+import { drawn, expectClose, expectNoLeak } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, describe, expect, test } from 'vitest';
 import { AnchorGenerator, pyramidAnchors, RegionProposalNetwork, RPNHead } from '../src/index.ts';
@@ -124,6 +124,15 @@ describe('a whole RPN on two images of different sizes', () => {
     }
     expect([...gradients.keys()]).toEqual([...parameters.keys()]);
     tf.dispose([loss, ...gradients.values(), ...Object.values(extra)]);
+  });
+
+  test('no tensor is gained', async () => {
+    await expectNoLeak(async () => {
+      const outputs = network.forward(features);
+      await network.propose(outputs, sizes, padded, 'test');
+      tf.dispose({ ...network.losses(outputs, gt, padded) });
+      tf.dispose([...outputs.logits, ...outputs.deltas]);
+    });
   });
 
   test('an image without objects is background', () => {
