@@ -2,15 +2,24 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { EngineName, EngineReport } from '@rcnn/core';
 
-/** How long one engine may take before it counts as stuck. */
-const PATIENCE = 90_000; // milliseconds
+/** How an engine is examined; tests replace both. */
+export interface Examination {
+  /** How long one engine may take before it counts as stuck, in milliseconds. */
+  readonly patience: number;
+  /** What the process runs. */
+  readonly script: string;
+}
+
+const USUAL: Examination = {
+  patience: 90_000,
+  script: fileURLToPath(new URL('./probe.js', import.meta.url)),
+};
 
 /** Examines one engine in a process of its own; one that crashes or hangs is reported as unusable. */
-export async function examine(name: EngineName, budget: number, patience: number = PATIENCE): Promise<EngineReport> {
-  const script = fileURLToPath(new URL('./probe.js', import.meta.url));
-  const child = spawn(process.execPath, [script, name, String(budget)], {
+export async function examine(name: EngineName, budget: number, how: Examination = USUAL): Promise<EngineReport> {
+  const child = spawn(process.execPath, [how.script, name, String(budget)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: patience,
+    timeout: how.patience,
     killSignal: 'SIGKILL',
   });
   const output = { stdout: '', stderr: '' };
@@ -22,10 +31,7 @@ export async function examine(name: EngineName, budget: number, patience: number
   });
   const line = output.stdout.trim().split('\n').at(-1);
   if (end === 'exit code 0' && line) return JSON.parse(line) as EngineReport;
-  const last =
-    output.stderr
-      .trim()
-      .split('\n')
-      .find((text) => text.includes('Error')) ?? '';
-  return { name, ability: 'unusable', why: `its process ended with ${end}${last && `: ${last.trim()}`}`, notes: [] };
+  const lines = output.stderr.split('\n').map((text) => text.trim());
+  const last = lines.find((text) => /^\w*Error\b/.test(text)) ?? '';
+  return { name, ability: 'unusable', why: `its process ended with ${end}${last && `: ${last}`}`, notes: [] };
 }
