@@ -32,7 +32,7 @@ export function accumulate(outcomes: Outcomes, images: number, params: ResolvedP
   let order = sortByIndex(identity(outcomes.count), outcomes.image, images);
   order = sortByFallingScore(order, outcomes.scores.subarray(0, outcomes.count));
   order = sortByIndex(order, outcomes.category, K);
-  const curve = new Curve(outcomes, params);
+  const curve = new Curve(outcomes, params, arrays.shape);
   let start = 0;
   for (let k = 0; k < K; k++) {
     let end = start;
@@ -41,8 +41,9 @@ export function accumulate(outcomes: Outcomes, images: number, params: ResolvedP
       for (let a = 0; a < A; a++) {
         const positives = outcomes.positives[k * A + a]!;
         if (positives === 0) continue;
-        for (let m = 0; m < M; m++) curve.write(order.subarray(start, end), k, a, m, positives, arrays);
+        for (let m = 0; m < M; m++) curve.write(order.subarray(start, end), k, a, m, positives, arrays.recall);
       }
+      curve.copyTo(arrays, k);
     }
     start = end;
   }
@@ -61,10 +62,18 @@ class Curve {
   readonly #precision: Float64Array;
   readonly #score: Float64Array;
   readonly #needed: Float64Array; // true positives that reach each recall threshold
+  // The curves of one category, [thresholds, recalls, areas, maxDetections]: copied in rows to their far-apart places.
+  readonly #curves: Float64Array;
+  readonly #curveScores: Float64Array;
+  readonly #shape: EvalArrays['shape'];
 
-  constructor(outcomes: Outcomes, params: ResolvedParams) {
+  constructor(outcomes: Outcomes, params: ResolvedParams, shape: EvalArrays['shape']) {
     this.#outcomes = outcomes;
     this.#params = params;
+    this.#shape = shape;
+    const [T, R, , A, M] = shape;
+    this.#curves = new Float64Array(T * R * A * M).fill(-1);
+    this.#curveScores = new Float64Array(T * R * A * M).fill(-1);
     const largest = outcomes.count;
     this.#rows = new Uint32Array(largest);
     this.#before = new Uint32Array(largest);
@@ -73,10 +82,25 @@ class Curve {
     this.#needed = new Float64Array(params.recallThresholds.length);
   }
 
-  write(order: Uint32Array, k: number, a: number, m: number, positives: number, arrays: EvalArrays): void {
+  /** Copies the curves of category k and forgets them. */
+  copyTo(arrays: EvalArrays, k: number): void {
+    const [T, R, K, A, M] = this.#shape;
+    const row = A * M;
+    for (let i = 0; i < T * R; i++) {
+      const to = (i * K + k) * row;
+      for (let j = 0; j < row; j++) {
+        arrays.precision[to + j] = this.#curves[i * row + j]!;
+        arrays.scores[to + j] = this.#curveScores[i * row + j]!;
+      }
+    }
+    this.#curves.fill(-1);
+    this.#curveScores.fill(-1);
+  }
+
+  write(order: Uint32Array, k: number, a: number, m: number, positives: number, recall: Float64Array): void {
     const { scores, rank, matched, ignored, areas, words } = this.#outcomes;
     const limit = this.#params.maxDetections[m]!;
-    const [T, R, K, A, M] = arrays.shape;
+    const [T, R, K, A, M] = this.#shape;
     let rows = 0;
     let plain = 0;
     let first = -1;
@@ -95,11 +119,11 @@ class Curve {
       }
     }
     this.#countNeeded(positives);
-    const stride = K * A * M;
-    const column = (k * A + a) * M + m;
+    const stride = A * M;
+    const column = a * M + m;
     for (let t = 0; t < T; t++) {
       const truePositives = this.#atTruePositives(rows, a, t);
-      arrays.recall[t * stride + column] = first < 0 ? 0 : truePositives / positives;
+      recall[(t * K + k) * stride + column] = first < 0 ? 0 : truePositives / positives;
       for (let i = truePositives - 1; i > 0; i--) {
         if (this.#precision[i]! > this.#precision[i - 1]!) this.#precision[i - 1] = this.#precision[i]!;
       }
@@ -109,14 +133,14 @@ class Curve {
         reached &&= needed <= truePositives;
         const at = (t * R + r) * stride + column;
         if (!reached) {
-          arrays.precision[at] = 0; // the original stops at the first recall it cannot reach
-          arrays.scores[at] = 0;
+          this.#curves[at] = 0; // the original stops at the first recall it cannot reach
+          this.#curveScores[at] = 0;
         } else if (needed === 0) {
-          arrays.precision[at] = truePositives > 0 ? this.#precision[0]! : 0;
-          arrays.scores[at] = scores[first]!;
+          this.#curves[at] = truePositives > 0 ? this.#precision[0]! : 0;
+          this.#curveScores[at] = scores[first]!;
         } else {
-          arrays.precision[at] = this.#precision[needed - 1]!;
-          arrays.scores[at] = this.#score[needed - 1]!;
+          this.#curves[at] = this.#precision[needed - 1]!;
+          this.#curveScores[at] = this.#score[needed - 1]!;
         }
       }
     }

@@ -127,8 +127,12 @@ export class GroundTruthBuilder {
     this.#checkUnique(ids);
     const images = new IdIndex(imageIds);
     const categories = new IdIndex(categoryIds);
-    const image = Int32Array.from(this.#imageIds.view(), (id) => images.find(id));
-    const category = Int32Array.from(this.#categoryIds.view(), (id) => categories.find(id));
+    const image = new Int32Array(count);
+    const category = new Int32Array(count);
+    for (let i = 0; i < count; i++) {
+      image[i] = images.find(this.#imageIds.at(i));
+      category[i] = categories.find(this.#categoryIds.at(i));
+    }
     return {
       imageIds,
       imageSizes,
@@ -139,7 +143,7 @@ export class GroundTruthBuilder {
       category,
       ids,
       areas: this.#areas.view().slice(),
-      crowd: Uint8Array.from(this.#crowd.view()),
+      crowd: new Uint8Array(this.#crowd.view()),
       boxes: this.#boxes.view().slice(),
       segmentations,
       keypoints: this.#finishKeypoints(),
@@ -152,7 +156,7 @@ export class GroundTruthBuilder {
     return {
       points: this.#points,
       values: this.#keypoints.view().slice(),
-      labelled: Int32Array.from(this.#labelled.view()),
+      labelled: new Int32Array(this.#labelled.view()),
     };
   }
 
@@ -266,8 +270,8 @@ export class DetectionBuilder {
   finish(segmentations: Segmentations | undefined): Detections {
     return {
       count: this.#image.length,
-      image: Int32Array.from(this.#image.view()),
-      category: Int32Array.from(this.#category.view()),
+      image: new Int32Array(this.#image.view()),
+      category: new Int32Array(this.#category.view()),
       scores: this.#scores.view(),
       boxes: this.#boxes.view(),
       segmentations,

@@ -75,10 +75,10 @@ export function walkCells(
   { truth, detections, params, axes, from, to }: Walk,
   visit: (image: number, column: number, truths: Uint32Array, rows: Uint32Array) => void,
 ): void {
-  const truthImage = Int32Array.from(truth.image, (i) => (i < 0 ? -1 : axes.image[i]!));
-  const truthCategory = Int32Array.from(truth.category, (c) => (c < 0 ? -1 : axes.category[c]!));
-  const image = Int32Array.from(detections.image, (i) => axes.image[i]!);
-  const category = Int32Array.from(detections.category, (c) => axes.category[c]!);
+  const truthImage = places(truth.image, axes.image);
+  const truthCategory = places(truth.category, axes.category);
+  const image = places(detections.image, axes.image);
+  const category = places(detections.category, axes.category);
   const classes = axes.categoryIds.length;
   let truths = sortByIndex(rowsInside(truthImage, truthCategory, from, to), truthCategory, classes);
   truths = sortByIndex(truths, truthImage, axes.imageIds.length);
@@ -87,8 +87,14 @@ export function walkCells(
   else rows = sortByFallingScore(sortByIndex(rows, category, classes), detections.scores);
   rows = sortByIndex(rows, image, axes.imageIds.length);
   // One key per row: the next cell is the smaller of the two next keys.
-  const keyOf = (images: Int32Array, categories: Int32Array, order: Uint32Array): Float64Array =>
-    Float64Array.from(order, (row) => images[row]! * axes.columns + (params.useCategories ? categories[row]! : 0));
+  const keyOf = (images: Int32Array, categories: Int32Array, order: Uint32Array): Float64Array => {
+    const all = new Float64Array(order.length);
+    for (let i = 0; i < order.length; i++) {
+      const row = order[i]!;
+      all[i] = images[row]! * axes.columns + (params.useCategories ? categories[row]! : 0);
+    }
+    return all;
+  };
   const truthKeys = keyOf(truthImage, truthCategory, truths);
   const keys = keyOf(image, category, rows);
   for (let g = 0, d = 0; g < truths.length || d < rows.length; ) {
@@ -102,6 +108,13 @@ export function walkCells(
     g = truthEnd;
     d = end;
   }
+}
+
+/** Looks every index up; what is not there (-1) stays so. */
+function places(indices: Int32Array, table: Int32Array): Int32Array {
+  const found = new Int32Array(indices.length);
+  for (let i = 0; i < indices.length; i++) found[i] = indices[i]! < 0 ? -1 : table[indices[i]!]!;
+  return found;
 }
 
 function rowsInside(images: Int32Array, categories: Int32Array, from: number, to: number): Uint32Array {

@@ -1,3 +1,4 @@
+import type { RunLengths } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { malformedCounts, parseCounts, runsFromBox, runsFromPolygons } from '@rcnn/masks';
 
@@ -111,12 +112,19 @@ export class MaskArena {
 
   /** Adds the union of polygons, filled as pycocotools does. @throws POLYGON_INVALID */
   addPolygons(polygons: readonly ArrayLike<number>[], height: number, width: number): void {
-    this.addCounts(runsFromPolygons(polygons, [height, width]).counts, height, width);
+    this.#addRuns(runsFromPolygons(polygons, [height, width]));
   }
 
   /** Adds a box as a mask, as pycocotools does for results without masks. */
   addBox(x: number, y: number, boxWidth: number, boxHeight: number, height: number, width: number): void {
-    this.addCounts(runsFromBox([x, y, boxWidth, boxHeight], [height, width]).counts, height, width);
+    this.#addRuns(runsFromBox([x, y, boxWidth, boxHeight], [height, width]));
+  }
+
+  /** Adds runs that are known to be right. */
+  #addRuns({ counts, size: [height, width] }: RunLengths): void {
+    this.reserve(counts.length);
+    this.counts.set(counts, this.length);
+    this.commit(counts.length, height, width);
   }
 }
 

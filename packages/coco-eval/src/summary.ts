@@ -47,17 +47,18 @@ function mean(arrays: EvalArrays, params: ResolvedParams, { kind, iou, area, max
   const a = params.areaRanges.findIndex(({ name }) => name === area);
   const m = params.maxDetections.findIndex((n) => n === maxDetections);
   if (a < 0 || m < 0) return -1;
-  const values: number[] = [];
   const rows = kind === 'precision' ? R : 1;
   const source = kind === 'precision' ? arrays.precision : arrays.recall;
+  const values = new Float64Array(T * rows * K);
+  let count = 0;
   for (let t = 0; t < T; t++) {
     if (iou !== undefined && params.iouThresholds[t] !== iou) continue;
     for (let i = 0; i < rows * K; i++) {
       const value = source[((t * rows * K + i) * A + a) * M + m]!;
-      if (value > -1) values.push(value);
+      if (value > -1) values[count++] = value;
     }
   }
-  return values.length === 0 ? -1 : pairwiseSum(values, 0, values.length) / values.length;
+  return count === 0 ? -1 : pairwiseSum(values, 0, count) / count;
 }
 
 function describe({ kind, iou, area, maxDetections }: Line, params: ResolvedParams): string {

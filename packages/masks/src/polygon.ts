@@ -63,6 +63,73 @@ function checkPolygon(polygon: ArrayLike<number>, part: number): void {
 }
 
 /**
+ * Where the fill of one polygon turns: rows, by the column they are in. Sorted by counting, because there are only a
+ * few turns in each of many columns. Kept between polygons: datasets have very many.
+ */
+class TurnList {
+  #columns: Uint32Array = new Uint32Array(1024);
+  #rows: Uint32Array = new Uint32Array(1024);
+  #sorted: Uint32Array = new Uint32Array(1024);
+  #starts: Uint32Array = new Uint32Array(1024);
+  #length = 0;
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  add(column: number, row: number): void {
+    if (this.#length === this.#columns.length) {
+      const larger = 2 * this.#length;
+      this.#columns = copied(this.#columns, larger);
+      this.#rows = copied(this.#rows, larger);
+      this.#sorted = new Uint32Array(larger);
+    }
+    this.#columns[this.#length] = column;
+    this.#rows[this.#length++] = row;
+  }
+
+  /** Positions `column * height + row` in ascending order; valid until the next polygon. */
+  positions(height: number, width: number): Uint32Array {
+    const n = this.#length;
+    if (this.#starts.length < width + 1) this.#starts = new Uint32Array(width + 1);
+    const starts = this.#starts.fill(0, 0, width + 1);
+    for (let i = 0; i < n; i++) starts[this.#columns[i]! + 1]!++;
+    let most = 0;
+    for (let c = 0; c < width; c++) {
+      most = Math.max(most, starts[c + 1]!);
+      starts[c + 1]! += starts[c]!;
+    }
+    const sorted = this.#sorted;
+    for (let i = 0; i < n; i++) {
+      const column = this.#columns[i]!;
+      sorted[starts[column]!++] = column * height + this.#rows[i]!;
+    }
+    if (most > FEW) return sorted.subarray(0, n).sort();
+    for (let i = 1; i < n; i++) {
+      const position = sorted[i]!;
+      let j = i - 1;
+      while (j >= 0 && sorted[j]! > position) {
+        sorted[j + 1] = sorted[j]!;
+        j--;
+      }
+      sorted[j + 1] = position;
+    }
+    return sorted.subarray(0, n);
+  }
+}
+
+/** Up to so many turns in a column are sorted by insertion. */
+const FEW = 32;
+
+function copied(values: Uint32Array, length: number): Uint32Array {
+  const copy = new Uint32Array(length);
+  copy.set(values);
+  return copy;
+}
+
+const turns = new TurnList();
+
+/**
  * The rule of maskApi's rleFrPoly: vertices go to a grid of 1/5 pixel, every edge is walked along its longer axis, and
  * where the walk passes the middle of a pixel column the fill turns. The original keeps every step of the walk; only
  * the steps at column middles matter, so only those are computed here: the cost is the columns an edge spans inside
@@ -70,7 +137,7 @@ function checkPolygon(polygon: ArrayLike<number>, part: number): void {
  */
 function fillPolygon(polygon: ArrayLike<number>, [height, width]: ImageSize): RunLengths {
   const points = polygon.length >> 1;
-  const turns: number[] = [];
+  turns.clear();
   let x = toGrid(polygon[0]!);
   let y = toGrid(polygon[1]!);
   for (let i = 1; i <= points; i++) {
@@ -78,13 +145,13 @@ function fillPolygon(polygon: ArrayLike<number>, [height, width]: ImageSize): Ru
     const nextX = toGrid(polygon[2 * next]!);
     const nextY = toGrid(polygon[2 * next + 1]!);
     if (x !== nextX) {
-      if (Math.abs(nextX - x) >= Math.abs(nextY - y)) walkFlat(turns, x, y, nextX, nextY, height, width);
-      else walkSteep(turns, x, y, nextX, nextY, height, width);
+      if (Math.abs(nextX - x) >= Math.abs(nextY - y)) walkFlat(x, y, nextX, nextY, height, width);
+      else walkSteep(x, y, nextX, nextY, height, width);
     }
     x = nextX;
     y = nextY;
   }
-  return { size: [height, width], counts: countsFromTurns(turns, height * width) };
+  return { size: [height, width], counts: countsFromTurns(turns.positions(height, width), height * width) };
 }
 
 function toGrid(coordinate: number): number {
@@ -102,7 +169,6 @@ function lastColumn(high: number, width: number): number {
 
 /** An edge that is at least as wide as high: one y for each step in x. */
 function walkFlat(
-  turns: number[],
   x0: number,
   y0: number,
   x1: number,
@@ -121,13 +187,12 @@ function walkFlat(
     const t = STEPS * column + 2 - xs;
     const here = Math.trunc(ys + slope * t + 0.5);
     const there = Math.trunc(ys + slope * (t + 1) + 0.5);
-    turns.push(column * height + toRow(Math.min(here, there), height));
+    turns.add(column, toRow(Math.min(here, there), height));
   }
 }
 
 /** An edge that is higher than wide: one x for each step in y; the step that passes the column's middle is searched. */
 function walkSteep(
-  turns: number[],
   x0: number,
   y0: number,
   x1: number,
@@ -154,7 +219,7 @@ function walkSteep(
     while (t > 0 && passed(t - 1)) t--;
     while (t <= steps && !passed(t)) t++;
     if (t < 1 || t > steps) continue;
-    turns.push(column * height + toRow(t - 1 + ys, height));
+    turns.add(column, toRow(t - 1 + ys, height));
   }
 }
 
@@ -165,20 +230,19 @@ function toRow(step: number, height: number): number {
 }
 
 /** Turns may coincide: two at one place cancel, which joins the runs before and after. */
-function countsFromTurns(turns: number[], total: number): Uint32Array {
-  turns.push(total);
-  const sorted = Uint32Array.from(turns).sort();
-  const counts = new Uint32Array(sorted.length);
-  counts[0] = sorted[0]!;
+function countsFromTurns(positions: Uint32Array, total: number): Uint32Array {
+  const counts = new Uint32Array(positions.length + 1);
+  const at = (i: number): number => (i < positions.length ? positions[i]! : total);
+  counts[0] = at(0);
   let length = 1;
-  for (let i = 1; i < sorted.length; i++) {
-    const run = sorted[i]! - sorted[i - 1]!;
+  for (let i = 1; i <= positions.length; i++) {
+    const run = at(i) - positions[i - 1]!;
     if (run > 0) {
       counts[length++] = run;
     } else {
       i++;
-      if (i < sorted.length) counts[length - 1]! += sorted[i]! - sorted[i - 1]!;
+      if (i <= positions.length) counts[length - 1]! += at(i) - positions[i - 1]!;
     }
   }
-  return counts.slice(0, length);
+  return length === counts.length ? counts : counts.slice(0, length);
 }

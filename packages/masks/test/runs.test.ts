@@ -207,6 +207,13 @@ describe('what cannot be a mask is refused', () => {
     expect(refused(() => runsFromPolygons(polygons, [6, 7]))).toBe('POLYGON_INVALID');
   });
 
+  test('a polygon that crosses its columns very often is filled alike from any start', () => {
+    const fan = Array.from({ length: 20_000 }, (_, i) => [i % 2 === 0 ? 1 : 4, (i * i) % 401]).flat();
+    const runs = runsFromPolygons([fan], [480, 640]);
+    expect(runsArea(runs)).toBeGreaterThan(0);
+    expect(runsFromPolygons([[...fan.slice(2468), ...fan.slice(0, 2468)]], [480, 640])).toEqual(runs);
+  });
+
   test('a huge polygon costs no more than the image is wide', () => {
     const far = 4e8;
     const runs = runsFromPolygons([[-far, -far, far, -far, far, far, -far, far]], [480, 640]);
