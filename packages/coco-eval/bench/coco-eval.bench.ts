@@ -9,7 +9,11 @@ import { parseArgs } from 'node:util';
 import { generate, generateStream } from './generate.ts';
 
 const { values: options } = parseArgs({
-  options: { python: { type: 'string' }, rounds: { type: 'string', default: '3' }, small: { type: 'boolean', default: false } },
+  options: {
+    python: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    small: { type: 'boolean', default: false },
+  },
 });
 
 interface Measurement {
@@ -25,7 +29,11 @@ const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
 const script = fileURLToPath(new URL('../../../tools/reference/time_evaluation.py', import.meta.url));
 
 function run(program: string, args: readonly string[]): Measurement {
-  const output = execFileSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 26, stdio: ['ignore', 'pipe', 'ignore'] });
+  const output = execFileSync(program, args, {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   return JSON.parse(output.trim().split('\n').at(-1)!) as Measurement;
 }
 

@@ -30,7 +30,10 @@ export function generate(count: number): BenchFiles {
   const files = { truth: join(folder, 'truth.json'), detections: join(folder, `detections-${count}.json`) };
   if (existsSync(files.truth) && existsSync(files.detections)) return files;
   const random = new Random(2017);
-  const sizes = Array.from({ length: IMAGES }, () => (random.chance(0.7) ? [480, 640] : [640, 427]) as [number, number]);
+  const sizes = Array.from(
+    { length: IMAGES },
+    () => (random.chance(0.7) ? [480, 640] : [640, 427]) as [number, number],
+  );
   const objects = Array.from({ length: OBJECTS }, () => drawObject(random, sizes));
   writeTruth(files.truth, sizes, objects);
   writeDetections(files.detections, sizes, objects, count, random);
@@ -48,7 +51,10 @@ export function generateStream(count: number): BenchFiles {
     byImage.set(image_id, list);
     list.push(rest);
   }
-  write(lines, Array.from(byImage, ([imageId, results]) => `${JSON.stringify({ imageId, results })}\n`));
+  write(
+    lines,
+    Array.from(byImage, ([imageId, results]) => `${JSON.stringify({ imageId, results })}\n`),
+  );
   return { truth, detections: lines };
 }
 
@@ -57,10 +63,20 @@ function drawObject(random: Random, sizes: readonly [number, number][]): Drawn {
   const [height, width] = sizes[image]!;
   const category = Math.floor(CLASSES * random.uniform() ** 2); // some classes are far more common
   const radius = Math.exp(random.uniform(Math.log(6), Math.log(170)));
-  return { image, category, outline: blob(random, random.uniform(0, width), random.uniform(0, height), radius, sizes[image]!) };
+  return {
+    image,
+    category,
+    outline: blob(random, random.uniform(0, width), random.uniform(0, height), radius, sizes[image]!),
+  };
 }
 
-function blob(random: Random, cx: number, cy: number, radius: number, [height, width]: readonly [number, number]): number[] {
+function blob(
+  random: Random,
+  cx: number,
+  cy: number,
+  radius: number,
+  [height, width]: readonly [number, number],
+): number[] {
   const points = Math.min(60, 8 + Math.floor(radius / 3));
   const outline: number[] = [];
   for (let i = 0; i < points; i++) {

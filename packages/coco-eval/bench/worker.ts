@@ -2,7 +2,14 @@
 import { createReadStream } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
-import { arrayDigests, type Evaluation, evaluate, type ImageResult, type IoUType, StreamingEvaluator } from '@rcnn/coco-eval';
+import {
+  arrayDigests,
+  type Evaluation,
+  evaluate,
+  type ImageResult,
+  type IoUType,
+  StreamingEvaluator,
+} from '@rcnn/coco-eval';
 import { readDetections, readGroundTruth } from '@rcnn/coco-eval/node';
 
 const [kind, truthPath, detectionsPath, source] = process.argv.slice(2) as [IoUType, string, string, string];

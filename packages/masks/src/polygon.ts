@@ -168,14 +168,7 @@ function lastColumn(high: number, width: number): number {
 }
 
 /** An edge that is at least as wide as high: one y for each step in x. */
-function walkFlat(
-  x0: number,
-  y0: number,
-  x1: number,
-  y1: number,
-  height: number,
-  width: number,
-): void {
+function walkFlat(x0: number, y0: number, x1: number, y1: number, height: number, width: number): void {
   const flip = x0 > x1;
   const xs = flip ? x1 : x0;
   const xe = flip ? x0 : x1;
@@ -192,14 +185,7 @@ function walkFlat(
 }
 
 /** An edge that is higher than wide: one x for each step in y; the step that passes the column's middle is searched. */
-function walkSteep(
-  x0: number,
-  y0: number,
-  x1: number,
-  y1: number,
-  height: number,
-  width: number,
-): void {
+function walkSteep(x0: number, y0: number, x1: number, y1: number, height: number, width: number): void {
   const flip = y0 > y1;
   const xs = flip ? x1 : x0;
   const xe = flip ? x0 : x1;
