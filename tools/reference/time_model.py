@@ -36,13 +36,14 @@ def hashed(name: str, count: int) -> np.ndarray:
 
 def fill(model: torch.nn.Module) -> None:
     state = model.state_dict()
+    last_norm = ".bn3" if any(".bn3." in name for name in state) else ".bn2"
     for name, tensor in state.items():
         if name.endswith("num_batches_tracked"):
             continue
         owner, leaf = name.rsplit(".", 1)
         u = hashed("dev/" + name, tensor.numel())
         if owner + ".running_mean" in state:
-            last = ".layer" in name and owner.endswith(".bn3")
+            last = ".layer" in name and owner.endswith(last_norm)
             if leaf == "weight":
                 values = 0.1 + 0.2 * u if last else 0.5 + u
             else:
