@@ -3,7 +3,7 @@ import type { ByteSource } from './byte-source.ts';
 import { type Hashing, sha256Of, webHashing } from './hashing.ts';
 import { checkJson, type JsonValue } from './json.ts';
 import { openTensors } from './open.ts';
-import type { WeightsProfile } from './profile.ts';
+import { checkProfile, type WeightsProfile } from './profile.ts';
 import type { SafetensorsSource } from './safetensors/read.ts';
 import { alignedOrder, type FileContents, safetensorsFile, safetensorsHeader } from './safetensors/write.ts';
 import { memorySource, type TensorEntry, type TensorSource } from './tensor-source.ts';
@@ -74,24 +74,36 @@ export async function checkpointFile(
  */
 export async function openCheckpoint(source: ByteSource, hashing: Hashing = webHashing): Promise<Checkpoint> {
   const file = await openTensors(source, { hashing });
-  const ours = [...file.metadata.keys()].some((key) => key.startsWith('rcnn.'));
-  if (!ours) return checkpoint(file, [...file.tensors.values()], undefined, undefined, false);
-  await checkHeader(file as SafetensorsSource, hashing);
-  const digests = new Map(parseMetadata(file, KEYS.digests) as [string, string][]);
+  try {
+    const ours = [...file.metadata.keys()].some((key) => key.startsWith('rcnn.'));
+    return ours ? await openOurs(file as SafetensorsSource, hashing) : checkpoint(file, [...file.tensors.values()]);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+async function openOurs(file: SafetensorsSource, hashing: Hashing): Promise<Checkpoint> {
+  await checkHeader(file, hashing);
+  const digests = parseDigests(file);
   const tensors = [...file.tensors.values()].map((tensor) =>
     verifiedEntry(tensor, digests.get(tensor.name), file, hashing),
   );
-  const profile = file.metadata.has(KEYS.profile) ? (parseMetadata(file, KEYS.profile) as WeightsProfile) : undefined;
+  const profile = file.metadata.has(KEYS.profile)
+    ? checkProfile(parseMetadata(file, KEYS.profile), file.name, `__metadata__.${KEYS.profile}`)
+    : undefined;
   const info = file.metadata.has(KEYS.info) ? (parseMetadata(file, KEYS.info) as JsonValue) : undefined;
-  return checkpoint(file, tensors, profile, info, true);
+  return checkpoint(file, tensors, { verified: true, profile, info });
 }
 
 function checkpoint(
   file: TensorSource,
   tensors: readonly TensorEntry[],
-  profile: WeightsProfile | undefined,
-  info: JsonValue | undefined,
-  verified: boolean,
+  { verified, profile, info }: Pick<Checkpoint, 'verified' | 'profile' | 'info'> = {
+    verified: false,
+    profile: undefined,
+    info: undefined,
+  },
 ): Checkpoint {
   const weights: TensorEntry[] = [];
   const groups = new Map<string, TensorEntry[]>();
@@ -174,6 +186,18 @@ async function checkHeader(file: SafetensorsSource, hashing: Hashing): Promise<v
       hint: 'Update @rcnn/checkpoint.',
     });
   }
+}
+
+function parseDigests(file: TensorSource): Map<string, string> {
+  const list = parseMetadata(file, KEYS.digests);
+  const isPair = (pair: unknown): pair is [string, string] =>
+    Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === 'string');
+  if (Array.isArray(list) && list.every(isPair)) return new Map(list);
+  throw new RcnnError('FILE_MALFORMED', {
+    where: file.name,
+    place: `__metadata__.${KEYS.digests}`,
+    problem: 'not a list of names and digests',
+  });
 }
 
 function parseMetadata(file: TensorSource, key: string): unknown {

@@ -1,3 +1,5 @@
+import { RcnnError } from '@rcnn/core/errors';
+
 /**
  * What a set of weights expects of the program around it. It travels with every checkpoint, because a model that reads
  * the right numbers with the wrong epsilon, channel order or resize rule fails quietly.
@@ -53,4 +55,60 @@ export function torchvisionProfile(
     paste: 'torchvision',
     ...changes,
   };
+}
+
+/** What each field must be; the optional ones may be absent. */
+const FIELDS: Readonly<Record<keyof WeightsProfile, (value: unknown) => boolean>> = {
+  source: isText,
+  architecture: (value) => value === undefined || isText(value),
+  normEpsilon: (value) => isNumber(value) && value >= 0,
+  strideIn: (value) => value === '3x3' || value === '1x1',
+  roiAlign: (value) => isRecord(value) && typeof value['aligned'] === 'boolean' && isCount(value['samplingRatio']),
+  resize: (value) =>
+    isRecord(value) && value['rule'] === 'torchvision' && isCount(value['minSize']) && isCount(value['maxSize']),
+  channelOrder: (value) => value === 'rgb' || value === 'bgr',
+  mean: isTriple,
+  std: isTriple,
+  paste: (value) => value === 'torchvision' || value === 'detectron2',
+  numClasses: isCount,
+  classes: (value) => value === undefined || (Array.isArray(value) && value.every(isClass)),
+};
+
+/** A profile out of a file, every field looked at. @throws FILE_MALFORMED naming the field */
+export function checkProfile(value: unknown, where: string, place: string): WeightsProfile {
+  for (const [field, isRight] of Object.entries(FIELDS)) {
+    if (isRecord(value) && isRight(value[field])) continue;
+    const found = isRecord(value) ? (JSON.stringify(value[field]) ?? 'nothing') : JSON.stringify(value);
+    throw new RcnnError('FILE_MALFORMED', {
+      where,
+      place: `${place}/${field}`,
+      problem: 'not a weights profile',
+      found,
+    });
+  }
+  return value as WeightsProfile;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isTriple(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 3 && value.every(isNumber);
+}
+
+function isClass(value: unknown): boolean {
+  return isRecord(value) && isCount(value['label']) && isCount(value['categoryId']) && isText(value['name']);
 }

@@ -3,9 +3,17 @@ import { join } from 'node:path';
 import { isRcnnError } from '@rcnn/core/errors';
 import { Random } from '@rcnn/core/random';
 import { expect, test } from 'vitest';
-import { bytesSource, checkpointFile, openCheckpoint, openTensors, torchvisionProfile } from '../src/index.ts';
+import {
+  bytesSource,
+  checkpointFile,
+  openCheckpoint,
+  openTensors,
+  safetensorsFile,
+  sha256Of,
+  torchvisionProfile,
+} from '../src/index.ts';
 import { loadCheckpoint, nodeHashing, saveCheckpoint } from '../src/node/index.ts';
-import { collect, expectReject, randomTensor, temporaryDirectory } from './helpers.ts';
+import { collect, expectReject, randomTensor, repeats, temporaryDirectory } from './helpers.ts';
 
 const directory = temporaryDirectory();
 const profile = torchvisionProfile({ source: 'a test', numClasses: 3, normEpsilon: 0 });
@@ -46,8 +54,9 @@ test('every flipped bit is caught, wherever it is', async () => {
   const good = await collect((await checkpointFile(contents(), nodeHashing)).chunks());
   const random = new Random(11);
   const total = good.byteLength * 8;
+  const runs = repeats(2000);
   let caught = 0;
-  for (let run = 0; run < 2000; run++) {
+  for (let run = 0; run < runs; run++) {
     const bit = random.integer(total);
     const bad = good.slice();
     bad[bit >> 3]! ^= 1 << (bit & 7);
@@ -58,7 +67,7 @@ test('every flipped bit is caught, wherever it is', async () => {
       caught++;
     }
   }
-  expect(caught).toBe(2000);
+  expect(caught).toBe(runs);
 });
 
 test('damage in a tensor names the tensor', async () => {
@@ -88,4 +97,55 @@ test('names that would be taken for groups are refused', async () => {
   const weights = [randomTensor('a/b', [1])];
   await expectReject(() => checkpointFile({ weights }), 'INVALID_ARGUMENT', 'a/b');
   await expectReject(() => checkpointFile({ weights: [], groups: { 'a/b': weights } }), 'INVALID_ARGUMENT', 'a/b');
+});
+
+/** A file that has right digests and says whatever it likes: anyone can make one. */
+async function forged(metadata: Record<string, string>): Promise<Uint8Array<ArrayBuffer>> {
+  const all = { 'rcnn.version': '1', 'rcnn.digests': '[]', ...metadata };
+  const header = (digest: string) => collect(safetensorsFile([], { ...all, 'rcnn.header': digest }).chunks());
+  return header(await sha256Of([(await header('0'.repeat(64))).subarray(8)]));
+}
+
+test.each([
+  ['digests that are a number', { 'rcnn.digests': '5' }, 'rcnn.digests'],
+  ['digests that are not pairs', { 'rcnn.digests': '[["a"]]' }, 'rcnn.digests'],
+  ['digests that are not JSON', { 'rcnn.digests': '[' }, 'rcnn.digests'],
+  ['info that is not JSON', { 'rcnn.info': '{' }, 'rcnn.info'],
+  ['a profile that is null', { 'rcnn.profile': 'null' }, 'rcnn.profile/source'],
+  [
+    'a profile without an epsilon',
+    { 'rcnn.profile': JSON.stringify({ ...profile, normEpsilon: undefined }) },
+    '/normEpsilon',
+  ],
+  [
+    'a profile with an epsilon in words',
+    { 'rcnn.profile': JSON.stringify({ ...profile, normEpsilon: '0' }) },
+    '/normEpsilon',
+  ],
+  ['a profile with two means', { 'rcnn.profile': JSON.stringify({ ...profile, mean: [0, 0] }) }, '/mean'],
+  [
+    'a profile with a bad class',
+    { 'rcnn.profile': JSON.stringify({ ...profile, classes: [{ label: 1 }] }) },
+    '/classes',
+  ],
+])('%s is refused even with right digests', async (_, metadata, place) => {
+  await expectReject(
+    forged(metadata).then((bytes) => openCheckpoint(bytesSource(bytes))),
+    'FILE_MALFORMED',
+    place,
+  );
+});
+
+test('a file of a later version says so', async () => {
+  const bytes = await forged({ 'rcnn.version': '2' });
+  await expectReject(openCheckpoint(bytesSource(bytes)), 'FILE_REFUSED', 'rcnn.version');
+});
+
+test('a file that is refused is closed', async () => {
+  for (const bytes of [await forged({ 'rcnn.digests': '5' }), new Uint8Array(3)]) {
+    let closed = 0;
+    const source = { ...bytesSource(bytes), close: async () => void closed++ };
+    await openCheckpoint(source).catch(() => undefined);
+    expect(closed).toBe(1);
+  }
 });

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { PUBLISHED, publishedWeights, safetensorsFile } from '../src/index.ts';
 import { cacheDirectory, type DownloadEvent, loadPretrained, saveCheckpoint } from '../src/node/index.ts';
+import { hashInName } from '../src/pretrained/catalogue.ts';
 import { torchvisionProfile } from '../src/profile.ts';
 import { collect, expectReject, randomTensor, rejection, temporaryDirectory } from './helpers.ts';
 
@@ -243,4 +245,35 @@ test('the cache directory follows the platform and the environment', () => {
   expect(cacheDirectory({ LOCALAPPDATA: '/l' }, 'win32')).toBe(join('/l', 'rcnn'));
   expect(cacheDirectory({}, 'darwin')).toContain(join('Library', 'Caches', 'rcnn'));
   expect(cacheDirectory({}, 'linux')).toContain(join('.cache', 'rcnn'));
+});
+
+test('two processes that want one file do not write into each other', async () => {
+  const path = join(cache, `model-${hash}.safetensors`);
+  writeFileSync(`${path}.part.lock`, `${hostname()} ${process.pid}`); // somebody alive has the part
+  writeFileSync(`${path}.part`, 'theirs');
+  await (await loadPretrained(named(), { cache })).close();
+  expect(readFileSync(path).equals(file)).toBe(true);
+  expect(readFileSync(`${path}.part`, 'utf8')).toBe('theirs');
+  expect(requests[0]!.range).toBeUndefined();
+});
+
+test('the lock of a process that is gone is taken over', async () => {
+  const path = join(cache, `model-${hash}.safetensors`);
+  writeFileSync(`${path}.part.lock`, `${hostname()} 99999999`);
+  writeFileSync(`${path}.part`, file.subarray(0, 1000));
+  await (await loadPretrained(named(), { cache })).close();
+  expect(requests[0]!.range).toBe('bytes=1000-');
+  expect(readdirSync(cache)).toEqual([`model-${hash}.safetensors`]);
+});
+
+test('a URL without a hash leaves nothing behind when it fails', async () => {
+  behave = cutAfter(60_000);
+  await expectReject(loadPretrained(`${base}plain.safetensors`, { cache, attempts: 1 }), 'DOWNLOAD_FAILED');
+  expect(readdirSync(cache)).toEqual([]);
+});
+
+test('a date in a name is not taken for a hash', () => {
+  expect(hashInName('model-20261120.pth')).toBeUndefined();
+  expect(hashInName('resnet18-f37072fd.pth')).toBe('f37072fd');
+  for (const { file: name } of PUBLISHED) expect(hashInName(name)).toHaveLength(8);
 });

@@ -6,6 +6,7 @@ import { commitFile } from './atomic-write.ts';
 import { fileSource } from './file-source.ts';
 import { type FileSystem, fileError, nodeFileSystem } from './file-system.ts';
 import { nodeHashing } from './hashing.ts';
+import { claimPart } from './part-file.ts';
 
 /** What a download says while it goes on. Sizes in bytes. */
 export type DownloadEvent =
@@ -42,26 +43,32 @@ export interface DownloadOptions {
  */
 export async function download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
   const { attempts = 5, retryDelay = 500, onEvent = () => undefined, fileSystem = nodeFileSystem } = options;
-  const part = `${path}.part`;
   await fileSystem.makeDirectory(dirname(path)).catch((error) => {
     throw fileError(dirname(path), 'cannot be made', error);
   });
-  if (options.sha256 === undefined) await removeIfThere(fileSystem, part);
-  const state: State = { part, path, url, validator: undefined };
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await receive(state, options);
-      break;
-    } catch (error) {
-      if (!(error instanceof Retry)) throw error;
-      if (attempt >= attempts) throw failed(url, `gave up after ${attempts} attempts`, error.message, error.cause);
-      onEvent({ kind: 'retry', url, attempt, reason: error.message });
-      await pause(retryDelay * 2 ** (attempt - 1), url, options.signal);
+  const part = await claimPart(path, options.sha256 !== undefined, fileSystem);
+  const state: State = { part: part.path, path, url, validator: undefined };
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await receive(state, options);
+        break;
+      } catch (error) {
+        if (!(error instanceof Retry)) throw error;
+        if (attempt >= attempts) throw failed(url, `gave up after ${attempts} attempts`, error.message, error.cause);
+        onEvent({ kind: 'retry', url, attempt, reason: error.message });
+        await pause(retryDelay * 2 ** (attempt - 1), url, options.signal);
+      }
     }
+    const size = await checkDigest(state, options.sha256, fileSystem);
+    await commitFile(part.path, path, { fileSystem });
+    onEvent({ kind: 'done', url, path, size });
+  } catch (error) {
+    if (!part.lasting) await removeIfThere(fileSystem, part.path).catch(() => undefined);
+    throw error;
+  } finally {
+    await part.release();
   }
-  const size = await checkDigest(state, options.sha256, fileSystem);
-  await commitFile(part, path, { fileSystem });
-  onEvent({ kind: 'done', url, path, size });
 }
 
 interface State {

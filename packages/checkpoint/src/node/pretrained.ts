@@ -33,7 +33,7 @@ export interface Pretrained extends Checkpoint {
  */
 export async function loadPretrained(what: string, options: PretrainedOptions = {}): Promise<Pretrained> {
   const published = publishedWeights(what);
-  if (published !== undefined && !existsSync(what)) {
+  if (published !== undefined && (what !== published.file || !existsSync(what))) {
     const url = new URL(published.file, options.baseUrl ?? PUBLISHED_URL).href;
     const path = await fetchOnce(url, published.file, options);
     return opened(path, published.profile);

@@ -75,7 +75,11 @@ export function publishedWeights(name: string): PublishedWeights | undefined {
   return PUBLISHED.find((entry) => [entry.name, `${entry.name}.${entry.weights}`, entry.file].includes(name));
 }
 
-/** The digits of a SHA-256 that a file name carries, as PyTorch's do: `resnet18-f37072fd.pth`. */
+/**
+ * The digits of a SHA-256 that a file name carries, as PyTorch's do: `resnet18-f37072fd.pth`. Digits without a letter
+ * are more likely a date.
+ */
 export function hashInName(file: string): string | undefined {
-  return /-([\da-f]{8,64})\.[a-z]+$/.exec(file)?.[1];
+  const digits = /-([\da-f]{8,64})\.[a-z]+$/.exec(file)?.[1];
+  return digits !== undefined && /[a-f]/.test(digits) ? digits : undefined;
 }
