@@ -2,6 +2,7 @@ export * from './copy-paste.ts';
 export * from './crops.ts';
 export * from './geometric.ts';
 export {
+  boxesFromMasks,
   COCO_KEYPOINT_FLIP,
   clipBox,
   cropScene,
