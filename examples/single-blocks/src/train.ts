@@ -18,7 +18,9 @@ export async function train({ steps, seed, onStep }: TrainOptions): Promise<Reti
   const optimiser = tf.train.adam(0.003);
   for (let step = 1; step <= steps; step++) {
     const scenes = Array.from({ length: 4 }, () => drawShapes(random));
-    const images = tf.stack(scenes.map(({ pixels }) => tf.tensor3d(pixels, [SIDE, SIDE, 3]))) as tf.Tensor4D;
+    const images = tf.tidy(() =>
+      tf.stack(scenes.map(({ pixels }) => tf.tensor3d(pixels, [SIDE, SIDE, 3]))),
+    ) as tf.Tensor4D;
     const loss = optimiser.minimize(
       () =>
         detector.loss(
