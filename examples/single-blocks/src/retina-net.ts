@@ -82,9 +82,9 @@ export class RetinaNet extends Module {
       const positives = truth.reduce((sum, { positives }) => sum + positives.length, 0);
       const perImage = truth.map(({ classes, counted, positives, deltas: wanted }, image) => {
         const shape: [number, number] = [anchors.length / 4, this.#numClasses];
-        const own = <T extends tf.Tensor>(x: tf.Tensor3D): T => tf.squeeze<T>(tf.slice(x, [image], [1]), [0]);
-        const byClass = tf.mul(focalLoss(own<tf.Tensor2D>(logits), tf.tensor2d(classes, shape)), counted);
-        const found = tf.gather(own<tf.Tensor2D>(deltas), tf.tensor1d(positives, 'int32'));
+        const own = (x: tf.Tensor3D): tf.Tensor2D => tf.squeeze(tf.slice(x, [image], [1]), [0]);
+        const byClass = tf.mul(focalLoss(own(logits), tf.tensor2d(classes, shape)), counted);
+        const found = tf.gather(own(deltas), tf.tensor1d(positives, 'int32'));
         const byBox = smoothL1(tf.sub(found, tf.tensor2d(wanted, [positives.length, 4])));
         return tf.add(tf.sum(byClass), tf.sum(byBox));
       });
