@@ -59,6 +59,7 @@ async function examineEngines({ engine, quick = false, json = false }: Options):
   if (engine !== undefined) return;
   const choice = (task: 'train' | 'predict') => automatic(reports, task) ?? 'nothing';
   process.stdout.write(`\nauto takes ${choice('train')} to train and ${choice('predict')} to predict.\n`);
+  if (quick) return;
   process.stdout.write(
     'Speeds: billions of multiplications and additions per second in a 3x3 convolution of 64 channels.\n',
   );
