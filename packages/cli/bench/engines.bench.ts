@@ -1,0 +1,169 @@
+/**
+ * Every engine that is present, on the same work, in one run:
+ *
+ *   npm run bench -- engines [--engines a,b] [--threads N] [--only TEXT] [--rounds N] [--torch PYTHON] [--json FILE]
+ *
+ * The engines take turns, round by round, so that a busy moment of the machine meets all of them; medians are
+ * reported. Convolutions and products in GFLOPS, the rest in milliseconds, and each as a ratio to `onnxruntime`.
+ * For one core against one core, run it with `--threads 1` (wasm never has more in Node).
+ */
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type EngineName, useEngine } from '@rcnn/core';
+import { defaultThreads } from '@rcnn/tfjs-backend-onnxruntime';
+import { BlockStack } from '@rcnn/tfjs-backend-onnxruntime/conformance';
+import * as tf from '@tensorflow/tfjs-core';
+import { TorchPeer } from './engines/torch-peer.ts';
+import { CONVOLUTIONS, convolutionWork, OTHERS, type Pass, type Work } from './engines/work.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    engines: { type: 'string', default: 'onnxruntime,tensorflow,wasm,cpu' },
+    threads: { type: 'string', default: String(defaultThreads()) },
+    only: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '7' },
+    torch: { type: 'string' },
+    json: { type: 'string' },
+  },
+});
+const threads = Number(options.threads);
+const rounds = Number(options.rounds);
+
+interface Engine {
+  readonly name: string;
+  readonly trains: boolean;
+}
+
+interface Row {
+  readonly group: string;
+  readonly name: string;
+  readonly operations: number | undefined;
+  /** Median milliseconds by engine. */
+  readonly ms: Record<string, number>;
+}
+
+/** A run that takes longer is not repeated. */
+const LONG = 3000;
+
+/** Passes of every convolution, in the order of a training step. */
+const PASSES: readonly Pass[] = ['forward', 'input gradient', 'filter gradient'];
+
+const say = (text: string): boolean => process.stdout.write(`${text}\n`);
+
+async function openEngines(): Promise<Engine[]> {
+  const engines: Engine[] = [];
+  for (const name of options.engines.split(',') as EngineName[]) {
+    try {
+      const { ability, version, device } = await useEngine(name, { threads });
+      engines.push({ name, trains: ability === 'train' });
+      say(`${name}: ${version}, ${device}, can ${ability}`);
+    } catch (error) {
+      say(`${name}: left out. ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
+    }
+  }
+  return engines;
+}
+
+async function timeOnce(engine: Engine, work: Work, inputs: tf.Tensor[]): Promise<number> {
+  await tf.setBackend(engine.name);
+  const start = performance.now();
+  const result = tf.tidy(() => work.run(inputs));
+  if (engine.name === 'webgpu') await result.data();
+  const ms = performance.now() - start;
+  result.dispose();
+  return ms;
+}
+
+async function measure(work: Work, engines: readonly Engine[], torch: TorchPeer | undefined): Promise<Row> {
+  const able = engines.filter(({ name, trains }) => (trains || work.needs === 'predict') && !(work.long && name === 'cpu'));
+  const samples = new Map<string, number[]>();
+  const runners: { name: string; run(): Promise<number | undefined> }[] = [];
+  const inputs: tf.Tensor[] = [];
+  for (const engine of able) {
+    await tf.setBackend(engine.name);
+    const own = work.inputs();
+    inputs.push(...own);
+    runners.push({ name: engine.name, run: () => timeOnce(engine, work, own) });
+  }
+  if (torch && work.peer) runners.push({ name: 'torch', run: () => torch.time(work.peer!) });
+  for (const { name, run } of runners) {
+    const warm = await run();
+    if (warm !== undefined) samples.set(name, warm > LONG ? [warm] : []);
+    if (warm !== undefined && warm <= LONG) await run();
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, run } of runners) {
+      const times = samples.get(name);
+      if (times && !(times.length > 0 && times[0]! > LONG)) times.push((await run())!);
+    }
+  }
+  tf.dispose(inputs);
+  const ms = Object.fromEntries([...samples].map(([name, times]) => [name, median(times)]));
+  return { group: work.group, name: work.name, operations: work.operations, ms };
+}
+
+const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1]!;
+
+/** One step of a stack of ResNet-18 blocks on one 28x28 map of 64 channels: small enough for the `cpu` backend. */
+async function measureStep(engines: readonly Engine[]): Promise<Row> {
+  const stages = [64, 64, 128, 128].map((channels, i) => ({ channels, stride: i === 2 ? 2 : 1 }));
+  const ms: Record<string, number> = {};
+  for (const { name } of engines.filter(({ trains }) => trains)) {
+    await tf.setBackend(name);
+    const network = new BlockStack(64, stages, 10);
+    const images = tf.randomUniform<tf.Rank.R4>([1, 28, 28, 64], -1, 1, 'float32', 1);
+    const labels = tf.tensor2d([[1, ...new Array<number>(9).fill(0)]]);
+    const times: number[] = [];
+    const repeats = name === 'cpu' ? 1 : 2 + 3 * rounds; // two to warm up
+    for (let i = 0; i < repeats; i++) {
+      const start = performance.now();
+      network.step(images, labels, 0.01);
+      times.push(performance.now() - start);
+    }
+    ms[name] = median(times.slice(repeats > 2 ? 2 : 0));
+    network.dispose();
+    tf.dispose([images, labels]);
+  }
+  return { group: 'training step', name: 'four ResNet-18 blocks, one map 28x28x64', operations: undefined, ms };
+}
+
+function print(rows: readonly Row[], names: readonly string[]): void {
+  const groups = [...new Set(rows.map(({ group }) => group))];
+  for (const group of groups) {
+    const inGroup = rows.filter((row) => row.group === group);
+    const unit = inGroup[0]!.operations === undefined ? 'ms' : 'GFLOPS';
+    say(`\n| ${group} (${unit}; in brackets: speed relative to onnxruntime) | ${names.join(' | ')} |`);
+    say(`|---|${names.map(() => '---:|').join('')}`);
+    for (const row of inGroup) say(`| ${row.name} | ${names.map((name) => cell(row, name)).join(' | ')} |`);
+  }
+}
+
+function cell({ ms, operations }: Row, name: string): string {
+  const own = ms[name];
+  if (own === undefined) return '–';
+  const figure = operations === undefined ? own.toFixed(own < 10 ? 2 : 0) : (operations / own / 1e6).toFixed(0);
+  const ratio = ms['onnxruntime'] === undefined || name === 'onnxruntime' ? '' : ` (${(ms['onnxruntime'] / own).toPrecision(2)})`;
+  return figure + ratio;
+}
+
+const load = loadavg();
+say(`load average before: ${load.map((value) => value.toFixed(2)).join(' ')}; ${threads} threads; medians of ${rounds} rounds`);
+const engines = await openEngines();
+const torch = options.torch === undefined ? undefined : await TorchPeer.start(options.torch, threads);
+if (torch) say(torch.version);
+const work = [...PASSES.flatMap((pass) => CONVOLUTIONS.map((shape) => convolutionWork(shape, pass))), ...OTHERS];
+const rows: Row[] = [];
+for (const item of work) {
+  if (!`${item.group}: ${item.name}`.includes(options.only)) continue;
+  rows.push(await measure(item, engines, torch));
+  process.stderr.write('.');
+}
+if ('training step'.includes(options.only)) rows.push(await measureStep(engines));
+process.stderr.write('\n');
+torch?.stop();
+print(rows, [...engines.map(({ name }) => name), ...(torch ? ['torch'] : [])]);
+if (options.json !== undefined) {
+  const report = { threads, rounds, node: process.version, loadBefore: load, torch: torch?.version, rows };
+  writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+}
