@@ -76,7 +76,9 @@ async function timeOnce(engine: Engine, work: Work, inputs: tf.Tensor[]): Promis
 }
 
 async function measure(work: Work, engines: readonly Engine[], torch: TorchPeer | undefined): Promise<Row> {
-  const able = engines.filter(({ name, trains }) => (trains || work.needs === 'predict') && !(work.long && name === 'cpu'));
+  const able = engines.filter(
+    ({ name, trains }) => (trains || work.needs === 'predict') && !(work.long && name === 'cpu'),
+  );
   const samples = new Map<string, number[]>();
   const runners: { name: string; run(): Promise<number | undefined> }[] = [];
   const inputs: tf.Tensor[] = [];
@@ -143,12 +145,15 @@ function cell({ ms, operations }: Row, name: string): string {
   const own = ms[name];
   if (own === undefined) return '–';
   const figure = operations === undefined ? own.toFixed(own < 10 ? 2 : 0) : (operations / own / 1e6).toFixed(0);
-  const ratio = ms['onnxruntime'] === undefined || name === 'onnxruntime' ? '' : ` (${(ms['onnxruntime'] / own).toPrecision(2)})`;
+  const ratio =
+    ms['onnxruntime'] === undefined || name === 'onnxruntime' ? '' : ` (${(ms['onnxruntime'] / own).toPrecision(2)})`;
   return figure + ratio;
 }
 
 const load = loadavg();
-say(`load average before: ${load.map((value) => value.toFixed(2)).join(' ')}; ${threads} threads; medians of ${rounds} rounds`);
+say(
+  `load average before: ${load.map((value) => value.toFixed(2)).join(' ')}; ${threads} threads; medians of ${rounds} rounds`,
+);
 const engines = await openEngines();
 const torch = options.torch === undefined ? undefined : await TorchPeer.start(options.torch, threads);
 if (torch) say(torch.version);

@@ -114,7 +114,9 @@ export const OTHERS: readonly Work[] = [
   other('reduction', 'sum of all', [MAP], (x) => tf.sum(x)),
   other('pooling', 'max-pool 3x3 stride 2', [[2, 258, 258, 64]], (x) => tf.maxPool(x as tf.Tensor4D, 3, 2, 'valid')),
   other('pooling', 'gradient of max-pool', [[2, 258, 258, 64], [2, 128, 128, 64]], maxPoolGradient, 'train'), // biome-ignore format: one line each
-  other('moving', 'upsample by 2', [[2, 64, 64, 256]], (x) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [128, 128])),
+  other('moving', 'upsample by 2', [[2, 64, 64, 256]], (x) =>
+    tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [128, 128]),
+  ),
   other('moving', 'gradient of upsampling', [MAP, [2, 64, 64, 256]], upsampleGradient, 'train'),
   other('moving', 'pad', [MAP], (x) => tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])), // biome-ignore format: one line each
   other('moving', 'concatenate', [MAP, MAP], (a, b) => tf.concat([a, b], 0)),
