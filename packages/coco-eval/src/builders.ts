@@ -30,7 +30,7 @@ export class Row {
 }
 
 /** From id to place in an ascending list; remembers the last answer, since rows of one image come together. */
-class IdIndex {
+export class IdIndex {
   readonly #places = new Map<number, number>();
   #lastId = Number.NaN;
   #lastPlace = -1;
@@ -45,6 +45,17 @@ class IdIndex {
       this.#lastPlace = this.#places.get(id) ?? -1;
     }
     return this.#lastPlace;
+  }
+}
+
+/** Where the images and categories of a truth are in its columns, by id. */
+export class TruthIndex {
+  readonly images: IdIndex;
+  readonly categories: IdIndex;
+
+  constructor({ imageIds, categoryIds }: Pick<GroundTruth, 'imageIds' | 'categoryIds'>) {
+    this.images = new IdIndex(imageIds);
+    this.categories = new IdIndex(categoryIds);
   }
 }
 
@@ -218,10 +229,16 @@ export class DetectionBuilder {
   #points = -1;
   #index = 0;
 
-  constructor(where: string, truth: GroundTruth, { unknownCategory = 'fail' }: DetectionReading = {}) {
+  /** @param ids the places of the truth's ids; pass them when many builders read for one truth */
+  constructor(
+    where: string,
+    truth: GroundTruth,
+    { unknownCategory = 'fail' }: DetectionReading = {},
+    ids: TruthIndex = new TruthIndex(truth),
+  ) {
     this.#where = where;
-    this.#images = new IdIndex(truth.imageIds);
-    this.#categories = new IdIndex(truth.categoryIds);
+    this.#images = ids.images;
+    this.#categories = ids.categories;
     this.#skipUnknown = unknownCategory === 'skip';
   }
 

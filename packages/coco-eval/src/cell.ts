@@ -26,7 +26,7 @@ export interface Cell {
 /** Reads cells: what is compared, and how alike. Its memory is used for every cell again. */
 export class CellReader {
   readonly #truth: GroundTruth;
-  readonly #detections: Detections;
+  #detections: Detections;
   readonly #params: ResolvedParams;
   readonly #least: number;
   readonly #truthMasks = new MaskArena();
@@ -56,6 +56,12 @@ export class CellReader {
     this.#least = least;
     this.#variances = params.oksSigmas.map((sigma) => (sigma * 2) ** 2);
     checkParts(truth, detections, params);
+  }
+
+  /** Reads from other detections from now on. */
+  use(detections: Detections): void {
+    checkParts(this.#truth, detections, this.#params);
+    this.#detections = detections;
   }
 
   /** Gives a cell that is valid until the next one is read. @param detections rows by falling score */

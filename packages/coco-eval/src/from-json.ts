@@ -76,14 +76,14 @@ export function detectionsFrom(
   return builder.finish(segmentationsOf(kept));
 }
 
-/** Reads one result into the row. */
-export function readResult(result: CocoResult, row: Row): void {
+/** Reads one result into the row; its image may be named elsewhere. */
+export function readResult(result: Omit<CocoResult, 'image_id'>, row: Row): void {
   row.clear();
   readShared(result, row);
   row.score = asNumber(result.score);
 }
 
-function readShared(entry: CocoAnnotation | CocoResult, row: Row): void {
+function readShared(entry: Partial<CocoAnnotation | CocoResult>, row: Row): void {
   row.imageId = asNumber(entry.image_id);
   row.categoryId = asNumber(entry.category_id);
   const { bbox, keypoints } = entry;

@@ -1,18 +1,29 @@
 import { RcnnError } from '@rcnn/core/errors';
-import { DetectionBuilder, type DetectionReading, Row } from './builders.ts';
+import { DetectionBuilder, type DetectionReading, Row, TruthIndex } from './builders.ts';
 import { CellReader } from './cell.ts';
-import type { GroundTruth } from './columns.ts';
+import type { Detections, GroundTruth } from './columns.ts';
 import { axesOf } from './engine.ts';
 import { type EvaluateOptions, type Evaluation, finish } from './evaluate.ts';
 import { type CocoDataset, type CocoResult, groundTruthFrom, readResult } from './from-json.ts';
 import { Matcher } from './match.ts';
 import { Outcomes } from './outcomes.ts';
 import { type ResolvedParams, resolveParams } from './params.ts';
-import { ObjectSegmentations } from './segmentations.ts';
+import { ObjectSegmentations, type Segmentation } from './segmentations.ts';
 import { identity, sortByFallingScore, sortByIndex } from './sort.ts';
 
 /** A detection of one image, in the form of COCO results; the image is named once for all. */
 export type ImageResult = Omit<CocoResult, 'image_id'>;
+
+const NOTHING: Detections = {
+  count: 0,
+  image: new Int32Array(0),
+  category: new Int32Array(0),
+  scores: new Float64Array(0),
+  boxes: new Float64Array(0),
+  segmentations: undefined,
+  keypoints: undefined,
+  ids: undefined,
+};
 
 /**
  * Evaluates while predicting: each image is matched when it comes, and of its detections only the outcome is kept (a
@@ -25,6 +36,9 @@ export class StreamingEvaluator {
   readonly #matcher: Matcher;
   readonly #outcomes: Outcomes;
   readonly #reading: DetectionReading;
+  readonly #ids: TruthIndex;
+  readonly #reader: CellReader;
+  readonly #row = new Row();
   readonly #imagePlace: Int32Array;
   readonly #categoryPlace: Int32Array;
   readonly #truthsByImage: { readonly rows: Uint32Array; readonly starts: Uint32Array };
@@ -38,6 +52,8 @@ export class StreamingEvaluator {
     this.#params = resolveParams(iouType, params);
     this.#matcher = new Matcher(this.#params);
     this.#reading = { unknownCategory };
+    this.#ids = new TruthIndex(this.#truth);
+    this.#reader = new CellReader(this.#truth, NOTHING, this.#params, this.#matcher.least);
     const axes = axesOf(this.#truth, this.#params);
     this.#imagePlace = axes.image;
     this.#categoryPlace = axes.category;
@@ -51,7 +67,7 @@ export class StreamingEvaluator {
    * @throws DETECTION_INVALID, UNKNOWN_ID, INVALID_ARGUMENT when the image was added before
    */
   add(imageId: number, results: readonly ImageResult[]): void {
-    const image = this.#truth.imageIds.indexOf(imageId);
+    const image = this.#ids.images.find(imageId);
     if (image < 0) {
       throw new RcnnError('UNKNOWN_ID', {
         where: 'StreamingEvaluator.add',
@@ -66,35 +82,46 @@ export class StreamingEvaluator {
         hint: 'Give all detections of an image in one call.',
       });
     }
-    const builder = new DetectionBuilder(`detections of image ${imageId}`, this.#truth, this.#reading);
-    const row = new Row();
-    const kept: ImageResult[] = [];
+    const builder = new DetectionBuilder(`detections of image ${imageId}`, this.#truth, this.#reading, this.#ids);
+    const masks: (Segmentation | undefined)[] = [];
     for (const result of results) {
-      readResult({ ...result, image_id: imageId }, row);
-      if (builder.add(row)) kept.push(result);
+      readResult(result, this.#row);
+      this.#row.imageId = imageId;
+      if (builder.add(this.#row)) masks.push(result.segmentation);
     }
-    const masks = kept.map(({ segmentation }) => segmentation);
     const detections = builder.finish(new ObjectSegmentations(masks));
     this.#done[image] = 1;
     if (this.#imagePlace[image]! < 0) return; // not among the images that are evaluated
-    const reader = new CellReader(this.#truth, detections, this.#params, this.#matcher.least);
-    this.#matchImage(image, detections.category, detections.scores, reader);
+    this.#reader.use(detections);
+    this.#matchImage(image, detections);
   }
 
-  #matchImage(image: number, categories: Int32Array, scores: Float64Array, reader: CellReader): void {
+  #matchImage(image: number, { category, scores }: Detections): void {
     const place = this.#categoryPlace;
+    const { useCategories } = this.#params;
     const { rows: truthRows, starts } = this.#truthsByImage;
     const truths = truthRows.subarray(starts[image], starts[image + 1]);
-    const byClass = sortByIndex(identity(categories.length), categories, this.#truth.categoryIds.length);
-    const rows = sortByFallingScore(byClass, scores).filter((row) => place[categories[row]!]! >= 0);
-    const columns = this.#params.useCategories ? this.#outcomes.categories : 1;
-    for (let column = 0; column < columns; column++) {
-      const own = (category: number): boolean => !this.#params.useCategories || place[category] === column;
-      const cellTruths = truths.filter((row) => own(this.#truth.category[row]!));
-      const cellRows = rows.filter((row) => own(categories[row]!));
-      if (cellTruths.length === 0 && cellRows.length === 0) continue;
-      const cell = reader.read(this.#imagePlace[image]!, column, cellTruths, cellRows);
+    const classes = this.#truth.categoryIds.length;
+    const all = identity(category.length).filter((row) => place[category[row]!]! >= 0);
+    // Categories are in one order on both sides, so cells are runs of both lists.
+    const rows = useCategories
+      ? sortByIndex(sortByFallingScore(all, scores), category, classes)
+      : sortByFallingScore(sortByIndex(all, category, classes), scores);
+    const columnOf = (c: number | undefined): number =>
+      c === undefined ? Number.POSITIVE_INFINITY : useCategories ? place[c]! : 0;
+    const truthColumn = (g: number): number => columnOf(this.#truth.category[truths[g] ?? -1]);
+    const column = (d: number): number => columnOf(category[rows[d] ?? -1]);
+    for (let g = 0, d = 0; g < truths.length || d < rows.length; ) {
+      const next = Math.min(truthColumn(g), column(d));
+      let truthEnd = g;
+      while (truthColumn(truthEnd) === next) truthEnd++;
+      let end = d;
+      while (column(end) === next) end++;
+      const cellTruths = truths.subarray(g, truthEnd);
+      const cell = this.#reader.read(this.#imagePlace[image]!, next, cellTruths, rows.subarray(d, end));
       this.#matcher.match(cell, this.#outcomes);
+      g = truthEnd;
+      d = end;
     }
   }
 
