@@ -9,8 +9,8 @@ import {
   type ImageResult,
   type IoUType,
   StreamingEvaluator,
-} from '@rcnn/coco-eval';
-import { readDetections, readGroundTruth } from '@rcnn/coco-eval/node';
+} from '../src/index.ts';
+import { readDetections, readGroundTruth } from '../src/node/index.ts';
 
 const [kind, truthPath, detectionsPath, source] = process.argv.slice(2) as [IoUType, string, string, string];
 const times: Record<string, number> = {};
