@@ -21,7 +21,11 @@ test.each(['bbox', 'segm'] as const)('%s in the browser: numbers, text and array
 
 test('image by image in the browser', () => {
   const stream = new StreamingEvaluator(truth, { iouType: 'segm' });
-  for (const { id } of annotations.images) stream.add(id, detections.filter(({ image_id }) => image_id === id));
+  for (const { id } of annotations.images)
+    stream.add(
+      id,
+      detections.filter(({ image_id }) => image_id === id),
+    );
   expect(stream.finish().stats).toEqual(expected.segm.stats);
 });
 

@@ -44,7 +44,8 @@ const half = COUNT / 2;
 const soft = Array.from({ length: 100 }, () => {
   const mask = new Float32Array(28 * 28);
   for (let y = 0; y < 28; y++) {
-    for (let x = 0; x < 28; x++) mask[y * 28 + x] = 1 / (1 + Math.exp(Math.hypot(x - 13.5, y - 13.5) - 11 + random.normal()));
+    for (let x = 0; x < 28; x++)
+      mask[y * 28 + x] = 1 / (1 + Math.exp(Math.hypot(x - 13.5, y - 13.5) - 11 + random.normal()));
   }
   const [x, y] = [random.uniform(0, 500), random.uniform(0, 400)];
   return { mask, box: [x, y, Math.min(640, x + random.uniform(20, 300)), Math.min(480, y + random.uniform(20, 250))] };
@@ -83,7 +84,8 @@ const peer = options.python === undefined ? {} : timePeer(options.python);
 for (const [name, body] of Object.entries(work)) {
   const ours = best(body);
   const theirs = peer[name];
-  const beside = theirs === undefined ? '' : `pycocotools ${(1000 * theirs).toFixed(2)} ms  ${((1000 * theirs) / ours).toFixed(1)}x`;
+  const beside =
+    theirs === undefined ? '' : `pycocotools ${(1000 * theirs).toFixed(2)} ms  ${((1000 * theirs) / ours).toFixed(1)}x`;
   console.log(`${name.padEnd(18)} ${ours.toFixed(2).padStart(9)} ms  ${beside}`);
 }
 
