@@ -55,23 +55,20 @@ export const fasterRcnnResnet50FpnV2: Recipe = (options) =>
   fasterRcnnResnetFpn({ ...options, body: 'resnet50', version: 2 });
 
 /**
- * A Mask R-CNN that trains on a CPU while you watch: one block in each stage, a quarter of the channels, small images.
+ * A Mask R-CNN that trains on a CPU while you watch: one block in each stage, narrow heads, small images.
  * Everything learns, from random weights.
  */
 export const maskRcnnSmall: Recipe<MaskRCNN> = (options) =>
   maskRcnnResnetFpn({
     body: 'resnet18',
     blocks: [1, 1, 1, 1],
-    planes: [16, 32, 64, 128],
-    stemChannels: 16,
     norm: 'batch',
     trainableStages: 5,
     fpnChannels: 64,
     boxFeatures: 256,
     minSize: 128,
     maxSize: 192,
-    boxBatchSizePerImage: 64,
-    rpnBatchSizePerImage: 64,
+    boxBatchSizePerImage: 32,
     rpnPreNmsTopNTrain: 400,
     rpnPostNmsTopNTrain: 200,
     rpnPreNmsTopNTest: 200,

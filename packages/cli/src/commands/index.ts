@@ -9,11 +9,15 @@ import { predict } from './predict.ts';
 import { preview } from './preview.ts';
 import { setup } from './setup.ts';
 import { train } from './train.ts';
+import { val } from './val.ts';
+import { visualize } from './visualize.ts';
 
 /** In the order of `mask-rcnn --help`. */
 export const commands: readonly CommandDefinition[] = [
   train,
+  val,
   predict,
+  visualize,
   preview,
   evaluate,
   inspect,

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import type { CommandDefinition } from '../command.ts';
+import { addDatasetOptions, type DatasetFlags, openOptions } from '../dataset-options.ts';
+
+interface Flags extends DatasetFlags {
+  readonly weights: string;
+  readonly arch?: string;
+  readonly engine: string;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly perClass?: boolean;
+  readonly losses: boolean;
+}
+
+/** `mask-rcnn val DATA --weights FILE`: how good a model is, in COCO's twelve numbers. */
+export const val: CommandDefinition = {
+  name: 'val',
+  summary: "measure a model on a dataset: COCO's numbers and the validation loss",
+  configure(command: Command): void {
+    command
+      .argument('<data>', 'folder or annotation file')
+      .requiredOption('--weights <file>', 'checkpoint, run folder, published name or URL')
+      .option('--arch <name>', 'architecture, when the file does not say')
+      .option('--engine <name>', 'engine to compute on', 'auto')
+      .option('--out <file>', 'write the predictions, as pycocotools reads them')
+      .option('--per-class', 'print AP and AP50 of every class')
+      .option('--no-losses', 'leave the validation losses out')
+      .option('--json', 'print JSON');
+    addDatasetOptions(command).action(act);
+  },
+};
+
+async function act(data: string, flags: Flags): Promise<void> {
+  const { useEngine } = await import('@rcnn/core');
+  const { evaluateModel } = await import('@rcnn/train');
+  const { atomicWrite } = await import('@rcnn/checkpoint/node');
+  const { openModel } = await import('../train/open-model.ts');
+  await useEngine(flags.engine as 'auto', { task: 'predict' });
+  const { model, dataset } = await openModel(flags.weights, flags.arch, { path: data, ...openOptions(flags) });
+  const { record, predictions, scores } = await evaluateModel(model, dataset, {
+    losses: flags.losses,
+    ...(process.stderr.isTTY && { onProgress: (done: number, of: number) => process.stderr.write(`\rimage ${done} of ${of}${done === of ? '\n' : ''}`) }),
+  });
+  if (flags.out !== undefined) await atomicWrite(flags.out, JSON.stringify(predictions));
+  if (flags.json === true) {
+    process.stdout.write(`${JSON.stringify({ ...record, scores }, undefined, 2)}\n`);
+    return;
+  }
+  for (const [kind, { summary, classes }] of Object.entries(record.results)) {
+    process.stdout.write(`${kind === 'segm' ? 'masks' : 'boxes'}\n${summary}`);
+    if (flags.perClass === true) process.stdout.write(classTable(classes));
+  }
+  for (const [name, value] of Object.entries(record.losses)) process.stdout.write(`${name.padEnd(18)} ${value.toFixed(4)}\n`);
+  process.stdout.write(`${record.images} images, ${(record.seconds / record.images).toFixed(2)} s each\n`);
+}
+
+function classTable(classes: readonly { readonly name: string; readonly ap: number; readonly ap50: number }[]): string {
+  const width = Math.max(...classes.map(({ name }) => name.length));
+  const number = (value: number): string => (value < 0 ? '-' : value.toFixed(3)).padStart(7);
+  return classes.map(({ name, ap, ap50 }) => `  ${name.padEnd(width)} ${number(ap)} ${number(ap50)}\n`).join('');
+}
