@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeShapes } from '@rcnn/coco-data/node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type PartialConfig,
+  readMetrics,
+  resume,
+  type RunFolder,
+  type TrainEvent,
+  type TrainResult,
+  train,
+} from '../src/index.ts';
+
+let folder: string;
+let data: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'train-'));
+  data = join(folder, 'data');
+  await writeShapes(data, { splits: { train: 8, val: 2 }, size: [64, 64] });
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The real loop on the default engine, on pictures small enough for a test. */
+const config = (name: string, changes: PartialConfig = {}): PartialConfig => ({
+  data,
+  preset: 'quick',
+  minSize: 64,
+  maxSize: 64,
+  proposals: 50,
+  batchSize: 2,
+  workers: 0,
+  engine: 'onnxruntime',
+  out: join(folder, 'runs'),
+  name,
+  epochs: 2,
+  ema: 0.9,
+  ...changes,
+});
+
+const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
+const stepsOf = (run: RunFolder) =>
+  readMetrics(join(run.path, 'metrics.jsonl')).filter(({ kind }) => kind === 'step');
+
+describe('a training, whole and in two parts', () => {
+  let whole: TrainResult;
+  let parts: TrainResult;
+  const events: TrainEvent[] = [];
+
+  beforeAll(async () => {
+    whole = await train(config('whole'), { onEvent: (event) => events.push(event) });
+    let steps = 0;
+    const stopped = await train(config('parts'), { shouldStop: () => steps++ >= 5 }); // in the middle of epoch 2
+    expect(stopped.reason).toBe('stopped');
+    expect(stopped.position).toMatchObject({ step: 5, epoch: 1, batch: 1 });
+    parts = await resume(stopped.folder.path);
+  }, 240_000);
+
+  test('both end at the same place with the same bits: weights, optimizer, averages', () => {
+    expect(whole.position).toMatchObject({ step: 8, epoch: 2, batch: 0 });
+    expect(parts.position).toEqual(whole.position);
+    expect(digest(parts.folder.last)).toBe(digest(whole.folder.last));
+    expect(digest(parts.folder.predictions)).toBe(digest(whole.folder.predictions));
+  });
+
+  test('and with the same losses, each step once', () => {
+    const losses = (run: RunFolder) => stepsOf(run).map(({ step, loss, loss_mask }) => [step, loss, loss_mask]);
+    expect(losses(parts.folder)).toEqual(losses(whole.folder));
+    expect(stepsOf(whole.folder).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test('the run folder has everything that it should', () => {
+    for (const file of [
+      'config.yaml',
+      'environment.json',
+      'metrics.jsonl',
+      'results.csv',
+      'evaluation.json',
+      'predictions.json',
+      'report.html',
+      'curves.json',
+      'checkpoints/last.safetensors',
+      'checkpoints/best.safetensors',
+      'pictures/train_batch_0.png',
+      'pictures/validation.png',
+      'pictures/panels_0.png',
+    ]) {
+      expect(existsSync(join(whole.folder.path, file)) ? file : `${file} is missing`).toBe(file);
+    }
+    expect(existsSync(whole.folder.lock)).toBe(false);
+    const report = readFileSync(whole.folder.report, 'utf8');
+    expect(report).toContain('<svg');
+    expect(report).toContain('AP50');
+    expect(report).toContain('triangle');
+    expect(report).toContain('data:image/webp;base64');
+    expect(report).not.toMatch(/<script|(?:src|href)="http/);
+  });
+
+  test('steps report their times, rate, memory and a number of tensors that stays', () => {
+    const steps = events.filter((event) => event.kind === 'step');
+    expect(steps).toHaveLength(8);
+    expect(Object.keys(steps[0]!.losses).toSorted()).toEqual([
+      'loss_box_reg',
+      'loss_classifier',
+      'loss_mask',
+      'loss_objectness',
+      'loss_rpn_box_reg',
+    ]);
+    for (const epoch of [steps.slice(1, 4), steps.slice(5)]) {
+      expect(new Set(epoch.map(({ tensors }) => tensors)).size).toBe(1);
+    }
+  });
+
+  test('a second run of the same name gets a number, the first stays', async () => {
+    const { folder: second } = await train(config('whole', { steps: 1, ema: undefined as never }));
+    expect(second.path).toBe(join(folder, 'runs', 'whole2'));
+  }, 120_000);
+});
+
+describe("a newcomer's mistakes", () => {
+  const failure = async (changes: PartialConfig): Promise<string> => {
+    const error = await train(config('wrong', changes)).then(
+      () => new Error('it trained'),
+      (thrown: unknown) => thrown as Error,
+    );
+    return error.message;
+  };
+
+  test('leave no empty run folder behind', async () => {
+    expect(await failure({ data: join(folder, 'nowhere') })).toMatch(/nowhere.*no such file or folder/);
+    expect(await failure({ data: folder })).toMatch(/no annotations were found/);
+    expect(await failure({ arch: 'maskrcnn_small50' })).toMatch(/maskrcnn_small50.*no such architecture/);
+    expect(await failure({ weights: 'imagenet' })).toMatch(/imagenet.*neither a file nor a name of published weights/);
+    expect(await failure({ engine: 'cuda' })).toMatch(/cuda/);
+    expect(existsSync(join(folder, 'runs', 'wrong'))).toBe(false);
+  }, 120_000);
+
+  test('resuming where there is nothing says what was looked for', async () => {
+    await expect(resume(folder)).rejects.toThrow(/no run to go on with.*checkpoints\/last\.safetensors/);
+  });
+
+  test('annotations without an object to learn', async () => {
+    const file = join(data, 'annotations', 'empty.json');
+    writeFileSync(file, JSON.stringify({ images: [], annotations: [], categories: [{ id: 1, name: 'cat' }] }));
+    expect(await failure({ data: file })).toMatch(/no image has an object to learn/);
+    rmSync(file);
+  });
+});
