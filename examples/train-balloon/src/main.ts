@@ -28,4 +28,5 @@ export async function trainBalloon(data: string, changes: PartialConfig = {}): P
   return files;
 }
 
-if (process.argv[1] === import.meta.filename) console.log((await trainBalloon(process.argv[2] ?? 'data/balloon')).join('\n'));
+if (process.argv[1] === import.meta.filename)
+  console.log((await trainBalloon(process.argv[2] ?? 'data/balloon')).join('\n'));

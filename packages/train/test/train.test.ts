@@ -6,9 +6,9 @@ import { writeShapes } from '@rcnn/coco-data/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type PartialConfig,
+  type RunFolder,
   readMetrics,
   resume,
-  type RunFolder,
   type TrainEvent,
   type TrainResult,
   train,
@@ -41,8 +41,7 @@ const config = (name: string, changes: PartialConfig = {}): PartialConfig => ({
 });
 
 const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
-const stepsOf = (run: RunFolder) =>
-  readMetrics(join(run.path, 'metrics.jsonl')).filter(({ kind }) => kind === 'step');
+const stepsOf = (run: RunFolder) => readMetrics(join(run.path, 'metrics.jsonl')).filter(({ kind }) => kind === 'step');
 
 describe('a training, whole and in two parts', () => {
   let whole: TrainResult;

@@ -39,7 +39,10 @@ async function act(data: string, flags: Flags): Promise<void> {
   const { model, dataset } = await openModel(flags.weights, flags.arch, { path: data, ...openOptions(flags) });
   const { record, predictions, scores } = await evaluateModel(model, dataset, {
     losses: flags.losses,
-    ...(process.stderr.isTTY && { onProgress: (done: number, of: number) => process.stderr.write(`\rimage ${done} of ${of}${done === of ? '\n' : ''}`) }),
+    ...(process.stderr.isTTY && {
+      onProgress: (done: number, of: number) =>
+        process.stderr.write(`\rimage ${done} of ${of}${done === of ? '\n' : ''}`),
+    }),
   });
   if (flags.out !== undefined) await atomicWrite(flags.out, JSON.stringify(predictions));
   if (flags.json === true) {
@@ -50,7 +53,8 @@ async function act(data: string, flags: Flags): Promise<void> {
     process.stdout.write(`${kind === 'segm' ? 'masks' : 'boxes'}\n${summary}`);
     if (flags.perClass === true) process.stdout.write(classTable(classes));
   }
-  for (const [name, value] of Object.entries(record.losses)) process.stdout.write(`${name.padEnd(18)} ${value.toFixed(4)}\n`);
+  for (const [name, value] of Object.entries(record.losses))
+    process.stdout.write(`${name.padEnd(18)} ${value.toFixed(4)}\n`);
   process.stdout.write(`${record.images} images, ${(record.seconds / record.images).toFixed(2)} s each\n`);
 }
 

@@ -28,7 +28,11 @@ export const visualize: CommandDefinition = {
       .option('--out <folder>', 'where the pictures go', 'visualized')
       .option('--limit <n>', 'at most so many images, spread over the dataset', '20')
       .option('--score-threshold <score>', 'leave detections below it out', '0.5')
-      .addOption(new Option('--color-by <what>', 'one colour per class or per object').choices(['class', 'instance']).default('instance'));
+      .addOption(
+        new Option('--color-by <what>', 'one colour per class or per object')
+          .choices(['class', 'instance'])
+          .default('instance'),
+      );
     addDatasetOptions(command).action(act);
   },
 };
@@ -48,5 +52,9 @@ async function act(what: string, flags: VisualizeFlags): Promise<void> {
 function toNumber(flag: string, text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= 0) return value;
-  throw new RcnnError('INVALID_ARGUMENT', { where: `visualize ${flag}`, problem: 'not a number from 0', found: `'${text}'` });
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: `visualize ${flag}`,
+    problem: 'not a number from 0',
+    found: `'${text}'`,
+  });
 }

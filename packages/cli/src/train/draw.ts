@@ -39,7 +39,12 @@ export async function drawAll(pictures: AsyncIterable<Picture>, { out, colorBy }
 }
 
 /** What the call asks for: predictions on files, or predictions, a list of results or the truth on a dataset. */
-export async function* pictures(what: string, flags: VisualizeFlags, open: OpenOptions, options: DrawOptions): AsyncGenerator<Picture> {
+export async function* pictures(
+  what: string,
+  flags: VisualizeFlags,
+  open: OpenOptions,
+  options: DrawOptions,
+): AsyncGenerator<Picture> {
   const files = imageFiles(what);
   if (files.length > 0) yield* predicted(files.slice(0, options.limit), flags, options);
   else yield* ofDataset(what, flags, open, options);
@@ -50,14 +55,22 @@ const IMAGES = /\.(jpe?g|png|webp|tiff?|gif|avif)$/i;
 /** The image itself, or those directly in a folder that has no annotations. */
 function imageFiles(what: string): string[] {
   const info = statSync(what, { throwIfNoEntry: false });
-  if (info === undefined) throw new RcnnError('FILE_MISSING', { where: what, problem: 'there is no such file or folder' });
+  if (info === undefined)
+    throw new RcnnError('FILE_MISSING', { where: what, problem: 'there is no such file or folder' });
   if (!info.isDirectory()) return IMAGES.test(what) ? [what] : [];
   const names = readdirSync(what);
   if (names.some((name) => name.endsWith('.json'))) return [];
-  return names.filter((name) => IMAGES.test(name)).sort().map((name) => join(what, name));
+  return names
+    .filter((name) => IMAGES.test(name))
+    .sort()
+    .map((name) => join(what, name));
 }
 
-async function* predicted(files: readonly string[], flags: VisualizeFlags, { minScore }: DrawOptions): AsyncGenerator<Picture> {
+async function* predicted(
+  files: readonly string[],
+  flags: VisualizeFlags,
+  { minScore }: DrawOptions,
+): AsyncGenerator<Picture> {
   if (flags.weights === undefined) {
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'visualize',
@@ -76,8 +89,14 @@ async function* predicted(files: readonly string[], flags: VisualizeFlags, { min
   }
 }
 
-async function* ofDataset(path: string, flags: VisualizeFlags, open: OpenOptions, options: DrawOptions): AsyncGenerator<Picture> {
-  const predicting = flags.weights === undefined ? undefined : await useEngine(flags.engine as 'auto', { task: 'predict' });
+async function* ofDataset(
+  path: string,
+  flags: VisualizeFlags,
+  open: OpenOptions,
+  options: DrawOptions,
+): AsyncGenerator<Picture> {
+  const predicting =
+    flags.weights === undefined ? undefined : await useEngine(flags.engine as 'auto', { task: 'predict' });
   const opened = predicting === undefined ? undefined : await openModel(flags.weights!, flags.arch, { path, ...open });
   const dataset = opened?.dataset ?? (await openDataset(path, open));
   const results = flags.predictions === undefined ? undefined : readResults(flags.predictions, dataset);
@@ -109,13 +128,21 @@ interface Result {
 /** A list of COCO results by image. */
 function readResults(file: string, { classes }: Dataset): Map<number | string, DrawnObject[]> {
   const byImage = new Map<number | string, DrawnObject[]>();
-  for (const { image_id, category_id, bbox: [x, y, w, h], score, segmentation } of JSON.parse(readFileSync(file, 'utf8')) as Result[]) {
+  for (const {
+    image_id,
+    category_id,
+    bbox: [x, y, w, h],
+    score,
+    segmentation,
+  } of JSON.parse(readFileSync(file, 'utf8')) as Result[]) {
     const label = classes.labelOf(category_id) ?? 0;
     const object: DrawnObject = {
       box: [x, y, x + w, y + h],
       label,
       score,
-      ...(segmentation && { mask: Mask.fromRLE({ size: [segmentation.size[0], segmentation.size[1]], counts: segmentation.counts }) }),
+      ...(segmentation && {
+        mask: Mask.fromRLE({ size: [segmentation.size[0], segmentation.size[1]], counts: segmentation.counts }),
+      }),
     };
     byImage.set(image_id, [...(byImage.get(image_id) ?? []), object]);
   }

@@ -6,7 +6,10 @@ import type { FasterRCNN } from 'mask-rcnn';
 import { loadDetector } from 'mask-rcnn/node';
 
 /** A model by checkpoint, run folder, name or URL, and its classes where the file names them. */
-export async function openDetector(weights: string, arch?: string): Promise<{ model: FasterRCNN; classes: ClassMap | undefined }> {
+export async function openDetector(
+  weights: string,
+  arch?: string,
+): Promise<{ model: FasterRCNN; classes: ClassMap | undefined }> {
   const isFolder = statSync(weights, { throwIfNoEntry: false })?.isDirectory() === true;
   const file = isFolder ? join(weights, 'checkpoints', 'best.safetensors') : weights;
   const { model, profile } = await loadDetector(file, arch === undefined ? {} : { arch });
