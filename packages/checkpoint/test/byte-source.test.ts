@@ -1,0 +1,89 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { blobSource, bytesSource, openTensors, safetensorsFile, urlSource } from '../src/index.ts';
+import { fileSource } from '../src/node/index.ts';
+import { collect, expectReject, fixtures, randomTensor } from './helpers.ts';
+
+let file: Buffer;
+let url: string;
+let ranges: (string | undefined)[];
+let behave: (request: IncomingMessage, response: ServerResponse) => void;
+const server = createServer((request, response) => {
+  ranges.push(request.headers.range);
+  behave(request, response);
+});
+
+beforeAll(async () => {
+  file = Buffer.from(await collect(safetensorsFile([randomTensor('a', [1000]), randomTensor('b', [7])]).chunks()));
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.safetensors`;
+});
+afterAll(() => void server.close());
+beforeEach(() => {
+  ranges = [];
+  behave = withRanges;
+});
+
+function withRanges(request: IncomingMessage, response: ServerResponse): void {
+  const [from, to] = /bytes=(\d+)-(\d+)/.exec(request.headers.range!)!.slice(1).map(Number) as [number, number];
+  response.writeHead(206, { 'content-range': `bytes ${from}-${to}/${file.length}` }).end(file.subarray(from, to + 1));
+}
+
+test('a URL is read by ranges: the header, then the tensor that is wanted', async () => {
+  const source = await openTensors(await urlSource(url));
+  const bytes = await source.tensors.get('b')!.read();
+  expect(bytes).toEqual(await randomTensor('b', [7]).read());
+  expect(ranges.every((range) => range !== undefined)).toBe(true);
+  const asked = ranges.map((range) => /(\d+)-(\d+)/.exec(range!)!.slice(1).map(Number) as [number, number]);
+  expect(asked.reduce((sum, [from, to]) => sum + to - from + 1, 0)).toBeLessThan(1000); // the 4,000 bytes of `a` were not
+  await source.close();
+});
+
+test('a server without ranges is read once, whole', async () => {
+  behave = (_, response) => void response.end(file);
+  const source = await openTensors(await urlSource(url));
+  expect((await source.tensors.get('a')!.read()).byteLength).toBe(4000);
+  expect(ranges).toHaveLength(1);
+});
+
+test('a server that refuses, lies or is not there is a typed error', async () => {
+  behave = (_, response) => void response.writeHead(404).end();
+  await expectReject(urlSource(url), 'DOWNLOAD_FAILED', 'HTTP 404');
+  await expectReject(urlSource('http://127.0.0.1:9/x'), 'DOWNLOAD_FAILED', '127.0.0.1:9');
+  behave = (_, response) => void response.writeHead(206, { 'content-range': `bytes 0-0/${file.length}` }).end('{');
+  const source = await urlSource(url);
+  await expectReject(source.read(0, 100), 'DOWNLOAD_FAILED', '1 bytes');
+});
+
+test('an empty file on a server is an empty source', async () => {
+  behave = (_, response) => void response.writeHead(416, { 'content-range': 'bytes */0' }).end();
+  expect((await urlSource(url)).size).toBe(0);
+});
+
+test('files, blobs and memory give the same bytes, and say when there are not enough', async () => {
+  const path = join(fixtures, 'pth', 'plain_dict.pth');
+  const fromFile = await fileSource(path);
+  const all = await fromFile.read(0, fromFile.size);
+  for (const source of [fromFile, bytesSource(all), bytesSource(all.buffer), blobSource(new Blob([all]))]) {
+    expect(source.size).toBe(all.length);
+    expect(await source.read(5, 9)).toEqual(all.slice(5, 14));
+    expect((await source.read(all.length, 0)).byteLength).toBe(0);
+    await expectReject(source.read(all.length - 1, 2), 'FILE_TRUNCATED', `byte ${all.length - 1}`);
+    await source.close();
+  }
+});
+
+test('memory is never shared with a reader', async () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  (await bytesSource(bytes).read(0, 3)).fill(9);
+  expect([...bytes]).toEqual([1, 2, 3]);
+});
+
+test('a file that is not there or is a folder is a typed error', async () => {
+  await expectReject(fileSource(join(fixtures, 'none')), 'FILE_MISSING', 'none');
+  const folder = await fileSource(fixtures);
+  await expectReject(folder.read(0, 1), 'IO_FAILED', 'EISDIR');
+  await folder.close();
+});
