@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { installFile, installFolder, sweep, withScratchFolder, writeSynced } from './atomic.ts';
 import { checkLoads } from './check-loads.ts';
 import { compileBinding, FLAGS, findCompiler, SOURCES } from './compile.ts';
-import { type ByteProgress, downloadWheel } from './download.ts';
+import { downloadWheel } from './download.ts';
 import { failure, fileFailure } from './failures.ts';
 import { reachedHeaders } from './headers.ts';
 import { findInstallation, type Installation, isIntact, readBinding, readLibraries, recordOf } from './installation.ts';
@@ -142,7 +142,7 @@ async function provideLibraries(job: Job): Promise<string> {
   await withScratchFolder(job.layout.libraries, async (scratch) => {
     const path = join(scratch, basename(link.filename));
     job.report('download');
-    await downloadWheel(link, path, bytes(job, 'download'));
+    await downloadWheel(link, path, (done, total) => job.report('download', done, total));
     unpacked = await unpack(job, path);
   });
   return unpacked;
@@ -170,8 +170,12 @@ async function fillLibraries(job: Job, wheel: Wheel, staging: string): Promise<v
     await wheel.extract(`tensorflow/include/${header}`, join(staging, 'include', header));
   }
   const files: Record<string, { size: number; sha256: string }> = {};
+  const total = LIBRARIES.reduce((sum, library) => sum + wheel.sizeOf(`tensorflow/${library}`), 0);
+  let before = 0;
   for (const library of LIBRARIES) {
-    files[library] = await wheel.extract(`tensorflow/${library}`, join(staging, library), bytes(job, 'unpack'));
+    const onProgress = (done: number) => job.report('unpack', before + done, total);
+    files[library] = await wheel.extract(`tensorflow/${library}`, join(staging, library), onProgress);
+    before += files[library].size;
   }
   const { distribution, version } = wheel;
   const manifest: LibrariesManifest = { format: 1, distribution, version, files };
@@ -306,10 +310,6 @@ async function areSound(folder: string): Promise<boolean> {
     if ((await recordOf(join(folder, name))).sha256 !== sha256) return false;
   }
   return files.length > 0;
-}
-
-function bytes(job: Job, step: SetupStep): ByteProgress {
-  return (done, total) => job.report(step, done, total);
 }
 
 function megabytes(bytes: number): string {
