@@ -1,9 +1,11 @@
 export type { Batch, SkippedSample } from './batch.ts';
+export { BrowserImages, type BrowserImagesOptions } from './browser-images.ts';
 export { type CheckedSet, checkMasks, checkRecords } from './check.ts';
 export { type ClassEntry, ClassMap, type ClassMapJSON } from './class-map.ts';
 export { type ByteChunks, parseCoco, readCoco } from './coco/read-coco.ts';
 export { type CocoFile, cocoOf } from './coco/write-coco.ts';
 export { Dataset, type DatasetOptions } from './dataset.ts';
+export { imageSizeOf } from './image-header.ts';
 export type { ImageStore } from './image-store.ts';
 export { type BatchRunner, createLoader, type Loader, type LoaderOptions } from './loader.ts';
 export { aspectEdges, aspectGroup, epochOrder, type OrderOptions, planBatches } from './order.ts';

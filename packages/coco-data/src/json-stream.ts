@@ -13,6 +13,10 @@ const MAX_VALUE_BYTES = 256 * 2 ** 20; // one annotation, or one array-free valu
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
+/** Bytes that neither open, close nor quote anything, nor end a line. */
+const IS_PLAIN: Uint8Array = new Uint8Array(256).fill(1);
+for (const byte of [QUOTE, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT, 0x0a]) IS_PLAIN[byte!] = 0;
+
 type Expect = 'start' | 'first key' | 'key' | 'colon' | 'value' | 'first element' | 'element' | 'rest' | 'end';
 
 /**
@@ -133,6 +137,10 @@ export class JSONElements {
     let done = false;
     while (at < chunk.length && !done) {
       const byte = chunk[at]!;
+      if (this.#depth > 0 && !this.#inString && IS_PLAIN[byte] === 1) {
+        at++; // most bytes of a file: numbers inside an element
+        continue;
+      }
       if (this.#inString) {
         if (this.#escaped) this.#escaped = false;
         else if (byte === BACKSLASH) this.#escaped = true;
