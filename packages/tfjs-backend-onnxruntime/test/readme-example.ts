@@ -17,5 +17,5 @@ model.compile({ optimizer: tf.train.adam(0.01), loss: 'categoricalCrossentropy',
 const dark = tf.randomUniform([64, 32, 32, 3], 0, 0.6, 'float32', 1); // tell dark images from bright ones
 const bright = tf.randomUniform([64, 32, 32, 3], 0.4, 1, 'float32', 2);
 const labels = tf.oneHot(tf.concat([tf.zeros([64], 'int32'), tf.ones([64], 'int32')]), 2);
-const { history } = await model.fit(tf.concat([dark, bright]), labels, { epochs: 6, verbose: 0 });
+const { history } = await model.fit(tf.concat([dark, bright]), labels, { epochs: 6 });
 console.log('accuracy', history['acc']);
