@@ -1,29 +1,68 @@
 // The inner loops of RoIAlign, 128-bit SIMD, channels last. AssemblyScript; built by `build/kernel.mjs`.
 //
-// One call handles one RoI. Its bins read a map through taps (see src/taps.ts): bin (i, j) is the sum over the row taps
-// of i and the column taps of j. `starts` are i32 (one more than bins), `offsets` are bytes from the map, `weights` are
-// f32. For every bin the products of its taps are first listed at `list`: i32 address, f32 weight.
+// One call handles one RoI: its spans along y and x (see `axisSpan` in src/taps.ts), already in cells of the map at `map`.
+// Scratch memory begins at `scratch` and holds the taps of both axes, and the taps of the bin at hand.
 
-/** Lists the taps of a bin; gives the end of the list. */
+/** `fillTaps` of src/taps.ts, with cells as byte offsets. The reference computes in float32, and so does this. */
+function fillTaps(
+  starts: usize, offsets: usize, weights: usize,
+  start: f32, length: f32, samples: i32, bins: i32, extent: i32, bytesPerCell: i32,
+): void {
+  const binLength = length / <f32>bins;
+  const count = <f32>samples;
+  const last = extent - 1;
+  let used: usize = 0; // in bytes
+  for (let bin = 0; bin < bins; bin++) {
+    const first = used;
+    store<i32>(starts + ((<usize>bin) << 2), <i32>used);
+    const binStart = start + <f32>bin * binLength;
+    for (let i = 0; i < samples; i++) {
+      const at = binStart + ((<f32>i + 0.5) * binLength) / count;
+      if (!(at >= -1 && at <= <f32>extent)) continue;
+      const inside: f32 = at <= 0 ? 0 : at;
+      let low = <i32>inside;
+      let rest: f32 = 0;
+      if (low >= last) low = last;
+      else rest = inside - <f32>low;
+      const offset = low * bytesPerCell;
+      const weight = (<f32>1 - rest) / count;
+      // Samples ascend, so a cell that has a tap already is one of the last two.
+      if (used > first && load<i32>(offsets + used - 4) == offset) {
+        store<f32>(weights + used - 4, load<f32>(weights + used - 4) + weight);
+      } else if (used > first + 4 && load<i32>(offsets + used - 8) == offset) {
+        store<f32>(weights + used - 8, load<f32>(weights + used - 8) + weight);
+      } else {
+        store<i32>(offsets + used, offset);
+        store<f32>(weights + used, weight);
+        used += 4;
+      }
+      if (rest == 0) continue;
+      const next = offset + bytesPerCell;
+      if (load<i32>(offsets + used - 4) == next) {
+        store<f32>(weights + used - 4, load<f32>(weights + used - 4) + rest / count);
+      } else {
+        store<i32>(offsets + used, next);
+        store<f32>(weights + used, rest / count);
+        used += 4;
+      }
+    }
+  }
+  store<i32>(starts + ((<usize>bins) << 2), <i32>used);
+}
+
+/** Lists the taps of a bin at `list`, i32 address and f32 weight each; gives the end of the list. */
 function listTaps(
-  list: usize,
-  map: usize,
-  rowFrom: i32,
-  rowTo: i32,
-  rowOffsets: usize,
-  rowWeights: usize,
-  columnFrom: i32,
-  columnTo: i32,
-  columnOffsets: usize,
-  columnWeights: usize,
+  list: usize, map: usize,
+  rowFrom: i32, rowTo: i32, rowOffsets: usize, rowWeights: usize,
+  columnFrom: i32, columnTo: i32, columnOffsets: usize, columnWeights: usize,
 ): usize {
   let end = list;
-  for (let y = rowFrom; y < rowTo; y++) {
-    const row = map + <usize>load<u32>(rowOffsets + ((<usize>y) << 2));
-    const rowWeight = load<f32>(rowWeights + ((<usize>y) << 2));
-    for (let x = columnFrom; x < columnTo; x++) {
-      store<u32>(end, <u32>(row + <usize>load<u32>(columnOffsets + ((<usize>x) << 2))));
-      store<f32>(end, rowWeight * load<f32>(columnWeights + ((<usize>x) << 2)), 4);
+  for (let y = rowFrom; y < rowTo; y += 4) {
+    const row = map + <usize>load<u32>(rowOffsets + <usize>y);
+    const rowWeight = load<f32>(rowWeights + <usize>y);
+    for (let x = columnFrom; x < columnTo; x += 4) {
+      store<u32>(end, <u32>(row + <usize>load<u32>(columnOffsets + <usize>x)));
+      store<f32>(end, rowWeight * load<f32>(columnWeights + <usize>x), 4);
       end += 8;
     }
   }
@@ -32,19 +71,20 @@ function listTaps(
 
 /** Writes the `rows * columns * channels` values of a RoI to `out`. */
 export function forward(
-  map: usize,
-  out: usize,
-  channels: i32,
-  rows: i32,
-  columns: i32,
-  rowStarts: usize,
-  rowOffsets: usize,
-  rowWeights: usize,
-  columnStarts: usize,
-  columnOffsets: usize,
-  columnWeights: usize,
-  list: usize,
+  map: usize, out: usize, scratch: usize, room: i32,
+  height: i32, width: i32, channels: i32, rows: i32, columns: i32,
+  y: f32, rowLength: f32, rowSamples: i32, x: f32, columnLength: f32, columnSamples: i32,
 ): void {
+  const tapBytes = (<usize>room) << 2;
+  const rowStarts = scratch;
+  const rowOffsets = rowStarts + (<usize>(rows + 1) << 2);
+  const rowWeights = rowOffsets + tapBytes;
+  const columnStarts = rowWeights + tapBytes;
+  const columnOffsets = columnStarts + (<usize>(columns + 1) << 2);
+  const columnWeights = columnOffsets + tapBytes;
+  const list = columnWeights + tapBytes;
+  fillTaps(rowStarts, rowOffsets, rowWeights, y, rowLength, rowSamples, rows, height, width * channels * 4);
+  fillTaps(columnStarts, columnOffsets, columnWeights, x, columnLength, columnSamples, columns, width, channels * 4);
   const bytes = (<usize>channels) << 2;
   const wide = bytes & ~127;
   const narrow = bytes & ~15;
@@ -114,19 +154,20 @@ export function forward(
 
 /** Adds the gradient of a RoI, `rows * columns * channels` values at `dy`, to the gradient of its map. */
 export function backward(
-  map: usize,
-  dy: usize,
-  channels: i32,
-  rows: i32,
-  columns: i32,
-  rowStarts: usize,
-  rowOffsets: usize,
-  rowWeights: usize,
-  columnStarts: usize,
-  columnOffsets: usize,
-  columnWeights: usize,
-  list: usize,
+  map: usize, dy: usize, scratch: usize, room: i32,
+  height: i32, width: i32, channels: i32, rows: i32, columns: i32,
+  y: f32, rowLength: f32, rowSamples: i32, x: f32, columnLength: f32, columnSamples: i32,
 ): void {
+  const tapBytes = (<usize>room) << 2;
+  const rowStarts = scratch;
+  const rowOffsets = rowStarts + (<usize>(rows + 1) << 2);
+  const rowWeights = rowOffsets + tapBytes;
+  const columnStarts = rowWeights + tapBytes;
+  const columnOffsets = columnStarts + (<usize>(columns + 1) << 2);
+  const columnWeights = columnOffsets + tapBytes;
+  const list = columnWeights + tapBytes;
+  fillTaps(rowStarts, rowOffsets, rowWeights, y, rowLength, rowSamples, rows, height, width * channels * 4);
+  fillTaps(columnStarts, columnOffsets, columnWeights, x, columnLength, columnSamples, columns, width, channels * 4);
   const bytes = (<usize>channels) << 2;
   const wide = bytes & ~127;
   const narrow = bytes & ~15;

@@ -1,26 +1,32 @@
 import { kernelBase64 } from './kernel-bytes.ts';
 
-/** Where the taps of one axis lie in the kernel's memory: i32 starts, i32 byte offsets, f32 weights. */
-export interface TapAddresses {
-  readonly starts: number;
-  readonly offsets: number;
-  readonly weights: number;
-}
-
 type RoIFunction = (
+  /** Address of the map, `[height, width, channels]` float32. */
   map: number,
+  /** Address of the RoI's values, `[rows, columns, channels]` float32. */
   roi: number,
+  /** Address of scratch memory, {@link scratchBytes} long. */
+  scratch: number,
+  /** Taps that an axis can have. */
+  room: number,
+  height: number,
+  width: number,
   channels: number,
   rows: number,
   columns: number,
-  rowStarts: number,
-  rowOffsets: number,
-  rowWeights: number,
-  columnStarts: number,
-  columnOffsets: number,
-  columnWeights: number,
-  list: number,
+  y: number,
+  rowLength: number,
+  rowSamples: number,
+  x: number,
+  columnLength: number,
+  columnSamples: number,
 ) => void;
+
+/** Scratch memory for a RoI of `rows * columns` bins whose axes have at most `taps` taps per bin. */
+export function scratchBytes(rows: number, columns: number, taps: number): number {
+  const room = Math.max(rows, columns) * taps;
+  return 4 * (rows + 1 + columns + 1 + 4 * room) + 8 * taps * taps;
+}
 
 /** The compiled `assembly/kernel.ts`. One call handles one RoI. */
 export interface Kernel {
