@@ -1,12 +1,20 @@
 // The inner loops of RoIAlign, 128-bit SIMD, channels last. AssemblyScript; built by `build/kernel.mjs`.
 //
-// One call handles one RoI: its spans along y and x (see `axisSpan` in src/taps.ts), already in cells of the map at `map`.
+// One call handles one RoI: its spans along y and x (see `axisSpan` in src/taps.ts), in cells of the map. `map` is where the
+// map's first cell lies, or would lie: only a window of it may be there, with rows `rowLength` cells apart.
 // Scratch memory begins at `scratch` and holds the taps of both axes, and the taps of the bin at hand.
 
 /** `fillTaps` of src/taps.ts, with cells as byte offsets. The reference computes in float32, and so does this. */
 function fillTaps(
-  starts: usize, offsets: usize, weights: usize,
-  start: f32, length: f32, samples: i32, bins: i32, extent: i32, bytesPerCell: i32,
+  starts: usize,
+  offsets: usize,
+  weights: usize,
+  start: f32,
+  length: f32,
+  samples: i32,
+  bins: i32,
+  extent: i32,
+  bytesPerCell: i32,
 ): void {
   const binLength = length / <f32>bins;
   const count = <f32>samples;
@@ -52,9 +60,16 @@ function fillTaps(
 
 /** Lists the taps of a bin at `list`, i32 address and f32 weight each; gives the end of the list. */
 function listTaps(
-  list: usize, map: usize,
-  rowFrom: i32, rowTo: i32, rowOffsets: usize, rowWeights: usize,
-  columnFrom: i32, columnTo: i32, columnOffsets: usize, columnWeights: usize,
+  list: usize,
+  map: usize,
+  rowFrom: i32,
+  rowTo: i32,
+  rowOffsets: usize,
+  rowWeights: usize,
+  columnFrom: i32,
+  columnTo: i32,
+  columnOffsets: usize,
+  columnWeights: usize,
 ): usize {
   let end = list;
   for (let y = rowFrom; y < rowTo; y += 4) {
@@ -71,20 +86,33 @@ function listTaps(
 
 /** Writes the `rows * columns * channels` values of a RoI to `out`. */
 export function forward(
-  map: usize, out: usize, scratch: usize, room: i32,
-  height: i32, width: i32, channels: i32, rows: i32, columns: i32,
-  y: f32, rowLength: f32, rowSamples: i32, x: f32, columnLength: f32, columnSamples: i32,
+  map: usize,
+  out: usize,
+  scratch: usize,
+  room: i32,
+  height: i32,
+  width: i32,
+  rowLength: i32,
+  channels: i32,
+  rows: i32,
+  columns: i32,
+  y: f32,
+  yLength: f32,
+  ySamples: i32,
+  x: f32,
+  xLength: f32,
+  xSamples: i32,
 ): void {
   const tapBytes = (<usize>room) << 2;
   const rowStarts = scratch;
-  const rowOffsets = rowStarts + (<usize>(rows + 1) << 2);
+  const rowOffsets = rowStarts + ((<usize>(rows + 1)) << 2);
   const rowWeights = rowOffsets + tapBytes;
   const columnStarts = rowWeights + tapBytes;
-  const columnOffsets = columnStarts + (<usize>(columns + 1) << 2);
+  const columnOffsets = columnStarts + ((<usize>(columns + 1)) << 2);
   const columnWeights = columnOffsets + tapBytes;
   const list = columnWeights + tapBytes;
-  fillTaps(rowStarts, rowOffsets, rowWeights, y, rowLength, rowSamples, rows, height, width * channels * 4);
-  fillTaps(columnStarts, columnOffsets, columnWeights, x, columnLength, columnSamples, columns, width, channels * 4);
+  fillTaps(rowStarts, rowOffsets, rowWeights, y, yLength, ySamples, rows, height, rowLength * channels * 4);
+  fillTaps(columnStarts, columnOffsets, columnWeights, x, xLength, xSamples, columns, width, channels * 4);
   const bytes = (<usize>channels) << 2;
   const wide = bytes & ~127;
   const narrow = bytes & ~15;
@@ -154,20 +182,33 @@ export function forward(
 
 /** Adds the gradient of a RoI, `rows * columns * channels` values at `dy`, to the gradient of its map. */
 export function backward(
-  map: usize, dy: usize, scratch: usize, room: i32,
-  height: i32, width: i32, channels: i32, rows: i32, columns: i32,
-  y: f32, rowLength: f32, rowSamples: i32, x: f32, columnLength: f32, columnSamples: i32,
+  map: usize,
+  dy: usize,
+  scratch: usize,
+  room: i32,
+  height: i32,
+  width: i32,
+  rowLength: i32,
+  channels: i32,
+  rows: i32,
+  columns: i32,
+  y: f32,
+  yLength: f32,
+  ySamples: i32,
+  x: f32,
+  xLength: f32,
+  xSamples: i32,
 ): void {
   const tapBytes = (<usize>room) << 2;
   const rowStarts = scratch;
-  const rowOffsets = rowStarts + (<usize>(rows + 1) << 2);
+  const rowOffsets = rowStarts + ((<usize>(rows + 1)) << 2);
   const rowWeights = rowOffsets + tapBytes;
   const columnStarts = rowWeights + tapBytes;
-  const columnOffsets = columnStarts + (<usize>(columns + 1) << 2);
+  const columnOffsets = columnStarts + ((<usize>(columns + 1)) << 2);
   const columnWeights = columnOffsets + tapBytes;
   const list = columnWeights + tapBytes;
-  fillTaps(rowStarts, rowOffsets, rowWeights, y, rowLength, rowSamples, rows, height, width * channels * 4);
-  fillTaps(columnStarts, columnOffsets, columnWeights, x, columnLength, columnSamples, columns, width, channels * 4);
+  fillTaps(rowStarts, rowOffsets, rowWeights, y, yLength, ySamples, rows, height, rowLength * channels * 4);
+  fillTaps(columnStarts, columnOffsets, columnWeights, x, xLength, xSamples, columns, width, channels * 4);
   const bytes = (<usize>channels) << 2;
   const wide = bytes & ~127;
   const narrow = bytes & ~15;

@@ -1,7 +1,7 @@
 import { kernelBase64 } from './kernel-bytes.ts';
 
 type RoIFunction = (
-  /** Address of the map, `[height, width, channels]` float32. */
+  /** Address of the first cell of the map, `[height, width, channels]` float32, be it present or not. */
   map: number,
   /** Address of the RoI's values, `[rows, columns, channels]` float32. */
   roi: number,
@@ -11,15 +11,17 @@ type RoIFunction = (
   room: number,
   height: number,
   width: number,
+  /** Cells from one row of the map to the next, as they lie in memory. */
+  rowLength: number,
   channels: number,
   rows: number,
   columns: number,
   y: number,
-  rowLength: number,
-  rowSamples: number,
+  yLength: number,
+  ySamples: number,
   x: number,
-  columnLength: number,
-  columnSamples: number,
+  xLength: number,
+  xSamples: number,
 ) => void;
 
 /** Scratch memory for a RoI of `rows * columns` bins whose axes have at most `taps` taps per bin. */

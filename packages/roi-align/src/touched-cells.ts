@@ -1,5 +1,5 @@
-import type { MapShape, RoIAlignShape } from './placed-rois.ts';
-import { axisSpan } from './taps.ts';
+import type { CellWindow } from './cell-window.ts';
+import type { MapShape } from './placed-rois.ts';
 
 /** Cells are noted in pieces of a row: 8 KB of 256 channels. */
 const PIECE = 8;
@@ -22,13 +22,11 @@ export class TouchedCells {
     this.#touched = new Uint8Array(map.height * this.#piecesPerRow);
   }
 
-  /** Notes every cell that the box at `p` can read, a superset, and visits those that are new. */
-  touch(boxes: Float32Array, p: number, shape: RoIAlignShape, visitNew: VisitRun): void {
-    const { height, width, scale } = this.#map;
-    const top = firstCell(boxes[p + 1]!, boxes[p + 3]!, scale, shape.height, height, shape);
-    const bottom = lastCell(boxes[p + 1]!, boxes[p + 3]!, scale, shape.height, height, shape);
-    const left = Math.floor(firstCell(boxes[p]!, boxes[p + 2]!, scale, shape.width, width, shape) / PIECE);
-    const right = Math.floor(lastCell(boxes[p]!, boxes[p + 2]!, scale, shape.width, width, shape) / PIECE);
+  /** Notes the cells of a window, to whole pieces, and visits those that are new. */
+  touch({ top, bottom, left: first, right: last }: CellWindow, visitNew: VisitRun): void {
+    const { width } = this.#map;
+    const left = Math.floor(first / PIECE);
+    const right = Math.floor(last / PIECE);
     for (let y = top; y <= bottom; y++) {
       const row = y * this.#piecesPerRow;
       for (let piece = left; piece <= right; piece++) {
@@ -59,20 +57,4 @@ export class TouchedCells {
     }
     if (start >= 0) visit(start, end);
   }
-}
-
-type Axis = [low: number, high: number, scale: number, bins: number, extent: number, shape: RoIAlignShape];
-
-function firstCell(...[low, high, scale, bins, extent, shape]: Axis): number {
-  const { start, length } = axisSpan(low, high, scale, bins, shape);
-  return inside(Math.floor(Math.min(start, start + length)), extent);
-}
-
-function lastCell(...[low, high, scale, bins, extent, shape]: Axis): number {
-  const { start, length } = axisSpan(low, high, scale, bins, shape);
-  return inside(Math.floor(Math.max(start, start + length)) + 1, extent);
-}
-
-function inside(cell: number, extent: number): number {
-  return Math.max(0, Math.min(cell, extent - 1));
 }

@@ -28,7 +28,7 @@ function run(
   return { output, gradients };
 }
 
-describe.each(Array.from({ length: 40 }, (_, seed) => seed))('against float64, seed %i', (seed) => {
+describe.each(Array.from({ length: 24 }, (_, seed) => seed))('against float64, seed %i', (seed) => {
   const example = randomCase(seed);
   const truth = reference(example);
 
@@ -79,6 +79,29 @@ describe.each(Array.from({ length: 40 }, (_, seed) => seed))('against float64, s
 test('the kernel runs here, so the tests above mean something', () => {
   const { maps, values, rois, shape, gradient } = randomCase(0);
   expect(alignForwardInWasm(values, maps, rois, shape, new Float32Array(gradient.length))).toBe(true);
+});
+
+test('many RoIs over the same cells: the map is kept whole, and gives the same', () => {
+  const example = randomCase(1);
+  const { rois } = example;
+  const times = 120;
+  const again = <T extends Float32Array | Int32Array>(values: T): T => {
+    const repeated = new (values.constructor as new (size: number) => T)(values.length * times);
+    for (let i = 0; i < times; i++) repeated.set(values, i * values.length);
+    return repeated;
+  };
+  const crowded = {
+    ...example,
+    gradient: again(example.gradient),
+    rois: {
+      count: rois.count * times,
+      boxes: again(rois.boxes),
+      images: again(rois.images),
+      levels: again(rois.levels),
+    },
+  };
+  const { output } = run([alignForwardInWasm, alignBackwardInWasm], crowded);
+  expectClose(output, reference(crowded).output, tolerance);
 });
 
 test('a map of 256 channels after a larger and a smaller one: nothing of one call is left in the next', () => {
