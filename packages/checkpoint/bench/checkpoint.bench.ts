@@ -57,7 +57,13 @@ try {
 async function readAll(open: () => Promise<TensorSource>): Promise<void> {
   const source = await open();
   const all = new Map<string, Float32Array>();
-  for (const { name, read } of source.tensors.values()) all.set(name, new Float32Array((await read()).buffer));
+  const pending = [...source.tensors.values()].reverse();
+  const reader = async (): Promise<void> => {
+    for (let tensor = pending.pop(); tensor !== undefined; tensor = pending.pop()) {
+      all.set(tensor.name, new Float32Array((await tensor.read()).buffer));
+    }
+  };
+  await Promise.all([reader(), reader()]); // one reads while the other is woken
   await source.close();
   if (all.size !== 307) throw new Error(`read ${all.size} tensors, not 307`);
 }

@@ -14,9 +14,9 @@ export interface CheckpointContents {
   readonly weights: Iterable<TensorEntry>;
   /** More tensors, by group: `{ optimizer: … }`. In the file they are called `optimizer/<name>`. */
   readonly groups?: Readonly<Record<string, Iterable<TensorEntry>>>;
-  readonly profile?: WeightsProfile;
+  readonly profile?: WeightsProfile | undefined;
   /** Anything that JSON holds exactly: epoch, step, states of random generators, options. */
-  readonly info?: JsonValue;
+  readonly info?: JsonValue | undefined;
 }
 
 /** An open checkpoint. Tensors of files that we wrote are checked against their digests when they are read. */

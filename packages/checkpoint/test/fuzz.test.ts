@@ -136,7 +136,7 @@ function plain(value: StrictJson): unknown {
 
 test('the strict JSON reader agrees with JSON.parse', () => {
   fc.assert(
-    fc.property(fc.json({ maxDepth: 5, noUnicodeString: false }), (text) => {
+    fc.property(fc.json({ maxDepth: 5 }), (text) => {
       fc.pre(!text.includes('__proto__'));
       expect(plain(parseStrictJson(text, 'x'))).toEqual(JSON.parse(text));
     }),

@@ -133,10 +133,12 @@ function reconstruct([type, base, state]: readonly PickleValue[]): PickleValue {
 function encode([text, encoding]: readonly PickleValue[], budget: Budget): Uint8Array {
   if (typeof text !== 'string' || encoding !== 'latin1') return wrong('_codecs.encode');
   budget.spend(text.length);
-  return Uint8Array.from(text, (letter) => {
-    const code = letter.codePointAt(0)!;
-    return code < 256 ? code : wrong('_codecs.encode');
-  });
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    bytes[i] = code < 256 ? code : wrong('_codecs.encode');
+  }
+  return bytes;
 }
 
 /** Tensors with attributes of their own, and subclasses: only PyTorch's two own types, without the attributes. */

@@ -31,8 +31,7 @@ async function run(input: string, output: string, { force = false }: { force?: b
   });
   try {
     const { tensors, renamed, dropped } = normaliseTensors(checkpoint.weights);
-    const { profile } = checkpoint;
-    await saveCheckpoint(output, { weights: tensors, ...(profile === undefined ? {} : { profile }) });
+    await saveCheckpoint(output, { weights: tensors, profile: checkpoint.profile });
     const changes = `${renamed.length} renamed, ${dropped.length} dropped`;
     process.stderr.write(`${output}: ${tensors.length} tensors from ${checkpoint.path} (${changes})\n`);
   } finally {
