@@ -8,22 +8,18 @@ const small = fc.integer({ min: 1, max: 4 });
 
 /** A layout, the shape of our parameter, and for each of our axes the axis of PyTorch's it is, map axes split. */
 const cases = fc.oneof(
-  fc
-    .tuple(small, small, side, side)
-    .map(([h, w, i, o]) => ({
-      layout: 'conv' as ParameterLayout,
-      ours: [h, w, i, o],
-      split: [h, w, i, o],
-      axes: [2, 3, 1, 0],
-    })),
-  fc
-    .tuple(small, small, side, side)
-    .map(([h, w, o, i]) => ({
-      layout: 'transposedConv' as ParameterLayout,
-      ours: [h, w, o, i],
-      split: [h, w, o, i],
-      axes: [2, 3, 1, 0],
-    })),
+  fc.tuple(small, small, side, side).map(([h, w, i, o]) => ({
+    layout: 'conv' as ParameterLayout,
+    ours: [h, w, i, o],
+    split: [h, w, i, o],
+    axes: [2, 3, 1, 0],
+  })),
+  fc.tuple(small, small, side, side).map(([h, w, o, i]) => ({
+    layout: 'transposedConv' as ParameterLayout,
+    ours: [h, w, o, i],
+    split: [h, w, o, i],
+    axes: [2, 3, 1, 0],
+  })),
   fc
     .tuple(side, side)
     .map(([i, o]) => ({ layout: 'linear' as ParameterLayout, ours: [i, o], split: [i, o], axes: [1, 0] })),
