@@ -2,7 +2,16 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { ClassMap, instancesOf, Problems, parseVia, shapesDataset, vocColor } from '../src/index.ts';
+import {
+  ClassMap,
+  Dataset,
+  instancesOf,
+  Problems,
+  parseCoco,
+  parseVia,
+  shapesDataset,
+  vocColor,
+} from '../src/index.ts';
 import { convertDataset, inspectDataset, openDataset, writeShapes } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
@@ -46,6 +55,35 @@ test('training leaves out images without objects', () => {
   const counts = [...dataset.images.keys()].map((i) => dataset.sample(i).target.labels.length);
   expect(counts).toContain(0);
   expect(dataset.trainable().length).toBe(counts.filter((count) => count > 0).length);
+});
+
+test('COCO keypoints: names from the category, zeros where an object has none', () => {
+  const problems = new Problems();
+  const person = { id: 1, name: 'person', keypoints: ['nose', 'tail'], skeleton: [[1, 2]] };
+  const base = {
+    image_id: 1,
+    category_id: 1,
+    bbox: [1, 1, 8, 8],
+    area: 64,
+    iscrowd: 0,
+    segmentation: [[1, 1, 9, 1, 9, 9, 1, 9]],
+  };
+  const file = {
+    images: [{ id: 1, file_name: 'a.jpg', height: 10, width: 12 }],
+    annotations: [
+      { ...base, id: 1, keypoints: [2, 3, 2, 4, 5, 1], num_keypoints: 2 },
+      { ...base, id: 2 },
+      { ...base, id: 3, keypoints: [1, 1, 2], num_keypoints: 1 },
+    ],
+    categories: [person],
+  };
+  const store = { load: () => Promise.reject(new Error('no pixels here')) };
+  const dataset = Dataset.from(parseCoco(file, 'kp.json', problems), store, problems, { policy: 'drop' });
+  expect(dataset.numKeypoints).toBe(2);
+  expect([...dataset.sample(0).target.keypoints!]).toEqual([2, 3, 2, 4, 5, 1, 0, 0, 0, 0, 0, 0]);
+  expect(problems.list()).toMatchObject([
+    { kind: 'keypoints-invalid', count: 1, examples: [{ place: '/annotations/2/keypoints' }] },
+  ]);
 });
 
 // ---- VIA
