@@ -20,7 +20,7 @@ test('predictions gain no tensor', async () => {
   expect((await model.detect(images)).flat().length).toBeGreaterThan(0); // the first folds the norms
   await expectNoLeak(async () => {
     for (const { mask } of (await model.detect(images)).flat()) mask!.rle();
-  }, 10);
+  }, 5);
 });
 
 test('losses gain no tensor, with a tape and without', async () => {

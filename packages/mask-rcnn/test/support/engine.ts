@@ -1,8 +1,8 @@
-import '@rcnn/tfjs-backend-onnxruntime';
-import * as tf from '@tensorflow/tfjs-core';
+import { isEngineName, useEngine } from '@rcnn/core';
 
 /** The engine of the tests that run whole networks: RCNN_ENGINE, or onnxruntime, which is always there. */
 export async function useFastEngine(): Promise<void> {
-  await tf.setBackend('onnxruntime');
-  await tf.ready();
+  const name = process.env['RCNN_ENGINE'] ?? 'onnxruntime';
+  if (!isEngineName(name)) throw new Error(`RCNN_ENGINE is '${name}', which is no engine`);
+  await useEngine(name);
 }
