@@ -84,7 +84,7 @@ test('the kernel runs here, so the tests above mean something', () => {
 test('many RoIs over the same cells: the map is kept whole, and gives the same', () => {
   const example = randomCase(1);
   const { rois } = example;
-  const times = 120;
+  const times = 300;
   const again = <T extends Float32Array | Int32Array>(values: T): T => {
     const repeated = new (values.constructor as new (size: number) => T)(values.length * times);
     for (let i = 0; i < times; i++) repeated.set(values, i * values.length);

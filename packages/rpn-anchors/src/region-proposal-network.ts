@@ -14,6 +14,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type AnchorGenerator, pyramidAnchors } from './anchor-generator.ts';
 import { type Proposals, selectProposals } from './proposals.ts';
 import { RPNHead, type RPNHeadLike, type RPNOutputs } from './rpn-head.ts';
+import { takeRows } from './take-rows.ts';
 
 /** Options of the RPN, by torchvision's names. */
 export interface RPNOptions {
@@ -228,8 +229,7 @@ class SampleBuilder {
 function gatherRows(maps: readonly tf.Tensor4D[], rows: readonly Int32Array[], width: number): tf.Tensor2D {
   const parts = maps.flatMap((map, level) => {
     if (rows[level]!.length === 0) return [];
-    const flat = tf.reshape(map, [-1, width]);
-    return [tf.gather(flat, tf.tensor1d(rows[level]!, 'int32')) as tf.Tensor2D];
+    return [takeRows(tf.reshape(map, [-1, width]) as tf.Tensor2D, rows[level]!)];
   });
   // Nothing sampled: an empty slice keeps the outputs on the tape.
   if (parts.length === 0) return tf.slice(tf.reshape(maps[0]!, [-1, width]) as tf.Tensor2D, [0, 0], [0, width]);
