@@ -69,10 +69,10 @@ export const maskRcnnSmall: Recipe<MaskRCNN> = (options) =>
     minSize: 128,
     maxSize: 192,
     boxBatchSizePerImage: 32,
-    rpnPreNmsTopNTrain: 400,
-    rpnPostNmsTopNTrain: 200,
-    rpnPreNmsTopNTest: 200,
-    rpnPostNmsTopNTest: 100,
+    rpnPreNmsTopNTrain: 1000,
+    rpnPostNmsTopNTrain: 1000,
+    rpnPreNmsTopNTest: 500,
+    rpnPostNmsTopNTest: 200,
     ...options,
   });
 

@@ -113,6 +113,7 @@ async function runEpoch(
   let position = start;
   try {
     while (position.step < totalSteps && position.batch + accumulate <= perEpoch * accumulate) {
+      await breathe();
       if (hooks.shouldStop?.() === true) return { position, stopped: true };
       clock.beginStep();
       const taken = await take(batches, accumulate);
@@ -134,6 +135,16 @@ async function runEpoch(
     });
   }
   return { position, stopped: false };
+}
+
+/**
+ * One turn of the event loop. An engine that computes on this thread answers every await at once, and then signals,
+ * timers and messages of the loader's threads would never be heard.
+ */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 async function take(source: AsyncIterator<TrainingBatch>, count: number): Promise<TrainingBatch[]> {

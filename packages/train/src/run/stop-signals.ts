@@ -1,27 +1,19 @@
-/** Exit status of a process that a signal ended: 128 + its number. */
-const STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
-
 /**
- * Listens for SIGINT and SIGTERM: the first one asks the training to finish its step, save and leave; a second one
- * leaves at once.
+ * Listens for SIGINT and SIGTERM: the first one asks the training to finish its step, save and leave. From then on the
+ * system's own handling is back, so a second one ends the process at once, even in the middle of a long kernel.
  */
 export class StopSignals {
-  #requested: keyof typeof STATUS | undefined;
-  readonly #onRequest: (signal: string) => void;
-  readonly #exit: (status: number) => void;
+  #requested: NodeJS.Signals | undefined;
+  readonly #onRequest: (signal: NodeJS.Signals) => void;
 
-  constructor(
-    onRequest: (signal: string) => void = () => undefined,
-    exit: (status: number) => void = (status) => process.exit(status),
-  ) {
+  constructor(onRequest: (signal: NodeJS.Signals) => void = () => undefined) {
     this.#onRequest = onRequest;
-    this.#exit = exit;
     process.on('SIGINT', this.#receive);
     process.on('SIGTERM', this.#receive);
   }
 
   /** The signal that asked to stop, if one did. */
-  get requested(): string | undefined {
+  get requested(): NodeJS.Signals | undefined {
     return this.#requested;
   }
 
@@ -31,9 +23,8 @@ export class StopSignals {
   }
 
   readonly #receive = (signal: NodeJS.Signals): void => {
-    const known = signal === 'SIGINT' ? 'SIGINT' : 'SIGTERM';
-    if (this.#requested !== undefined) return this.#exit(STATUS[known]);
-    this.#requested = known;
-    this.#onRequest(known);
+    this.dispose();
+    this.#requested = signal;
+    this.#onRequest(signal);
   };
 }
