@@ -23,7 +23,9 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function start(path: string): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', script, path, String(STEPS)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(process.execPath, ['--import', 'tsx', script, path, String(STEPS)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 async function ended(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
@@ -42,7 +44,10 @@ async function steps(child: ChildProcess, count: number): Promise<void> {
   });
 }
 
-const digest = (path: string): string => createHash('sha256').update(readFileSync(join(path, 'last.safetensors'))).digest('hex');
+const digest = (path: string): string =>
+  createHash('sha256')
+    .update(readFileSync(join(path, 'last.safetensors')))
+    .digest('hex');
 
 test(`kill -9 at ${KILLS} random moments: the folder always resumes and ends with the same bits`, async () => {
   const random = new Random(11);
