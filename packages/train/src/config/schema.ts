@@ -118,5 +118,3 @@ export function problemsOf(
     unknown: issue.code === 'unrecognized_keys' ? issue.keys : [],
   }));
 }
-
-export type { PartialConfig };
