@@ -1,6 +1,5 @@
 import { PRESETS } from '@rcnn/transforms';
 import { z } from 'zod';
-import type { PartialConfig } from './options.ts';
 import { presets } from './presets.ts';
 
 const positive = (): z.ZodNumber => z.number().positive();
