@@ -2,9 +2,10 @@ import type { RunLengths } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { malformedCounts, parseCounts, runsFromBox, runsFromPolygons } from '@rcnn/masks';
 
-/** Masks of one (image, category) cell, decoded: their runs lie one after the other in one array. */
+/** Masks of one (image, category) cell, decoded: the ends of their runs lie one after the other in one array. */
 export class MaskArena {
-  counts: Uint32Array = new Uint32Array(4096);
+  /** Ends of runs, in pixels from each mask's start; run lengths until a mask is committed. */
+  ends: Uint32Array = new Uint32Array(4096);
   length = 0;
   /** First run of mask i; one more at the end. */
   readonly starts: number[] = [0];
@@ -29,15 +30,15 @@ export class MaskArena {
 
   /** Makes room for `more` runs. */
   reserve(more: number): void {
-    if (this.length + more <= this.counts.length) return;
-    const larger = new Uint32Array(Math.max(2 * this.counts.length, this.length + more));
-    larger.set(this.counts.subarray(0, this.length));
-    this.counts = larger;
+    if (this.length + more <= this.ends.length) return;
+    const larger = new Uint32Array(Math.max(2 * this.ends.length, this.length + more));
+    larger.set(this.ends.subarray(0, this.length));
+    this.ends = larger;
   }
 
   /** Takes the `runs` counts that were just written at the end as one mask. @throws RLE_INVALID */
   commit(runs: number, height: number, width: number): void {
-    const { counts } = this;
+    const { ends } = this;
     const start = this.length;
     const end = start + runs;
     let left = width;
@@ -47,9 +48,11 @@ export class MaskArena {
     let area = 0;
     let position = 0;
     for (let i = start; i < end; i += 2) {
-      const first = position + counts[i]!;
-      const run = i + 1 < end ? counts[i + 1]! : 0;
+      const first = position + ends[i]!;
+      const run = i + 1 < end ? ends[i + 1]! : 0;
       position = first + run;
+      ends[i] = first;
+      if (i + 1 < end) ends[i + 1] = position;
       if (run === 0 || height === 0) continue;
       area += run;
       const x0 = Math.floor(first / height);
@@ -86,7 +89,7 @@ export class MaskArena {
   addCompressed(bytes: Uint8Array, start: number, end: number, height: number, width: number): void {
     checkSize(height, width);
     this.reserve(end - start);
-    const runs = parseCounts(bytes, start, end, this.counts, this.length);
+    const runs = parseCounts(bytes, start, end, this.ends, this.length);
     if (runs < 0) throw malformedCounts(runs, 'segmentation');
     this.commit(runs, height, width);
   }
@@ -105,7 +108,7 @@ export class MaskArena {
           found: String(count),
         });
       }
-      this.counts[this.length + i] = count;
+      this.ends[this.length + i] = count;
     }
     this.commit(counts.length, height, width);
   }
@@ -123,7 +126,7 @@ export class MaskArena {
   /** Adds runs that are known to be right. */
   #addRuns({ counts, size: [height, width] }: RunLengths): void {
     this.reserve(counts.length);
-    this.counts.set(counts, this.length);
+    this.ends.set(counts, this.length);
     this.commit(counts.length, height, width);
   }
 }

@@ -44,10 +44,10 @@ export function maskIoU(
   const most = Math.min(areaA, areaB, width * height);
   if (least > 0 && most / (crowd ? areaA : areaA + areaB - most) < least) return 0;
   const shared = sharedPixels(
-    detections.counts,
+    detections.ends,
     detections.starts[d]!,
     detections.starts[d + 1]!,
-    truths.counts,
+    truths.ends,
     truths.starts[g]!,
     truths.starts[g + 1]!,
   );

@@ -1,5 +1,6 @@
 import type { ImageSize, RunLengths } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { findTurns } from './kernel.ts';
 import { checkMaskSize } from './runs.ts';
 
 const LITTLE_WORD = 4; // bytes compared at once
@@ -10,6 +11,13 @@ const LITTLE_WORD = 4; // bytes compared at once
  */
 export function encodeColumns(bitmap: Uint8Array | Uint8ClampedArray, size: ImageSize): RunLengths {
   checkBitmap(bitmap, size, 'encodeColumns');
+  const found = findTurns(bitmap, size, 'columns');
+  if (found !== undefined) return { size: [size[0], size[1]], counts: countsBetween(found, found.length, bitmap.length) };
+  return encodeColumnsInJs(bitmap, size);
+}
+
+/** The same in plain JavaScript: for restless or very large bitmaps, and where WebAssembly SIMD is missing. */
+export function encodeColumnsInJs(bitmap: Uint8Array | Uint8ClampedArray, size: ImageSize): RunLengths {
   const turns = new Positions();
   const words = wordsOf(bitmap);
   const n = bitmap.length;
@@ -40,6 +48,13 @@ export function encodeColumns(bitmap: Uint8Array | Uint8ClampedArray, size: Imag
 export function encodeRows(bitmap: Uint8Array | Uint8ClampedArray, size: ImageSize): RunLengths {
   checkBitmap(bitmap, size, 'encodeRows');
   const [height, width] = size;
+  const found = findTurns(bitmap, size, 'rows');
+  if (found !== undefined) return { size: [height, width], counts: countsBetween(found, found.length, height * width) };
+  return encodeRowsInJs(bitmap, size);
+}
+
+/** The same in plain JavaScript: for restless or very large bitmaps, and where WebAssembly SIMD is missing. */
+export function encodeRowsInJs(bitmap: Uint8Array | Uint8ClampedArray, [height, width]: ImageSize): RunLengths {
   if (height === 0 || width === 0) return { size: [height, width], counts: Uint32Array.of(0) };
   // A run turns at (y, x) where the pixel differs from the one before it in its column. Rows are compared with the
   // row above a word at a time, and the turns, found row by row, are then sorted into columns by counting.
@@ -53,7 +68,7 @@ export function encodeRows(bitmap: Uint8Array | Uint8ClampedArray, size: ImageSi
       perColumn[x + 1]!++;
     }
   }
-  findTurns(bitmap, height, width, rows, perColumn);
+  compareRows(bitmap, height, width, rows, perColumn);
   for (let x = 0; x < width; x++) perColumn[x + 1]! += perColumn[x]!;
   const turns = new Uint32Array(rows.length);
   for (let i = 0; i < rows.length; i++) {
@@ -66,7 +81,7 @@ export function encodeRows(bitmap: Uint8Array | Uint8ClampedArray, size: ImageSi
 }
 
 /** Compares every row but the first with the one above it. */
-function findTurns(
+function compareRows(
   bitmap: Uint8Array | Uint8ClampedArray,
   height: number,
   width: number,

@@ -21,49 +21,60 @@ export function mergeRuns(masks: readonly RunLengths[], how: 'union' | 'intersec
         expected: `[${first.size.join(', ')}]`,
       });
     }
-    merged = mergeTwo(merged, mask.counts, how === 'intersection');
+    merged = mergeTwo(merged, mask.counts, first.size[0] * first.size[1], how === 'intersection');
   }
   return { size: [first.size[0], first.size[1]], counts: merged === first.counts ? merged.slice() : merged };
 }
 
-function mergeTwo(a: Uint32Array, b: Uint32Array, intersect: boolean): Uint32Array {
-  const counts = new Uint32Array(a.length + b.length + 1);
+let merging = new Uint32Array(1024);
+
+function mergeTwo(a: Uint32Array, b: Uint32Array, total: number, intersect: boolean): Uint32Array {
+  if (merging.length < a.length + b.length + 1) merging = new Uint32Array(2 * (a.length + b.length + 1));
+  const counts = merging;
   let length = 0;
-  let leftA = a[0] ?? 0;
-  let leftB = b[0] ?? 0;
-  let i = 1;
-  let j = 1;
-  let inA = false;
-  let inB = false;
-  let inside = false;
-  let run = 0;
-  for (let done = false; !done; ) {
-    const step = Math.min(leftA, leftB);
-    run += step;
-    leftA -= step;
-    leftB -= step;
-    if (leftA === 0 && i < a.length) {
-      leftA = a[i++]!;
-      inA = !inA;
+  let last = 0; // where the run being built begins
+  let i = 0;
+  let j = 0;
+  // Where each mask turns next; beyond every position once it turns no more.
+  let nextA = a.length > 1 ? a[0]! : Number.POSITIVE_INFINITY;
+  let nextB = b.length > 1 ? b[0]! : Number.POSITIVE_INFINITY;
+  let inA = 0;
+  let inB = 0;
+  let inside = 0;
+  while (nextA !== nextB || nextA !== Number.POSITIVE_INFINITY) {
+    const position = nextA < nextB ? nextA : nextB;
+    if (nextA === position) {
+      inA ^= 1;
+      i++;
+      nextA = i < a.length - 1 ? nextA + a[i]! : Number.POSITIVE_INFINITY;
     }
-    if (leftB === 0 && j < b.length) {
-      leftB = b[j++]!;
-      inB = !inB;
+    if (nextB === position) {
+      inB ^= 1;
+      j++;
+      nextB = j < b.length - 1 ? nextB + b[j]! : Number.POSITIVE_INFINITY;
     }
-    done = leftA === 0 && leftB === 0 && i >= a.length && j >= b.length;
-    const was: boolean = inside;
-    inside = intersect ? inA && inB : inA || inB;
-    if (inside !== was || done) {
-      counts[length++] = run;
-      run = 0;
-    }
+    const now = intersect ? inA & inB : inA | inB;
+    if (now === inside) continue;
+    inside = now;
+    counts[length++] = position - last;
+    last = position;
   }
+  counts[length++] = total - last;
   return counts.slice(0, length);
 }
 
+/** Where each run ends, in pixels from the start: what {@link sharedPixels} walks. */
+export function runEnds(counts: Uint32Array): Uint32Array {
+  const ends = new Uint32Array(counts.length);
+  let position = 0;
+  for (let i = 0; i < counts.length; i++) ends[i] = position += counts[i]!;
+  return ends;
+}
+
 /**
- * Pixels that two masks share: the inner loop of mask IoU. The masks are spans of larger arrays, so that a whole
- * dataset can live in one.
+ * Pixels that two masks share: the inner loop of mask IoU. Masks are given by the ends of their runs (background
+ * first) as spans `[start, end)` of larger arrays, so that many masks can live in one. Only where the two can overlap
+ * are runs looked at.
  */
 export function sharedPixels(
   a: Uint32Array,
@@ -73,33 +84,44 @@ export function sharedPixels(
   bStart: number,
   bEnd: number,
 ): number {
+  if (aEnd - aStart < 2 || bEnd - bStart < 2) return 0;
+  // Object runs stand at odd places; each begins where the run before it ends.
+  let i = firstBeyond(a, aStart, aEnd, b[bStart]!);
+  let j = firstBeyond(b, bStart, bEnd, a[aStart]!);
+  if (i >= aEnd || j >= bEnd) return 0;
   let shared = 0;
-  let leftA = aStart < aEnd ? a[aStart]! : 0;
-  let leftB = bStart < bEnd ? b[bStart]! : 0;
-  let i = aStart + 1;
-  let j = bStart + 1;
-  let inA = 0;
-  let inB = 0;
+  let startA = a[i - 1]!;
+  let endA = a[i]!;
+  let startB = b[j - 1]!;
+  let endB = b[j]!;
   for (;;) {
-    if (leftA < leftB) {
-      if (inA & inB) shared += leftA;
-      leftB -= leftA;
-      leftA = 0;
+    const from = startA > startB ? startA : startB;
+    if (endA < endB) {
+      if (endA > from) shared += endA - from;
+      i += 2;
+      if (i >= aEnd) return shared;
+      startA = a[i - 1]!;
+      endA = a[i]!;
     } else {
-      if (inA & inB) shared += leftB;
-      leftA -= leftB;
-      leftB = 0;
+      if (endB > from) shared += endB - from;
+      j += 2;
+      if (j >= bEnd) return shared;
+      startB = b[j - 1]!;
+      endB = b[j]!;
     }
-    if (leftA === 0 && i < aEnd) {
-      leftA = a[i++]!;
-      inA ^= 1;
-    }
-    if (leftB === 0 && j < bEnd) {
-      leftB = b[j++]!;
-      inB ^= 1;
-    }
-    if (leftA === 0 && leftB === 0 && i >= aEnd && j >= bEnd) return shared;
   }
+}
+
+/** The first object run of `[start, end)` that ends after a position, by halving. */
+function firstBeyond(ends: Uint32Array, start: number, end: number, position: number): number {
+  let low = 0;
+  let high = (end - start) >> 1; // object runs
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ends[start + 2 * middle + 1]! > position) high = middle;
+    else low = middle + 1;
+  }
+  return start + 2 * low + 1;
 }
 
 /**
@@ -116,9 +138,11 @@ export function maskIoU(
   const result = new Float64Array(detections.length * truths.length);
   const truthBoxes = truths.map(runsBox);
   const truthAreas = truths.map(runsArea);
+  const truthEnds = truths.map(({ counts }) => runEnds(counts));
   detections.forEach((detection, d) => {
     const box = runsBox(detection);
     const area = runsArea(detection);
+    const ends = runEnds(detection.counts);
     truths.forEach((truth, g) => {
       if (!overlap(box, truthBoxes[g]!)) return;
       const index = d * truths.length + g;
@@ -126,8 +150,7 @@ export function maskIoU(
         result[index] = -1;
         return;
       }
-      const { counts } = detection;
-      const shared = sharedPixels(counts, 0, counts.length, truth.counts, 0, truth.counts.length);
+      const shared = sharedPixels(ends, 0, ends.length, truthEnds[g]!, 0, truth.counts.length);
       if (shared === 0) return;
       result[index] = shared / (crowd?.[g] ? area : area + truthAreas[g]! - shared);
     });

@@ -1,5 +1,5 @@
 export { decodeColumns, decodeRows, encodeColumns, encodeRows } from './bitmap.ts';
-export { maskIoU, mergeRuns, sharedPixels } from './combine.ts';
+export { maskIoU, mergeRuns, runEnds, sharedPixels } from './combine.ts';
 export { type Contour, contours, polygonsFromRuns } from './contours.ts';
 export { type CocoMask, Mask } from './mask.ts';
 export { type PasteMode, type PasteOptions, pasteMask } from './paste.ts';

@@ -91,9 +91,11 @@ class TurnList {
   /** Positions `column * height + row` in ascending order; valid until the next polygon. */
   positions(height: number, width: number): Uint32Array {
     const n = this.#length;
+    const columns = this.#columns;
+    const rows = this.#rows;
     if (this.#starts.length < width + 1) this.#starts = new Uint32Array(width + 1);
     const starts = this.#starts.fill(0, 0, width + 1);
-    for (let i = 0; i < n; i++) starts[this.#columns[i]! + 1]!++;
+    for (let i = 0; i < n; i++) starts[columns[i]! + 1]!++;
     let most = 0;
     for (let c = 0; c < width; c++) {
       most = Math.max(most, starts[c + 1]!);
@@ -101,8 +103,8 @@ class TurnList {
     }
     const sorted = this.#sorted;
     for (let i = 0; i < n; i++) {
-      const column = this.#columns[i]!;
-      sorted[starts[column]!++] = column * height + this.#rows[i]!;
+      const column = columns[i]!;
+      sorted[starts[column]!++] = column * height + rows[i]!;
     }
     if (most > FEW) return sorted.subarray(0, n).sort();
     for (let i = 1; i < n; i++) {
@@ -196,17 +198,18 @@ function walkSteep(x0: number, y0: number, x1: number, y1: number, height: numbe
   const last = lastColumn(Math.max(xs, xe), width);
   for (let column = firstColumn(Math.min(xs, xe)); column <= last; column++) {
     const middle = STEPS * column + 2;
-    // The first step t whose x has passed from the middle to the next grid line (or back, when x falls).
-    const passed = (t: number): boolean => {
-      const x = Math.trunc(xs + slope * t + 0.5);
-      return slope > 0 ? x > middle : x <= middle;
-    };
     let t = Math.min(steps, Math.max(0, Math.round((middle + 0.5 - xs) / slope)));
-    while (t > 0 && passed(t - 1)) t--;
-    while (t <= steps && !passed(t)) t++;
+    while (t > 0 && passed(xs, slope, t - 1, middle)) t--;
+    while (t <= steps && !passed(xs, slope, t, middle)) t++;
     if (t < 1 || t > steps) continue;
     turns.add(column, toRow(t - 1 + ys, height));
   }
+}
+
+/** Whether the x of step t has passed from the middle of a column to the next grid line, or back when x falls. */
+function passed(xs: number, slope: number, t: number, middle: number): boolean {
+  const x = Math.trunc(xs + slope * t + 0.5);
+  return slope > 0 ? x > middle : x <= middle;
 }
 
 /** From a grid step to the first row below it, kept inside the image. */
@@ -217,17 +220,18 @@ function toRow(step: number, height: number): number {
 
 /** Turns may coincide: two at one place cancel, which joins the runs before and after. */
 function countsFromTurns(positions: Uint32Array, total: number): Uint32Array {
-  const counts = new Uint32Array(positions.length + 1);
-  const at = (i: number): number => (i < positions.length ? positions[i]! : total);
-  counts[0] = at(0);
+  const n = positions.length;
+  if (n === 0) return Uint32Array.of(total);
+  const counts = new Uint32Array(n + 1);
+  counts[0] = positions[0]!;
   let length = 1;
-  for (let i = 1; i <= positions.length; i++) {
-    const run = at(i) - positions[i - 1]!;
+  for (let i = 1; i <= n; i++) {
+    const run = (i < n ? positions[i]! : total) - positions[i - 1]!;
     if (run > 0) {
       counts[length++] = run;
     } else {
       i++;
-      if (i <= positions.length) counts[length - 1]! += at(i) - positions[i - 1]!;
+      if (i <= n) counts[length - 1]! += (i < n ? positions[i]! : total) - positions[i - 1]!;
     }
   }
   return length === counts.length ? counts : counts.slice(0, length);

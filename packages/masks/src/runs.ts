@@ -54,30 +54,45 @@ export function runsFromCounts(counts: ArrayLike<number>, size: ImageSize): RunL
  */
 export function runsFromString(text: string, size: ImageSize): RunLengths {
   checkMaskSize(size, 'runsFromString');
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = Math.min(text.charCodeAt(i), 255);
-  const counts = new Uint32Array(text.length);
-  const length = parseCounts(bytes, 0, bytes.length, counts, 0);
+  if (scratch.length < 3 * text.length) scratch = new Uint8Array(6 * text.length);
+  const { written } = encoder.encodeInto(text, scratch); // what is not ASCII becomes bytes that no code has
+  if (scratchCounts.length < written) scratchCounts = new Uint32Array(2 * written);
+  const length = parseCounts(scratch, 0, written, scratchCounts, 0);
   if (length < 0) throw malformedCounts(length, 'runsFromString');
   let total = 0;
-  for (let i = 0; i < length; i++) total += counts[i]!;
+  for (let i = 0; i < length; i++) total += scratchCounts[i]!;
   checkTotal(total, size, 'runsFromString');
-  return { size: [size[0], size[1]], counts: counts.slice(0, length) };
+  return { size: [size[0], size[1]], counts: scratchCounts.slice(0, length) };
 }
+
+// Kept between calls: a dataset has very many strings, each of them short.
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+let scratch = new Uint8Array(4096);
+let scratchCounts = new Uint32Array(4096);
+
+/** The most bytes that one run takes: a difference has 33 bits, in groups of five. */
+const MAX_GROUPS = 7;
 
 /** Writes COCO's compressed string, byte for byte as pycocotools does. */
 export function runsToString({ counts }: RunLengths): string {
-  let text = '';
+  if (scratch.length < MAX_GROUPS * counts.length) scratch = new Uint8Array(2 * MAX_GROUPS * counts.length);
+  const bytes = scratch;
+  let length = 0;
   for (let i = 0; i < counts.length; i++) {
-    let x = i > 2 ? counts[i]! - counts[i - 2]! : counts[i]!; // may need 33 bits: shifts would wrap, division does not
+    let x = i > 2 ? counts[i]! - counts[i - 2]! : counts[i]!;
+    if (x >= -16 && x < 16) {
+      bytes[length++] = (x & 0x1f) + 48; // one group is by far the commonest
+      continue;
+    }
     for (let more = true; more; ) {
       const group = x & 0x1f; // the low five bits, also of a negative number
-      x = Math.floor(x / 32);
+      x = Math.floor(x / 32); // may have 33 bits: a shift would wrap
       more = (group & 0x10) !== 0 ? x !== -1 : x !== 0;
-      text += String.fromCharCode(group + (more ? 0x20 : 0) + 48);
+      bytes[length++] = group + (more ? 0x20 : 0) + 48;
     }
   }
-  return text;
+  return decoder.decode(bytes.subarray(0, length));
 }
 
 /** Powers of 32: what a five-bit group is worth. Multiplying is exact to 2^53, where `<<` wraps at 2^32. */
@@ -90,14 +105,14 @@ const GROUP_WORTH = [1, 2 ** 5, 2 ** 10, 2 ** 15, 2 ** 20, 2 ** 25, 2 ** 30] as 
  *   short, -3 for a run that is negative or beyond 32 bits
  */
 export function parseCounts(bytes: Uint8Array, start: number, end: number, into: Uint32Array, at: number): number {
-  let length = 0;
+  let to = at;
+  const first = at + 3; // from here on, differences to the run two before
   for (let p = start; p < end; ) {
     let group = bytes[p++]! - 48;
     if (group < 0 || group > 0x3f) return -1;
-    let x = group & 0x1f;
-    if (group < 0x20) {
-      if (group & 0x10) x -= 32; // one group is by far the commonest
-    } else {
+    let x = ((group & 0x1f) << 27) >> 27; // five bits with their sign: one group is by far the commonest
+    if (group >= 0x20) {
+      x = group & 0x1f;
       let groups = 1;
       do {
         if (p >= end || groups > 6) return -2;
@@ -108,11 +123,11 @@ export function parseCounts(bytes: Uint8Array, start: number, end: number, into:
       } while (group >= 0x20);
       if (group & 0x10) x -= 32 ** groups;
     }
-    if (length > 2) x += into[at + length - 2]!;
+    if (to >= first) x += into[to - 2]!;
     if (x < 0 || x > MAX_PIXELS) return -3;
-    into[at + length++] = x;
+    into[to++] = x;
   }
-  return length;
+  return to - at;
 }
 
 /** The error that a negative answer of {@link parseCounts} stands for. */

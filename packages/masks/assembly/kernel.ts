@@ -1,0 +1,146 @@
+// Finds where bitmaps turn between background and object, 128-bit SIMD. AssemblyScript; built by `build/kernel.mjs`.
+// A pixel is object when its byte is not 0. Positions are u32, column-major, ascending.
+
+/** Sixteen pixels at `at` as bits: 1 is object. */
+// @ts-ignore: decorator
+@inline
+function objectBits(at: usize): i32 {
+  return ~i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(0))) & 0xffff;
+}
+
+/** Turns of the column-major bitmap of `n` pixels at `bitmap`. Gives their number, or -1 beyond `capacity`. */
+export function scanColumns(bitmap: usize, n: i32, out: usize, capacity: i32): i32 {
+  let count = 0;
+  let inside = 0; // 0 or 1
+  let i = 0;
+  while (i + 16 <= n) {
+    if (i + 64 <= n) {
+      const at = bitmap + <usize>i;
+      const a = v128.load(at);
+      const b = v128.load(at, 16);
+      const c = v128.load(at, 32);
+      const d = v128.load(at, 48);
+      const same =
+        inside == 0
+          ? !v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))
+          : i8x16.all_true(i8x16.min_u(i8x16.min_u(a, b), i8x16.min_u(c, d)));
+      if (same) {
+        i += 64;
+        continue;
+      }
+    }
+    const bits = objectBits(bitmap + <usize>i);
+    let turns = (bits ^ ((bits << 1) | inside)) & 0xffff;
+    if (turns != 0) {
+      if (count + 16 > capacity) return -1;
+      do {
+        store<u32>(out + ((<usize>count) << 2), i + ctz(turns));
+        count++;
+        turns &= turns - 1;
+      } while (turns != 0);
+      inside = (bits >>> 15) & 1;
+    }
+    i += 16;
+  }
+  for (; i < n; i++) {
+    const now = i32(load<u8>(bitmap + <usize>i) != 0);
+    if (now != inside) {
+      if (count >= capacity) return -1;
+      store<u32>(out + ((<usize>count) << 2), i);
+      count++;
+      inside = now;
+    }
+  }
+  return count;
+}
+
+/**
+ * Turns of the row-major bitmap at `bitmap`. They are found row by row (a pixel that differs from the one above it
+ * turns), with their columns in `found`, and then sorted into columns by counting. `starts` has room for width + 1
+ * numbers that are 0. Gives the number of turns, or -1 beyond `capacity`.
+ */
+export function scanRows(
+  bitmap: usize,
+  height: i32,
+  width: i32,
+  found: usize,
+  starts: usize,
+  out: usize,
+  capacity: i32,
+): i32 {
+  let count = 0;
+  let before = 0; // the foot of the column before
+  const last = bitmap + <usize>((height - 1) * width);
+  for (let x = 0; x < width; x++) {
+    const now = i32(load<u8>(bitmap + <usize>x) != 0);
+    if (now != before) {
+      if (count >= capacity) return -1;
+      count = note(found, starts, count, x, x * height);
+    }
+    before = i32(load<u8>(last + <usize>x) != 0);
+  }
+  for (let y = 1; y < height; y++) {
+    const row = bitmap + <usize>(y * width);
+    const above = row - <usize>width;
+    let x = 0;
+    while (x + 16 <= width) {
+      if (x + 64 <= width) {
+        const p = row + <usize>x;
+        const q = above + <usize>x;
+        const differ = v128.or(
+          v128.or(v128.xor(v128.load(p), v128.load(q)), v128.xor(v128.load(p, 16), v128.load(q, 16))),
+          v128.or(v128.xor(v128.load(p, 32), v128.load(q, 32)), v128.xor(v128.load(p, 48), v128.load(q, 48))),
+        );
+        if (!v128.any_true(differ)) {
+          x += 64;
+          continue;
+        }
+      }
+      let turns = objectBits(row + <usize>x) ^ objectBits(above + <usize>x);
+      if (turns != 0) {
+        if (count + 16 > capacity) return -1;
+        do {
+          const column = x + ctz(turns);
+          count = note(found, starts, count, column, column * height + y);
+          turns &= turns - 1;
+        } while (turns != 0);
+      }
+      x += 16;
+    }
+    for (; x < width; x++) {
+      if (i32(load<u8>(row + <usize>x) != 0) != i32(load<u8>(above + <usize>x) != 0)) {
+        if (count >= capacity) return -1;
+        count = note(found, starts, count, x, x * height + y);
+      }
+    }
+  }
+  sortIntoColumns(found, starts, width, out, count);
+  return count;
+}
+
+// @ts-ignore: decorator
+@inline
+function note(found: usize, starts: usize, count: i32, column: i32, position: i32): i32 {
+  const at = found + ((<usize>count) << 3);
+  store<u32>(at, column);
+  store<u32>(at, position, 4);
+  const size = starts + ((<usize>(column + 1)) << 2);
+  store<u32>(size, load<u32>(size) + 1);
+  return count + 1;
+}
+
+function sortIntoColumns(found: usize, starts: usize, width: i32, out: usize, count: i32): void {
+  let sum: u32 = 0;
+  for (let x = 0; x <= width; x++) {
+    const at = starts + ((<usize>x) << 2);
+    sum += load<u32>(at);
+    store<u32>(at, sum);
+  }
+  for (let i = 0; i < count; i++) {
+    const at = found + ((<usize>i) << 3);
+    const place = starts + ((<usize>load<u32>(at)) << 2);
+    const to = load<u32>(place);
+    store<u32>(out + ((<usize>to) << 2), load<u32>(at, 4));
+    store<u32>(place, to + 1);
+  }
+}

@@ -1,0 +1,63 @@
+import { kernelBase64 } from './kernel-bytes.ts';
+
+/** The compiled `assembly/kernel.ts`. Addresses and sizes are in bytes. */
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  readonly scanColumns: (bitmap: number, pixels: number, out: number, capacity: number) => number;
+  readonly scanRows: (
+    bitmap: number,
+    height: number,
+    width: number,
+    found: number,
+    starts: number,
+    out: number,
+    capacity: number,
+  ) => number;
+}
+
+const PAGE = 65536;
+
+/** Turns that the kernel lists; masks with more are left to JavaScript. */
+const CAPACITY = 1 << 15;
+
+/** Pixels beyond which the kernel's copy of the bitmap would hold too much memory for good. */
+const MAX_PIXELS = 2 ** 24;
+
+let exports: Exports | null | undefined;
+
+/**
+ * The positions where a bitmap turns, found by SIMD; `undefined` where WebAssembly SIMD is missing and for bitmaps too
+ * large or too restless. The answer is a view that is valid until the next call.
+ */
+export function findTurns(
+  bitmap: Uint8Array | Uint8ClampedArray,
+  [height, width]: readonly [number, number],
+  order: 'rows' | 'columns',
+): Uint32Array | undefined {
+  const pixels = height * width;
+  if (pixels > MAX_PIXELS || pixels === 0) return undefined;
+  exports ??= instantiate();
+  if (exports === null) return undefined;
+  const out = Math.ceil(pixels / 16) * 16;
+  const found = out + 4 * CAPACITY;
+  const starts = found + 8 * CAPACITY;
+  const needed = starts + 4 * (width + 1) - exports.memory.buffer.byteLength;
+  if (needed > 0) exports.memory.grow(Math.ceil(needed / PAGE));
+  const { buffer } = exports.memory;
+  new Uint8Array(buffer, 0, pixels).set(bitmap);
+  let count: number;
+  if (order === 'columns') {
+    count = exports.scanColumns(0, pixels, out, CAPACITY);
+  } else {
+    new Uint32Array(buffer, starts, width + 1).fill(0);
+    count = exports.scanRows(0, height, width, found, starts, out, CAPACITY);
+  }
+  return count < 0 ? undefined : new Uint32Array(buffer, out, count);
+}
+
+function instantiate(): Exports | null {
+  const bytes = Uint8Array.from(atob(kernelBase64), (character) => character.charCodeAt(0));
+  // Small enough to compile synchronously on a browser's main thread too.
+  if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(bytes)) return null;
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Exports;
+}
