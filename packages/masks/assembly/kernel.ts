@@ -2,8 +2,6 @@
 // A pixel is object when its byte is not 0. Positions are u32, column-major, ascending.
 
 /** Sixteen pixels at `at` as bits: 1 is object. */
-// @ts-ignore: decorator
-@inline
 function objectBits(at: usize): i32 {
   return ~i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(0))) & 0xffff;
 }
@@ -118,8 +116,6 @@ export function scanRows(
   return count;
 }
 
-// @ts-ignore: decorator
-@inline
 function note(found: usize, starts: usize, count: i32, column: i32, position: i32): i32 {
   const at = found + ((<usize>count) << 3);
   store<u32>(at, column);

@@ -12,7 +12,8 @@ const LITTLE_WORD = 4; // bytes compared at once
 export function encodeColumns(bitmap: Uint8Array | Uint8ClampedArray, size: ImageSize): RunLengths {
   checkBitmap(bitmap, size, 'encodeColumns');
   const found = findTurns(bitmap, size, 'columns');
-  if (found !== undefined) return { size: [size[0], size[1]], counts: countsBetween(found, found.length, bitmap.length) };
+  if (found !== undefined)
+    return { size: [size[0], size[1]], counts: countsBetween(found, found.length, bitmap.length) };
   return encodeColumnsInJs(bitmap, size);
 }
 
