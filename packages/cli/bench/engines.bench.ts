@@ -14,6 +14,7 @@ import { type EngineName, useEngine } from '@rcnn/core';
 import { defaultThreads } from '@rcnn/tfjs-backend-onnxruntime';
 import { BlockStack } from '@rcnn/tfjs-backend-onnxruntime/conformance';
 import * as tf from '@tensorflow/tfjs-core';
+import { loaders } from '../src/engines/loaders.ts';
 import { TorchPeer } from './engines/torch-peer.ts';
 import { CONVOLUTIONS, convolutionWork, OTHERS, type Pass, type Work } from './engines/work.ts';
 
@@ -55,7 +56,7 @@ async function openEngines(): Promise<Engine[]> {
   const engines: Engine[] = [];
   for (const name of options.engines.split(',') as EngineName[]) {
     try {
-      const { ability, version, device } = await useEngine(name, { threads });
+      const { ability, version, device } = await useEngine(name, { threads, loaders });
       engines.push({ name, trains: ability === 'train' });
       say(`${name}: ${version}, ${device}, can ${ability}`);
     } catch (error) {

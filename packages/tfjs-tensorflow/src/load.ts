@@ -5,11 +5,18 @@ import { type KernelRegistry, supportExplicitPadding } from './explicit-padding.
 import { findInstallation } from './installation.ts';
 import { layout } from './layout.ts';
 import { supplyRemovedUtilities } from './node-utilities.ts';
-import { findTfjsNode, hasOwnBinding, shortName, type TfjsNodePackage, tfjsNodeNames } from './tfjs-node.ts';
+import {
+  defaultApplication,
+  findTfjsNode,
+  hasOwnBinding,
+  shortName,
+  type TfjsNodePackage,
+  tfjsNodeNames,
+} from './tfjs-node.ts';
 
 /** Where to look; all of it optional. */
 export interface LoadOptions {
-  /** A folder of the application, from which `@tensorflow/tfjs-node` is visible. Default: the current one. */
+  /** A folder of the application, from which `@tensorflow/tfjs-node` is visible. Default: `RCNN_TFJS_NODE_APP`, else the current one. */
   readonly from?: string;
   /** Root of the installation. Default: the variable `RCNN_TENSORFLOW_DIR`, else the user's cache. */
   readonly dir?: string;
@@ -33,7 +40,7 @@ interface TfjsNode extends KernelRegistry {
  * that `setup tensorflow` has installed, else on the one of its own. It makes `tensorflow` the current tfjs backend.
  * @throws RcnnError ENGINE_MISSING, saying what is missing
  */
-export function loadTensorFlow({ from = process.cwd(), dir }: LoadOptions = {}): LoadedTensorFlow {
+export function loadTensorFlow({ from = defaultApplication(), dir }: LoadOptions = {}): LoadedTensorFlow {
   const reasons: string[] = [];
   for (const name of tfjsNodeNames) {
     const tfjsNode = findTfjsNode(name, from);

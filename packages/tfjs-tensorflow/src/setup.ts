@@ -19,7 +19,7 @@ import {
   MANIFEST,
 } from './layout.ts';
 import { checkMachine, checkWheelTag, thisMachine } from './platform.ts';
-import { findTfjsNode, shortName, type TfjsNodeName, type TfjsNodePackage } from './tfjs-node.ts';
+import { defaultApplication, findTfjsNode, shortName, type TfjsNodeName, type TfjsNodePackage } from './tfjs-node.ts';
 import { Wheel } from './wheel.ts';
 import { findWheel } from './wheel-index.ts';
 
@@ -34,7 +34,7 @@ export interface SetupOptions {
   readonly wheel?: string;
   /** Root of the installation. Default: the variable `RCNN_TENSORFLOW_DIR`, else the user's cache. */
   readonly dir?: string;
-  /** A folder of the application, from which tfjs-node is visible. Default: the current one. */
+  /** A folder of the application, from which tfjs-node is visible. Default: `RCNN_TFJS_NODE_APP`, else the current one. */
   readonly from?: string;
   /** TensorFlow's version to download. Default {@link TESTED_VERSION}. */
   readonly version?: string;
@@ -253,7 +253,7 @@ async function readSources({ folder, name, version }: TfjsNodePackage): Promise<
   }
 }
 
-function installedPackage({ gpu = false, from = process.cwd() }: SetupOptions): TfjsNodePackage {
+function installedPackage({ gpu = false, from = defaultApplication() }: SetupOptions): TfjsNodePackage {
   const name: TfjsNodeName = gpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
   const found = findTfjsNode(name, from);
   if (found !== undefined) return found;

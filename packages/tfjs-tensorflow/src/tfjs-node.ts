@@ -15,8 +15,13 @@ export interface TfjsNodePackage {
 /** Both, the one with a GPU first: whoever installed it wants it. */
 export const tfjsNodeNames: readonly TfjsNodeName[] = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
 
+/** The folder from which tfjs-node is looked for: the variable `RCNN_TFJS_NODE_APP`, else the current one. */
+export function defaultApplication(): string {
+  return process.env['RCNN_TFJS_NODE_APP'] || process.cwd();
+}
+
 /** Finds the package as a file in `from` would, else as this package does; `undefined` when it is not installed. */
-export function findTfjsNode(name: TfjsNodeName, from: string = process.cwd()): TfjsNodePackage | undefined {
+export function findTfjsNode(name: TfjsNodeName, from: string = defaultApplication()): TfjsNodePackage | undefined {
   for (const require of [createRequire(join(from, 'index.js')), createRequire(import.meta.url)]) {
     try {
       const path = require.resolve(`${name}/package.json`);

@@ -4,9 +4,6 @@ import '@tensorflow/tfjs-layers'; // registers the gradients
 import { describe, expect, test } from 'vitest';
 import { loadTensorFlow } from '../src/load.ts';
 
-/** Where tfjs-node is installed and set up; this repository does not install it, because few need it. */
-const APP = process.env['RCNN_TFJS_NODE_APP'];
-
 const missing = await open();
 const { tolerance, trains } = EXPECTATIONS['tensorflow']!;
 
@@ -19,10 +16,13 @@ describe.skipIf(missing !== undefined)(`tensorflow${missing === undefined ? '' :
   });
 });
 
-/** Makes TensorFlow the current backend; gives the reason when that is impossible. */
+/**
+ * Makes TensorFlow the current backend; gives the reason when that is impossible. This repository does not install
+ * tfjs-node, because few need it: `RCNN_TFJS_NODE_APP` names a folder that does.
+ */
 async function open(): Promise<string | undefined> {
   try {
-    loadTensorFlow(APP === undefined ? {} : { from: APP });
+    loadTensorFlow();
     return (await tf.setBackend('tensorflow')) ? undefined : 'the backend does not start';
   } catch (error) {
     return (error as Error).message;
