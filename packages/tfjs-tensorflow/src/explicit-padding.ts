@@ -1,19 +1,8 @@
-import type { KernelConfig, KernelFunc, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
-
-/** The registry of tfjs, as the loaded tfjs-node exports it: there is one for all copies of tfjs-core. */
-export interface KernelRegistry {
-  getKernel(name: string, backend: string): KernelConfig | undefined;
-  registerKernel(config: KernelConfig): void;
-  unregisterKernel(name: string, backend: string): void;
-}
+import type { KernelFunc, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
+import { BACKEND, type KernelRegistry, replaceKernel } from './kernel-registry.ts';
 
 type Call = Parameters<KernelFunc>[0];
 type Pairs = readonly (readonly [before: number, after: number])[];
-
-const BACKEND = 'tensorflow';
-
-/** Marks kernels that have been through here. */
-const PADS = Symbol.for('@rcnn/tfjs-tensorflow: pads');
 
 /**
  * Teaches tfjs-node's convolutions and their gradients padding by numbers, which it refuses ("TF Backend supports only
@@ -31,8 +20,8 @@ export function supportExplicitPadding(registry: KernelRegistry): void {
       x.dispose();
       return y;
     };
-  for (const name of ['Conv2D', 'FusedConv2D', 'Conv2DBackpropFilter']) wrap(registry, name, padFirst);
-  wrap(registry, 'Conv2DBackpropInput', (original) => (call) => {
+  for (const name of ['Conv2D', 'FusedConv2D', 'Conv2DBackpropFilter']) replaceKernel(registry, name, padFirst);
+  replaceKernel(registry, 'Conv2DBackpropInput', (original) => (call) => {
     const pairs = explicitPairs(call);
     if (pairs === undefined) return original(call);
     const size = (call.attrs as unknown as { inputShape: number[] }).inputShape;
@@ -75,12 +64,4 @@ function maps({ getKernel }: KernelRegistry): {
     pad: (call, x, paddings) => run('PadV2', call, x, { paddings, constantValue: 0 }),
     slice: (call, x, begin, size) => run('Slice', call, x, { begin, size }),
   };
-}
-
-function wrap(registry: KernelRegistry, name: string, make: (original: KernelFunc) => KernelFunc): void {
-  const config = registry.getKernel(name, BACKEND);
-  if (config === undefined || PADS in config.kernelFunc) return;
-  const kernelFunc = Object.assign(make(config.kernelFunc), { [PADS]: true });
-  registry.unregisterKernel(name, BACKEND);
-  registry.registerKernel({ ...config, kernelFunc });
 }

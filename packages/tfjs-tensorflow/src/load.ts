@@ -1,10 +1,12 @@
 import Module, { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
-import { type KernelRegistry, supportExplicitPadding } from './explicit-padding.ts';
+import { supportExplicitPadding } from './explicit-padding.ts';
 import { findInstallation } from './installation.ts';
+import type { KernelRegistry } from './kernel-registry.ts';
 import { layout } from './layout.ts';
 import { supplyRemovedUtilities } from './node-utilities.ts';
+import { quickenStep } from './quick-step.ts';
 import {
   defaultApplication,
   findTfjsNode,
@@ -53,6 +55,7 @@ export function loadTensorFlow({ from = defaultApplication(), dir }: LoadOptions
     try {
       const loaded = loadBinding(tfjsNode, installation?.binding);
       supportExplicitPadding(loaded);
+      quickenStep(loaded);
       const tensorflow = installation === undefined ? '' : `TensorFlow ${installation.version}, `;
       const version = `${tensorflow}${shortName(name)} ${tfjsNode.version}`;
       return { version, gpu: loaded.backend().isUsingGpuDevice === true };
