@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { malformed, REFUSED_NAMES, refuse } from '../refuse.ts';
 import { PickleDict, PickleList, PickleTuple, type PickleValue, TensorRef } from './values.ts';
 
 /** A tensor of a nested value, and the keys that lead to it. */
@@ -46,10 +46,10 @@ export function findTensors(root: PickleValue, where: string): Found[] {
 function addTensor(found: Map<string, Found>, tensor: Found, where: string): void {
   if (found.size >= MAX_TENSORS) overBudget(where, tensor.path, `more than ${MAX_TENSORS} tensors`);
   if (found.has(tensor.name)) {
-    throw new RcnnError('FILE_MALFORMED', { where, place: tensor.name, problem: 'two tensors have this name' });
+    malformed(where, tensor.name, 'two tensors have this name');
   }
-  if (['__proto__', 'constructor', 'prototype'].includes(tensor.name)) {
-    throw new RcnnError('FILE_REFUSED', { where, place: tensor.name, problem: 'a tensor may not have this name' });
+  if (REFUSED_NAMES.has(tensor.name)) {
+    refuse('FILE_REFUSED', where, tensor.name, 'a tensor may not have this name');
   }
   found.set(tensor.name, tensor);
 }
@@ -74,5 +74,5 @@ function keyText(key: PickleValue, index: number): string {
 
 function overBudget(where: string, path: readonly string[], problem: string): never {
   const place = path.length > 8 ? `${path.slice(0, 8).join('.')}.…` : path.join('.');
-  throw new RcnnError('BUDGET_EXCEEDED', { where, place, problem });
+  refuse('BUDGET_EXCEEDED', where, place, problem);
 }

@@ -1,6 +1,7 @@
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { isRcnnError } from '@rcnn/core/errors';
 import { type ByteSource, checkRange } from '../byte-source.ts';
 import { DTYPES } from '../dtypes.ts';
+import { malformed, refuse } from '../refuse.ts';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { findTensors } from './flatten.ts';
 import { unpickle } from './pickle.ts';
@@ -48,9 +49,7 @@ async function readPickles(source: ByteSource): Promise<Pickles> {
     } catch (error) {
       if (!isRcnnError(error, 'FILE_TRUNCATED') || length === source.size) throw error;
       if (length === MAX_WINDOW) {
-        throw new RcnnError('BUDGET_EXCEEDED', {
-          where: source.name,
-          problem: 'the pickle is too large',
+        refuse('BUDGET_EXCEEDED', source.name, `byte ${MAX_WINDOW}`, 'the pickle is too large', {
           expected: `at most ${MAX_WINDOW} bytes`,
         });
       }
@@ -78,7 +77,11 @@ function parsePickles(bytes: Uint8Array, where: string): Pickles {
   };
   if (next('magic number') !== MAGIC) malformed(where, 'byte 0', 'not the magic number of PyTorch');
   const protocol = next('protocol');
-  if (protocol !== PROTOCOL) malformed(where, 'protocol', 'an unknown protocol', String(protocol), String(PROTOCOL));
+  if (protocol !== PROTOCOL)
+    malformed(where, 'protocol', 'an unknown protocol', {
+      found: String(protocol),
+      expected: String(PROTOCOL),
+    });
   if (!(next('system') instanceof PickleDict)) malformed(where, 'system', 'not a dict');
   const root = next('object');
   const list = next('storage keys');
@@ -116,7 +119,10 @@ async function locateStorages(
     checkRange(source, at, 8);
     const count = Number(new DataView((await source.read(at, 8)).buffer).getBigUint64(0, true));
     if (count !== known.count) {
-      malformed(source.name, place, 'another size than the object says', String(count), `${known.count} elements`);
+      malformed(source.name, place, 'another size than the object says', {
+        found: String(count),
+        expected: `${known.count} elements`,
+      });
     }
     checkRange(source, at + 8, count * known.itemSize);
     storages.set(key, plainStorage(source, at + 8, count * known.itemSize));
@@ -126,17 +132,7 @@ async function locateStorages(
     if (!storages.has(key)) malformed(source.name, `storage ${JSON.stringify(key)}`, 'it is not in the file');
   }
   if (at !== source.size) {
-    malformed(source.name, `byte ${at}`, 'bytes after the last storage', `${source.size - at} bytes`);
+    malformed(source.name, `byte ${at}`, 'bytes after the last storage', { found: `${source.size - at} bytes` });
   }
   return storages;
-}
-
-function malformed(where: string, place: string, problem: string, found?: string, expected?: string): never {
-  throw new RcnnError('FILE_MALFORMED', {
-    where,
-    place,
-    problem,
-    ...(found === undefined ? {} : { found }),
-    ...(expected === undefined ? {} : { expected }),
-  });
 }

@@ -1,5 +1,5 @@
-import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
 import { type ByteSource, checkRange } from '../byte-source.ts';
+import { malformed, refuse } from '../refuse.ts';
 
 /** A stored file of an archive. */
 export interface ZipEntry {
@@ -32,12 +32,11 @@ export async function readZipDirectory(source: ByteSource): Promise<ReadonlyMap<
   const entries = new Map<string, ZipEntry>();
   let end = 0;
   for (const record of [...records].sort((a, b) => a.localOffset - b.localOffset)) {
-    if (end === 0 && record.localOffset !== 0) fail(source, 'FILE_MALFORMED', 'byte 0', 'bytes before the first entry');
-    if (record.localOffset < end)
-      fail(source, 'FILE_MALFORMED', quoted(record.name), 'it overlaps the entry before it');
+    if (end === 0 && record.localOffset !== 0) malformed(source.name, 'byte 0', 'bytes before the first entry');
+    if (record.localOffset < end) malformed(source.name, quoted(record.name), 'it overlaps the entry before it');
     const entry = await locate(source, record);
     end = entry.offset + entry.size;
-    if (end > directory.offset) fail(source, 'FILE_MALFORMED', quoted(record.name), 'it reaches into the directory');
+    if (end > directory.offset) malformed(source.name, quoted(record.name), 'it reaches into the directory');
     entries.set(entry.name, entry);
   }
   return entries;
@@ -63,12 +62,15 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   const tail = viewOf(await source.read(source.size - tailLength, tailLength));
   const endAt = tailLength - END_BYTES;
   if (endAt < 0 || tail.getUint32(endAt, true) !== 0x06054b50 || tail.getUint16(endAt + 20, true) !== 0) {
-    throw new RcnnError('FILE_TRUNCATED', {
-      where: source.name,
-      place: `byte ${Math.max(0, source.size - END_BYTES)}`,
-      problem: 'the zip archive does not end with its directory',
-      hint: 'Was the file cut short, or was something added to it? Copy or download it again.',
-    });
+    refuse(
+      'FILE_TRUNCATED',
+      source.name,
+      `byte ${Math.max(0, source.size - END_BYTES)}`,
+      'the zip archive does not end with its directory',
+      {
+        hint: 'Was the file cut short, or was something added to it? Copy or download it again.',
+      },
+    );
   }
   const numbers = {
     count: tail.getUint16(endAt + 10, true),
@@ -76,7 +78,7 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
     offset: tail.getUint32(endAt + 16, true),
   };
   if (tail.getUint32(endAt + 4, true) !== 0 || tail.getUint16(endAt + 8, true) !== numbers.count) {
-    fail(source, 'FILE_REFUSED', 'end record', 'the archive has several parts');
+    refuse('FILE_REFUSED', source.name, 'end record', 'the archive has several parts');
   }
   const end = source.size - END_BYTES;
   const locatorAt = endAt - LOCATOR_BYTES;
@@ -85,24 +87,14 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   const directoryEnd = wide ? end - LOCATOR_BYTES - END64_BYTES : end;
   if (directory.offset + directory.size !== directoryEnd) {
     const found = `bytes ${directory.offset} to ${directory.offset + directory.size}`;
-    fail(
-      source,
-      'FILE_MALFORMED',
-      'end record',
-      'the directory is not where it should be',
-      found,
-      `an end at ${directoryEnd}`,
-    );
+    const expected = `an end at ${directoryEnd}`;
+    malformed(source.name, 'end record', 'the directory is not where it should be', { found, expected });
   }
   if (directory.count > MAX_ENTRIES || directory.size > MAX_DIRECTORY_BYTES) {
-    fail(
-      source,
-      'BUDGET_EXCEEDED',
-      'end record',
-      'too many entries',
-      String(directory.count),
-      `at most ${MAX_ENTRIES}`,
-    );
+    refuse('BUDGET_EXCEEDED', source.name, 'end record', 'too many entries', {
+      found: String(directory.count),
+      expected: `at most ${MAX_ENTRIES}`,
+    });
   }
   return directory;
 }
@@ -125,7 +117,7 @@ function readEnd64(source: ByteSource, tail: DataView, locatorAt: number, narrow
     (narrow.count === count || narrow.count === FULL16) &&
     (narrow.size === size || narrow.size === FULL32) &&
     (narrow.offset === offset || narrow.offset === FULL32);
-  if (!agree) fail(source, 'FILE_MALFORMED', `byte ${tailStart + at}`, 'the two end records contradict each other');
+  if (!agree) malformed(source.name, `byte ${tailStart + at}`, 'the two end records contradict each other');
   return { count, size, offset };
 }
 
@@ -138,20 +130,19 @@ async function readRecords(source: ByteSource, { offset, size, count }: Director
   for (let i = 0; i < count; i++) {
     const place = `byte ${offset + at}`;
     if (at + 46 > size || view.getUint32(at, true) !== 0x02014b50) {
-      fail(source, 'FILE_MALFORMED', place, `the directory ends before its entry ${i + 1} of ${count}`);
+      malformed(source.name, place, `the directory ends before its entry ${i + 1} of ${count}`);
     }
     const nameLength = view.getUint16(at + 28, true);
     const extraLength = view.getUint16(at + 30, true);
     const next = at + 46 + nameLength + extraLength + view.getUint16(at + 32, true);
-    if (next > size) fail(source, 'FILE_MALFORMED', place, 'an entry reaches out of the directory');
+    if (next > size) malformed(source.name, place, 'an entry reaches out of the directory');
     const name = checkName(source, bytesOf(view, at + 46, nameLength), place);
-    if (names.has(name)) fail(source, 'FILE_MALFORMED', quoted(name), 'two entries have this name');
+    if (names.has(name)) malformed(source.name, quoted(name), 'two entries have this name');
     names.add(name);
     records.push(checkRecord(source, view, at, name, { at: at + 46 + nameLength, length: extraLength }));
     at = next;
   }
-  if (at !== size)
-    fail(source, 'FILE_MALFORMED', `byte ${offset + at}`, 'bytes in the directory that belong to no entry');
+  if (at !== size) malformed(source.name, `byte ${offset + at}`, 'bytes in the directory that belong to no entry');
   return records;
 }
 
@@ -164,11 +155,11 @@ function checkRecord(
 ): DirectoryRecord {
   const flags = view.getUint16(at + 8, true);
   if ((flags & ~KNOWN_FLAGS) !== 0) {
-    fail(source, 'FILE_REFUSED', quoted(name), 'the entry is encrypted or of a kind we do not read');
+    refuse('FILE_REFUSED', source.name, quoted(name), 'the entry is encrypted or of a kind we do not read');
   }
   if (view.getUint16(at + 10, true) !== 0) {
     const hint = 'PyTorch stores tensors uncompressed; load it there and save it again.';
-    fail(source, 'FILE_REFUSED', quoted(name), 'the entry is compressed', undefined, undefined, hint);
+    refuse('FILE_REFUSED', source.name, quoted(name), 'the entry is compressed', { hint });
   }
   const narrow = {
     packed: view.getUint32(at + 20, true),
@@ -178,9 +169,10 @@ function checkRecord(
   const { packed, size, localOffset } = widen(source, view, name, narrow, extra);
   if (packed !== size) {
     const found = `${packed} bytes for ${size}`;
-    fail(source, 'FILE_MALFORMED', quoted(name), 'a stored entry has two sizes', found);
+    malformed(source.name, quoted(name), 'a stored entry has two sizes', { found });
   }
-  if (view.getUint16(at + 34, true) !== 0) fail(source, 'FILE_REFUSED', quoted(name), 'the archive has several parts');
+  if (view.getUint16(at + 34, true) !== 0)
+    refuse('FILE_REFUSED', source.name, quoted(name), 'the archive has several parts');
   checkRange(source, localOffset, size);
   return { name, flags, crc32: view.getUint32(at + 16, true), size, localOffset };
 }
@@ -216,7 +208,7 @@ function widen(
     }
     at += 4 + length;
   }
-  return fail(source, 'FILE_MALFORMED', quoted(name), 'its large sizes are missing');
+  return malformed(source.name, quoted(name), 'its large sizes are missing');
 }
 
 /** Names are relative, of ordinary parts: nothing is ever written by them, but nothing honest looks otherwise. */
@@ -225,12 +217,12 @@ function checkName(source: ByteSource, bytes: Uint8Array, place: string): string
   try {
     name = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    return fail(source, 'FILE_MALFORMED', place, 'a name that is not UTF-8');
+    return malformed(source.name, place, 'a name that is not UTF-8');
   }
   const parts = name.split('/');
   const odd = name.includes('\\') || name.includes('\0') || /^[A-Za-z]:/.test(name);
   if (odd || parts.some((part) => part === '' || part === '.' || part === '..')) {
-    fail(source, 'FILE_REFUSED', place, 'a name that leaves its folder', JSON.stringify(name));
+    refuse('FILE_REFUSED', source.name, place, 'a name that leaves its folder', { found: JSON.stringify(name) });
   }
   return name;
 }
@@ -252,7 +244,7 @@ async function locate(source: ByteSource, record: DirectoryRecord): Promise<ZipE
     absentOr(view.getUint32(22, true), size) &&
     view.getUint16(26, true) === nameBytes.length &&
     bytesOf(view, 30, nameBytes.length).every((byte, i) => byte === nameBytes[i]);
-  if (!same) fail(source, 'FILE_MALFORMED', quoted(name), 'its own header contradicts the directory');
+  if (!same) malformed(source.name, quoted(name), 'its own header contradicts the directory');
   const offset = localOffset + 30 + nameBytes.length + view.getUint16(28, true);
   checkRange(source, offset, size);
   return { name, offset, size, crc32 };
@@ -272,23 +264,4 @@ function wide(view: DataView, at: number): number {
 
 function quoted(name: string): string {
   return `entry ${JSON.stringify(name)}`;
-}
-
-function fail(
-  source: ByteSource,
-  code: ErrorCode,
-  place: string,
-  problem: string,
-  found?: string,
-  expected?: string,
-  hint?: string,
-): never {
-  throw new RcnnError(code, {
-    where: source.name,
-    place,
-    problem,
-    ...(found === undefined ? {} : { found }),
-    ...(expected === undefined ? {} : { expected }),
-    ...(hint === undefined ? {} : { hint }),
-  });
 }

@@ -1,5 +1,5 @@
-import { RcnnError } from '@rcnn/core/errors';
 import { DTYPES, type DType, dtypeOfCode } from '../dtypes.ts';
+import { malformed, REFUSED_NAMES, refuse } from '../refuse.ts';
 import { parseStrictJson, type StrictJson } from '../strict-json.ts';
 
 /** Where a tensor lies in the file. */
@@ -19,8 +19,6 @@ export interface Header {
 /** The length field and the header may take this much; the reference implementation has the same limit. */
 export const MAX_HEADER_BYTES = 100_000_000;
 const MAX_TENSORS = 100_000;
-/** Names that mean something to JavaScript objects; no real tensor has them. */
-const REFUSED_NAMES = new Set(['__proto__', 'constructor', 'prototype']);
 const FIELDS = new Set(['dtype', 'shape', 'data_offsets']);
 
 /**
@@ -33,9 +31,7 @@ export function parseHeader(bytes: Uint8Array, where: string, dataStart: number,
   const root = parseStrictJson(decodeUtf8(bytes, where), where);
   if (!(root instanceof Map)) malformed(where, 'byte 8', 'the header is not a JSON object');
   if (root.size > MAX_TENSORS + 1) {
-    throw new RcnnError('BUDGET_EXCEEDED', {
-      where,
-      problem: 'too many tensors',
+    refuse('BUDGET_EXCEEDED', where, 'header', 'too many tensors', {
       found: String(root.size),
       expected: `at most ${MAX_TENSORS}`,
     });
@@ -79,7 +75,7 @@ function checkMetadata(value: StrictJson, where: string): ReadonlyMap<string, st
 function checkEntry(name: string, value: StrictJson, where: string): Span {
   const place = `tensor ${JSON.stringify(name)}`;
   if (REFUSED_NAMES.has(name)) {
-    throw new RcnnError('FILE_REFUSED', { where, place, problem: 'a tensor may not have this name' });
+    refuse('FILE_REFUSED', where, place, 'a tensor may not have this name');
   }
   if (!(value instanceof Map)) malformed(where, place, 'its description is not an object');
   for (const key of value.keys()) if (!FIELDS.has(key)) malformed(where, place, `unknown field ${JSON.stringify(key)}`);
@@ -90,17 +86,14 @@ function checkEntry(name: string, value: StrictJson, where: string): Span {
   const offsets = checkCounts(value.get('data_offsets'), where, place, 'data_offsets');
   const [begin, end] = offsets;
   if (begin === undefined || end === undefined || offsets.length !== 2 || begin > end) {
-    malformed(where, place, 'data_offsets are not [begin, end]', `[${offsets.join(',')}]`);
+    malformed(where, place, 'data_offsets are not [begin, end]', { found: `[${offsets.join(',')}]` });
   }
   const byteLength = safeByteLength(shape, DTYPES[dtype].size);
   if (byteLength !== end - begin) {
-    malformed(
-      where,
-      `${place}, byte ${begin} of the data`,
-      'its size is not that of its shape and dtype',
-      `${end - begin} bytes`,
-      `${byteLength ?? 'more than 2^53'} bytes for ${dtype} [${shape.join(',')}]`,
-    );
+    malformed(where, `${place}, byte ${begin} of the data`, 'its size is not that of its shape and dtype', {
+      found: `${end - begin} bytes`,
+      expected: `${byteLength ?? 'more than 2^53'} bytes for ${dtype} [${shape.join(',')}]`,
+    });
   }
   return { name, dtype, shape, begin, end };
 }
@@ -128,13 +121,10 @@ function checkTiling(spans: readonly Span[], where: string, dataLength: number):
   let at = 0;
   for (const { name, begin, end } of sorted) {
     const place = `tensor ${JSON.stringify(name)}, byte ${begin} of the data`;
-    if (begin < at) malformed(where, place, 'it overlaps another tensor', undefined, `a beginning at byte ${at}`);
-    if (begin > at) malformed(where, place, 'there is a hole before it', undefined, `a beginning at byte ${at}`);
+    if (begin < at) malformed(where, place, 'it overlaps another tensor', { expected: `a beginning at byte ${at}` });
+    if (begin > at) malformed(where, place, 'there is a hole before it', { expected: `a beginning at byte ${at}` });
     if (end > dataLength) {
-      throw new RcnnError('FILE_TRUNCATED', {
-        where,
-        place,
-        problem: 'the file ends inside this tensor',
+      refuse('FILE_TRUNCATED', where, place, 'the file ends inside this tensor', {
         found: `${dataLength} bytes of data`,
         expected: `${sorted.at(-1)!.end} bytes`,
         hint: 'Copy or download it again.',
@@ -143,15 +133,7 @@ function checkTiling(spans: readonly Span[], where: string, dataLength: number):
     at = end;
   }
   if (at < dataLength)
-    malformed(where, `byte ${at} of the data`, 'bytes that belong to no tensor', `${dataLength - at} bytes`);
-}
-
-function malformed(where: string, place: string, problem: string, found?: string, expected?: string): never {
-  throw new RcnnError('FILE_MALFORMED', {
-    where,
-    place,
-    problem,
-    ...(found === undefined ? {} : { found }),
-    ...(expected === undefined ? {} : { expected }),
-  });
+    malformed(where, `byte ${at} of the data`, 'bytes that belong to no tensor', {
+      found: `${dataLength - at} bytes`,
+    });
 }
