@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 torch.set_num_threads(int(sys.argv[1]))
 torch.set_grad_enabled(False)
+clock = time.process_time if sys.argv[2] == "cpu" else time.perf_counter
 print(f"torch {torch.__version__}", flush=True)
 
 
@@ -60,6 +61,6 @@ for line in sys.stdin:
     if run is None:
         print("{}", flush=True)
         continue
-    start = time.perf_counter()
+    start = clock()
     run()
-    print(json.dumps({"ms": 1e3 * (time.perf_counter() - start)}), flush=True)
+    print(json.dumps({"ms": 1e3 * (clock() - start)}), flush=True)

@@ -21,6 +21,8 @@ export interface OnnxRuntimeOptions {
   poolBytes?: number;
   /** Native sessions kept open; each owns its threads. Default 128. */
   maxSessions?: number;
+  /** Convolve in onnxruntime's blocked layout where the processor has it; false is slower. Default true. */
+  blockedLayout?: boolean;
 }
 
 export type NumericArray = Float32Array | Int32Array | Uint8Array;
@@ -43,17 +45,20 @@ interface Stored {
 export class OrtBackend extends MathBackendCPU {
   readonly pool: BufferPool;
   readonly sessions: Sessions;
+  readonly blockedLayout: boolean;
 
   constructor({
     threads = defaultThreads(),
     poolBytes = DEFAULT_POOL_BYTES,
     maxSessions = DEFAULT_MAX_SESSIONS,
+    blockedLayout = true,
   }: OnnxRuntimeOptions = {}) {
     super();
     if (!(poolBytes >= 0))
       throw new OnnxRuntimeBackendError('BAD_OPTION', `poolBytes: found ${poolBytes}, expected 0 or more.`);
     checkNative();
     this.pool = new BufferPool(poolBytes);
+    this.blockedLayout = blockedLayout;
     this.sessions = new Sessions(checkThreads(threads, 'threads'), checkThreads(maxSessions, 'maxSessions'));
   }
 

@@ -48,14 +48,15 @@ function withFallback(kernel: OrtKernel, { kernelFunc }: KernelConfig): KernelCo
 export function configure(wanted: OnnxRuntimeOptions): void {
   if (wanted.threads !== undefined) checkThreads(wanted.threads, 'configure: threads');
   const running = getBackend() === BACKEND_NAME ? (currentBackend() as OrtBackend) : undefined;
-  if (running && (wanted.poolBytes !== undefined || wanted.maxSessions !== undefined)) {
+  const { threads, ...fixed } = wanted;
+  if (running && Object.keys(fixed).length > 0) {
     throw new OnnxRuntimeBackendError(
       'BAD_OPTION',
-      "configure: found a running backend, expected poolBytes and maxSessions before tf.setBackend('onnxruntime').",
+      `configure: found a running backend, expected ${Object.keys(fixed).join(', ')} before tf.setBackend('onnxruntime').`,
     );
   }
   options = { ...options, ...wanted };
-  if (running && wanted.threads !== undefined) running.sessions.threads = wanted.threads;
+  if (running && threads !== undefined) running.sessions.threads = threads;
 }
 
 /** Whether the native side loads and works here; if not, why. Costs a few milliseconds. */

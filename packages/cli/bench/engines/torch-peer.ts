@@ -16,8 +16,8 @@ export class TorchPeer {
     this.version = version;
   }
 
-  static async start(python: string, threads: number): Promise<TorchPeer> {
-    const child = spawn(python, [SCRIPT, String(threads)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  static async start(python: string, threads: number, clock: string): Promise<TorchPeer> {
+    const child = spawn(python, [SCRIPT, String(threads), clock], { stdio: ['pipe', 'pipe', 'inherit'] });
     const lines: Interface = createInterface({ input: child.stdout! });
     const answers = lines[Symbol.asyncIterator]();
     const first = await answers.next();

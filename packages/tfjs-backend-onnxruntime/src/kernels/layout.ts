@@ -48,7 +48,7 @@ const blocks = new WeakMap<OrtBackend, number>();
 export function blockSize(backend: OrtBackend): number {
   const known = blocks.get(backend);
   if (known !== undefined) return known;
-  const found = probe(backend);
+  const found = backend.blockedLayout ? probe(backend) : 0;
   blocks.set(backend, found);
   return found;
 }
