@@ -22,3 +22,9 @@ describeBackbone(
   runner,
   small,
 );
+describeBackbone(
+  'ResNet with group norm',
+  () => new ResNet({ block: 'basic', planes: [32, 32], stemChannels: 32, blocks: [1, 1], norm: 'group' }),
+  runner,
+  { size: [21, 29] },
+);
