@@ -56,7 +56,8 @@ async function drawnShapes(
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { recursive: true });
   say(`Drawing ${splits.train} pictures to learn from and ${splits.val} to be measured on …`);
-  await writeShapes(unfinished, { splits });
+  // Shapes that a small network can learn in minutes: none tiny, at most four to a picture.
+  await writeShapes(unfinished, { splits, objects: [1, 4], radius: [0.14, 0.3], tiny: 0 });
   renameSync(unfinished, folder);
   return folder;
 }

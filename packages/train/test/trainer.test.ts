@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Random } from '@rcnn/core';
+import { Random, RcnnError } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -158,6 +158,24 @@ test('a crash in the evaluation costs the evaluation only', async () => {
   const again = setUp(hooks, { totalSteps: EPOCH });
   await runTraining(again.options, await again.load());
   expect(steps).toEqual([1, 2, 3, 4, 5, 6, 7]);
+});
+
+test('a stop during the evaluation leaves the state before it, and a resumed run evaluates', async () => {
+  let stop = true;
+  const evaluated: number[] = [];
+  const hooks: TrainerHooks = {
+    evaluate: async (epoch) => {
+      if (stop) throw new RcnnError('INTERRUPTED', { where: 'evaluation', problem: 'stopped' });
+      evaluated.push(epoch);
+      return { 'loss/val': 1 };
+    },
+  };
+  const first = await runTraining(setUp(hooks, { totalSteps: EPOCH }).options);
+  expect(first).toMatchObject({ reason: 'stopped', position: { step: EPOCH, epoch: 0, batch: EPOCH } });
+  stop = false;
+  const again = setUp(hooks, { totalSteps: EPOCH });
+  expect(await runTraining(again.options, await again.load())).toMatchObject({ reason: 'finished' });
+  expect(evaluated).toEqual([0]);
 });
 
 describe('evaluation', () => {

@@ -1,5 +1,5 @@
 import { Random } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import * as tf from '@tensorflow/tfjs-core';
 import type { WeightAverage } from '../optim/ema.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
@@ -55,7 +55,7 @@ export interface TrainerHooks {
   readonly shouldStop?: () => boolean;
   /** Keeps the state, all or nothing. `best` asks for a copy of the weights that is kept apart. */
   readonly save?: (position: Position, best: boolean) => Promise<void>;
-  /** Measures the model; the first of `segm/AP`, `bbox/AP` that is there decides what is best. */
+  /** Measures the model (throwing INTERRUPTED stops the training); the first of `segm/AP`, `bbox/AP` that is there decides what is best. */
   readonly evaluate?: (epoch: number) => Promise<Scores>;
   /** Records a step or an epoch. */
   readonly record?: (
@@ -91,7 +91,13 @@ export async function runTraining(
       await save(options, position, false);
       break;
     }
-    position = await endEpoch(options, position);
+    try {
+      position = await endEpoch(options, position);
+    } catch (error) {
+      if (!isRcnnError(error, 'INTERRUPTED')) throw error;
+      reason = 'stopped'; // in the evaluation: the state was saved before it, and a resumed run evaluates again
+      break;
+    }
     if (options.patience !== undefined && position.stale >= options.patience) {
       reason = 'patience';
       break;

@@ -235,11 +235,15 @@ class Session {
   }
 
   async #evaluate(epoch: number): Promise<Scores> {
-    const { onEvent } = this.#options;
+    const { onEvent, shouldStop } = this.#options;
     const evaluation = await evaluateModel(this.#model, this.#data.val!, {
       epoch,
       examples: 8,
-      onProgress: (done, of) => onEvent?.({ kind: 'evaluating', epoch, done, of }),
+      onProgress: (done, of) => {
+        onEvent?.({ kind: 'evaluating', epoch, done, of });
+        if (shouldStop?.() !== true) return;
+        throw new RcnnError('INTERRUPTED', { where: 'evaluation', problem: `stopped after ${done} of ${of} images` });
+      },
     });
     const { record, predictions, examples, scores } = evaluation;
     await atomicWrite(this.#folder.evaluation, JSON.stringify(record, null, 1));
