@@ -31,7 +31,18 @@ describe('train', () => {
   test('--print-config shows every option: preset, then file, then command line', async () => {
     const file = join(folder, 'my.yaml');
     writeFileSync(file, 'preset: balloon\nepochs: 7\nmilestones: [2, 4.5]\nseed: 5\n');
-    const flags = ['--learning-rate', '5e-4', '--min-size', '64,96', '--learning-rates', 'backbone.*=0.1', '--freeze', 'a.*,b', '--seed', '6'];
+    const flags = [
+      '--learning-rate',
+      '5e-4',
+      '--min-size',
+      '64,96',
+      '--learning-rates',
+      'backbone.*=0.1',
+      '--freeze',
+      'a.*,b',
+      '--seed',
+      '6',
+    ];
     const { code, out } = await call('train', 'some/data', '--config', file, ...flags, '--print-config');
     expect(code).toBe(0);
     expect(parse(out)).toMatchObject({
@@ -67,7 +78,9 @@ describe('train', () => {
     expect(code).toBe(2);
     expect(err).toMatch(/typo\.yaml/);
     writeFileSync(file, 'data: a\nlearningrate: 1\n');
-    expect((await call('train', '--config', file)).err).toMatch(/2:\d+.*no option 'learningrate'; did you mean 'learningRate'\?/);
+    expect((await call('train', '--config', file)).err).toMatch(
+      /2:\d+.*no option 'learningrate'; did you mean 'learningRate'\?/,
+    );
   });
 
   test('without data it says what to write', async () => {
@@ -78,7 +91,16 @@ describe('train', () => {
 describe('visualize', () => {
   test('draws the truth of a dataset, one file per image', async () => {
     const out = join(folder, 'pictures');
-    const { code, out: printed } = await call('visualize', join(folder, 'data'), '--split', 'val', '--out', out, '--limit', '2');
+    const { code, out: printed } = await call(
+      'visualize',
+      join(folder, 'data'),
+      '--split',
+      'val',
+      '--out',
+      out,
+      '--limit',
+      '2',
+    );
     expect(code).toBe(0);
     expect(readdirSync(out)).toHaveLength(2);
     expect(printed.trim().split('\n')).toEqual(readdirSync(out).map((name) => join(out, name)));
