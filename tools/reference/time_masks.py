@@ -10,7 +10,7 @@ import numpy as np
 from pycocotools import mask as M
 
 
-def best(body, repeats=5):
+def best(body, repeats=20):
     times = []
     for _ in range(repeats):
         start = time.perf_counter()

@@ -36,22 +36,23 @@ function mergeTwo(a: Uint32Array, b: Uint32Array, total: number, intersect: bool
   let i = 0;
   let j = 0;
   // Where each mask turns next; beyond every position once it turns no more.
-  let nextA = a.length > 1 ? a[0]! : Number.POSITIVE_INFINITY;
-  let nextB = b.length > 1 ? b[0]! : Number.POSITIVE_INFINITY;
+  const never = total + 1;
+  let nextA = a.length > 1 ? a[0]! : never;
+  let nextB = b.length > 1 ? b[0]! : never;
   let inA = 0;
   let inB = 0;
   let inside = 0;
-  while (nextA !== nextB || nextA !== Number.POSITIVE_INFINITY) {
+  while (nextA < never || nextB < never) {
     const position = nextA < nextB ? nextA : nextB;
     if (nextA === position) {
       inA ^= 1;
       i++;
-      nextA = i < a.length - 1 ? nextA + a[i]! : Number.POSITIVE_INFINITY;
+      nextA = i < a.length - 1 ? nextA + a[i]! : never;
     }
     if (nextB === position) {
       inB ^= 1;
       j++;
-      nextB = j < b.length - 1 ? nextB + b[j]! : Number.POSITIVE_INFINITY;
+      nextB = j < b.length - 1 ? nextB + b[j]! : never;
     }
     const now = intersect ? inA & inB : inA | inB;
     if (now === inside) continue;
