@@ -34,9 +34,13 @@ export function boxArea(boxes: Boxes): Float32Array {
 export function overlap(a: Boxes, i: number, areaA: number, b: Boxes, j: number, areaB: number): number {
   const p = i * 4;
   const q = j * 4;
-  const width = fround(min(a[p + 2]!, b[q + 2]!) - max(a[p]!, b[q]!));
-  const height = fround(min(a[p + 3]!, b[q + 3]!) - max(a[p + 1]!, b[q + 1]!));
-  const intersection = width > 0 && height > 0 ? fround(width * height) : 0;
+  const left = a[p]! > b[q]! ? a[p]! : b[q]!;
+  const right = a[p + 2]! < b[q + 2]! ? a[p + 2]! : b[q + 2]!;
+  if (right <= left) return 0 / (areaA + areaB); // most pairs of most images end here
+  const top = a[p + 1]! > b[q + 1]! ? a[p + 1]! : b[q + 1]!;
+  const bottom = a[p + 3]! < b[q + 3]! ? a[p + 3]! : b[q + 3]!;
+  if (bottom <= top) return 0 / (areaA + areaB);
+  const intersection = fround(fround(right - left) * fround(bottom - top));
   return fround(intersection / fround(fround(areaA + areaB) - intersection));
 }
 

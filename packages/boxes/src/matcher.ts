@@ -69,26 +69,36 @@ export class Matcher {
     if (numGt === 0) return matched;
     const best = new Float32Array(numBoxes).fill(Number.NEGATIVE_INFINITY);
     const bestGt = new Int32Array(numBoxes);
-    const bestOfGt = new Float32Array(numGt).fill(Number.NEGATIVE_INFINITY);
+    const bestBoxes: number[][] = []; // per gt box: all boxes that share its best IoU
     for (let gt = 0; gt < numGt; gt++) {
+      let bestOfGt = 0;
+      let ties: number[] = [];
       for (let box = 0; box < numBoxes; box++) {
         const value = iou(gt, box);
         if (value > best[box]!) {
           best[box] = value;
           bestGt[box] = gt;
         }
-        if (value > bestOfGt[gt]!) bestOfGt[gt] = value;
+        if (value > bestOfGt) {
+          bestOfGt = value;
+          ties = [box];
+        } else if (value === bestOfGt && value > 0) ties.push(box);
       }
+      // A gt box that overlaps nothing has 0 as its best, like everything that it does not overlap.
+      if (bestOfGt === 0) ties = indicesWhere(numBoxes, (box) => iou(gt, box) === 0);
+      bestBoxes.push(ties);
     }
     for (let box = 0; box < numBoxes; box++) {
       if (best[box]! >= this.#foreground) matched[box] = bestGt[box]!;
       else if (best[box]! >= this.#background) matched[box] = BETWEEN_THRESHOLDS;
     }
-    if (this.#lowQuality) {
-      for (let gt = 0; gt < numGt; gt++) {
-        for (let box = 0; box < numBoxes; box++) if (iou(gt, box) === bestOfGt[gt]) matched[box] = bestGt[box]!;
-      }
-    }
+    if (this.#lowQuality) for (const box of bestBoxes.flat()) matched[box] = bestGt[box]!;
     return matched;
   }
+}
+
+function indicesWhere(count: number, holds: (i: number) => boolean): number[] {
+  const found: number[] = [];
+  for (let i = 0; i < count; i++) if (holds(i)) found.push(i);
+  return found;
 }

@@ -22,6 +22,12 @@ test('a low-quality match takes the own best gt box, and all boxes that tie', ()
   expect([...new Matcher(rpn).match(iou, 2, 3)]).toEqual([0, 1, 0]);
 });
 
+test('as the reference, a gt box that overlaps nothing claims every box it does not overlap', () => {
+  const iou = Float32Array.of(0.4, 0.1, 0.1, 0, 0, 0);
+  expect([...new Matcher(rpn).match(iou, 2, 3)]).toEqual([0, 0, 0]);
+  expect([...new Matcher(rpn).match(Float32Array.of(0.4, 0.1, 0.1), 1, 3)]).toEqual([0, -1, -1]);
+});
+
 test('equal IoU with two gt boxes goes to the first', () => {
   expect([...new Matcher(roi).match(Float32Array.of(0.8, 0.8), 2, 1)]).toEqual([0]);
 });

@@ -97,6 +97,7 @@ export class RegionProposalNetwork extends Module {
    * Reads the outputs back and chooses the proposals of each image. No gradient flows through them.
    * @param sizes of the resized images, without padding: proposals are clipped to them
    * @param paddedSize of the batch
+   * @throws SHAPE_MISMATCH
    */
   async propose(
     outputs: RPNOutputs,
@@ -104,6 +105,7 @@ export class RegionProposalNetwork extends Module {
     paddedSize: ImageSize,
     use: ProposalUse,
   ): Promise<Proposals[]> {
+    checkImages('RegionProposalNetwork.propose', outputs, sizes.length);
     const anchors = this.#anchors(outputs, paddedSize);
     const logits = await Promise.all(outputs.logits.map((level) => level.data<'float32'>()));
     const deltas = await Promise.all(outputs.deltas.map((level) => level.data<'float32'>()));
@@ -123,6 +125,7 @@ export class RegionProposalNetwork extends Module {
    * over the positives / number of sampled anchors. Taped; nothing is read back.
    * @param gtBoxes of each image, in pixels of the resized image; none is a normal value
    * @param random draws the sample
+   * @throws SHAPE_MISMATCH
    */
   losses(
     outputs: RPNOutputs,
@@ -130,6 +133,7 @@ export class RegionProposalNetwork extends Module {
     paddedSize: ImageSize,
     random: Random = new Random(0),
   ): RPNLosses {
+    checkImages('RegionProposalNetwork.losses', outputs, gtBoxes.length);
     const sampled = this.#sample(this.#anchors(outputs, paddedSize), gtBoxes, random);
     return tf.tidy(() => {
       const total = Math.max(1, sampled.labels.length);
@@ -234,6 +238,17 @@ function gatherRows(maps: readonly tf.Tensor4D[], rows: readonly Int32Array[], w
   // Nothing sampled: an empty slice keeps the outputs on the tape.
   if (parts.length === 0) return tf.slice(tf.reshape(maps[0]!, [-1, width]) as tf.Tensor2D, [0, 0], [0, width]);
   return tf.concat(parts, 0);
+}
+
+function checkImages(where: string, { logits }: RPNOutputs, images: number): void {
+  const found = logits[0]?.shape[0];
+  if (found === images) return;
+  throw new RcnnError('SHAPE_MISMATCH', {
+    where,
+    problem: 'the outputs are of another number of images',
+    found: String(found),
+    expected: String(images),
+  });
 }
 
 function ofImage(values: Float32Array, image: number, perImage: number): Float32Array {
