@@ -36,12 +36,17 @@ export function overlap(a: Boxes, i: number, areaA: number, b: Boxes, j: number,
   const q = j * 4;
   const left = a[p]! > b[q]! ? a[p]! : b[q]!;
   const right = a[p + 2]! < b[q + 2]! ? a[p + 2]! : b[q + 2]!;
-  if (right <= left) return 0 / (areaA + areaB); // most pairs of most images end here
+  if (right <= left) return disjoint(areaA + areaB); // most pairs of most images end here
   const top = a[p + 1]! > b[q + 1]! ? a[p + 1]! : b[q + 1]!;
   const bottom = a[p + 3]! < b[q + 3]! ? a[p + 3]! : b[q + 3]!;
-  if (bottom <= top) return 0 / (areaA + areaB);
+  if (bottom <= top) return disjoint(areaA + areaB);
   const intersection = fround(fround(right - left) * fround(bottom - top));
   return fround(intersection / fround(fround(areaA + areaB) - intersection));
+}
+
+/** IoU of boxes that share nothing: 0, or 0 / 0 when both are empty. */
+function disjoint(areas: number): number {
+  return areas === 0 || Number.isNaN(areas) ? Number.NaN : 0;
 }
 
 /** IoU of every box of `a` with every box of `b`: row-major `[A * B]`. */
