@@ -78,3 +78,39 @@ test('NaN survives what PyTorch lets it survive', () => {
     x.dispose();
   }
 });
+
+test('fused kernels know every activation of tfjs', () => {
+  const x = tf.randomUniform<tf.Rank.R4>([2, 9, 7, 16], -3, 3, 'float32', 1);
+  const filter = tf.randomUniform<tf.Rank.R4>([3, 3, 16, 20], -1, 1, 'float32', 2);
+  const alpha = tf.randomUniform<tf.Rank.R1>([20], 0, 1, 'float32', 3);
+  const tensors = tf.memory().numTensors;
+  const buffers = backend().numDataIds();
+  const plain: Record<string, (y: tf.Tensor) => tf.Tensor> = {
+    linear: (y) => y,
+    relu: (y) => tf.relu(y),
+    relu6: (y) => tf.relu6(y),
+    elu: (y) => tf.elu(y),
+    sigmoid: (y) => tf.sigmoid(y),
+    prelu: (y) => tf.prelu(y, alpha),
+    leakyrelu: (y) => tf.leakyRelu(y, 0.3),
+  };
+  for (const [activation, apply] of Object.entries(plain)) {
+    const difference = tf.tidy(() => {
+      const fused = tf.fused.conv2d({
+        x,
+        filter,
+        strides: 1,
+        pad: 'same',
+        bias: alpha,
+        activation: activation as 'relu',
+        ...(activation === 'prelu' && { preluActivationWeights: alpha }),
+        leakyreluAlpha: 0.3,
+      });
+      return tf.max(tf.abs(tf.sub(fused, apply(tf.add(tf.conv2d(x, filter, 1, 'same'), alpha))))).dataSync()[0]!;
+    });
+    expect(difference, activation).toBeLessThan(1e-5);
+  }
+  expect(tf.memory().numTensors).toBe(tensors);
+  expect(backend().numDataIds()).toBe(buffers);
+  tf.dispose([x, filter, alpha]);
+});

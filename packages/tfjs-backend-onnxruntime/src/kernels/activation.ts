@@ -1,33 +1,54 @@
-import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { OrtBackend } from '../backend.ts';
-import { nativeFloats } from '../backend.ts';
+import { getKernel, type TensorInfo } from '@tensorflow/tfjs-core';
+import { nativeFloats, type OrtBackend } from '../backend.ts';
 import { FLOAT } from '../onnx.ts';
-import { singleNode } from './kernel.ts';
+import { isFloat, type KernelCall, type OrtKernel, singleNode } from './kernel.ts';
 
-/** Activations of fused kernels that can be written over their own input. */
+/** Activations that are written over their own input. */
 const IN_PLACE: Record<string, string> = { relu: 'Relu', sigmoid: 'Sigmoid' };
 
-export function canActivate(activation: string | null | undefined): boolean {
-  return !activation || activation === 'linear' || activation in IN_PLACE;
+/** The kernels of the other activations of tfjs. */
+const KERNELS: Record<string, string> = { elu: 'Elu', leakyrelu: 'LeakyRelu', prelu: 'Prelu', relu6: 'Relu6' };
+
+/** A kernel fused with a bias and an activation, made from one without. */
+export function fused(name: string, plain: (call: KernelCall) => TensorInfo | undefined): OrtKernel {
+  return {
+    name,
+    run(call) {
+      const { bias } = call.inputs;
+      const activation = (call.attrs['activation'] as string | undefined) ?? 'linear';
+      const known = activation === 'linear' || activation in IN_PLACE || activation in KERNELS;
+      if (!known || (bias && !isFloat(bias))) return undefined;
+      const y = plain(call);
+      if (!y) return undefined;
+      if (bias) addBias(call.backend, y, bias);
+      return activate(call, y, activation);
+    },
+  };
 }
 
-/** Adds a bias along the last axis, then applies the activation; both over the values of `y` itself. */
-export function finish(
-  backend: OrtBackend,
-  y: TensorInfo,
-  bias: TensorInfo | undefined,
-  activation: string | null | undefined,
-): void {
-  if (bias) {
-    const rows = nativeFloats(backend.floats(y), asRows(y.shape, bias.shape));
-    backend.run(singleNode('Add', { op: 'Add' }, [FLOAT, FLOAT]), [rows, backend.native(bias)], [rows]);
-  }
-  const op = activation ? IN_PLACE[activation] : undefined;
+/** Adds a bias along the last axis to the values of `y` itself. */
+function addBias(backend: OrtBackend, y: TensorInfo, bias: TensorInfo): void {
+  const rows = nativeFloats(backend.floats(y), asRows(y.shape, bias.shape));
+  backend.run(singleNode('Add', { op: 'Add' }, [FLOAT, FLOAT]), [rows, backend.native(bias)], [rows]);
+}
+
+/** Consumes `y`: the result is in its memory, or it is disposed of. */
+function activate({ backend, inputs, attrs }: KernelCall, y: TensorInfo, activation: string): TensorInfo {
+  const op = IN_PLACE[activation];
   if (op) {
     const values = backend.floats(y);
     const flat = nativeFloats(values, [values.length]);
     backend.run(singleNode(op, { op }), [flat], [flat]);
   }
+  const kernel = KERNELS[activation];
+  if (!kernel) return y;
+  const result = getKernel(kernel, 'onnxruntime').kernelFunc({
+    inputs: { x: y, alpha: inputs['preluActivationWeights']! }, // only Prelu reads the second
+    backend,
+    attrs: { alpha: attrs['leakyreluAlpha']! }, // only LeakyRelu reads it
+  });
+  backend.disposeData(y.dataId);
+  return result as TensorInfo;
 }
 
 /** `[rows, channels]` if the bias is one value per channel, which the native side broadcasts fastest. */

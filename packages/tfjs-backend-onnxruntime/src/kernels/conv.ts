@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { canActivate, finish } from './activation.ts';
+import { fused } from './activation.ts';
 import { type ConvInfo, describe, mapsOf, STILL, strided } from './conv-info.ts';
 import { correlate, type Taps, type Window } from './correlate.ts';
 import { conv2DBackpropFilter } from './filter-gradient.ts';
@@ -44,17 +44,7 @@ function conv2D({ inputs, backend, attrs }: KernelCall): TensorInfo | undefined 
 
 export const conv: readonly OrtKernel[] = [
   { name: 'Conv2D', run: conv2D },
-  {
-    name: 'FusedConv2D',
-    run(call) {
-      const bias = call.inputs['bias'];
-      const activation = call.attrs['activation'] as string | undefined;
-      if (!canActivate(activation) || (bias && !isFloat(bias))) return undefined;
-      const y = conv2D(call);
-      if (y) finish(call.backend, y, bias, activation);
-      return y;
-    },
-  },
+  fused('FusedConv2D', conv2D),
   { name: 'Conv2DBackpropInput', run: conv2DBackpropInput },
   { name: 'Conv2DBackpropFilter', run: conv2DBackpropFilter },
 ];

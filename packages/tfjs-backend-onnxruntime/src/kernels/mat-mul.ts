@@ -2,7 +2,7 @@ import { broadcast_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import { nativeFloats, type OrtBackend } from '../backend.ts';
 import { FLOAT, MICROSOFT } from '../onnx.ts';
 import type { NamedGraph } from '../sessions.ts';
-import { canActivate, finish } from './activation.ts';
+import { fused } from './activation.ts';
 import { isFloat, type KernelCall, type OrtKernel, singleNode, sizeOf } from './kernel.ts';
 
 /** Below this many multiplications the `cpu` kernel is done sooner. */
@@ -76,17 +76,4 @@ function matrix(backend: OrtBackend, tensor: TensorInfo, transpose: boolean): Ma
   return { data: backend.floats(tensor), rows, columns, transpose };
 }
 
-export const matMul: readonly OrtKernel[] = [
-  { name: 'BatchMatMul', run: product },
-  {
-    name: '_FusedMatMul',
-    run(call) {
-      const bias = call.inputs['bias'];
-      const activation = call.attrs['activation'] as string | undefined;
-      if (!canActivate(activation) || (bias && !isFloat(bias))) return undefined;
-      const y = product(call);
-      if (y) finish(call.backend, y, bias, activation);
-      return y;
-    },
-  },
-];
+export const matMul: readonly OrtKernel[] = [{ name: 'BatchMatMul', run: product }, fused('_FusedMatMul', product)];
