@@ -108,7 +108,7 @@ test('fused kernels know every activation of tfjs', () => {
       });
       return tf.max(tf.abs(tf.sub(fused, apply(tf.add(tf.conv2d(x, filter, 1, 'same'), alpha))))).dataSync()[0]!;
     });
-    expect(difference, activation).toBeLessThan(1e-5);
+    expect(difference, `with ${activation}`).toBeLessThan(1e-5);
   }
   expect(tf.memory().numTensors).toBe(tensors);
   expect(backend().numDataIds()).toBe(buffers);
