@@ -12,6 +12,11 @@ export class Numbers {
     this.#values[this.length++] = value;
   }
 
+  /** Forgets the numbers and keeps the room. */
+  clear(): void {
+    this.length = 0;
+  }
+
   at(index: number): number {
     return this.#values[index]!;
   }

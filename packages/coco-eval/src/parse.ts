@@ -156,6 +156,7 @@ export class ByteSegmentations implements Segmentations {
   readonly #starts: Float64Array;
   readonly #cursor: JsonCursor;
   #plain: Uint8Array = new Uint8Array(1024);
+  readonly #numbers = new Numbers();
 
   constructor(bytes: Uint8Array, starts: Float64Array, where: string) {
     this.#starts = starts;
@@ -170,9 +171,7 @@ export class ByteSegmentations implements Segmentations {
     const cursor = this.#cursor;
     cursor.position = this.#starts[i]!;
     if (cursor.peek() === 0x5b) {
-      const polygons: number[][] = [];
-      cursor.list(() => polygons.push(readNumbers(cursor)));
-      arena.addPolygons(polygons, imageHeight, imageWidth);
+      arena.addPolygons(this.#readPolygons(), imageHeight, imageWidth);
       return;
     }
     let size: number[] = [];
@@ -192,6 +191,21 @@ export class ByteSegmentations implements Segmentations {
       throw new RcnnError('RLE_INVALID', { where: 'segmentation', problem: 'a mask needs size and counts' });
     }
     this.#loadCounts(counts, arena, size[0]!, size[1]!);
+  }
+
+  /** The polygons at the cursor, in memory that the next mask takes over: there are very many of them. */
+  #readPolygons(): Float64Array[] {
+    const cursor = this.#cursor;
+    const numbers = this.#numbers;
+    numbers.clear();
+    const ends: number[] = [];
+    cursor.list(() => {
+      if (cursor.peek() === 0x5b) cursor.list(() => numbers.push(cursor.numberOrNaN()));
+      else cursor.skip();
+      ends.push(numbers.length);
+    });
+    const all = numbers.view();
+    return ends.map((end, i) => all.subarray(ends[i - 1] ?? 0, end));
   }
 
   #loadCounts(at: number, arena: MaskArena, height: number, width: number): void {
