@@ -171,63 +171,120 @@ function integerWeights(values: Float64Array): Int32Array {
 }
 
 function resizeColumns(image: PixelImage, width: number, antialias: boolean): PixelImage {
-  const { first, taps, stride, values } = triangleWeights(image.width, width, antialias);
+  const weights = triangleWeights(image.width, width, antialias);
   const { data, height } = image;
-  const out = like(data, height * width * 3);
-  if (isBytes(data)) {
-    const weights = integerWeights(values);
-    for (let y = 0, at = 0; y < height; y++) {
-      const row = y * image.width * 3;
-      for (let x = 0; x < width; x++, at += 3) {
-        let red = 1 << (PRECISION - 1);
-        let green = red;
-        let blue = red;
-        let from = row + first[x]! * 3;
-        const end = x * stride + taps[x]!;
-        for (let k = x * stride; k < end; k++, from += 3) {
-          const weight = weights[k]!;
-          red += Math.imul(data[from]!, weight);
-          green += Math.imul(data[from + 1]!, weight);
-          blue += Math.imul(data[from + 2]!, weight);
-        }
-        out[at] = red >> PRECISION; // weights are positive and sum to one: no clipping is needed
-        out[at + 1] = green >> PRECISION;
-        out[at + 2] = blue >> PRECISION;
-      }
-    }
-  } else {
-    for (let y = 0, at = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const from = (y * image.width + first[x]!) * 3;
-        for (let c = 0; c < 3; c++, at++) {
-          let sum = 0;
-          for (let k = 0; k < taps[x]!; k++) sum += data[from + k * 3 + c]! * values[x * stride + k]!;
-          out[at] = sum;
-        }
-      }
-    }
-  }
-  return { data: out, width, height, channels: 3 };
+  if (data instanceof Float32Array)
+    return { ...image, data: floatColumns(data, image.width, height, width, weights), width };
+  const out = new Uint8Array(height * width * 3);
+  byteColumns(data, out, image.width, width, weights);
+  return { ...image, data: out, width };
 }
 
 function resizeRows(image: PixelImage, height: number, antialias: boolean): PixelImage {
-  const { first, taps, stride, values } = triangleWeights(image.height, height, antialias);
+  const weights = triangleWeights(image.height, height, antialias);
   const { data, width } = image;
-  const pitch = width * 3;
-  const out = like(data, height * pitch);
-  const bytes = isBytes(data);
-  const weights = bytes ? integerWeights(values) : values;
-  const sums = bytes ? new Int32Array(pitch) : new Float64Array(pitch);
-  for (let y = 0; y < height; y++) {
-    sums.fill(bytes ? 1 << (PRECISION - 1) : 0);
-    for (let k = 0; k < taps[y]!; k++) {
-      const weight = weights[y * stride + k]!;
-      const from = (first[y]! + k) * pitch;
-      if (bytes) for (let i = 0; i < pitch; i++) sums[i] = sums[i]! + Math.imul(data[from + i]!, weight);
-      else for (let i = 0; i < pitch; i++) sums[i] = sums[i]! + data[from + i]! * weight;
+  if (data instanceof Float32Array) return { ...image, data: floatRows(data, width * 3, height, weights), height };
+  const out = new Uint8Array(height * width * 3);
+  byteRows(data, out, width * 3, weights);
+  return { ...image, data: out, height };
+}
+
+type Bytes = Uint8Array | Uint8ClampedArray;
+
+/** Half a step of the rounding to whole bytes. Weights are positive and sum to one: no result needs clipping. */
+const HALF = 1 << (PRECISION - 1);
+
+function byteColumns(
+  data: Bytes,
+  out: Uint8Array,
+  before: number,
+  after: number,
+  { first, taps, stride, values }: Weights,
+): void {
+  const weights = integerWeights(values);
+  for (let row = 0, at = 0; at < out.length; row += before * 3) {
+    for (let x = 0; x < after; x++, at += 3) {
+      let from = row + first[x]! * 3;
+      let k = x * stride;
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
+      for (const end = k + taps[x]!; k < end; k++, from += 3) {
+        const weight = weights[k]!;
+        red += Math.imul(data[from]!, weight);
+        green += Math.imul(data[from + 1]!, weight);
+        blue += Math.imul(data[from + 2]!, weight);
+      }
+      out[at] = red >> PRECISION;
+      out[at + 1] = green >> PRECISION;
+      out[at + 2] = blue >> PRECISION;
     }
-    if (bytes) for (let i = 0, at = y * pitch; i < pitch; i++, at++) out[at] = sums[i]! >> PRECISION;
-    else out.set(sums, y * pitch);
   }
-  return { data: out, width, height, channels: 3 };
+}
+
+/** Enlarging mixes two rows for almost every new one: that case goes without the buffer of sums. */
+function byteRows(data: Bytes, out: Uint8Array, pitch: number, { first, taps, stride, values }: Weights): void {
+  const weights = integerWeights(values);
+  const sums = new Int32Array(pitch);
+  for (let y = 0, at = 0; at < out.length; y++, at += pitch) {
+    const from = first[y]! * pitch;
+    const k = y * stride;
+    if (taps[y] === 2) {
+      const upper = weights[k]!;
+      const lower = weights[k + 1]!;
+      for (let i = 0; i < pitch; i++) {
+        const sum = HALF + Math.imul(data[from + i]!, upper) + Math.imul(data[from + pitch + i]!, lower);
+        out[at + i] = sum >> PRECISION;
+      }
+      continue;
+    }
+    sums.fill(HALF);
+    for (let tap = 0; tap < taps[y]!; tap++) {
+      const weight = weights[k + tap]!;
+      const row = from + tap * pitch;
+      for (let i = 0; i < pitch; i++) sums[i] = sums[i]! + Math.imul(data[row + i]!, weight);
+    }
+    for (let i = 0; i < pitch; i++) out[at + i] = sums[i]! >> PRECISION;
+  }
+}
+
+function floatColumns(
+  data: Float32Array,
+  before: number,
+  height: number,
+  after: number,
+  { first, taps, stride, values }: Weights,
+): Float32Array {
+  const out = new Float32Array(height * after * 3);
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < after; x++) {
+      const from = (y * before + first[x]!) * 3;
+      for (let c = from; c < from + 3; c++, at++) {
+        let sum = 0;
+        for (let k = 0; k < taps[x]!; k++) sum += data[c + k * 3]! * values[x * stride + k]!;
+        out[at] = sum;
+      }
+    }
+  }
+  return out;
+}
+
+function floatRows(
+  data: Float32Array,
+  pitch: number,
+  height: number,
+  { first, taps, stride, values }: Weights,
+): Float32Array {
+  const out = new Float32Array(height * pitch);
+  const sums = new Float64Array(pitch);
+  for (let y = 0; y < height; y++) {
+    sums.fill(0);
+    for (let k = 0; k < taps[y]!; k++) {
+      const weight = values[y * stride + k]!;
+      const from = (first[y]! + k) * pitch;
+      for (let i = 0; i < pitch; i++) sums[i] = sums[i]! + data[from + i]! * weight;
+    }
+    out.set(sums, y * pitch);
+  }
+  return out;
 }
