@@ -20,6 +20,8 @@ export interface WorkResult {
   /** Seconds, without the first run. */
   readonly times: number[];
   readonly first: number;
+  /** CPU seconds of each run, all threads together: steadier than wall time on a machine that does other work too. */
+  readonly cpu: number[];
   readonly peakBytes: number;
   readonly detections?: number;
   readonly losses?: Record<string, number>;
@@ -54,14 +56,18 @@ function target(index: number, size: number): Target {
   return { boxes, labels: Int32Array.from({ length: 10 }, (_, k) => k + 1), masks };
 }
 
-async function timed(runs: number, body: () => Promise<void>): Promise<{ times: number[]; first: number }> {
+async function timed(runs: number, body: () => Promise<void>): Promise<Pick<WorkResult, 'times' | 'first' | 'cpu'>> {
   const times: number[] = [];
+  const cpu: number[] = [];
   for (let i = 0; i <= runs; i++) {
     const start = performance.now();
+    const before = process.cpuUsage();
     await body();
     times.push((performance.now() - start) / 1000);
+    const { user, system } = process.cpuUsage(before);
+    cpu.push((user + system) / 1e6);
   }
-  return { times: times.slice(1), first: times[0]! };
+  return { times: times.slice(1), first: times[0]!, cpu: cpu.slice(1) };
 }
 
 async function predict(runs: number): Promise<Omit<WorkResult, 'peakBytes'>> {

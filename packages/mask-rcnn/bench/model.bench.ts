@@ -29,7 +29,7 @@ for (const [work, title] of Object.entries(works)) {
   compareAnswers(ours, theirs);
   console.log(
     `  time ${(median(ours.times) / median(theirs.times)).toFixed(2)}x, ` +
-      `peak memory ${(ours.peakBytes / theirs.peakBytes).toFixed(2)}x torchvision's`,
+      `CPU ${(median(ours.cpu) / median(theirs.cpu)).toFixed(2)}x, peak memory ${(ours.peakBytes / theirs.peakBytes).toFixed(2)}x torchvision's`,
   );
 }
 
@@ -40,7 +40,7 @@ function measure(name: string, program: string, args: readonly string[]): WorkRe
   const times = result.times.map((time) => time.toFixed(2)).join(', ');
   console.log(
     `  ${name.padEnd(12)} median ${median(result.times).toFixed(2)} s (${times}; first ${result.first.toFixed(2)}), ` +
-      `peak ${(result.peakBytes / 2 ** 30).toFixed(2)} GiB`,
+      `CPU ${median(result.cpu).toFixed(1)} s, peak ${(result.peakBytes / 2 ** 30).toFixed(2)} GiB`,
   );
   return result;
 }
