@@ -52,7 +52,8 @@ describe('a training, whole and in two parts', () => {
   beforeAll(async () => {
     whole = await train(config('whole'), { onEvent: (event) => events.push(event) });
     let steps = 0;
-    stopped = await train(config('parts'), { shouldStop: () => steps++ >= 5 }); // in the middle of epoch 2
+    const onEvent = ({ kind }: TrainEvent): void => void (kind === 'step' && steps++);
+    stopped = await train(config('parts'), { onEvent, shouldStop: () => steps >= 5 }); // in the middle of epoch 2
     parts = await resume(stopped.folder.path);
   }, 240_000);
 

@@ -4,11 +4,13 @@
  */
 interface NodeProcess {
   readonly versions: { readonly node?: string };
+  readonly platform: string;
   readonly env: Record<string, string | undefined>;
   cwd(): string;
   getBuiltinModule(name: 'node:module'): { createRequire(from: string): NodeRequire };
   getBuiltinModule(name: 'node:url'): { pathToFileURL(path: string): URL };
-  getBuiltinModule(name: 'node:os'): { availableParallelism(): number };
+  getBuiltinModule(name: 'node:os'): { availableParallelism(): number; homedir(): string };
+  getBuiltinModule(name: 'node:fs'): { readdirSync(path: string): string[] };
 }
 
 /** The `require` of a place in the file system. */
@@ -56,4 +58,32 @@ export function packageRequires(): readonly NodeRequire[] {
 export function fileUrl(path: string): string {
   const process = nodeProcess();
   return process === undefined ? path : process.getBuiltinModule('node:url').pathToFileURL(path).href;
+}
+
+/**
+ * Whether a Vulkan driver is announced where the Vulkan loader looks for one. Only Linux is asked: elsewhere the answer
+ * is true. Without this look Dawn prints warnings of its own on every machine without a GPU.
+ */
+export function mayHaveVulkan(): boolean {
+  const process = nodeProcess();
+  if (process === undefined || process.platform !== 'linux') return true;
+  const named = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'];
+  if (named.some((name) => environment(name) !== undefined)) return true;
+  const home = process.getBuiltinModule('node:os').homedir();
+  const folders = [
+    environment('XDG_CONFIG_HOME') ?? `${home}/.config`,
+    environment('XDG_DATA_HOME') ?? `${home}/.local/share`,
+    ...(environment('XDG_CONFIG_DIRS') ?? '/etc/xdg').split(':'),
+    ...(environment('XDG_DATA_DIRS') ?? '/usr/local/share:/usr/share').split(':'),
+    '/etc',
+    '/usr/local/etc',
+  ];
+  const { readdirSync } = process.getBuiltinModule('node:fs');
+  return folders.some((folder) => {
+    try {
+      return readdirSync(`${folder}/vulkan/icd.d`).length > 0;
+    } catch {
+      return false; // no such folder
+    }
+  });
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineDriver } from '../driver.ts';
-import { isNode } from '../host.ts';
+import { isNode, mayHaveVulkan } from '../host.ts';
 import { packageVersion } from '../packages.ts';
 import { firstLine, Unavailable } from '../unavailable.ts';
 import { loadBackend, loadPackage } from './load.ts';
@@ -26,6 +26,8 @@ interface DawnPackage {
   readonly globals: Record<string, unknown>;
 }
 
+const NO_ADAPTER = 'no adapter was found: no GPU, or no driver for it';
+
 /** GPUs of every vendor: as it is in browsers, on the npm package `webgpu` in Node. */
 export const webgpu: EngineDriver = {
   name: 'webgpu',
@@ -50,6 +52,7 @@ async function findGpu(): Promise<Gpu> {
   const { navigator } = globalThis as { navigator?: { gpu?: Gpu } };
   if (navigator?.gpu !== undefined) return navigator.gpu;
   if (!isNode()) throw new Unavailable('this browser has no WebGPU');
+  if (!mayHaveVulkan()) throw new Unavailable(NO_ADAPTER);
   const dawn = (await loadPackage('webgpu')) as unknown as DawnPackage;
   const gpu = dawn.create([]);
   for (const [name, value] of Object.entries(dawn.globals)) {
@@ -67,7 +70,7 @@ async function requestAdapter(gpu: Gpu): Promise<GpuAdapter> {
   } catch (cause) {
     throw new Unavailable(`asking for an adapter failed: ${firstLine(cause)}`, { cause });
   }
-  if (adapter === null) throw new Unavailable('no adapter was found: no GPU, or no driver for it');
+  if (adapter === null) throw new Unavailable(NO_ADAPTER);
   return adapter;
 }
 
