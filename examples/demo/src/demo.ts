@@ -45,6 +45,9 @@ export async function demo({ data, out, epochs, engine, quiet = false, pictures 
   }
 }
 
+/** Scenes that a small network can learn in minutes: a few shapes of middle size, nearly upright, some overlapping. */
+const SCENE = { objects: [1, 3], radius: [0.12, 0.24], tiny: 0, turn: 0.3 } as const;
+
 /** Draws the set once; an interrupted drawing is begun again. */
 async function drawnShapes(
   folder: string,
@@ -57,7 +60,7 @@ async function drawnShapes(
   mkdirSync(unfinished, { recursive: true });
   say(`Drawing ${splits.train} pictures to learn from and ${splits.val} to be measured on …`);
   // Shapes that a small network can learn in minutes: none tiny, at most four to a picture.
-  await writeShapes(unfinished, { splits, objects: [1, 4], radius: [0.14, 0.3], tiny: 0 });
+  await writeShapes(unfinished, { splits, ...SCENE });
   renameSync(unfinished, folder);
   return folder;
 }

@@ -61,7 +61,8 @@ describe("PyTorch's numbers after five steps", () => {
     ['sgd', (p) => new SGD(p), fixed(0.1, 0.01)],
     ['sgd_plain', (p) => new SGD(p, { momentum: 0 }), fixed(0.1)],
     ['nesterov', (p) => new SGD(p, { nesterov: true }), fixed(0.1, 0.01)],
-    ['adamw', (p) => new AdamW(p), fixed(0.1, 0.05)],
+    ['adamw', (p) => new AdamW(p, { onHost: true }), fixed(0.1, 0.05)],
+    ['adamw', (p) => new AdamW(p, { onHost: false }), fixed(0.1, 0.05)],
     [
       'sgd_changing_rate',
       (p) => new SGD(p),
@@ -86,7 +87,8 @@ describe("PyTorch's numbers after five steps", () => {
 
 test.each([
   ['SGD', (p: Map<string, Parameter>) => new SGD(p)],
-  ['AdamW', (p: Map<string, Parameter>) => new AdamW(p)],
+  ['AdamW', (p: Map<string, Parameter>) => new AdamW(p, { onHost: true })],
+  ['AdamW by tensor ops', (p: Map<string, Parameter>) => new AdamW(p, { onHost: false })],
 ])('%s: taken out and put back it goes on with the same bits, and leaves no tensor', async (_, make) => {
   await expectNoLeak(() => {
     const unbroken = makeParameters();

@@ -20,6 +20,8 @@ export interface ShapesOptions {
   readonly touching?: number;
   /** Deviation of the noise on every pixel, of 255. Default 8. */
   readonly noise?: number;
+  /** Farthest turn from upright, in radians. Default: any turn. */
+  readonly turn?: number;
 }
 
 /** One object of a drawn picture. */
@@ -39,6 +41,13 @@ export interface ShapesPicture {
 
 const MIN_VISIBLE = 0.4; // of an object's pixels; less could not be told by anyone
 const ATTEMPTS = 30;
+/** Angle of the first corner of a shape that stands on its base; y points down. */
+const UPRIGHT: Readonly<Record<Shape, number>> = {
+  circle: 0,
+  square: Math.PI / 4,
+  triangle: -Math.PI / 2,
+  star: -Math.PI / 2,
+};
 
 /** Draws picture number `index` of a seed: shapes of random colour over a textured ground, overlapping at times. */
 export function drawShapes(seed: number, index: number, options: ShapesOptions = {}): ShapesPicture {
@@ -72,7 +81,7 @@ interface Placed {
 function place(
   placed: readonly Placed[],
   size: readonly [number, number],
-  { radius: radii = [0.08, 0.25], tiny = 0.05, touching = 0.15 }: ShapesOptions,
+  { radius: radii = [0.08, 0.25], tiny = 0.05, touching = 0.15, turn = Math.PI }: ShapesOptions,
   random: Random,
 ): Placed[] {
   const [height, width] = size;
@@ -89,7 +98,7 @@ function place(
       y = last.y + (last.radius + radius) * Math.sin(angle);
       if (x < radius || y < radius || x > width - radius || y > height - radius) continue;
     }
-    const outline = outlineOf(shape, x, y, radius, random.uniform(0, 2 * Math.PI));
+    const outline = outlineOf(shape, x, y, radius, UPRIGHT[shape] + random.uniform(-turn, turn));
     const whole = PatchMask.fromRunLengths(runsFromPolygons([outline], size));
     const below = placed.map((object) => ({ ...object, visible: object.visible.without(whole) }));
     if (whole.isEmpty || below.some(({ visible, whole: all }) => visible.area < MIN_VISIBLE * all.area)) continue;

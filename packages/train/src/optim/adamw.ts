@@ -1,4 +1,4 @@
-import type { Parameter } from '@rcnn/core';
+import { hostTensors, hostValues, type Parameter, tensorsAreOnHost } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Optimizer, Slots, type Update } from './optimizer.ts';
 
@@ -7,6 +7,14 @@ export interface AdamWOptions {
   readonly betas?: readonly [number, number];
   /** Default 1e-8. */
   readonly epsilon?: number;
+  /** Whether to update in one pass over host memory. Default: where the engine keeps its tensors there. */
+  readonly onHost?: boolean;
+}
+
+interface HostSettings {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly gradientScale: number;
 }
 
 /**
@@ -21,13 +29,16 @@ export class AdamW implements Optimizer {
   readonly #slots: Slots;
   readonly #betas: readonly [number, number];
   readonly #epsilon: number;
+  readonly #onHost: boolean | undefined;
   #updates = 0;
 
-  constructor(parameters: ReadonlyMap<string, Parameter>, { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {}) {
+  constructor(parameters: ReadonlyMap<string, Parameter>, options: AdamWOptions = {}) {
+    const { betas = [0.9, 0.999], epsilon = 1e-8, onHost } = options;
     this.#parameters = parameters;
     this.#slots = new Slots('AdamW', ['mean', 'square'], parameters);
     this.#betas = betas;
     this.#epsilon = epsilon;
+    this.#onHost = onHost;
   }
 
   update({ gradients, gradientScale = 1, settingsOf }: Update): void {
@@ -36,6 +47,10 @@ export class AdamW implements Optimizer {
       const parameter = this.#parameters.get(name);
       if (parameter === undefined) continue;
       const { learningRate, weightDecay } = settingsOf(name);
+      if (this.#onHost ?? tensorsAreOnHost()) {
+        this.#updateOnHost(name, parameter, gradient, { learningRate, weightDecay, gradientScale });
+        continue;
+      }
       tf.tidy(() => {
         const g = gradientScale === 1 ? gradient : tf.mul(gradient, gradientScale);
         const change = tf.mul(this.#direction(name, g), learningRate);
@@ -43,6 +58,36 @@ export class AdamW implements Optimizer {
         parameter.assign(tf.sub(kept, change));
       });
     }
+  }
+
+  /** The same in one pass over memory instead of twelve: where tensors are in reach, an update is all memory. */
+  #updateOnHost(name: string, parameter: Parameter, gradient: tf.Tensor, settings: HostSettings): void {
+    const { learningRate, weightDecay, gradientScale } = settings;
+    const [beta1, beta2] = this.#betas;
+    const rate = learningRate / (1 - beta1 ** this.#updates);
+    const unbiased = 1 / Math.sqrt(1 - beta2 ** this.#updates);
+    const kept = 1 - learningRate * weightDecay;
+    const epsilon = this.#epsilon;
+    const before = (['mean', 'square'] as const).map((slot) => this.#slots.get(slot, name));
+    const [oldMean, oldSquare] = before.map((tensor) => tensor && hostValues(tensor));
+    const old = hostValues(parameter.value);
+    const g = hostValues(gradient);
+    const shape = parameter.shape;
+    tf.tidy(() => {
+      const [value, mean, square] = hostTensors([shape, shape, shape], ([values, means, squares]) => {
+        for (let i = 0; i < g.length; i++) {
+          const scaled = g[i]! * gradientScale;
+          const m = (oldMean === undefined ? 0 : beta1 * oldMean[i]!) + (1 - beta1) * scaled;
+          const v = (oldSquare === undefined ? 0 : beta2 * oldSquare[i]!) + (1 - beta2) * scaled * scaled;
+          means![i] = m;
+          squares![i] = v;
+          values![i] = kept * old[i]! - (rate * m) / (Math.sqrt(v) * unbiased + epsilon);
+        }
+      });
+      this.#slots.set('mean', name, mean!);
+      this.#slots.set('square', name, square!);
+      parameter.assign(value!);
+    });
   }
 
   /** The step of learning rate 1. */
