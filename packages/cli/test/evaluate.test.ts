@@ -47,9 +47,11 @@ test.each(['bbox', 'segm'] as const)('evaluate --iou %s: text, numbers and diges
   });
 });
 
-test('without --iou everything the results carry is evaluated', async () => {
-  const { out } = await run('evaluate', ...files);
-  expect(out).toBe(`bbox\n${expected.bbox.summary}segm\n${expected.segm.summary}`);
+test('without --iou everything the results carry is evaluated, with workers to the same numbers', async () => {
+  const text = `bbox\n${expected.bbox.summary}segm\n${expected.segm.summary}`;
+  expect((await run('evaluate', ...files)).out).toBe(text);
+  expect((await run('evaluate', ...files, '--workers', '2')).out).toBe(text);
+  expect((await run('evaluate', ...files, '--workers', 'all')).code).toBe(2);
 });
 
 test('arrays, table and plots are written', async () => {

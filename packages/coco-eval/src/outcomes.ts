@@ -51,7 +51,7 @@ export class Outcomes {
   }
 
   /** Adds the outcomes of other images; the order of images does not matter. */
-  append(other: Outcomes): void {
+  append(other: OutcomeColumns): void {
     this.reserve(other.count);
     const bits = this.areas * this.words;
     this.scores.set(other.scores.subarray(0, other.count), this.count);
@@ -69,6 +69,9 @@ export class Outcomes {
     this.count += other.count;
   }
 }
+
+/** {@link Outcomes} as another thread sends them: without the methods. */
+export type OutcomeColumns = Omit<Outcomes, 'reserve' | 'append'>;
 
 function grown<T extends Float64Array | Int32Array | Uint32Array>(from: T, to: T): T {
   to.set(from);

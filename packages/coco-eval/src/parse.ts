@@ -148,28 +148,38 @@ function readKeypoints(cursor: JsonCursor, row: Row): void {
 
 function segmentationsAt(bytes: Uint8Array, spans: Numbers, where: string): Segmentations | undefined {
   const starts = spans.view();
-  return starts.some((start) => start >= 0) ? new ByteSegmentations(bytes, starts.slice(), where) : undefined;
+  return starts.some((start) => start >= 0)
+    ? new ByteSegmentations({ bytes, starts: starts.slice(), where })
+    : undefined;
+}
+
+/** The bytes of a file and where in them each row's mask begins, or -1. */
+export interface MaskBytes {
+  readonly bytes: Uint8Array;
+  readonly starts: Float64Array;
+  /** The file's name, for errors. */
+  readonly where: string;
 }
 
 /** Masks that stay in the bytes of the file until they are needed. */
 export class ByteSegmentations implements Segmentations {
-  readonly #starts: Float64Array;
+  readonly source: MaskBytes;
   readonly #cursor: JsonCursor;
   #plain: Uint8Array = new Uint8Array(1024);
   readonly #numbers = new Numbers();
 
-  constructor(bytes: Uint8Array, starts: Float64Array, where: string) {
-    this.#starts = starts;
-    this.#cursor = new JsonCursor(bytes, where);
+  constructor(source: MaskBytes) {
+    this.source = source;
+    this.#cursor = new JsonCursor(source.bytes, source.where);
   }
 
   has(i: number): boolean {
-    return this.#starts[i]! >= 0;
+    return this.source.starts[i]! >= 0;
   }
 
   load(i: number, arena: MaskArena, imageHeight: number, imageWidth: number): void {
     const cursor = this.#cursor;
-    cursor.position = this.#starts[i]!;
+    cursor.position = this.source.starts[i]!;
     if (cursor.peek() === 0x5b) {
       arena.addPolygons(this.#readPolygons(), imageHeight, imageWidth);
       return;

@@ -146,21 +146,21 @@ export type Segmentation =
 
 /** Masks kept as the objects that JSON gave. */
 export class ObjectSegmentations implements Segmentations {
-  readonly #values: readonly (Segmentation | undefined)[];
+  readonly values: readonly (Segmentation | undefined)[];
   readonly #encoder: TextEncoder = new TextEncoder();
   #bytes: Uint8Array = new Uint8Array(1024);
 
   constructor(values: readonly (Segmentation | undefined)[]) {
-    this.#values = values;
+    this.values = values;
   }
 
   has(i: number): boolean {
-    const value = this.#values[i];
+    const value = this.values[i];
     return value !== undefined && value !== null;
   }
 
   load(i: number, arena: MaskArena, imageHeight: number, imageWidth: number): void {
-    const value = this.#values[i];
+    const value = this.values[i];
     if (isPolygons(value)) {
       arena.addPolygons(value, imageHeight, imageWidth);
       return;

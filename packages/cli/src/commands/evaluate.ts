@@ -1,6 +1,6 @@
 import type { Detections, Evaluation, GroundTruth, IoUType } from '@rcnn/coco-eval';
 import { RcnnError } from '@rcnn/core/errors';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 
 interface Options {
@@ -12,6 +12,7 @@ interface Options {
   readonly perClass?: boolean;
   readonly plots?: string;
   readonly skipUnknownCategories?: boolean;
+  readonly workers: number;
 }
 
 /** `mask-rcnn evaluate`: the numbers of pycocotools, from COCO files. */
@@ -34,13 +35,14 @@ export const evaluate: CommandDefinition = {
       .option('--per-class', 'print a table of the categories')
       .option('--plots <directory>', 'write precision-recall curves and error bars as SVG')
       .option('--skip-unknown-categories', 'leave out detections of categories that the annotations do not have')
+      .option('--workers <n>', 'threads that match images; the numbers are the same', threadCount, 0)
       .action(run);
   },
 };
 
 async function run(options: Options): Promise<void> {
-  const { evaluate, perClassTable } = await import('@rcnn/coco-eval');
-  const { readDetections, readGroundTruth } = await import('@rcnn/coco-eval/node');
+  const { perClassTable } = await import('@rcnn/coco-eval');
+  const { evaluateWithWorkers, readDetections, readGroundTruth } = await import('@rcnn/coco-eval/node');
   const truth = readGroundTruth(options.gt);
   const detections = readDetections(options.dt, truth, {
     unknownCategory: options.skipUnknownCategories === true ? 'skip' : 'fail',
@@ -48,7 +50,7 @@ async function run(options: Options): Promise<void> {
   const kinds = options.iou === undefined ? kindsOf(detections) : [options.iou];
   const evaluations: Evaluation[] = [];
   for (const iouType of kinds) {
-    const evaluation = evaluate(truth, detections, { iouType });
+    const evaluation = await evaluateWithWorkers(truth, detections, { iouType, workers: options.workers });
     evaluations.push(evaluation);
     for (const warning of evaluations.length === 1 ? evaluation.warnings : []) {
       process.stderr.write(`warning: ${warning}\n`);
@@ -60,6 +62,11 @@ async function run(options: Options): Promise<void> {
   if (options.json !== undefined) await writeJson(options.json, evaluations, options.perClass === true);
   if (options.arrays !== undefined) await writeArrays(options.arrays, evaluations);
   if (options.plots !== undefined) await writePlots(options.plots, evaluations, truth, detections);
+}
+
+function threadCount(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
 }
 
 /** Boxes, masks and keypoints, as far as the results have them; an empty list is evaluated as boxes. */

@@ -2,8 +2,9 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
 import type { DetectionReading } from '../builders.ts';
 import type { Detections, GroundTruth } from '../columns.ts';
-import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluate.ts';
+import type { EvaluateOptions, Evaluation } from '../evaluate.ts';
 import { parseDetections, parseGroundTruth } from '../parse.ts';
+import { evaluateWithWorkers, type WorkersOptions } from './workers.ts';
 
 /** Reads a COCO annotation file into columns. @throws FILE_MISSING, IO_FAILED, and as `parseGroundTruth` */
 export function readGroundTruth(path: string): GroundTruth {
@@ -15,16 +16,16 @@ export function readDetections(path: string, truth: GroundTruth, reading: Detect
   return parseDetections(readBytes(path), truth, { where: path, ...reading });
 }
 
-export interface EvaluateFilesOptions extends EvaluateOptions, DetectionReading {}
+export interface EvaluateFilesOptions extends EvaluateOptions, DetectionReading, WorkersOptions {}
 
-/** Evaluates a COCO results file against an annotation file. */
-export function evaluateFiles(
+/** Evaluates a COCO results file against an annotation file. Files are read on this thread; `workers` match. */
+export async function evaluateFiles(
   truthPath: string,
   detectionsPath: string,
   options: EvaluateFilesOptions = {},
-): Evaluation {
+): Promise<Evaluation> {
   const truth = readGroundTruth(truthPath);
-  return evaluate(truth, readDetections(detectionsPath, truth, options), options);
+  return evaluateWithWorkers(truth, readDetections(detectionsPath, truth, options), options);
 }
 
 /** Bytes read at once: `readSync` takes no more than 2 GiB. */

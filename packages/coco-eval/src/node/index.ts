@@ -1,1 +1,2 @@
 export { type EvaluateFilesOptions, evaluateFiles, readDetections, readGroundTruth } from './files.ts';
+export { evaluateWithWorkers, type WorkersOptions } from './workers.ts';

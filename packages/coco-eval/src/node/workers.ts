@@ -1,0 +1,82 @@
+import { Worker } from 'node:worker_threads';
+import { RcnnError } from '@rcnn/core/errors';
+import type { Detections, GroundTruth } from '../columns.ts';
+import { axesOf } from '../engine.ts';
+import { type EvaluateOptions, type Evaluation, evaluate, finish } from '../evaluate.ts';
+import { type OutcomeColumns, Outcomes } from '../outcomes.ts';
+import { resolveParams } from '../params.ts';
+import { type MatchAnswer, type MatchJob, packColumns, unpackError } from './messages.ts';
+
+export interface WorkersOptions {
+  /** Threads that match images, each its share of them. Default 0: on this one. */
+  readonly workers?: number;
+}
+
+/**
+ * {@link evaluate} with threads: the same bits for any number of them, and the same error where there is one. The
+ * threads have ended when the promise settles.
+ * @throws as `evaluate`, and INVALID_ARGUMENT for masks that cannot be sent
+ */
+export async function evaluateWithWorkers(
+  truth: GroundTruth,
+  detections: Detections,
+  { workers = 0, ...options }: EvaluateOptions & WorkersOptions = {},
+): Promise<Evaluation> {
+  checkWorkers(workers);
+  if (workers === 0) return evaluate(truth, detections, options);
+  const { iouType = 'bbox', ...rest } = options;
+  const params = resolveParams(iouType, rest);
+  const axes = axesOf(truth, params);
+  const images = axes.imageIds.length;
+  const threads = Math.max(1, Math.min(workers, images));
+  const job = { truth: packColumns(truth), detections: packColumns(detections), params };
+  const bound = (thread: number): number => Math.floor((thread * images) / threads);
+  const parts = await Promise.allSettled(
+    Array.from({ length: threads }, (_, i) => matchInThread({ ...job, from: bound(i), to: bound(i + 1) })),
+  );
+  const outcomes = new Outcomes(params, axes.columns, Math.max(1, detections.count));
+  for (const part of parts) {
+    if (part.status === 'rejected') throw part.reason; // of several the one of the first image, as without threads
+    outcomes.append(part.value);
+  }
+  return finish(truth, outcomes, params);
+}
+
+async function matchInThread(job: MatchJob): Promise<OutcomeColumns> {
+  const worker = new Worker(workerFile(), { workerData: job });
+  try {
+    const answer = await new Promise<MatchAnswer>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+      worker.once('exit', (code) => reject(endedEarly(code)));
+    });
+    if ('error' in answer) throw unpackError(answer.error);
+    return answer.outcomes;
+  } finally {
+    await worker.terminate();
+  }
+}
+
+/** Threads need JavaScript: when this file runs from source, the built worker is used. */
+function workerFile(): URL {
+  const fromSource = import.meta.url.endsWith('.ts');
+  return new URL(fromSource ? '../../dist/node/worker.js' : './worker.js', import.meta.url);
+}
+
+function endedEarly(code: number): RcnnError {
+  return new RcnnError('INTERRUPTED', {
+    where: 'evaluateWithWorkers',
+    problem: 'a thread ended before it answered',
+    found: `exit code ${code}`,
+  });
+}
+
+function checkWorkers(workers: number): void {
+  if (Number.isInteger(workers) && workers >= 0) return;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'evaluateWithWorkers',
+    place: 'workers',
+    problem: 'must be a whole number that is not negative',
+    found: String(workers),
+  });
+}
