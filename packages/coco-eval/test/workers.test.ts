@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { isRcnnError, type RcnnError } from '@rcnn/core/errors';
 import { afterAll, expect, test } from 'vitest';
 import {
   type CocoResult,
@@ -82,12 +83,14 @@ test('an error in a worker is the one without workers, and every thread ends', a
   process.on('worker', count);
   const failure = async (workers: number): Promise<unknown> => {
     const evaluation = evaluateWithWorkers(truth, detections, { iouType: 'segm', workers });
-    const error = (await evaluation.catch((reason: unknown) => reason)) as Error;
+    const error = (await evaluation.catch((reason: unknown) => reason)) as RcnnError;
     expect(running).toBe(0);
-    return { ...error, message: error.message, isError: error instanceof Error };
+    expect(isRcnnError(error)).toBe(true);
+    const { code, message, where, place, found, expected, hint } = error;
+    return { code, message, where, place, found, expected, hint };
   };
   const alone = await failure(0);
-  expect(alone).toMatchObject({ code: 'DETECTION_INVALID', place: '/1/segmentation', isError: true });
+  expect(alone).toMatchObject({ code: 'DETECTION_INVALID', place: '/1/segmentation' });
   for (const workers of [1, 2, 9]) expect(await failure(workers)).toEqual(alone);
   expect(started).toBe(1 + 2 + images.length); // no thread without an image
   process.off('worker', count);

@@ -4,7 +4,8 @@ import { isRcnnError } from '@rcnn/core/errors';
 import { axesOf, matchImages } from '../engine.ts';
 import { type MatchAnswer, type MatchJob, packError, unpackColumns } from './messages.ts';
 
-parentPort!.postMessage(answer(workerData as MatchJob));
+const reply = answer(workerData as MatchJob);
+parentPort!.postMessage(reply, buffersOf(reply)); // the memory is handed over, not copied
 
 function answer({ truth, detections, params, from, to }: MatchJob): MatchAnswer {
   const columns = unpackColumns(truth);
@@ -14,4 +15,11 @@ function answer({ truth, detections, params, from, to }: MatchJob): MatchAnswer 
     if (!isRcnnError(error)) throw error;
     return { error: packError(error) };
   }
+}
+
+function buffersOf(reply: MatchAnswer): ArrayBuffer[] {
+  if ('error' in reply) return [];
+  return Object.values(reply.outcomes)
+    .filter((column) => ArrayBuffer.isView(column))
+    .map(({ buffer }) => buffer as ArrayBuffer);
 }
