@@ -76,21 +76,27 @@ const MAX_GROUPS = 7;
 
 /** Writes COCO's compressed string, byte for byte as pycocotools does. */
 export function runsToString({ counts }: RunLengths): string {
-  if (scratch.length < MAX_GROUPS * counts.length) scratch = new Uint8Array(2 * MAX_GROUPS * counts.length);
+  return writeCounts(counts, counts.length);
+}
+
+/** The compressed string of the first `runs` counts. */
+export function writeCounts(counts: Uint32Array, runs: number): string {
+  if (scratch.length < MAX_GROUPS * runs) scratch = new Uint8Array(2 * MAX_GROUPS * runs);
   const bytes = scratch;
   let length = 0;
-  for (let i = 0; i < counts.length; i++) {
-    let x = i > 2 ? counts[i]! - counts[i - 2]! : counts[i]!;
-    if (x >= -16 && x < 16) {
-      bytes[length++] = (x & 0x1f) + 48; // one group is by far the commonest
-      continue;
+  for (let i = 0; i < runs; i++) {
+    const difference = i > 2 ? counts[i]! - counts[i - 2]! : counts[i]!;
+    let x = difference | 0;
+    if (x !== difference) {
+      // The 33rd bit, which 32 cannot hold: the low group goes ahead, and what is left fits.
+      bytes[length++] = (difference & 0x1f) + 0x20 + 48;
+      x = Math.floor(difference / 32);
     }
-    for (let more = true; more; ) {
-      const group = x & 0x1f; // the low five bits, also of a negative number
-      x = Math.floor(x / 32); // may have 33 bits: a shift would wrap
-      more = (group & 0x10) !== 0 ? x !== -1 : x !== 0;
-      bytes[length++] = group + (more ? 0x20 : 0) + 48;
+    while (x < -16 || x > 15) {
+      bytes[length++] = (x & 0x1f) + 0x20 + 48; // the low five bits, also of a negative number; more follow
+      x >>= 5;
     }
+    bytes[length++] = (x & 0x1f) + 48;
   }
   return decoder.decode(bytes.subarray(0, length));
 }
