@@ -76,15 +76,10 @@ const MAX_GROUPS = 7;
 
 /** Writes COCO's compressed string, byte for byte as pycocotools does. */
 export function runsToString({ counts }: RunLengths): string {
-  return writeCounts(counts, counts.length);
-}
-
-/** The compressed string of the first `runs` counts. */
-export function writeCounts(counts: Uint32Array, runs: number): string {
-  if (scratch.length < MAX_GROUPS * runs) scratch = new Uint8Array(2 * MAX_GROUPS * runs);
+  if (scratch.length < MAX_GROUPS * counts.length) scratch = new Uint8Array(2 * MAX_GROUPS * counts.length);
   const bytes = scratch;
   let length = 0;
-  for (let i = 0; i < runs; i++) {
+  for (let i = 0; i < counts.length; i++) {
     const difference = i > 2 ? counts[i]! - counts[i - 2]! : counts[i]!;
     let x = difference | 0;
     if (x !== difference) {

@@ -1,7 +1,14 @@
 import { RcnnError } from '@rcnn/core/errors';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type CompressedMask, mergeCompressed, mergeRuns, runsFromCounts, runsFromString, runsToString } from '../src/index.ts';
+import {
+  type CompressedMask,
+  mergeCompressed,
+  mergeRuns,
+  runsFromCounts,
+  runsFromString,
+  runsToString,
+} from '../src/index.ts';
 
 /** What `mergeCompressed` stands for. */
 function stepByStep(masks: readonly CompressedMask[], how: 'union' | 'intersection'): CompressedMask {
@@ -14,16 +21,18 @@ function stepByStep(masks: readonly CompressedMask[], how: 'union' | 'intersecti
 
 /** Run lengths of any kind, also of no pixels, that cover `pixels`. */
 const runs = (pixels: number, longest: number): fc.Arbitrary<CompressedMask> =>
-  fc.array(fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: longest })), { maxLength: 40 }).map((list) => {
-    const counts: number[] = [];
-    let left = pixels;
-    for (const run of list) {
-      counts.push(Math.min(run, left));
-      left -= counts.at(-1)!;
-    }
-    const size = [1, pixels] as const;
-    return { size, counts: runsToString(runsFromCounts([...counts, left], size)) };
-  });
+  fc
+    .array(fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: longest })), { maxLength: 40 })
+    .map((list) => {
+      const counts: number[] = [];
+      let left = pixels;
+      for (const run of list) {
+        counts.push(Math.min(run, left));
+        left -= counts.at(-1)!;
+      }
+      const size = [1, pixels] as const;
+      return { size, counts: runsToString(runsFromCounts([...counts, left], size)) };
+    });
 
 const outcome = (body: () => unknown): unknown => {
   try {
