@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Random } from '@rcnn/core/random';
 import { writeShapes } from '@rcnn/coco-data/node';
+import { Random } from '@rcnn/core/random';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PartialConfig, resume, type TrainEvent, train } from '../src/index.ts';
 
