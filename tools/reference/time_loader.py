@@ -1,9 +1,9 @@
 """Images per second of torch's DataLoader with torchvision's multiscale transforms, for packages/coco-data/bench.
 
-  python time_loader.py ANNOTATIONS IMAGES WORKERS
+  python time_loader.py ANNOTATIONS IMAGES WORKERS EPOCHS
 
 Decodes with Pillow, rasterises with pycocotools, resizes and flips with torchvision.transforms.v2, two images a batch.
-Prints one number: the second epoch's images per second, with workers that stayed from the first.
+Prints one number: images per second of EPOCHS epochs, with workers that stayed from one before.
 """
 import sys
 import time
@@ -48,15 +48,17 @@ class Dataset(torch.utils.data.Dataset):
 
 
 def main():
-    annotations, images, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    annotations, images, workers, epochs = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     stdout, sys.stdout = sys.stdout, sys.stderr  # pycocotools prints
     dataset = Dataset(annotations, images)
     torch.set_num_threads(1)
     loader = torch.utils.data.DataLoader(
         dataset, batch_size=2, shuffle=True, num_workers=workers, persistent_workers=True, collate_fn=list
     )
-    for _ in range(2):
-        start, count = time.perf_counter(), 0
+    for _ in loader:
+        pass
+    start, count = time.perf_counter(), 0
+    for _ in range(epochs):
         for batch in loader:
             count += len(batch)
     print(count / (time.perf_counter() - start), file=stdout)

@@ -36,6 +36,11 @@ export interface Batch {
   readonly dropped: number;
   /** Samples left out by the policy `skip`. */
   readonly skipped: readonly SkippedSample[];
+  /**
+   * Gives the pixels' memory back now; the arrays of `images` are empty afterwards. Batches from threads have it. The
+   * garbage collector would give it back too, but megabytes per image make it run all the time on your thread.
+   */
+  readonly release?: () => void;
 }
 
 /** What one batch is made from: plain data. */

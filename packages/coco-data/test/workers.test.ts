@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { createLoader as createLoaderHere, type Dataset, shapesDataset } from '../src/index.ts';
+import { freeMemory } from '../src/node/free-memory.ts';
 import { createLoader, LoaderWorkers, type NodeLoaderOptions, openDataset, writeShapes } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
@@ -35,6 +36,32 @@ test('the same batches for any number of workers, copy-paste included', async ()
   expect(await digest({ ...options, workers: 1 })).toBe(alone);
   expect(await digest({ ...options, workers: 3, prefetch: 2 })).toBe(alone);
   expect(await digest({ ...options, seed: 4 })).not.toBe(alone);
+});
+
+test('a released batch has no pixels any more, and its targets', async () => {
+  let count = 0;
+  for await (const { images, targets, release } of createLoader(dataset, { workers: 1, prefetch: 3 })) {
+    expect(images[0]!.data).toHaveLength(40 * 56 * 3);
+    release!();
+    release!(); // a second time does nothing
+    expect(images.map(({ data }) => data.length)).toEqual([0, 0]);
+    expect(targets[0]!.masks![0]!.runLengths().counts.length).toBeGreaterThan(1);
+    count++;
+  }
+  expect(count).toBe(7);
+});
+
+test('memory is freed at once, without the garbage collector', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const arrays = [new Uint8Array(2 ** 24), new Float32Array(2 ** 22)];
+  const views = [...arrays, arrays[0]!.subarray(5)]; // memory that is named twice is freed once
+  expect(process.memoryUsage().arrayBuffers - before).toBeGreaterThan(2 ** 25 - 2 ** 20);
+  freeMemory(views);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20);
+  expect(views.map(({ length }) => length)).toEqual([0, 0, 0]);
+  const shared = new Uint8Array(new SharedArrayBuffer(3));
+  freeMemory([shared]);
+  expect(shared).toHaveLength(3);
 });
 
 test('leaving the loop and stopping by signal end cleanly', async () => {

@@ -225,6 +225,23 @@ test('a failed step hands its batches over and its error on', async () => {
   expect(kept).toEqual([[1, 1]]);
 });
 
+test('every batch is released when its step is done, and not before', async () => {
+  const told: string[] = [];
+  const run = setUp({ onEvent: ({ kind }) => kind === 'step' && told.push('step') }, { accumulate: 2, totalSteps: 2 });
+  const { data } = run.options;
+  const source = {
+    ...data,
+    async *batches(epoch: number, first: number) {
+      for await (const batch of data.batches(epoch, first)) {
+        yield { ...batch, release: () => told.push(`release ${batch.targets[0]!.imageId}`) };
+      }
+    },
+  };
+  await runTraining({ ...run.options, data: source });
+  run.dispose();
+  expect(told).toEqual(['step', 'release 0-0-0', 'release 0-1-0', 'step', 'release 0-2-0', 'release 0-3-0']);
+});
+
 test('data without a single batch are an error, not an endless loop', async () => {
   const { options } = setUp();
   const empty = { batchesPerEpoch: 3, async *batches() {} };

@@ -5,6 +5,7 @@ import type { PresetName } from '@rcnn/transforms';
 import type { Batch } from '../batch.ts';
 import type { ClassMapJSON } from '../class-map.ts';
 import type { FolderImagesOptions } from './folder-images.ts';
+import { freeMemory } from './free-memory.ts';
 
 /** A transform of your own that workers can import: `{ module: import.meta.url, name: 'myTransform' }`. */
 export interface ModuleExport {
@@ -24,7 +25,7 @@ export interface WorkerSetup {
 }
 
 /** A batch on its way between threads: masks as run lengths, everything in typed arrays. */
-export interface BatchMessage extends Omit<Batch, 'targets'> {
+export interface BatchMessage extends Omit<Batch, 'targets' | 'release'> {
   readonly targets: readonly TargetMessage[];
 }
 
@@ -58,6 +59,7 @@ export function unpackBatch(message: BatchMessage): Batch {
       ...rest,
       ...(masks && { masks: masks.map((runs) => Mask.fromRuns(runs)) }),
     })),
+    release: () => freeMemory(message.images.map(({ data }) => data)),
   };
 }
 

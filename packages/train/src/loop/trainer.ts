@@ -126,6 +126,7 @@ async function runEpoch(
       if (taken.length < accumulate) break;
       clock.haveData();
       await oneStep(options, position, taken, clock);
+      for (const { release } of taken) release?.();
       const used = taken.at(-1)!.index ?? position.batch + accumulate - 1;
       position = { ...position, step: position.step + 1, batch: used + 1 };
       if (saveEvery !== undefined && position.step % saveEvery === 0) await save(options, position, false);

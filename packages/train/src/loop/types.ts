@@ -7,6 +7,8 @@ export interface TrainingBatch {
   readonly targets: readonly Target[];
   /** Number of the batch in its epoch. A source that leaves batches out must tell; others need not. */
   readonly index?: number;
+  /** Called when the step is done: the images are not looked at again. */
+  readonly release?: () => void;
 }
 
 /** What the training loop needs of a model: parameters, and losses that can be differentiated. */
