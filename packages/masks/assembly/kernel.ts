@@ -1,5 +1,6 @@
 // Finds where bitmaps turn between background and object, 128-bit SIMD. AssemblyScript; built by `build/kernel.mjs`.
 // A pixel is object when its byte is not 0. Positions are u32, column-major, ascending.
+export { mergeTurns, readTurns, writeRuns } from './merge';
 
 /** Sixteen pixels at `at` as bits: 1 is object. */
 function objectBits(at: usize): i32 {

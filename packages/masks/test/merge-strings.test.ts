@@ -1,8 +1,10 @@
 import { RcnnError } from '@rcnn/core/errors';
+import { Random } from '@rcnn/core/random';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   type CompressedMask,
+  encodeColumns,
   mergeCompressed,
   mergeRuns,
   runsFromCounts,
@@ -89,4 +91,49 @@ test('what cannot be merged is refused', () => {
   expect(outcome(() => mergeCompressed([{ size: [-4, -5], counts: '5220003' }]))).toBe('RLE_INVALID');
   expect(outcome(() => mergeCompressed([mask, { size: [4, 5], counts: '522000`' }]))).toBe('RLE_INVALID');
   expect(outcome(() => mergeCompressed([mask, { size: [4, 5], counts: '522000' }]))).toBe('RLE_INVALID');
+});
+
+describe('where it is done', () => {
+  const masks = [
+    { size: [4, 5], counts: '5220003' },
+    { size: [4, 5], counts: ':22000' },
+  ] as const;
+  afterEach(() => {
+    vi.doUnmock('../src/combine.ts');
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+
+  test('the kernel merges what is well formed', async () => {
+    vi.doMock('../src/combine.ts', () => ({ mergeRuns: () => expect.fail('JavaScript was asked') }));
+    vi.resetModules();
+    const { mergeCompressed: merge } = await import('../src/merge-strings.ts');
+    expect(merge(masks).counts).toBe('5221O01O');
+    expect(merge(masks, 'intersection').counts).toBe(':1302');
+  });
+
+  test('without WebAssembly JavaScript gives the same', async () => {
+    vi.stubGlobal('WebAssembly', undefined);
+    vi.resetModules();
+    const { kernelWithMemory } = await import('../src/kernel.ts');
+    expect(kernelWithMemory(1)).toBeUndefined();
+    const { mergeCompressed: merge } = await import('../src/merge-strings.ts');
+    expect(merge(masks).counts).toBe('5221O01O');
+    expect(merge(masks, 'intersection').counts).toBe(':1302');
+  });
+});
+
+test('masks of more turns than the kernel takes, and those after them', () => {
+  const random = new Random(4);
+  const restless = (pixels: number): CompressedMask => {
+    const size = [pixels, 1] as const;
+    const bitmap = Uint8Array.from({ length: pixels }, () => random.integer(2));
+    return { size, counts: runsToString(encodeColumns(bitmap, size)) };
+  };
+  for (const pixels of [1_500_000, 40, 200_000, 3]) {
+    const pair = [restless(pixels), restless(pixels)];
+    for (const how of ['union', 'intersection'] as const) {
+      expect(mergeCompressed(pair, how)).toEqual(stepByStep(pair, how));
+    }
+  }
 });
