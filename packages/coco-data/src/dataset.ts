@@ -3,7 +3,7 @@ import { type CheckedSet, checkRecords } from './check.ts';
 import { ClassMap } from './class-map.ts';
 import type { ImageStore } from './image-store.ts';
 import type { Problems } from './problems.ts';
-import type { AnnotationRecord, AnnotationSet, ImageRecord } from './records.ts';
+import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from './records.ts';
 import { buildSample, type Sample, type SampleFields, type SampleRecords } from './sample.ts';
 
 export interface DatasetOptions {
@@ -17,6 +17,9 @@ export interface DatasetOptions {
   /** Errors in annotations: `fail` (the default) refuses the set and lists them, `drop` leaves those records out. */
   readonly policy?: 'fail' | 'drop';
 }
+
+/** Categories named in a message. */
+const SHOWN = 5;
 
 /** A checked dataset: samples by index, in the order of the file. Holds no pixels. */
 export class Dataset {
@@ -57,6 +60,7 @@ export class Dataset {
     if (policy === 'fail') problems.throwErrors(set.source);
     const map = classes instanceof ClassMap ? classes : mapOf(checked, classes, policy);
     if (policy === 'fail') checkMapped(checked, map);
+    if (policy === 'fail') checkNames(checked, map);
     return new Dataset(checked, checked.images, { name, classes: map, store, problems });
   }
 
@@ -143,5 +147,27 @@ function checkMapped({ source, annotations, categories }: CheckedSet, map: Class
     problem: 'the class map does not know categories that have objects',
     found: names.join(', '),
     hint: 'Load the dataset with the class map it was trained with, or leave the map out.',
+  });
+}
+
+/** An id that means something else to the model: every number computed from it would be wrong without a word. */
+function checkNames({ source, categories }: CheckedSet, map: ClassMap): void {
+  const plain = (name: string): string => name.trim().toLowerCase();
+  const other = categories.filter(({ id, name }) => {
+    const label = map.labelOf(id);
+    return label !== undefined && plain(map.nameOf(label)) !== plain(name);
+  });
+  if (other.length === 0) return;
+  const list = (nameOf: (category: Category) => string): string =>
+    other
+      .slice(0, SHOWN)
+      .map((category) => `${category.id} '${nameOf(category)}'`)
+      .join(', ');
+  throw new RcnnError('LABEL_OUT_OF_RANGE', {
+    where: source,
+    problem: `${other.length} of ${categories.length} categories mean something else in the class map`,
+    found: list(({ name }) => name),
+    expected: list(({ id }) => map.nameOf(map.labelOf(id)!)),
+    hint: 'Was the model trained on other data? Its classes and those of the data must agree.',
   });
 }

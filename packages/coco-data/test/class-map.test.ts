@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { ClassMap } from '../src/index.ts';
+import { describe, expect, test } from 'vitest';
+import { ClassMap, Dataset, Problems } from '../src/index.ts';
+import { renumbered } from '../src/renumber.ts';
 
 const categories = [
   { id: 18, name: 'dog' },
@@ -34,4 +35,37 @@ test('a label of 0, an unknown label and a double are refused', () => {
   expect(() => ClassMap.ids([...categories, { id: 1, name: 'b' }])).toThrow(
     expect.objectContaining({ code: 'DUPLICATE_ID' }),
   );
+});
+
+describe("a model's map on other data", () => {
+  const set = (names: readonly string[]) => ({
+    source: 'val',
+    images: [{ id: 1, file: 'a.png', size: [10, 10] as const }],
+    annotations: names.map((_, i) => ({
+      id: i + 1,
+      imageId: 1,
+      categoryId: i + 1,
+      box: [1, 1, 5, 5] as const,
+      crowd: false,
+    })),
+    categories: names.map((name, i) => ({ id: i + 1, name })),
+  });
+  const store = { load: () => Promise.reject(new Error('no pixels')) };
+  const map = ClassMap.contiguous(set(['cat', 'dog', 'eel']).categories);
+  const open = (given: ReturnType<typeof set>, policy: 'fail' | 'drop' = 'fail') =>
+    Dataset.from(given as never, store, new Problems(), { classes: map, policy });
+
+  test('an id that means something else is an error that names both; letter case is not', () => {
+    expect(() => open(set(['cat', 'eel']))).toThrow(
+      expect.objectContaining({ code: 'LABEL_OUT_OF_RANGE', found: "2 'eel'", expected: "2 'dog'" }),
+    );
+    expect(open(set(['Cat', 'DOG '])).length).toBe(1);
+    expect(open(set(['cat', 'eel']), 'drop').length).toBe(1);
+  });
+
+  test('names without ids of their own get those of the map', () => {
+    const { categories, annotations } = renumbered(set(['dog', 'eel', 'fox']) as never, map);
+    expect(categories.map(({ id, name }) => `${id} ${name}`)).toEqual(['2 dog', '3 eel', '4 fox']);
+    expect(annotations.map(({ categoryId }) => categoryId)).toEqual([2, 3, 4]);
+  });
 });

@@ -7,7 +7,7 @@ import {
   type TensorSource,
   type WeightsProfile,
 } from '@rcnn/checkpoint';
-import { RcnnError, withoutInitialising } from '@rcnn/core';
+import { isRcnnError, RcnnError, withoutInitialising } from '@rcnn/core';
 import { architecture } from './architectures.ts';
 import type { FasterRCNN } from './faster-rcnn.ts';
 import type { RecipeOptions } from './recipes.ts';
@@ -49,8 +49,30 @@ export async function detectorFromCheckpoint(
     return { model, arch, numClasses, profile, report };
   } catch (error) {
     model.dispose();
-    throw error;
+    throw otherArchitecture(error, weights.name, profile, arch);
   }
+}
+
+/**
+ * The error of loading, said in fewer words where the file names another architecture than `arch`: no list of tensors
+ * tells as much. Other errors are given back as they are.
+ */
+export function otherArchitecture(
+  error: unknown,
+  where: string,
+  profile: WeightsProfile | undefined,
+  arch: string,
+): unknown {
+  const found = profile?.architecture;
+  if (!isRcnnError(error, 'CHECKPOINT_MISMATCH') || found === undefined || found === arch) return error;
+  return new RcnnError('CHECKPOINT_MISMATCH', {
+    where,
+    problem: 'the checkpoint is of another architecture',
+    found,
+    expected: arch,
+    hint: `Ask for its own: arch ${found}.`,
+    cause: error,
+  });
 }
 
 function fromProfile(profile: WeightsProfile | undefined): RecipeOptions {

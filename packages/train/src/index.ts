@@ -27,6 +27,7 @@ export {
 export * from './optim/schedule.ts';
 export { SGD, type SGDOptions } from './optim/sgd.ts';
 export { consoleProgress, duration, type ProgressOptions } from './progress.ts';
+export { validationSplit } from './run/data.ts';
 export { describeEnvironment } from './run/environment.ts';
 export { type Example, evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from './run/evaluate.ts';
 export { loadBatch, saveBatch } from './run/failed-batch.ts';

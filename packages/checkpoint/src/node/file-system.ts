@@ -71,6 +71,9 @@ const HINTS: Readonly<Record<string, string>> = {
   EMFILE: 'Too many files are open in this process.',
   ENOSPC: 'Free some space and try again.',
   EDQUOT: 'Free some space and try again.',
+  ENOENT: 'Is the path right?',
+  ENOTDIR: 'A part of the path is a file, not a folder.',
+  EISDIR: 'It is a folder; name a file.',
 };
 
 /** The {@link RcnnError} for an error of the operating system. */

@@ -85,15 +85,22 @@ export function matchTensors<P extends Expected>(
 }
 
 const SHOWN = 20;
+const SHOWN_OF_OTHER = 3; // of another architecture no list of names is of use
 
 function fail(where: string, report: LoadReport): never {
   const { missing, unexpected, misshaped } = report;
   const shapes = misshaped.map(
     ({ name, found, expected }) => `${name} [${found.join(',')}], not [${expected.join(',')}]`,
   );
-  const lists = [listed('missing', missing), listed('unexpected', unexpected), listed('of another shape', shapes)];
-  const predictorsOnly = misshaped.length > 0 && misshaped.every(({ name }) => isPredictor(name));
-  const other = missing.length > report.loaded.length;
+  const others = misshaped.filter(({ name }) => !isPredictor(name));
+  const predictorsOnly = misshaped.length > 0 && others.length === 0;
+  const other = missing.length > report.loaded.length || Math.min(missing.length, others.length) > SHOWN_OF_OTHER;
+  const shown = other ? SHOWN_OF_OTHER : SHOWN;
+  const lists = [
+    listed('missing', missing, shown),
+    listed('unexpected', unexpected, shown),
+    listed('of another shape', shapes, shown),
+  ];
   throw new RcnnError('CHECKPOINT_MISMATCH', {
     where,
     place: missing[0] ?? misshaped[0]?.name ?? unexpected[0] ?? '',
@@ -108,8 +115,8 @@ function fail(where: string, report: LoadReport): never {
   });
 }
 
-function listed(kind: string, names: readonly string[]): string {
+function listed(kind: string, names: readonly string[], shown: number): string {
   if (names.length === 0) return '';
-  const more = names.length > SHOWN ? `, and ${names.length - SHOWN} more` : '';
-  return `${names.length} ${kind}: ${names.slice(0, SHOWN).join(', ')}${more}`;
+  const more = names.length > shown ? `, and ${names.length - shown} more` : '';
+  return `${names.length} ${kind}: ${names.slice(0, shown).join(', ')}${more}`;
 }

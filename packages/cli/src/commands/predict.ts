@@ -1,12 +1,14 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import type { DownloadEvent } from '@rcnn/checkpoint/node';
-import type { Detection, EngineName } from '@rcnn/core';
+import type { Detection } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { LoadedDetector } from 'mask-rcnn';
 import type { CommandDefinition } from '../command.ts';
 import { imageFiles } from '../image-files.ts';
+import { requireWritable } from '../output-file.ts';
+import { weightsFile } from '../weights-file.ts';
 
 interface Options {
   readonly weights: string;
@@ -41,7 +43,7 @@ export const predict: CommandDefinition = {
   configure(command: Command): void {
     command
       .argument('<images...>', 'images, folders or patterns')
-      .requiredOption('--weights <file>', "a .safetensors or .pth file, a URL, or torchvision's name of a model")
+      .requiredOption('--weights <file>', 'checkpoint, run folder, published name or URL')
       .option('--arch <name>', "torchvision's name of the model; default what the weights say or look like")
       .option('--num-classes <n>', 'classes of the model, background included', integer)
       .option('--min-size <pixels>', 'length of the short side that the model sees', integer)
@@ -59,9 +61,10 @@ export const predict: CommandDefinition = {
 
 async function run(inputs: readonly string[], options: Options): Promise<void> {
   const files = imageFiles('predict', inputs);
-  const { useEngine } = await import('@rcnn/core');
+  requireWritable('--json', options.json);
+  const { startEngine } = await import('../engines/use.ts');
   const { decodeImage } = await import('@rcnn/coco-data/node');
-  const engine = await useEngine(options.engine as EngineName | 'auto');
+  const engine = await startEngine(options.engine, 'predict');
   const { model, arch } = await load(options);
   say(`${arch} on ${engine.name}, ${files.length} image${files.length === 1 ? '' : 's'}`);
   const results: CocoResult[] = [];
@@ -84,7 +87,7 @@ async function load(options: Options): Promise<LoadedDetector> {
   const { loadDetector } = await import('mask-rcnn/node');
   const set = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
     value === undefined ? {} : ({ [key]: value } as Record<K, V>);
-  const loaded = await loadDetector(options.weights, {
+  const loaded = await loadDetector(weightsFile(options.weights), {
     ...set('arch', options.arch),
     ...set('numClasses', options.numClasses),
     ...set('minSize', options.minSize),
@@ -149,8 +152,12 @@ async function writeResults(results: readonly CocoResult[], target: string | und
   if (target === undefined) return;
   const lines = results.map((result) => JSON.stringify(result));
   const text = `[${lines.length > 0 ? `\n${lines.join(',\n')}\n` : ''}]\n`;
-  if (target === '-') process.stdout.write(text);
-  else await writeFile(target, text);
+  if (target === '-') {
+    process.stdout.write(text);
+    return;
+  }
+  const { atomicWrite } = await import('@rcnn/checkpoint/node');
+  await atomicWrite(target, text);
 }
 
 function say(text: string): void {

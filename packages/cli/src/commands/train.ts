@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
+import { loaders } from '../engines/loaders.ts';
 import { addTrainOptions, readTrainOptions } from '../train/options.ts';
+import { weightsFile } from '../weights-file.ts';
 
 interface Flags {
   readonly config?: string;
@@ -41,8 +43,9 @@ async function act(data: string | undefined, flags: Flags & Record<string, unkno
     StopSignals,
     train: begin,
   } = await import('@rcnn/train');
-  const file = flags.config === undefined ? {} : parseConfig(readText(flags.config), flags.config);
-  const given = { ...file, ...(data === undefined ? {} : { data }), ...readTrainOptions(flags) };
+  const file = flags.config === undefined ? {} : parseConfig(await readText(flags.config), flags.config);
+  const given = { ...file, ...(data === undefined ? {} : { data: dataFolder(data) }), ...readTrainOptions(flags) };
+  if (given.weights !== undefined) given.weights = weightsFile(given.weights);
   if (flags.printConfig === true) {
     const { stringify } = await import('yaml');
     process.stdout.write(stringify(resolveConfig(given)));
@@ -52,7 +55,7 @@ async function act(data: string | undefined, flags: Flags & Record<string, unkno
   const signals = new StopSignals((signal) =>
     progress({ kind: 'note', text: `${signal}: finishing this step and saving; once more leaves at once.` }),
   );
-  const options = { onEvent: progress, shouldStop: () => signals.requested !== undefined };
+  const options = { onEvent: progress, shouldStop: () => signals.requested !== undefined, loaders };
   try {
     const { folder, reason, scores } = await (flags.resume === undefined
       ? begin(given, options)
@@ -67,10 +70,22 @@ async function act(data: string | undefined, flags: Flags & Record<string, unkno
   }
 }
 
-function readText(path: string): string {
+/** The argument, unless it is a file of options that was meant for `--config`. */
+function dataFolder(data: string): string {
+  if (!/\.ya?ml$/i.test(data)) return data;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: data,
+    problem: 'this is a file of options, not of data',
+    expected: 'a folder or annotation file to train on',
+    hint: `Write: mask-rcnn train --config ${data}`,
+  });
+}
+
+async function readText(path: string): Promise<string> {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new RcnnError('FILE_MISSING', { where: path, problem: 'the file of options cannot be read', cause });
+    const { fileError } = await import('@rcnn/checkpoint/node');
+    throw fileError(path, 'the file of options cannot be read', cause);
   }
 }

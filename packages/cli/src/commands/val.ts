@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, openOptions } from '../dataset-options.ts';
+import { requireWritable } from '../output-file.ts';
 
 interface Flags extends DatasetFlags {
   readonly weights: string;
@@ -31,12 +32,21 @@ export const val: CommandDefinition = {
 };
 
 async function act(data: string, flags: Flags): Promise<void> {
-  const { useEngine } = await import('@rcnn/core');
-  const { evaluateModel } = await import('@rcnn/train');
+  requireWritable('--out', flags.out);
+  const { startEngine } = await import('../engines/use.ts');
+  const { evaluateModel, validationSplit } = await import('@rcnn/train');
+  const { findSources } = await import('@rcnn/coco-data/node');
   const { atomicWrite } = await import('@rcnn/checkpoint/node');
   const { openModel } = await import('../train/open-model.ts');
-  await useEngine(flags.engine as 'auto', { task: 'predict' });
-  const { model, dataset } = await openModel(flags.weights, flags.arch, { path: data, ...openOptions(flags) });
+  await startEngine(flags.engine, 'predict');
+  const open = openOptions(flags);
+  // Of several splits the one that is there for it, as in training.
+  const split = flags.split ?? validationSplit(await findSources(data, open))?.split;
+  const { model, dataset } = await openModel(flags.weights, flags.arch, {
+    path: data,
+    ...open,
+    ...(split !== undefined && { split }),
+  });
   const { record, predictions, scores } = await evaluateModel(model, dataset, {
     losses: flags.losses,
     ...(process.stderr.isTTY && {

@@ -3,12 +3,13 @@ import { basename, extname, join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
 import { decodeImage, type OpenOptions, openDataset } from '@rcnn/coco-data/node';
-import { type PixelImage, useEngine } from '@rcnn/core';
+import type { PixelImage } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import { type DrawnObject, drawnDetections, drawnTarget, drawSixPanels } from '@rcnn/visualize';
 import { createCanvas, encodePng } from '@rcnn/visualize/node';
 import type { VisualizeFlags } from '../commands/visualize.ts';
+import { startEngine } from '../engines/use.ts';
 import { openDetector, openModel } from './open-model.ts';
 
 export interface DrawOptions {
@@ -79,7 +80,7 @@ async function* predicted(
       hint: 'Name a checkpoint with --weights, or a dataset instead of images.',
     });
   }
-  await useEngine(flags.engine as 'auto', { task: 'predict' });
+  await startEngine(flags.engine, 'predict');
   const { model, classes } = await openDetector(flags.weights, flags.arch);
   const names = new Map((classes?.classes ?? []).map(({ label, name }) => [label, name]));
   for (const name of files) {
@@ -95,9 +96,9 @@ async function* ofDataset(
   open: OpenOptions,
   options: DrawOptions,
 ): AsyncGenerator<Picture> {
-  const predicting =
-    flags.weights === undefined ? undefined : await useEngine(flags.engine as 'auto', { task: 'predict' });
-  const opened = predicting === undefined ? undefined : await openModel(flags.weights!, flags.arch, { path, ...open });
+  if (flags.weights !== undefined) await startEngine(flags.engine, 'predict');
+  const opened =
+    flags.weights === undefined ? undefined : await openModel(flags.weights, flags.arch, { path, ...open });
   const dataset = opened?.dataset ?? (await openDataset(path, open));
   const results = flags.predictions === undefined ? undefined : readResults(flags.predictions, dataset);
   const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));

@@ -1,18 +1,15 @@
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { ClassMap, type Dataset } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import type { FasterRCNN } from 'mask-rcnn';
 import { loadDetector } from 'mask-rcnn/node';
+import { weightsFile } from '../weights-file.ts';
 
 /** A model by checkpoint, run folder, name or URL, and its classes where the file names them. */
 export async function openDetector(
   weights: string,
   arch?: string,
 ): Promise<{ model: FasterRCNN; classes: ClassMap | undefined }> {
-  const isFolder = statSync(weights, { throwIfNoEntry: false })?.isDirectory() === true;
-  const file = isFolder ? join(weights, 'checkpoints', 'best.safetensors') : weights;
-  const { model, profile } = await loadDetector(file, arch === undefined ? {} : { arch });
+  const { model, profile } = await loadDetector(weightsFile(weights), arch === undefined ? {} : { arch });
   const classes = profile?.classes === undefined ? undefined : new ClassMap(profile.classes, profile.numClasses);
   return { model, classes };
 }

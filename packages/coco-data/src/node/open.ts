@@ -3,10 +3,12 @@ import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import type { ImageSize } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { ClassMap } from '../class-map.ts';
 import { readCoco } from '../coco/read-coco.ts';
 import { Dataset, type DatasetOptions } from '../dataset.ts';
 import { Problems } from '../problems.ts';
 import type { AnnotationSet } from '../records.ts';
+import { renumbered } from '../renumber.ts';
 import { parseVia, type ViaOptions } from '../via/read-via.ts';
 import type { VocOptions } from '../voc/records.ts';
 import { readImageHeader } from './decode.ts';
@@ -50,13 +52,16 @@ export async function openDataset(path: string, options: OpenOptions = {}): Prom
     problem:
       wanted.length === 0 ? `there is no split '${options.split}'` : 'the dataset has several splits; choose one',
     expected: splits,
+    hint: `Name it with the split setting (--split ${sources.at(-1)?.split}).`,
   });
 }
 
 /** Reads, checks and maps one split. */
 export async function openSource(source: DatasetSource, options: OpenOptions = {}): Promise<Dataset> {
   const problems = new Problems();
-  const set = await readSource(source, problems, options);
+  const read = await readSource(source, problems, options);
+  const { classes } = options;
+  const set = classes instanceof ClassMap && source.format !== 'coco' ? renumbered(read, classes) : read;
   return Dataset.from(set, new FolderImages(source.images, options), problems, {
     name: `${basename(source.format === 'voc' ? dirname(source.images) : dirname(dirname(source.annotations)))} ${source.split}`,
     ...options,

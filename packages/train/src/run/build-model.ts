@@ -3,7 +3,7 @@ import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
 import type { ClassMap } from '@rcnn/coco-data';
 import { Random } from '@rcnn/core';
 import { fixesSize } from '@rcnn/transforms';
-import { architecture, type FasterRCNN, type RecipeOptions } from 'mask-rcnn';
+import { architecture, type FasterRCNN, otherArchitecture, type RecipeOptions } from 'mask-rcnn';
 import type { TrainConfig } from '../config/options.ts';
 import type { Listener, TrainEvent } from '../loop/events.ts';
 
@@ -21,7 +21,12 @@ export async function buildModel(config: TrainConfig, classes: ClassMap, onEvent
       trainableStages: config.trainableLayers ?? 3,
       normEpsilon: checkpoint.profile?.normEpsilon ?? 1e-5,
     });
-    const { loaded, skipped } = await loadStateDict(model, checkpoint.weights, { newPredictors: true });
+    const { loaded, skipped } = await loadStateDict(model, checkpoint.weights, { newPredictors: true }).catch(
+      (error: unknown) => {
+        model.dispose();
+        throw otherArchitecture(error, checkpoint.path, checkpoint.profile, config.arch);
+      },
+    );
     const fresh = skipped.length === 0 ? '' : `; ${skipped.length} predictor tensors stay fresh: the classes differ`;
     onEvent({ kind: 'note', text: `${loaded.length} tensors from ${checkpoint.path}${fresh}.` });
     return model;

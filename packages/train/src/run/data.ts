@@ -1,6 +1,13 @@
 import { createLoader, type Dataset, type LoaderOptions } from '@rcnn/coco-data';
-import { type DatasetSource, findSources, LoaderWorkers, type OpenOptions, openSource } from '@rcnn/coco-data/node';
-import { RcnnError } from '@rcnn/core/errors';
+import {
+  type DatasetSource,
+  FolderImages,
+  findSources,
+  LoaderWorkers,
+  type OpenOptions,
+  openSource,
+} from '@rcnn/coco-data/node';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import type { TrainConfig } from '../config/options.ts';
 import type { Listener } from '../loop/events.ts';
 import type { BatchSource } from '../loop/types.ts';
@@ -41,6 +48,7 @@ export async function openData(config: TrainConfig, onEvent: Listener): Promise<
     });
   }
   const val = await openVal(config, sources, { ...options, classes: train.classes });
+  for (const dataset of [train, val]) if (dataset !== undefined) await requireImages(dataset, config);
   if (val === undefined)
     onEvent({
       kind: 'warning',
@@ -59,8 +67,38 @@ export async function openVal(
     const own = await findSources(valData, options);
     return openSource(own.length === 1 ? own[0]! : choose(own, VAL, valData), options);
   }
-  const found = sources.find(({ split }) => VAL.test(split));
+  const found = validationSplit(sources);
   return found === undefined ? undefined : openSource(found, { ...options });
+}
+
+/** The split that is called validation, of several. */
+export function validationSplit(sources: readonly DatasetSource[]): DatasetSource | undefined {
+  return sources.find(({ split }) => VAL.test(split));
+}
+
+/** How many files are looked for before training begins: enough to notice a wrong folder, at no cost. */
+const PROBES = 16;
+
+/** @throws IMAGE_MISSING when images are not where they should be, before a run folder is made for them */
+async function requireImages({ images, store, length }: Dataset, { data, badSamples }: TrainConfig): Promise<void> {
+  if (!(store instanceof FolderImages)) return;
+  const count = Math.min(PROBES, length);
+  const files = Array.from({ length: count }, (_, i) => images[Math.floor((i * length) / count)]!.file);
+  const found = await Promise.allSettled(files.map((file) => store.locate(file)));
+  const missing = files.filter((_, i) => isMissing(found[i]!));
+  if (missing.length === 0 || (badSamples === 'skip' && missing.length < count)) return;
+  throw new RcnnError('IMAGE_MISSING', {
+    where: store.root,
+    problem: 'images of the annotations are not in this folder',
+    found: `${missing.length} of ${count} looked for are missing, such as ${missing[0]}`,
+    hint: `Are the images beside the annotations? 'mask-rcnn doctor ${data}' lists every missing one.`,
+  });
+}
+
+/** Not there; files that are refused for another reason are told by the loader. */
+function isMissing(result: PromiseSettledResult<string>): boolean {
+  if (result.status === 'fulfilled') return false;
+  return isRcnnError(result.reason, 'IMAGE_MISSING') || isRcnnError(result.reason, 'FILE_MISSING');
 }
 
 function choose(sources: readonly DatasetSource[], wanted: RegExp, where: string): DatasetSource {

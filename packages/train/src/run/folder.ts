@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder, onDisk } from './disk.ts';
 
 /** Where the files of one run are. */
 export class RunFolder {
@@ -9,24 +10,23 @@ export class RunFolder {
     this.path = path;
   }
 
-  /** Makes `out/name`, or `out/name2`, `name3`, … when there is a run already: nothing is ever overwritten. */
+  /**
+   * Makes `out/name`, or `out/name2`, `name3`, … when there is a run already: nothing is ever overwritten.
+   * @throws FILE_EXISTS, FILE_MISSING, DISK_FULL, IO_FAILED
+   */
   static create(out: string, name: string): RunFolder {
-    mkdirSync(out, { recursive: true });
+    makeFolder(out);
     for (let number = 1; ; number++) {
       const path = join(out, number === 1 ? name : `${name}${number}`);
-      try {
-        mkdirSync(path);
-        return new RunFolder(path).prepare();
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
+      if (existsSync(path)) continue;
+      if (onDisk(path, 'the folder cannot be made', () => makeNew(path))) return new RunFolder(path).prepare();
     }
   }
 
   /** Makes the folders inside. */
   prepare(): this {
-    mkdirSync(join(this.path, 'checkpoints'), { recursive: true });
-    mkdirSync(join(this.path, 'pictures'), { recursive: true });
+    makeFolder(join(this.path, 'checkpoints'));
+    makeFolder(join(this.path, 'pictures'));
     return this;
   }
 
@@ -73,5 +73,16 @@ export class RunFolder {
   /** Whether there is a state to go on from. */
   get canResume(): boolean {
     return existsSync(this.last);
+  }
+}
+
+/** Whether this call made the folder: another run may have been quicker. */
+function makeNew(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }

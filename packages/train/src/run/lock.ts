@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { RcnnError } from '@rcnn/core/errors';
+import { onDisk } from './disk.ts';
 
 /** Who holds a lock, as its file says. */
 interface Holder {
@@ -19,11 +20,13 @@ export interface Lock {
 /**
  * Makes this process the only one that works in a folder. A lock whose process is gone (same machine only) is taken
  * over; of several that try at once, one succeeds.
- * @throws LOCKED saying who holds it
+ * @throws LOCKED saying who holds it; DISK_FULL, IO_FAILED
  */
 export function acquireLock(path: string): Lock {
   const mine: Holder = { id: randomUUID(), pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  if (!createExclusively(path, mine)) takeOver(path, mine);
+  onDisk(path, 'cannot be written', () => {
+    if (!createExclusively(path, mine)) takeOver(path, mine);
+  });
   const release = (): void => {
     process.removeListener('exit', release);
     if (readHolder(path)?.id === mine.id) rmSync(path, { force: true });

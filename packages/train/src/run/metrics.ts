@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
+import { onDisk } from './disk.ts';
 
 /** One line of `metrics.jsonl`. Numbers that are unknown are left out. */
 export interface MetricsLine {
@@ -34,9 +35,10 @@ export class Metrics {
     return this.#lines;
   }
 
+  /** @throws DISK_FULL, IO_FAILED; the lines so far stay readable */
   async add(line: MetricsLine): Promise<void> {
     this.#lines.push(line);
-    appendFileSync(this.#file, `${JSON.stringify(line)}\n`);
+    onDisk(this.#file, 'cannot be written', () => appendFileSync(this.#file, `${JSON.stringify(line)}\n`));
     if (line.kind === 'epoch') await atomicWrite(this.#table, csvOf(this.#lines));
   }
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type JsonValue, stateDict, type WeightsProfile } from '@rcnn/checkpoint';
 import { atomicWrite, saveCheckpoint, sweepTemporaries } from '@rcnn/checkpoint/node';
-import { countParameters, trainableParameters, useEngine } from '@rcnn/core';
+import { countParameters, trainableParameters, type UseEngineOptions, useEngine } from '@rcnn/core';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import type { FasterRCNN } from 'mask-rcnn';
 import { stringify } from 'yaml';
@@ -22,6 +22,7 @@ import { writeReport } from '../report/write-report.ts';
 import { EventWriter } from '../tensorboard/events.ts';
 import { buildModel, profileOf } from './build-model.ts';
 import { openData, type TrainingData } from './data.ts';
+import { requireSpace } from './disk.ts';
 import { describeEnvironment } from './environment.ts';
 import { evaluateModel } from './evaluate.ts';
 import { saveBatch } from './failed-batch.ts';
@@ -34,6 +35,8 @@ import { loadTrainingState, saveTrainingState, type TrainingState } from './trai
 export interface TrainOptions {
   /** Hears everything that happens. Default: silence. */
   readonly onEvent?: Listener;
+  /** How optional engines are imported, where they cannot be found from the current folder. */
+  readonly loaders?: UseEngineOptions['loaders'];
   /** Asked before each step; true finishes, saves and leaves. `StopSignals` answers for SIGINT and SIGTERM. */
   readonly shouldStop?: () => boolean;
 }
@@ -79,9 +82,9 @@ export async function resume(
 }
 
 async function run(config: TrainConfig, resumed: RunFolder | undefined, options: TrainOptions): Promise<TrainResult> {
-  const { onEvent = () => undefined } = options;
+  const { onEvent = () => undefined, loaders } = options;
   const threads = config.threads === undefined ? {} : { threads: config.threads };
-  const engine = await useEngine(config.engine as 'auto', { task: 'train', ...threads });
+  const engine = await useEngine(config.engine as 'auto', { task: 'train', ...threads, ...(loaders && { loaders }) });
   onEvent({ kind: 'note', text: `Engine: ${engine.name}.` });
   const data = await openData(config, onEvent);
   const model = await buildModel(config, data.train.classes, onEvent);
@@ -139,7 +142,8 @@ class Session {
   }
 
   async run(resuming: boolean): Promise<TrainResult> {
-    const position = resuming ? await loadTrainingState(this.#folder.last, this.#state, this.#config.seed) : START;
+    const position = resuming ? await this.#loadState() : START;
+    requireSpace(this.#folder.path, this.#spaceNeeded(resuming));
     await this.#writeSettings(resuming);
     this.#metrics = await Metrics.open(this.#folder.path, position.step);
     this.#events = new EventWriter(this.#folder.path, { firstStep: position.step + 1 });
@@ -150,11 +154,30 @@ class Session {
       const end = await runTraining(this.#trainerOptions(), position);
       await this.#report(end.position);
       return { folder: this.#folder, ...end, scores: this.#scores };
+    } catch (error) {
+      if (this.#folder.canResume) {
+        const text = `The last checkpoint is whole. Go on with: mask-rcnn train --resume ${this.#folder.path}`;
+        this.#options.onEvent?.({ kind: 'warning', text });
+      }
+      throw error;
     } finally {
       this.#events.close();
       this.#optimizer.dispose();
       this.#average?.dispose();
     }
+  }
+
+  #loadState(): Promise<Position> {
+    return loadTrainingState(this.#folder.last, this.#state, this.#config.seed, this.#profile);
+  }
+
+  /** Bytes of the checkpoints: a new one is written beside the old one. */
+  #spaceNeeded(resuming: boolean): number {
+    const all = countParameters(this.#model);
+    const trained = [...trainableParameters(this.#model).values()].reduce((sum, { size }) => sum + size, 0);
+    const slots = (this.#config.optimizer === 'adamw' ? 2 : 1) + (this.#average === undefined ? 0 : 1);
+    const last = 4 * (all + trained * slots);
+    return 4 * all + (resuming ? 1 : 2) * last;
   }
 
   get #state(): TrainingState {

@@ -64,9 +64,15 @@ export async function saveTrainingState(
 
 /**
  * Puts a saved state back and tells where training goes on.
+ * @param profile what the model of now is; the file's must name the same architecture and classes
  * @throws CHECKPOINT_MISMATCH when the file is no training checkpoint, or one of another model, optimizer or seed
  */
-export async function loadTrainingState(path: string, state: TrainingState, seed: number): Promise<Position> {
+export async function loadTrainingState(
+  path: string,
+  state: TrainingState,
+  seed: number,
+  profile?: WeightsProfile,
+): Promise<Position> {
   const checkpoint = await loadCheckpoint(path);
   try {
     const info = checkpoint.info as unknown as TrainingInfo | undefined;
@@ -77,6 +83,7 @@ export async function loadTrainingState(path: string, state: TrainingState, seed
         "Start from it with 'weights' instead of resuming.",
       );
     }
+    requireSameModel(path, checkpoint.profile, profile);
     if (info.optimizer.kind !== state.optimizer.kind) {
       mismatch(
         path,
@@ -99,6 +106,28 @@ export async function loadTrainingState(path: string, state: TrainingState, seed
   } finally {
     await checkpoint.close();
   }
+}
+
+/** Tensors of equal shape may still mean something else: other classes, or the same in another order. */
+function requireSameModel(where: string, before: WeightsProfile | undefined, now: WeightsProfile | undefined): void {
+  if (before === undefined || now === undefined) return;
+  const hint = "A resumed run keeps its model and its data; to begin a new run from these weights, use 'weights' instead.";
+  const problem = (what: string, found: string, expected: string): never => {
+    throw new RcnnError('CHECKPOINT_MISMATCH', { where, problem: `the run is of ${what}`, found, expected, hint });
+  };
+  if (before.architecture !== now.architecture) {
+    problem('another architecture', before.architecture ?? 'none', now.architecture ?? 'none');
+  }
+  const [old, given] = [classNames(before), classNames(now)];
+  if (old !== given) problem('other classes than the data have', old, given);
+}
+
+const SHOWN_CLASSES = 8;
+
+function classNames({ classes = [], numClasses }: WeightsProfile): string {
+  const names = classes.map(({ label, name }) => `${label} ${name}`);
+  const more = names.length > SHOWN_CLASSES ? `, and ${names.length - SHOWN_CLASSES} more` : '';
+  return `${numClasses - 1} (${names.slice(0, SHOWN_CLASSES).join(', ')}${more})`;
 }
 
 /** Kept as they are in memory: only this program reads them. */

@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { onDisk } from '../run/disk.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import { bytesField, concatenate, doubleField, floatField, message, varintField } from './protobuf.ts';
 
@@ -18,7 +19,7 @@ export interface EventWriterOptions {
 
 /**
  * Writes scalars as TensorBoard reads them: an `events.out.tfevents.…` file of TFRecords. Each record is written whole
- * and at once, so after a crash everything but the last record is readable.
+ * and at once, so after a crash everything but the last record is readable. What the disk refuses is a typed error.
  */
 export class EventWriter {
   readonly path: string;
@@ -30,7 +31,7 @@ export class EventWriter {
     const seconds = String(Math.floor(started / 1000)).padStart(10, '0');
     const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${String(started % 1000).padStart(3, '0')}`;
     this.path = join(directory, name);
-    this.#file = openSync(this.path, 'a');
+    this.#file = onDisk(this.path, 'cannot be opened', () => openSync(this.path, 'a'));
     this.#write(bytesField(EVENT.fileVersion, 'brain.Event:2'));
     const start = message(varintField(SESSION_LOG_STATUS, SESSION_START));
     this.#write(varintField(EVENT.step, firstStep), bytesField(EVENT.sessionLog, start));
@@ -54,7 +55,12 @@ export class EventWriter {
 
   #write(...fields: readonly Uint8Array[]): void {
     if (this.#file === undefined) return;
-    writeSync(this.#file, encodeRecord(message(doubleField(EVENT.wallTime, Date.now() / 1000), ...fields)));
+    const record = encodeRecord(message(doubleField(EVENT.wallTime, Date.now() / 1000), ...fields));
+    const file = this.#file;
+    onDisk(this.path, 'cannot be written', () => {
+      // A disk that fills up takes a part of the bytes before it refuses.
+      for (let at = 0; at < record.length; ) at += writeSync(file, record, at);
+    });
   }
 }
 

@@ -1,0 +1,22 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { RcnnError } from '@rcnn/core/errors';
+
+/** In the order of preference: what is best, else what came last. */
+const CHECKPOINTS = ['checkpoints/best.safetensors', 'checkpoints/last.safetensors'];
+
+/**
+ * The checkpoint that `--weights` means: of a run folder its best one; files, names and addresses as they are.
+ * @throws FILE_MISSING for a folder without a checkpoint
+ */
+export function weightsFile(what: string): string {
+  if (statSync(what, { throwIfNoEntry: false })?.isDirectory() !== true) return what;
+  const file = CHECKPOINTS.map((name) => join(what, name)).find((path) => existsSync(path));
+  if (file !== undefined) return file;
+  throw new RcnnError('FILE_MISSING', {
+    where: what,
+    problem: 'this folder has no checkpoint',
+    expected: CHECKPOINTS.join(' or '),
+    hint: "Name a run folder such as 'runs/train', or a file.",
+  });
+}
