@@ -30,6 +30,8 @@ test.each([
   const what = command === 'predict' ? join(folder, 'val') : folder;
   const code = await main([command, what, ...flags, '--engine', 'tensorflow']);
   stderr.mockRestore();
-  expect(err).toContain('error ENGINE_MISSING: useEngine (tensorflow): the engine is not available: the loader was asked');
+  expect(err).toContain(
+    'error ENGINE_MISSING: useEngine (tensorflow): the engine is not available: the loader was asked',
+  );
   expect(code).toBe(1);
 });

@@ -8,7 +8,12 @@ export * from '@rcnn/roi-heads';
 export * from '@rcnn/rpn-anchors';
 export { architecture, architectures } from './architectures.ts';
 export { FasterRCNN, type FasterRCNNOptions } from './faster-rcnn.ts';
-export { detectorFromCheckpoint, type FromCheckpointOptions, type LoadedDetector, otherArchitecture } from './from-checkpoint.ts';
+export {
+  detectorFromCheckpoint,
+  type FromCheckpointOptions,
+  type LoadedDetector,
+  otherArchitecture,
+} from './from-checkpoint.ts';
 export {
   GeneralizedRCNN,
   type Losses,

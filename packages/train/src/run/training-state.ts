@@ -111,7 +111,8 @@ export async function loadTrainingState(
 /** Tensors of equal shape may still mean something else: other classes, or the same in another order. */
 function requireSameModel(where: string, before: WeightsProfile | undefined, now: WeightsProfile | undefined): void {
   if (before === undefined || now === undefined) return;
-  const hint = "A resumed run keeps its model and its data; to begin a new run from these weights, use 'weights' instead.";
+  const hint =
+    "A resumed run keeps its model and its data; to begin a new run from these weights, use 'weights' instead.";
   const problem = (what: string, found: string, expected: string): never => {
     throw new RcnnError('CHECKPOINT_MISMATCH', { where, problem: `the run is of ${what}`, found, expected, hint });
   };
