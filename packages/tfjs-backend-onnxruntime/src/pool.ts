@@ -1,6 +1,29 @@
 /** Buffers smaller than this are cheaper to make than to keep. */
 const SMALLEST = 16 * 1024;
 
+/** A buffer that knows its pool and how many tensors use it. */
+class PooledBuffer extends ArrayBuffer {
+  static override get [Symbol.species](): ArrayBufferConstructor {
+    return ArrayBuffer; // copies of it are nobody's
+  }
+
+  readonly pool: BufferPool;
+  users = 0;
+
+  constructor(bytes: number, pool: BufferPool) {
+    super(bytes);
+    this.pool = pool;
+  }
+}
+
+/** Idle buffers of one size. */
+interface Bucket {
+  readonly size: number;
+  readonly buffers: PooledBuffer[];
+  /** When a buffer last came back, in returns to the pool. */
+  lastReturn: number;
+}
+
 /**
  * Recycles the buffers of large tensors: fresh memory costs a page fault for every 4 KiB that is
  * written to it, which takes longer than most of what a network does to those 4 KiB.
@@ -8,11 +31,14 @@ const SMALLEST = 16 * 1024;
  * Buffers come in eight sizes per power of two, so a request wastes at most an eighth. A buffer is lent
  * until as many {@link release}s as {@link retain}s were counted. At most `limit` bytes lie idle; past
  * that the longest idle go to the garbage collector.
+ *
+ * No map here gains and loses entries with every tensor. V8 replaces the table of such a map again and again, and a
+ * discarded table keeps the one after it alive, with all it held, until the next full collection.
  */
 export class BufferPool {
   readonly limit: number;
-  private readonly idle = new Map<number, ArrayBuffer[]>();
-  private readonly lent = new Map<ArrayBufferLike, number>();
+  private readonly idle = new Map<number, Bucket>();
+  private returns = 0;
   private idleTotal = 0;
   private lentTotal = 0;
 
@@ -45,21 +71,16 @@ export class BufferPool {
 
   /** Counts one more user of a buffer that came from here; other buffers are ignored. */
   retain(buffer: ArrayBufferLike): void {
-    const users = this.lent.get(buffer);
-    if (users !== undefined) this.lent.set(buffer, users + 1);
+    if (this.owns(buffer)) buffer.users++;
   }
 
   /** Counts one user less; the last one hands the buffer back. */
   release(buffer: ArrayBufferLike): void {
-    const users = this.lent.get(buffer);
-    if (users === undefined) return;
-    if (users > 1) {
-      this.lent.set(buffer, users - 1);
-      return;
-    }
-    this.lent.delete(buffer);
+    if (!this.owns(buffer) || buffer.users === 0) return;
+    buffer.users--;
+    if (buffer.users > 0) return;
     this.lentTotal -= buffer.byteLength;
-    this.keep(buffer as ArrayBuffer);
+    this.keep(buffer);
   }
 
   clear(): void {
@@ -67,34 +88,37 @@ export class BufferPool {
     this.idleTotal = 0;
   }
 
+  private owns(buffer: ArrayBufferLike): buffer is PooledBuffer {
+    return buffer instanceof PooledBuffer && buffer.pool === this;
+  }
+
   private take(bytes: number): ArrayBuffer {
     if (bytes < SMALLEST) return new ArrayBuffer(bytes);
     const size = sizeClass(bytes);
-    const bucket = this.idle.get(size);
-    const buffer = bucket?.pop();
-    if (bucket?.length === 0) this.idle.delete(size);
+    const buffer = this.idle.get(size)?.buffers.pop();
     if (buffer) this.idleTotal -= size;
-    const taken = buffer ?? new ArrayBuffer(size);
-    this.lent.set(taken, 0);
     this.lentTotal += size;
-    return taken;
+    return buffer ?? new PooledBuffer(size, this);
   }
 
-  private keep(buffer: ArrayBuffer): void {
+  private keep(buffer: PooledBuffer): void {
     const size = buffer.byteLength;
-    const bucket = this.idle.get(size) ?? [];
-    bucket.push(buffer);
-    this.idle.delete(size); // re-inserted at the end: the map's order is the order of last use
-    this.idle.set(size, bucket);
+    const bucket = this.idle.get(size) ?? { size, buffers: [], lastReturn: 0 };
+    if (bucket.lastReturn === 0) this.idle.set(size, bucket);
+    bucket.lastReturn = ++this.returns;
+    bucket.buffers.push(buffer);
     this.idleTotal += size;
     while (this.idleTotal > this.limit) this.dropOldest();
   }
 
   private dropOldest(): void {
-    const [size, bucket] = this.idle.entries().next().value as [number, ArrayBuffer[]];
-    bucket.shift();
-    if (bucket.length === 0) this.idle.delete(size);
-    this.idleTotal -= size;
+    let oldest: Bucket | undefined;
+    for (const bucket of this.idle.values()) {
+      if (bucket.buffers.length === 0) continue;
+      if (oldest === undefined || bucket.lastReturn < oldest.lastReturn) oldest = bucket;
+    }
+    oldest!.buffers.shift();
+    this.idleTotal -= oldest!.size;
   }
 }
 

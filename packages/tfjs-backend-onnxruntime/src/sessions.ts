@@ -13,6 +13,12 @@ export interface NamedGraph {
 /** Past this many threads, adding two maps gets no faster: memory is the limit. */
 const MEMORY_THREADS = 4;
 
+interface Open {
+  readonly session: NativeSession;
+  /** When it last ran, in runs of all sessions. */
+  lastRun: number;
+}
+
 /**
  * One native session per kind of work, whatever the shapes. Sessions own threads, so they are few:
  * beyond `limit` the least recently used one is closed.
@@ -20,7 +26,8 @@ const MEMORY_THREADS = 4;
 export class Sessions {
   readonly limit: number;
   private threadCount: number;
-  private readonly open = new Map<string, NativeSession>();
+  private readonly open = new Map<string, Open>();
+  private runs = 0;
 
   constructor(threads: number, limit: number) {
     this.threadCount = threads;
@@ -52,25 +59,26 @@ export class Sessions {
   }
 
   clear(): void {
-    for (const session of this.open.values()) session.dispose();
+    for (const { session } of this.open.values()) session.dispose();
     this.open.clear();
   }
 
   private session({ key, graph, heavy = false }: NamedGraph): NativeSession {
     const known = this.open.get(key);
     if (known) {
-      this.open.delete(key);
-      this.open.set(key, known); // most recently used last
-      return known;
+      known.lastRun = ++this.runs;
+      return known.session;
     }
     const session = createSession(encodeModel(graph()), heavy ? this.threads : Math.min(this.threads, MEMORY_THREADS));
-    this.open.set(key, session);
+    this.open.set(key, { session, lastRun: ++this.runs });
     if (this.open.size > this.limit) this.closeOldest();
     return session;
   }
 
   private closeOldest(): void {
-    const [key, session] = this.open.entries().next().value as [string, NativeSession];
+    const [key, { session }] = [...this.open].reduce((oldest, entry) =>
+      entry[1].lastRun < oldest[1].lastRun ? entry : oldest,
+    );
     session.dispose();
     this.open.delete(key);
   }

@@ -34,12 +34,17 @@ export class BlockStack {
 
   /** One step on one batch; returns the loss before it. */
   step(images: tf.Tensor4D, labels: tf.Tensor2D, rate: number): number {
+    return tf.tidy(() => this.advance(images, labels, rate).dataSync()[0]!);
+  }
+
+  /** One step on one batch; returns the loss before it, for engines that cannot be read at once. The caller owns it. */
+  advance(images: tf.Tensor4D, labels: tf.Tensor2D, rate: number): tf.Scalar {
     return tf.tidy(() => {
       const { value, grads } = tf.variableGrads(() => this.loss(images, labels));
       for (const variable of this.variables()) {
         variable.assign(tf.sub(variable, tf.mul(grads[variable.name]!, rate)));
       }
-      return value.dataSync()[0]!;
+      return value;
     });
   }
 
