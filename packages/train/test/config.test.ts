@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { jsonSchema, learningRateOf, parseConfig, presets, resolveConfig } from '../src/index.ts';
 
@@ -102,5 +102,6 @@ describe('resolving', () => {
 
 test('the published JSON schema is the one in use (UPDATE_SCHEMA=1 writes it)', () => {
   const file = new URL('../schema/train.schema.json', import.meta.url);
+  if (process.env.UPDATE_SCHEMA === '1') writeFileSync(file, `${JSON.stringify(jsonSchema(), null, 2)}\n`);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
 });

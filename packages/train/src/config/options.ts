@@ -53,6 +53,7 @@ export interface TrainConfig {
   seed: number;
   engine: string;
   threads?: number;
+  memory: 'check' | 'ignore';
 }
 
 /** What a person writes: any part of it, and the preset that fills in the rest. */

@@ -32,6 +32,7 @@ export const defaults: Omit<TrainConfig, 'data'> = {
   name: 'train',
   seed: 0,
   engine: 'auto',
+  memory: 'check',
 };
 
 /** Named recipes: what they change of the defaults. */

@@ -95,6 +95,10 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   seed: z.number().int().min(0).describe('Seed of every random choice').optional(),
   engine: z.string().describe('Engine to compute on: auto, onnxruntime, tensorflow, webgpu, cpu').optional(),
   threads: count().describe('Threads of the engine').optional(),
+  memory: z
+    .enum(['check', 'ignore'])
+    .describe('Refuse a training that would not fit into memory, or try it all the same')
+    .optional(),
 });
 
 /** Every option, in the order of the help. */

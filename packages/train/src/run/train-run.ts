@@ -21,6 +21,7 @@ import { SGD } from '../optim/sgd.ts';
 import { writeReport } from '../report/write-report.ts';
 import { EventWriter } from '../tensorboard/events.ts';
 import { buildModel, profileOf } from './build-model.ts';
+import { checkMemory, slotsOf } from './check-memory.ts';
 import { openData, type TrainingData } from './data.ts';
 import { requireSpace } from './disk.ts';
 import { describeEnvironment } from './environment.ts';
@@ -88,6 +89,7 @@ async function run(config: TrainConfig, resumed: RunFolder | undefined, options:
   onEvent({ kind: 'note', text: `Engine: ${engine.name}.` });
   const data = await openData(config, onEvent);
   const model = await buildModel(config, data.train.classes, onEvent);
+  checkMemory(config, data, model, engine.name, onEvent);
   // Only now: a mistake in data or options leaves no empty folder behind.
   const folder = resumed?.prepare() ?? RunFolder.create(config.out, config.name);
   const lock = acquireLock(folder.lock);
@@ -175,8 +177,7 @@ class Session {
   #spaceNeeded(resuming: boolean): number {
     const all = countParameters(this.#model);
     const trained = [...trainableParameters(this.#model).values()].reduce((sum, { size }) => sum + size, 0);
-    const slots = (this.#config.optimizer === 'adamw' ? 2 : 1) + (this.#average === undefined ? 0 : 1);
-    const last = 4 * (all + trained * slots);
+    const last = 4 * (all + trained * slotsOf(this.#config));
     return 4 * all + (resuming ? 1 : 2) * last;
   }
 

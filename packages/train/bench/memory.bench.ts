@@ -1,0 +1,50 @@
+// Resident memory of a training at its peak, beside the estimate that is made before it starts.
+//   npm run bench -- memory [--only 2]
+// Each configuration trains for a few steps on generated shapes, in a process of its own.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeShapes } from '@rcnn/coco-data/node';
+import { type PartialConfig, train } from '../src/index.ts';
+
+const CONFIGS: readonly (PartialConfig & { readonly size: readonly [number, number] })[] = [
+  { size: [96, 128], arch: 'maskrcnn_small', batchSize: 2, optimizer: 'adamw' },
+  { size: [256, 384], arch: 'maskrcnn_small', batchSize: 4, optimizer: 'adamw' },
+  { size: [512, 768], arch: 'maskrcnn_small', batchSize: 4 },
+  { size: [320, 480], arch: 'maskrcnn_resnet18_fpn', batchSize: 2 },
+  { size: [320, 480], arch: 'maskrcnn_resnet50_fpn', batchSize: 1 },
+  { size: [480, 640], arch: 'maskrcnn_resnet50_fpn', batchSize: 2 },
+  { size: [320, 480], arch: 'maskrcnn_resnet50_fpn_v2', batchSize: 1 },
+  { size: [480, 640], arch: 'fasterrcnn_resnet50_fpn', batchSize: 1, roisPerImage: 128 },
+];
+
+const [flag, which] = process.argv.slice(2);
+if (flag === '--measure') await measure(CONFIGS[Number(which)]!);
+else for (const i of flag === '--only' ? [Number(which)] : CONFIGS.keys()) inAProcess(i);
+
+async function measure({ size, ...config }: (typeof CONFIGS)[number]): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'memory-'));
+  const data = join(folder, 'data');
+  await writeShapes(data, { splits: { train: 2 * config.batchSize! }, size: [...size] });
+  const options = { data, out: folder, minSize: size[0], maxSize: size[1], steps: 3, workers: 1 } as const;
+  let estimate = '';
+  await train(
+    { ...config, ...options, engine: 'onnxruntime', memory: 'ignore' },
+    {
+      onEvent: (event) => {
+        if (event.kind === 'note' && event.text.startsWith('Memory')) estimate = event.text;
+      },
+    },
+  );
+  const peak = (process.resourceUsage().maxRSS / 2 ** 20).toFixed(1);
+  console.log(`${config.arch} ${size.join('x')}, batch ${config.batchSize}: ${peak} GiB measured. ${estimate}`);
+  rmSync(folder, { recursive: true });
+  process.exit(0);
+}
+
+function inAProcess(i: number): void {
+  const script = fileURLToPath(import.meta.url);
+  spawnSync(process.execPath, ['--import', 'tsx', script, '--measure', String(i)], { stdio: 'inherit' });
+}
