@@ -31,8 +31,36 @@ export interface Matrix {
   readonly transpose?: boolean;
 }
 
+/** Bytes of `a` that one thread takes at a time where the rows are taken in pieces. */
+const PIECE = 2 ** 20;
+/** From this many bytes of `a` on it is worth it. */
+const WORTH_PIECES = 8 * 2 ** 20;
+
 /** `c = a b`, where `c` has as many rows and columns as that gives. */
 export function gemm(backend: OrtBackend, a: Matrix, b: Matrix, c: Float32Array): void {
+  const columns = b.transpose ? b.rows : b.columns;
+  const step = rowsAtOnce(a, backend.sessions.threads);
+  for (let row = 0; row < a.rows; row += step) {
+    const rows = Math.min(step, a.rows - row);
+    const part = rows === a.rows ? a : { ...a, rows, data: rowsOf(a.data, a.columns, row, rows) };
+    multiply(backend, part, b, rows === a.rows ? c : rowsOf(c, columns, row, rows));
+  }
+}
+
+/**
+ * onnxruntime cuts the inner dimension into slices of 128 and goes through all of `c` once for each. From two slices on,
+ * rows that fit into the cache together keep it from going to memory every time (up to a third faster on one core, and
+ * the same bits); beyond eight there would be too few rows in a piece.
+ */
+function rowsAtOnce({ rows, columns, transpose = false }: Matrix, threads: number): number {
+  if (transpose || columns < 256 || columns > 1024 || rows * columns * 4 < WORTH_PIECES) return Math.max(1, rows);
+  return Math.ceil((PIECE * threads) / (columns * 4));
+}
+
+const rowsOf = (data: Float32Array, columns: number, row: number, rows: number): Float32Array =>
+  data.subarray(row * columns, (row + rows) * columns);
+
+function multiply(backend: OrtBackend, a: Matrix, b: Matrix, c: Float32Array): void {
   const rows = a.transpose ? a.columns : a.rows;
   const columns = b.transpose ? b.rows : b.columns;
   const graph = GEMM[a.transpose ? 1 : 0][b.transpose ? 1 : 0];
