@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShapes } from '@rcnn/coco-data/node';
@@ -55,6 +55,21 @@ test('doctor lists every problem with its place, in text and in JSON, and fails'
     counts: { error: 1 },
     problems: [{ kind: 'box-degenerate', count: 1 }],
   });
+});
+
+test('doctor --manifest writes the digests of a sound dataset, then finds what has changed', async () => {
+  const [manifest, changed] = [join(root, 'manifest'), join(root, 'changed')];
+  const first = await run('doctor', clean, '--manifest', manifest);
+  expect(first).toMatchObject({ code: 0, out: expect.stringContaining(`6 images are sound and now in ${manifest}.`) });
+  expect(readFileSync(manifest, 'utf8')).toMatch(/^[0-9a-f]{64} {2}train\/000000\.png\n/);
+  const again = await run('doctor', clean, '--manifest', manifest);
+  expect(again).toMatchObject({ code: 0, out: expect.stringContaining(`6 images are sound and as in ${manifest}.`) });
+  cpSync(clean, changed, { recursive: true });
+  cpSync(join(clean, 'val/000004.png'), join(changed, 'train/000001.png'));
+  const { code, out } = await run('doctor', changed, '--manifest', manifest);
+  expect(code).toBe(1);
+  expect(out).toMatch(/error image-changed: .* \(1\)\n.*\/images\/1: 000001\.png: SHA-256/);
+  expect(out).toContain('5 images are sound and as in');
 });
 
 test('doctor --fix writes a copy that passes', async () => {

@@ -3,6 +3,7 @@ import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { Random } from '@rcnn/core/random';
 import {
   type BatchTransform,
+  boxesFromMasks,
   isVisible,
   type Scene,
   sceneOf,
@@ -51,6 +52,7 @@ export interface BatchJob {
   readonly seed: number;
   readonly skipBad: boolean;
   readonly keepCrowds: boolean;
+  readonly boxes: 'annotated' | 'masks';
 }
 
 /** What turns a job into a batch. */
@@ -72,6 +74,7 @@ export async function buildBatch(job: BatchJob, tools: BatchTools): Promise<Batc
   let scenes = good.map(({ scene }) => scene);
   const { batchTransform } = tools;
   if (batchTransform) scenes = batchTransform.apply(scenes, new Random(seed).fork('batch', epoch, index));
+  if (job.boxes === 'masks') scenes = scenes.map((scene) => tightBoxes.apply(scene, new Random()));
   scenes.forEach(checkScene);
   return {
     images: scenes.map(({ image }) => image),
@@ -83,6 +86,8 @@ export async function buildBatch(job: BatchJob, tools: BatchTools): Promise<Batc
     skipped: loaded.filter((result) => 'message' in result),
   };
 }
+
+const tightBoxes = boxesFromMasks(); // draws nothing
 
 /** The scene of one sample before it meets its batch. */
 export async function loadScene(

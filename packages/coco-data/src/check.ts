@@ -23,7 +23,7 @@ export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet
   const knownCategories = new Set(categories.map(({ id }) => id));
   const byImage = new Map<ImageId, AnnotationRecord[]>(images.map(({ id }) => [id, []]));
   const sizes = new Map(images.map(({ id, size }) => [id, size]));
-  const ids = new Set<number>();
+  const ids = new RepeatedIds(set.annotations);
   const annotations = set.annotations.filter((annotation) => {
     const size = sizes.get(annotation.imageId);
     const bad = [
@@ -150,10 +150,25 @@ function checkCategories(categories: readonly Category[], report: Report): reado
   });
 }
 
-function checkAnnotationId({ id }: AnnotationRecord, ids: Set<number>): Found | undefined {
-  if (ids.has(id)) return problem('duplicate-annotation-id', 'id', `id ${id} again`);
-  ids.add(id);
-  return undefined;
+function checkAnnotationId({ id }: AnnotationRecord, ids: RepeatedIds): Found | undefined {
+  return ids.isRepeat(id) ? problem('duplicate-annotation-id', 'id', `id ${id} again`) : undefined;
+}
+
+/** Tells ids that came before. A set of all ids of a large file would take more memory than their boxes. */
+class RepeatedIds {
+  /** Ids that are used more than once, and whether the first of them was met. */
+  readonly #met = new Map<number, boolean>();
+
+  constructor(annotations: readonly AnnotationRecord[]) {
+    const ids = Float64Array.from(annotations, ({ id }) => id).sort();
+    for (let i = 1; i < ids.length; i++) if (ids[i] === ids[i - 1]) this.#met.set(ids[i]!, false);
+  }
+
+  isRepeat(id: number): boolean {
+    const met = this.#met.get(id);
+    if (met === false) this.#met.set(id, true);
+    return met === true;
+  }
 }
 
 function checkBox(annotation: AnnotationRecord, size: ImageSize): Found | undefined {

@@ -83,9 +83,14 @@ export class Dataset {
     return this.#set.byImage.get(this.#image(index).id)!.filter(({ categoryId }) => this.#isMapped(categoryId));
   }
 
-  /** Everything that a worker needs to build the sample. */
+  /** Everything that a worker needs to build the sample: plain data, also where readers keep it packed. */
   records(index: number): SampleRecords {
-    return { image: this.#image(index), annotations: this.annotations(index), fields: this.#fields };
+    const annotations = this.annotations(index).map((annotation) => {
+      const { segmentation } = annotation;
+      if (segmentation?.kind !== 'polygons') return annotation;
+      return { ...annotation, segmentation: { kind: segmentation.kind, parts: segmentation.parts } };
+    });
+    return { image: this.#image(index), annotations, fields: this.#fields };
   }
 
   /** Objects of an image, without pixels. */

@@ -25,6 +25,11 @@ export interface LoaderOptions {
   readonly aspectGroups?: number;
   /** Batches made ahead of the one in use; more are never begun. Default 2. */
   readonly prefetch?: number;
+  /**
+   * Boxes of objects that are whole and straight: `annotated` (the default, as in torchvision) as the file has them,
+   * `masks` the smallest around the mask, as all others have it anyway.
+   */
+  readonly boxes?: 'annotated' | 'masks';
   /** Crowd regions in targets. Default false: they are never trained on. */
   readonly keepCrowds?: boolean;
   /** A sample that cannot be loaded: `fail` (the default) throws, `skip` leaves it out, counts and lists it. */
@@ -73,6 +78,7 @@ export function createLoader(dataset: Dataset, options: LoaderOptions = {}, run?
     seed,
     skipBad: options.onBadSample === 'skip',
     keepCrowds: options.keepCrowds ?? false,
+    boxes: options.boxes ?? 'annotated',
   });
   const runner = run ?? hereRunner(dataset, options);
   const iterate = async function* (): AsyncGenerator<Batch> {

@@ -54,6 +54,9 @@ export type ProblemKind =
   | 'image-missing'
   | 'image-corrupt'
   | 'image-too-large'
+  | 'image-too-slow'
+  | 'image-changed'
+  | 'image-unlisted'
   | 'image-size'
   | 'image-rotated'
   | 'path-refused'
@@ -109,6 +112,9 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'image-missing': kind('error', 'IMAGE_MISSING', 'an image file is missing'),
   'image-corrupt': kind('error', 'IMAGE_CORRUPT', 'an image cannot be decoded'),
   'image-too-large': kind('error', 'IMAGE_TOO_LARGE', 'an image has more pixels than allowed'),
+  'image-too-slow': kind('error', 'IMAGE_TOO_SLOW', 'an image takes longer to decode than allowed'),
+  'image-changed': kind('error', 'DIGEST_MISMATCH', 'an image is not the one of the manifest'),
+  'image-unlisted': kind('warning', 'DIGEST_MISMATCH', 'an image is not in the manifest'),
   'image-size': kind('error', 'IMAGE_SIZE_MISMATCH', 'an image has another size than its record'),
   'image-rotated': kind('warning', 'IMAGE_SIZE_MISMATCH', 'an image has an EXIF orientation'),
   'path-refused': kind('error', 'PATH_REFUSED', 'a file name leaves the folder of images'),

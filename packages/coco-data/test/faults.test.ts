@@ -45,6 +45,20 @@ function bomb(width: number, height: number): Buffer {
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', rows), chunk('IEND', Buffer.alloc(0))]);
 }
 
+test('decoding that takes too long is given up, and the thread goes on', async () => {
+  const bytes = bomb(7000, 8000); // within the limit of pixels; unpacking takes some tenths of a second
+  const start = performance.now();
+  await expect(decodeImage(bytes, { name: 'slow.png', maxSeconds: 0.02 })).rejects.toMatchObject({
+    code: 'IMAGE_TOO_SLOW',
+    where: 'slow.png',
+    expected: 'at most 0.02 seconds',
+  });
+  const refused = performance.now() - start;
+  const { data } = await decodeImage(bytes);
+  expect(data).toHaveLength(3 * 7000 * 8000);
+  expect(refused).toBeLessThan(performance.now() - start - refused); // sooner than decoding takes
+});
+
 test('a PNG of 16000 x 17000 pixels is refused before it is decoded', async () => {
   const bytes = bomb(16_000, 17_000);
   const before = process.memoryUsage().rss;

@@ -1,3 +1,4 @@
+import { PatchMask } from '@rcnn/transforms';
 import { expect, test } from 'vitest';
 import { type Batch, createLoader, type Loader, type LoaderOptions, shapesDataset } from '../src/index.ts';
 
@@ -41,6 +42,22 @@ test('the same seed and epoch give the same batches, whatever is made ahead', as
   const once = (await all(createLoader(dataset, { ...options, prefetch: 1 }))).map(fingerprint);
   const again = (await all(createLoader(dataset, { ...options, prefetch: 5 }))).map(fingerprint);
   expect(again).toEqual(once);
+});
+
+test('with boxes from masks every box is the smallest around its mask; else only those that were made anew', async () => {
+  const exact = async (boxes?: 'masks'): Promise<readonly boolean[]> => {
+    const loader = createLoader(dataset, { ...options, transform: 'lsj', ...(boxes && { boxes }) });
+    return (await all(loader)).flatMap(({ targets }) =>
+      targets.flatMap((target) =>
+        target.masks!.map((mask, i) => {
+          const { x, y, width, height } = PatchMask.from(mask);
+          return [x, y, x + width, y + height].every((side, k) => target.boxes[4 * i + k] === side);
+        }),
+      ),
+    );
+  };
+  expect((await exact('masks')).every(Boolean)).toBe(true);
+  expect((await exact()).every(Boolean)).toBe(false);
 });
 
 test('an epoch resumes in its middle with the batches it would have had', async () => {

@@ -91,6 +91,18 @@ test('an error in a worker keeps its code, place and words', async () => {
   expect(await message(1)).toMatchObject({ code: 'IMAGE_MISSING' });
 });
 
+test('an image that takes too long is told by a worker, or skipped', async () => {
+  const large = join(folder, '..', 'large');
+  await writeShapes(large, { splits: { train: 2 }, size: [480, 640] }); // some milliseconds to decode
+  const hasty = await openDataset(large, { maxSeconds: 0.001 });
+  await expect(async () => {
+    for await (const _ of createLoader(hasty, { workers: 1 })) expect.fail('an image came in time');
+  }).rejects.toMatchObject({ code: 'IMAGE_TOO_SLOW' });
+  const loader = createLoader(hasty, { workers: 1, onBadSample: 'skip', maxSkipRate: 1 });
+  for await (const _ of loader) expect.fail('an image came in time');
+  expect(loader.skipped).toHaveLength(2);
+});
+
 test('never more batches are under way than prefetch allows', async () => {
   let [now, most] = [0, 0];
   const workers = new LoaderWorkers(dataset, { workers: 2 });

@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'IMAGE_CORRUPT'
   | 'IMAGE_INVALID' // no pixels, wrong channels, non-finite pixels
   | 'IMAGE_TOO_LARGE'
+  | 'IMAGE_TOO_SLOW'
   | 'IMAGE_SIZE_MISMATCH'
   | 'TARGET_INVALID'
   | 'BOX_DEGENERATE'

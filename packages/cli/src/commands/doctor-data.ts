@@ -7,19 +7,28 @@ export interface DoctorDataOptions extends DatasetFlags {
   readonly fix?: string;
   /** Fail on warnings too. */
   readonly strict?: boolean;
+  /** File with the SHA-256 of every image: checked when it is there, else written. */
+  readonly manifest?: string;
 }
 
 /** `mask-rcnn doctor DATA`: everything that is wrong with a dataset, at once. Exit code 1 when there are errors. */
 export async function doctorData(path: string, options: DoctorDataOptions): Promise<void> {
-  const { inspectDataset, repairDataset } = await import('@rcnn/coco-data/node');
+  const { inspectDataset, readManifest, repairDataset, writeManifest } = await import('@rcnn/coco-data/node');
   const { openOptions } = await import('../dataset-options.ts');
-  const inspection = await inspectDataset(path, openOptions(options));
-  const { report } = inspection;
+  const { manifest } = options;
+  const expected = manifest === undefined ? undefined : await readManifest(manifest);
+  const inspection = await inspectDataset(path, { ...openOptions(options), ...(expected && { expected }) });
+  const { report, digests } = inspection;
+  if (manifest !== undefined && expected === undefined) await writeManifest(manifest, digests);
   const repairs = options.fix === undefined ? undefined : await repairDataset(inspection, options.fix);
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ ...report, ...(repairs && { repairs }) }, null, 2)}\n`);
   } else {
     process.stdout.write(reportText(report));
+    if (manifest !== undefined) {
+      const verb = expected === undefined ? 'now in' : 'as in';
+      process.stdout.write(`${digests.size} images are sound and ${verb} ${manifest}.\n`);
+    }
     if (repairs)
       process.stdout.write(
         `\n${repairs.length} repairs; the copy is in ${options.fix}, the list in repairs.json there.\n`,

@@ -25,6 +25,7 @@ export const doctor: CommandDefinition = {
       .option('--quick', 'measure no speed')
       .option('--json', 'print JSON')
       .option('--fix <folder>', 'write a repaired copy of the dataset, and the list of what was done')
+      .option('--manifest <file>', 'SHA-256 of every image: checked when the file is there, else written')
       .option('--strict', 'fail on warnings too');
     addDatasetOptions(command).action(async (data: string | undefined, options: Options & DoctorDataOptions) =>
       data === undefined ? examineEngines(options) : doctorData(data, options),

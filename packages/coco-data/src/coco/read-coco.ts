@@ -1,6 +1,7 @@
 import type { ImageSize } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { type ElementVisitor, JSONElements } from '../json-stream.ts';
+import { PolygonStore } from '../polygon-store.ts';
 import type { Problems } from '../problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord, Segmentation } from '../records.ts';
 import { FieldReader, show } from './fields.ts';
@@ -42,6 +43,7 @@ class CocoReader implements ElementVisitor {
   readonly #annotations: AnnotationRecord[] = [];
   readonly #categories: Category[] = [];
   readonly #lists = new Set<string>();
+  readonly #polygonStore = new PolygonStore();
 
   constructor(source: string, problems: Problems) {
     this.#source = source;
@@ -54,7 +56,9 @@ class CocoReader implements ElementVisitor {
 
   element(key: string, index: number, value: unknown): void {
     if (key !== 'images' && key !== 'annotations' && key !== 'categories') return;
-    const fields = new FieldReader(value, `/${key}/${index}`, this.#source, this.#problems);
+    // Joined, for a template keeps its pieces and links: in a million places that tells.
+    const place = ['', key, index].join('/');
+    const fields = new FieldReader(value, place, this.#source, this.#problems);
     if (fields.failed) return;
     if (key === 'images') this.#addImage(fields);
     else if (key === 'annotations') this.#addAnnotation(fields);
@@ -114,16 +118,23 @@ class CocoReader implements ElementVisitor {
     const segmentation = this.#segmentation(fields);
     if (fields.failed || bbox === undefined || segmentation === 'bad' || keypoints === 'bad') return;
     const [x, y, width, height] = bbox as [number, number, number, number];
+    const box = [x, y, x + width, y + height] as const;
+    const { place } = fields;
+    if (area !== undefined && segmentation && !keypoints) {
+      // Almost all there are. Written out, a record keeps all its fields in one place.
+      this.#annotations.push({ id, imageId, categoryId, box, crowd, area, segmentation, place });
+      return;
+    }
     this.#annotations.push({
       id,
       imageId,
       categoryId,
-      box: [x, y, x + width, y + height],
+      box,
       crowd,
       ...(area !== undefined && { area }),
       ...(segmentation && { segmentation }),
       ...(keypoints && { keypoints }),
-      place: fields.place,
+      place,
     });
   }
 
@@ -157,7 +168,7 @@ class CocoReader implements ElementVisitor {
       if (part.length % 2 === 1) return this.#bad('polygon-odd', at, `${part.length} numbers`);
       if (part.length < 6) return this.#bad('polygon-short', at, show(part));
     }
-    return { kind: 'polygons', parts: (value as number[][]).map((part) => Float64Array.from(part)) };
+    return this.#polygonStore.add(value as number[][]);
   }
 
   #rle(value: unknown, place: string): Segmentation | 'bad' {

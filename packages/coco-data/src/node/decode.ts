@@ -7,6 +7,8 @@ export interface DecodeOptions {
   readonly name?: string;
   /** Images that claim more pixels are refused before anything is decoded. Default 64 million. */
   readonly maxPixels?: number;
+  /** Seconds after which decoding is given up. Default 30. */
+  readonly maxSeconds?: number;
   /**
    * EXIF orientation: `ignore` (the default; annotations count stored pixels, as torchvision does) or `apply` (what
    * viewers show).
@@ -14,24 +16,55 @@ export interface DecodeOptions {
   readonly orientation?: 'ignore' | 'apply';
 }
 
+/** Of the decoding of one image. */
+const MAX_SECONDS = 30;
+
 /** The default of {@link DecodeOptions.maxPixels}. */
 export const MAX_PIXELS = 64_000_000;
 
 /**
  * Decodes a JPEG, PNG, WebP, TIFF, GIF or AVIF to uint8 RGB, bit for bit as Pillow's `convert('RGB')` does for JPEG and
  * 8-bit PNG: colour profiles are ignored, alpha is dropped, grey becomes three equal channels.
- * @throws IMAGE_CORRUPT, IMAGE_TOO_LARGE
+ * @throws IMAGE_CORRUPT, IMAGE_TOO_LARGE, IMAGE_TOO_SLOW
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<PixelImage> {
-  const { name = 'image', maxPixels = MAX_PIXELS, orientation = 'ignore' } = options;
+  const { name = 'image', maxPixels = MAX_PIXELS, maxSeconds = MAX_SECONDS, orientation = 'ignore' } = options;
   const input = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', ignoreIcc: true });
+  input.timeout({ seconds: Math.ceil(maxSeconds) });
   if (orientation === 'apply') input.autoOrient();
   try {
-    const { data, info } = await input.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    const decoding = input.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    const { data, info } = await within(maxSeconds, decoding);
     // A copy: memory that native code lent cannot be sent between threads.
     return { data: new Uint8Array(data), height: info.height, width: info.width, channels: 3 };
   } catch (cause) {
+    if (cause === TOO_SLOW || (cause instanceof Error && cause.message.startsWith('timeout'))) {
+      throw new RcnnError('IMAGE_TOO_SLOW', {
+        where: name,
+        problem: 'decoding takes too long',
+        expected: `at most ${maxSeconds} seconds`,
+        hint: 'Leave the image out, or raise maxSeconds if the machine is that slow.',
+      });
+    }
     throw decodeError(cause, name, maxPixels);
+  }
+}
+
+const TOO_SLOW = Symbol('too slow');
+
+/**
+ * Rejects with TOO_SLOW when the work takes longer. Native code then still runs: its own timeout ends it as soon as its
+ * codec tells of progress, which not every codec does.
+ */
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooSlow = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(TOO_SLOW), 1000 * seconds);
+  });
+  try {
+    return await Promise.race([work, tooSlow]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

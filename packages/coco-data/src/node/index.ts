@@ -3,6 +3,7 @@ export { type DecodeOptions, decodeImage, type ImageHeader, MAX_PIXELS, readImag
 export { FolderImages, type FolderImagesOptions } from './folder-images.ts';
 export * from './inspect.ts';
 export { createLoader, LoaderWorkers, type NodeLoaderOptions, type WorkersOptions } from './loader-workers.ts';
+export { type Digests, readManifest, writeManifest } from './manifest.ts';
 export type { ModuleExport } from './messages.ts';
 export {
   type DatasetFormat,

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
 import type { ImageSize } from '@rcnn/core';
 import { type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
 import { type CheckedSet, checkMasks, checkRecords } from '../check.ts';
@@ -6,11 +8,14 @@ import { type ProblemCount, type ProblemKind, Problems, type Severity } from '..
 import type { AnnotationRecord, AnnotationSet, ImageRecord } from '../records.ts';
 import { decodeImage, readImageHeader } from './decode.ts';
 import { FolderImages } from './folder-images.ts';
+import type { Digests } from './manifest.ts';
 import { type DatasetSource, findSources, type OpenOptions, readSource } from './open.ts';
 
 export interface InspectOptions extends OpenOptions {
   /** Told after every image. */
   readonly onProgress?: (done: number, total: number, split: string) => void;
+  /** What the images were when the dataset was sound, of {@link readManifest}: tells damage that decodes all the same. */
+  readonly expected?: Digests;
 }
 
 /** How many objects of a class there are, per split. */
@@ -59,6 +64,8 @@ export interface Inspection {
   readonly splits: readonly InspectedSplit[];
   /** All of them, where the report has the first 20 of each kind. */
   readonly problems: Problems;
+  /** Of the images that are sound; for {@link writeManifest}. */
+  readonly digests: Digests;
 }
 
 const AT_ONCE = 4; // images on their way at a time
@@ -72,26 +79,32 @@ export async function inspectDataset(path: string, options: InspectOptions = {})
   const problems = new Problems(Number.POSITIVE_INFINITY);
   const all = await findSources(path, options);
   const sources = options.split === undefined ? all : all.filter(({ split }) => split === options.split);
-  const seen = new Map<string, { readonly split: string; readonly file: string }>();
+  const root = (await stat(path)).isDirectory() ? path : dirname(path);
+  const visit: Visit = { options, problems, root, seen: new Map(), digests: new Map() };
   const splits: InspectedSplit[] = [];
   for (const source of sources) {
-    const split = await inspectSplit(source, options, problems, seen);
+    const split = await inspectSplit(source, visit);
     if (split) splits.push(split);
   }
   const classes = classCounts(splits, problems);
   const counts = { error: problems.count('error'), warning: problems.count('warning'), note: problems.count('note') };
   const report = { path, counts, problems: problems.list(), splits: splits.map(factsOf), classes };
-  return { report, splits, problems };
+  return { report, splits, problems, digests: visit.digests };
 }
 
-type Seen = Map<string, { readonly split: string; readonly file: string }>;
+/** What one look at a dataset carries from image to image. */
+interface Visit {
+  readonly options: InspectOptions;
+  readonly problems: Problems;
+  /** The folder that paths in a manifest are below. */
+  readonly root: string;
+  /** Images by their pixels. */
+  readonly seen: Map<string, { readonly split: string; readonly file: string }>;
+  readonly digests: Map<string, string>;
+}
 
-async function inspectSplit(
-  source: DatasetSource,
-  options: InspectOptions,
-  problems: Problems,
-  seen: Seen,
-): Promise<InspectedSplit | undefined> {
+async function inspectSplit(source: DatasetSource, visit: Visit): Promise<InspectedSplit | undefined> {
+  const { options, problems } = visit;
   let raw: AnnotationSet;
   try {
     raw = await readSource(source, problems, options);
@@ -112,7 +125,7 @@ async function inspectSplit(
   let done = 0;
   await eachOf(set.images, async (image) => {
     const annotations = set.byImage.get(image.id) ?? [];
-    const size = await inspectImage(image, source, store, problems, seen);
+    const size = await inspectImage(image, source, store, visit);
     if (size) sound.set(image, size);
     checkMasks(set.source, image, annotations, problems);
     noteFacts(image, annotations, set.source, problems);
@@ -129,13 +142,15 @@ async function inspectImage(
   image: ImageRecord,
   { images, split }: DatasetSource,
   store: FolderImages,
-  problems: Problems,
-  seen: Seen,
+  { options: { expected }, problems, root, seen, digests }: Visit,
 ): Promise<ImageSize | undefined> {
   const report = (kind: ProblemKind, found: string): void =>
     problems.add({ kind, source: images, place: image.place, found: `${image.file}: ${found}` });
   try {
     const bytes = await store.read(image.file);
+    const path = relative(root, join(images, image.file)).replaceAll(sep, '/');
+    const file = createHash('sha256').update(bytes).digest('hex');
+    const changed = expected !== undefined && !isAsExpected(path, file, expected, report);
     const header = await readImageHeader(bytes, image.file);
     const { data, height, width } = await decodeImage(bytes, { ...store.options, name: image.file });
     if (height !== image.size[0] || width !== image.size[1]) {
@@ -149,12 +164,27 @@ async function inspectImage(
     if (twin === undefined) seen.set(digest, { split, file: image.file });
     else if (twin.split === split) report('duplicate-image', `the same pixels as ${twin.file}`);
     else report('duplicate-across-splits', `the same pixels as ${twin.file} of ${twin.split}`);
+    if (changed) return undefined;
+    digests.set(path, file);
     return [height, width];
   } catch (error) {
     if (!isRcnnError(error)) throw error;
     report(imageProblem(error.code), error.message);
     return undefined;
   }
+}
+
+/** Whether a file may be what the manifest says; a file that the manifest does not know may. */
+function isAsExpected(
+  path: string,
+  digest: string,
+  expected: Digests,
+  report: (kind: ProblemKind, found: string) => void,
+): boolean {
+  const wanted = expected.get(path);
+  if (wanted === undefined) report('image-unlisted', `the manifest has no ${path}`);
+  else if (wanted !== digest) report('image-changed', `SHA-256 ${digest}, in the manifest ${wanted}`);
+  return wanted === undefined || wanted === digest;
 }
 
 function noteFacts(
@@ -175,6 +205,7 @@ function noteFacts(
 function imageProblem(code: ErrorCode): ProblemKind {
   if (code === 'IMAGE_MISSING' || code === 'FILE_MISSING') return 'image-missing';
   if (code === 'IMAGE_TOO_LARGE') return 'image-too-large';
+  if (code === 'IMAGE_TOO_SLOW') return 'image-too-slow';
   return code === 'PATH_REFUSED' ? 'path-refused' : 'image-corrupt';
 }
 

@@ -1,0 +1,51 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { RcnnError } from '@rcnn/core/errors';
+
+/** SHA-256 of files, in hexadecimal, by their path below a dataset's folder (with `/`). */
+export type Digests = ReadonlyMap<string, string>;
+
+/**
+ * Reads a manifest: lines as `sha256sum` writes and checks them.
+ * @returns undefined when there is no such file
+ * @throws FILE_MALFORMED
+ */
+export async function readManifest(file: string): Promise<Digests | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const digests = new Map<string, string>();
+  for (const [i, line] of text.split('\n').entries()) {
+    if (line === '') continue;
+    const [, escaped, digest, path] = /^(\\?)([0-9a-f]{64}) [ *](.+)$/.exec(line) ?? [];
+    if (digest === undefined || path === undefined) {
+      throw new RcnnError('FILE_MALFORMED', {
+        where: file,
+        place: `${i + 1}:1`,
+        problem: 'this is not a line of a manifest',
+        found: JSON.stringify(line.slice(0, 80)),
+        expected: 'a SHA-256 in hexadecimal, two spaces and a path, as sha256sum writes them',
+      });
+    }
+    digests.set(escaped === '' ? path : unescape(path), digest);
+  }
+  return digests;
+}
+
+/** Writes a manifest, sorted by path; never half of one under its name. */
+export async function writeManifest(file: string, digests: Digests): Promise<void> {
+  const lines = [...digests].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, digest]) => lineOf(path, digest));
+  await writeFile(`${file}.part`, lines.join(''));
+  await rename(`${file}.part`, file);
+}
+
+/** Where a name has a backslash or a line break, sha256sum escapes both and says so in front. */
+function lineOf(path: string, digest: string): string {
+  const escaped = path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  return `${escaped === path ? '' : '\\'}${digest}  ${escaped}\n`;
+}
+
+function unescape(path: string): string {
+  return path.replace(/\\(.)/g, (_, character: string) => (character === 'n' ? '\n' : character));
+}
