@@ -12,7 +12,7 @@ def mix(x):
 
 
 class Draw:
-    """The same numbers as `Draw` in @rcnn/masks' test/seeded.ts."""
+    """The same numbers as `Draw` in tools/shared/seeded.ts."""
 
     def __init__(self, seed):
         self.state = seed & M32

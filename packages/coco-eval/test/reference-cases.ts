@@ -1,8 +1,8 @@
 // The datasets of tools/reference/evaluation.py, drawn from the same seeds. Keep the two in step.
 import { createHash } from 'node:crypto';
 import { runsFromPolygons, runsToString } from '@rcnn/masks';
+import { Draw } from '@rcnn/shared/seeded';
 import { type CocoAnnotation, type CocoDataset, type CocoResult, evaluate, type IoUType } from '../src/index.ts';
-import { Draw } from './seeded.ts';
 
 const BORDERS = [0, 1023, 1024, 1025, 9215, 9216, 9217, 400];
 const KINDS = ['bbox', 'segm', 'keypoints'] as const;

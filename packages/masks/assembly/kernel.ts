@@ -1,4 +1,4 @@
-// Finds where bitmaps turn between background and object, 128-bit SIMD. AssemblyScript; built by `build/kernel.mjs`.
+// Finds where bitmaps turn between background and object, 128-bit SIMD. AssemblyScript; built by `tools/shared/kernel.mjs`.
 // A pixel is object when its byte is not 0. Positions are u32, column-major, ascending.
 export { mergeTurns, readTurns, writeRuns } from './merge';
 

@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Random } from '@rcnn/core/random';
+import { compileKernel, kernelModule } from '@rcnn/shared/kernel';
 import { expect, test } from 'vitest';
-import { compileKernel, kernelModule } from '../build/kernel.mjs';
 import { encodeColumnsInJs, encodeRowsInJs } from '../src/bitmap.ts';
 import { encodeColumns, encodeRows } from '../src/index.ts';
 import { findTurns } from '../src/kernel.ts';
 
+const folder = fileURLToPath(new URL('..', import.meta.url));
+
 test('the committed bytes are what the sources compile to', async () => {
   const committed = readFileSync(new URL('../src/kernel-bytes.ts', import.meta.url), 'utf8');
-  expect(committed).toBe(kernelModule(await compileKernel()));
+  expect(committed).toBe(kernelModule(await compileKernel(folder)));
 });
 
 test('SIMD and JavaScript agree on bitmaps of every size and restlessness', () => {

@@ -1,6 +1,7 @@
 // The cases of tools/reference/masks.py, drawn from the same seeds. Keep the two in step.
 import { createHash } from 'node:crypto';
 import type { RunLengths } from '@rcnn/core';
+import { Draw } from '@rcnn/shared/seeded';
 import {
   decodeColumns,
   encodeColumns,
@@ -12,7 +13,6 @@ import {
   runsFromPolygons,
   runsToString,
 } from '../src/index.ts';
-import { Draw } from './seeded.ts';
 
 const DENOMINATORS = [1, 2, 5, 10, 100];
 

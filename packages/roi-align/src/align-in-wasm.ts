@@ -159,7 +159,8 @@ function setUp(
       const p = r * 4;
       const y = axisSpan(rois.boxes[p + 1]!, rois.boxes[p + 3]!, scale, rows, shape);
       const x = axisSpan(rois.boxes[p]!, rois.boxes[p + 2]!, scale, columns, shape);
-      kernel[direction](
+      kernel.eachBin(
+        direction === 'forward' ? 0 : 1,
         mapAt + origin * channels * 4,
         roiAt,
         scratch,

@@ -1,6 +1,8 @@
 import { kernelBase64 } from './kernel-bytes.ts';
 
-type RoIFunction = (
+type EachBin = (
+  /** 0: reads the RoI off the map. 1: adds the gradients that stand in it to the gradient of the map. */
+  adds: 0 | 1,
   /** Address of the first cell of the map, `[height, width, channels]` float32, be it present or not. */
   map: number,
   /** Address of the RoI's values, `[rows, columns, channels]` float32. */
@@ -33,10 +35,7 @@ export function scratchBytes(rows: number, columns: number, taps: number): numbe
 /** The compiled `assembly/kernel.ts`. One call handles one RoI. */
 export interface Kernel {
   readonly memory: WebAssembly.Memory;
-  /** Reads a RoI off the map at `map` into `rows * columns * channels` floats at `roi`. */
-  readonly forward: RoIFunction;
-  /** Adds the gradient of a RoI at `roi` to the gradient of the map at `map`. */
-  readonly backward: RoIFunction;
+  readonly eachBin: EachBin;
 }
 
 const PAGE = 65536;
