@@ -20,16 +20,18 @@ export function epochOrder(length: number, seed: number, epoch: number): Int32Ar
 }
 
 /**
- * Sample indices of every batch of an epoch. With aspect-ratio groups each batch comes from one group, there are
- * `floor(samples / batchSize)` of them, and what is left over is topped up by repeating samples of the fullest groups.
+ * Sample indices of every batch of an epoch, each sample once. With aspect-ratio groups a batch comes from one group while
+ * that group can fill it; what is left over is batched across groups, neighbours in ratio together. torchvision leaves
+ * such samples out or repeats others, so that the one odd shape of a small dataset is never seen.
  */
 export function planBatches(sizes: readonly ImageSize[], options: OrderOptions): readonly (readonly number[])[] {
   const { batchSize, seed, epoch, shuffle, dropLast, aspectGroups } = options;
   const order = shuffle ? [...epochOrder(sizes.length, seed, epoch)] : [...sizes.keys()];
-  if (aspectGroups >= 0) return groupedBatches(order, sizes, batchSize, aspectEdges(aspectGroups));
-  const batches: number[][] = [];
-  for (let i = 0; i < order.length; i += batchSize) batches.push(order.slice(i, i + batchSize));
-  if (dropLast && (batches.at(-1)?.length ?? batchSize) < batchSize) batches.pop();
+  const { batches, rest } =
+    aspectGroups < 0 ? { batches: [], rest: order } : fullBatches(order, sizes, batchSize, aspectEdges(aspectGroups));
+  if (dropLast) rest.length -= rest.length % batchSize; // in the order of the epoch: others each time
+  if (aspectGroups >= 0) rest.sort((a, b) => ratioOf(sizes[a]!) - ratioOf(sizes[b]!));
+  for (let i = 0; i < rest.length; i += batchSize) batches.push(rest.slice(i, i + batchSize));
   return batches;
 }
 
@@ -40,41 +42,33 @@ export function aspectEdges(k: number): readonly number[] {
 }
 
 /** How many edges are not above the ratio: 0 … edges. */
-export function aspectGroup([height, width]: ImageSize, edges: readonly number[]): number {
-  const ratio = width / height;
+export function aspectGroup(size: ImageSize, edges: readonly number[]): number {
+  const ratio = ratioOf(size);
   return edges.filter((edge) => edge <= ratio).length;
 }
 
-function groupedBatches(
+function ratioOf([height, width]: ImageSize): number {
+  return width / height;
+}
+
+/** The batches that a group fills by itself, and the samples of batches that stayed short, all in the given order. */
+function fullBatches(
   order: readonly number[],
   sizes: readonly ImageSize[],
   batchSize: number,
   edges: readonly number[],
-): number[][] {
+): { batches: number[][]; rest: number[] } {
   const waiting = new Map<number, number[]>();
-  const members = new Map<number, number[]>();
   const batches: number[][] = [];
   for (const index of order) {
     const group = aspectGroup(sizes[index]!, edges);
-    append(members, group, index);
-    const batch = append(waiting, group, index);
+    const batch = waiting.get(group) ?? [];
+    batch.push(index);
+    waiting.set(group, batch);
     if (batch.length < batchSize) continue;
     batches.push(batch);
     waiting.delete(group);
   }
-  const fullestFirst = [...waiting].sort(([, a], [, b]) => b.length - a.length);
-  for (const [group, batch] of fullestFirst) {
-    if (batches.length >= Math.floor(order.length / batchSize)) break;
-    const again = members.get(group)!;
-    for (let i = 0; batch.length < batchSize; i++) batch.push(again[i % again.length]!);
-    batches.push(batch);
-  }
-  return batches;
-}
-
-function append(lists: Map<number, number[]>, key: number, value: number): number[] {
-  const list = lists.get(key) ?? [];
-  list.push(value);
-  lists.set(key, list);
-  return list;
+  const short = new Set([...waiting.values()].flat());
+  return { batches, rest: order.filter((index) => short.has(index)) };
 }
