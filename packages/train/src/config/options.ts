@@ -48,6 +48,7 @@ export interface TrainConfig {
   patience?: number;
   scoreThreshold: number;
   saveEvery?: number;
+  keepCheckpoints?: number;
   out: string;
   name: string;
   seed: number;

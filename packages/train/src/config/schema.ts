@@ -86,6 +86,9 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   patience: count().describe('Stop after this many evaluations without a better one').optional(),
   scoreThreshold: share().describe('Least score of a detection in evaluation').optional(),
   saveEvery: count().describe('Steps between two checkpoints inside an epoch').optional(),
+  keepCheckpoints: count()
+    .describe('Keep the states of so many saves beside the last one, as checkpoints/step-<n>.safetensors')
+    .optional(),
   out: z.string().min(1).describe('Folder of all runs').optional(),
   name: z
     .string()

@@ -38,7 +38,8 @@ export function checkMemory(
   const roisPerImage = config.roisPerImage ?? (config.arch === 'maskrcnn_small' ? ROIS.maskrcnn_small : ROIS.others);
   const estimate = (options: MemoryOptions): number => {
     const imageSize = batchSizeOf(sizes, fixesSize(config.augment) ? AUGMENTED : options);
-    return estimateMemory(parameters, { ...options, imageSize, roisPerImage, slots: slotsOf(config) });
+    const batchSize = Math.min(options.batchSize, sizes.length);
+    return estimateMemory(parameters, { batchSize, imageSize, roisPerImage, slots: slotsOf(config) });
   };
   const { minSizes, maxSize } = model.transform as unknown as { minSizes: readonly number[]; maxSize: number };
   const now = { batchSize: config.batchSize, minSize: Math.max(...minSizes), maxSize };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type JsonValue, stateDict, type WeightsProfile } from '@rcnn/checkpoint';
-import { atomicWrite, saveCheckpoint, sweepTemporaries } from '@rcnn/checkpoint/node';
+import { atomicWrite, loadCheckpoint, saveCheckpoint, sweepTemporaries } from '@rcnn/checkpoint/node';
 import { countParameters, trainableParameters, type UseEngineOptions, useEngine } from '@rcnn/core';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import type { FasterRCNN } from 'mask-rcnn';
@@ -31,6 +31,7 @@ import { RunFolder } from './folder.ts';
 import { acquireLock } from './lock.ts';
 import { Metrics } from './metrics.ts';
 import { drawBatch, drawExamples, drawReport, namesOf } from './pictures.ts';
+import { keepNumbered } from './retention.ts';
 import { loadTrainingState, saveTrainingState, type TrainingState } from './training-state.ts';
 
 export interface TrainOptions {
@@ -178,7 +179,7 @@ class Session {
     const all = countParameters(this.#model);
     const trained = [...trainableParameters(this.#model).values()].reduce((sum, { size }) => sum + size, 0);
     const last = 4 * (all + trained * slotsOf(this.#config));
-    return 4 * all + (resuming ? 1 : 2) * last;
+    return 4 * all + ((resuming ? 1 : 2) + (this.#config.keepCheckpoints ?? 0)) * last;
   }
 
   get #state(): TrainingState {
@@ -245,7 +246,14 @@ class Session {
     const { seed } = this.#config;
     if (best) await (this.#average?.swap(() => this.#saveBest(position)) ?? this.#saveBest(position));
     await saveTrainingState(this.#folder.last, this.#state, { position, seed, profile: this.#profile });
+    await this.#keepNumbered(position.step);
     this.#options.onEvent?.({ kind: 'saved', path: this.#folder.last });
+  }
+
+  async #keepNumbered(step: number): Promise<void> {
+    const { keepCheckpoints: keep } = this.#config;
+    if (keep === undefined) return;
+    await keepNumbered({ directory: this.#folder.checkpoints, step, keep, bestStep: await bestStep(this.#folder) });
   }
 
   /** Weights alone, with all that is needed to use them elsewhere. */
@@ -345,6 +353,14 @@ class Session {
   #note(text: string): void {
     this.#options.onEvent?.({ kind: 'note', text });
   }
+}
+
+/** The step at which the best weights were measured. */
+async function bestStep({ best }: RunFolder): Promise<number | undefined> {
+  if (!existsSync(best)) return undefined;
+  const checkpoint = await loadCheckpoint(best);
+  await checkpoint.close();
+  return (checkpoint.info as { step?: number } | undefined)?.step;
 }
 
 /** The options in the order in which the help lists them. */
