@@ -35,6 +35,7 @@ export { RunFolder } from './run/folder.ts';
 export { acquireLock, type Lock } from './run/lock.ts';
 export { Metrics, type MetricsLine, readMetrics } from './run/metrics.ts';
 export type * from './run/records.ts';
+export { type Replay, type ReplayedBatch, type ReplayOptions, replay } from './run/replay.ts';
 export { StopSignals } from './run/stop-signals.ts';
 export { resume, type TrainOptions, type TrainResult, train } from './run/train-run.ts';
 export {

@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stateDict, torchvisionProfile } from '@rcnn/checkpoint';
+import { loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import { writeShapes } from '@rcnn/coco-data/node';
+import { Random } from '@rcnn/core';
+import { architecture } from 'mask-rcnn';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type PartialConfig,
@@ -121,6 +125,18 @@ describe('a training, whole and in two parts', () => {
     expect(second.path).toBe(join(folder, 'runs', 'whole2'));
   }, 120_000);
 });
+
+test('what the first weights expect of the program goes into the checkpoint: the epsilon of their norms', async () => {
+  const weights = join(folder, 'published.safetensors');
+  const model = architecture('maskrcnn_small')({ numClasses: 5, norm: 'frozen', random: new Random(1) });
+  const profile = torchvisionProfile({ source: 'a test', numClasses: 5, normEpsilon: 0, architecture: 'maskrcnn_small' });
+  await saveCheckpoint(weights, { weights: (await stateDict(model)).values(), profile });
+  model.dispose();
+  const { folder: run } = await train(config('tuned', { weights, steps: 1 }));
+  const saved = await loadCheckpoint(run.last);
+  expect(saved.profile).toMatchObject({ normEpsilon: 0, architecture: 'maskrcnn_small', numClasses: 5 });
+  await saved.close();
+}, 120_000);
 
 describe("a newcomer's mistakes", () => {
   const failure = async (changes: PartialConfig): Promise<string> => {

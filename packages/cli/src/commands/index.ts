@@ -7,6 +7,7 @@ import { info } from './info.ts';
 import { inspect } from './inspect.ts';
 import { predict } from './predict.ts';
 import { preview } from './preview.ts';
+import { replay } from './replay.ts';
 import { setup } from './setup.ts';
 import { train } from './train.ts';
 import { val } from './val.ts';
@@ -16,6 +17,7 @@ import { visualize } from './visualize.ts';
 export const commands: readonly CommandDefinition[] = [
   train,
   val,
+  replay,
   predict,
   visualize,
   preview,

@@ -2,7 +2,7 @@ import { type Parameter, type Random, trainableParameters, valueAndGradients } f
 import * as tf from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { type ParameterGroup, settingsAt } from '../optim/parameter-groups.ts';
-import { requireFinite } from './finite.ts';
+import { requireFinite, requireFiniteRate } from './finite.ts';
 import type { TrainableModel, TrainingBatch } from './types.ts';
 
 /** What one training step did. */
@@ -42,6 +42,7 @@ export async function trainingStep(
   batches: readonly TrainingBatch[],
   { step, learningRate, random }: StepContext,
 ): Promise<StepResult> {
+  requireFiniteRate(learningRate, step);
   const statistics = keepStatistics(model);
   const gradients = new Map<string, tf.Tensor>();
   try {
@@ -80,7 +81,7 @@ async function differentiate(
   }, trainableParameters(model));
   try {
     const { losses, squares } = await readBack(extra, gradients);
-    requireFinite(losses, squares, gradients, { step, batch });
+    await requireFinite(losses, squares, gradients, { step, batch, parameters: model.namedParameters() });
     return { losses, gradients, squares };
   } catch (error) {
     for (const gradient of gradients.values()) gradient.dispose();

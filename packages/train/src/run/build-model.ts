@@ -7,20 +7,22 @@ import { architecture, type FasterRCNN, otherArchitecture, type RecipeOptions } 
 import type { TrainConfig } from '../config/options.ts';
 import type { Listener, TrainEvent } from '../loop/events.ts';
 
+/** Added to the variance in norms, unless the weights were trained otherwise. */
+const EPSILON = 1e-5;
+
+/** A model, and what its profile must say that cannot be asked of it. */
+export interface BuiltModel {
+  readonly model: FasterRCNN;
+  readonly normEpsilon: number;
+}
+
 /** The model that a config describes, with weights where it names some. */
-export async function buildModel(config: TrainConfig, classes: ClassMap, onEvent: Listener): Promise<FasterRCNN> {
-  if (config.weights === 'none') {
-    // Frozen norms without published statistics would have nothing to say: here they learn.
-    const trainableStages = config.trainableLayers ?? 5;
-    return architecture(config.arch)({ ...recipeOptions(config, classes), norm: 'batch', trainableStages });
-  }
+export async function buildModel(config: TrainConfig, classes: ClassMap, onEvent: Listener): Promise<BuiltModel> {
+  if (config.weights === 'none') return { model: freshModel(config, classes, EPSILON), normEpsilon: EPSILON };
   const checkpoint = await loadPretrained(config.weights, { onEvent: (event) => onEvent(describe(event)) });
   try {
-    const model = architecture(config.arch)({
-      ...recipeOptions(config, classes),
-      trainableStages: config.trainableLayers ?? 3,
-      normEpsilon: checkpoint.profile?.normEpsilon ?? 1e-5,
-    });
+    const normEpsilon = checkpoint.profile?.normEpsilon ?? EPSILON;
+    const model = freshModel(config, classes, normEpsilon);
     const { loaded, skipped } = await loadStateDict(model, checkpoint.weights, { newPredictors: true }).catch(
       (error: unknown) => {
         model.dispose();
@@ -29,10 +31,22 @@ export async function buildModel(config: TrainConfig, classes: ClassMap, onEvent
     );
     const fresh = skipped.length === 0 ? '' : `; ${skipped.length} predictor tensors stay fresh: the classes differ`;
     onEvent({ kind: 'note', text: `${loaded.length} tensors from ${checkpoint.path}${fresh}.` });
-    return model;
+    return { model, normEpsilon };
   } finally {
     await checkpoint.close();
   }
+}
+
+/** The model that a config describes, with first weights of its own. */
+export function freshModel(config: TrainConfig, classes: ClassMap, normEpsilon: number): FasterRCNN {
+  const fromNothing = config.weights === 'none';
+  return architecture(config.arch)({
+    ...recipeOptions(config, classes),
+    // Frozen norms without published statistics would have nothing to say: there they learn.
+    ...(fromNothing && { norm: 'batch' as const }),
+    trainableStages: config.trainableLayers ?? (fromNothing ? 5 : 3),
+    normEpsilon,
+  });
 }
 
 function describe(event: DownloadEvent): TrainEvent {
@@ -59,11 +73,16 @@ function recipeOptions(config: TrainConfig, classes: ClassMap): RecipeOptions {
 }
 
 /** What whoever loads these weights must know. */
-export function profileOf(config: TrainConfig, classes: ClassMap, model: FasterRCNN): WeightsProfile {
+export function profileOf(
+  config: TrainConfig,
+  classes: ClassMap,
+  { model, normEpsilon }: BuiltModel,
+): WeightsProfile {
   const { minSizes, maxSize } = model.transform as unknown as { minSizes: readonly number[]; maxSize: number };
   return torchvisionProfile({
     source: '@rcnn/train',
     architecture: config.arch,
+    normEpsilon,
     numClasses: classes.numClasses,
     classes: classes.classes,
     resize: { rule: 'torchvision', minSize: minSizes.at(-1)!, maxSize },

@@ -1,6 +1,7 @@
 import { type JsonValue, memoryEntry, type TensorEntry } from '@rcnn/checkpoint';
 import { loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import type { InstanceMask, PixelImage, Target } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import type { TrainingBatch } from '../loop/types.ts';
 
@@ -20,12 +21,16 @@ export async function saveBatch(path: string, batches: readonly TrainingBatch[])
   });
 }
 
-/** The batches of {@link saveBatch}. */
+/** The batches of {@link saveBatch}. @throws CHECKPOINT_MISMATCH for another file */
 export async function loadBatch(path: string): Promise<TrainingBatch[]> {
   const file = await loadCheckpoint(path);
   try {
     const tensors = file.groups.get('batch')?.tensors ?? new Map<string, TensorEntry>();
-    const { batches } = file.info as unknown as {
+    const info = file.info as unknown as { kind?: string; batches: unknown } | undefined;
+    if (info?.kind !== 'batch') {
+      throw new RcnnError('CHECKPOINT_MISMATCH', { where: path, problem: 'this is not the batch of a failed step' });
+    }
+    const { batches } = info as {
       batches: { images: number; imageIds: (string | number | null)[]; masks: boolean[] }[];
     };
     const read = async (name: string): Promise<ArrayBuffer> => (await tensors.get(name)!.read()).buffer;

@@ -20,7 +20,7 @@ import { createSchedule } from '../optim/schedule.ts';
 import { SGD } from '../optim/sgd.ts';
 import { writeReport } from '../report/write-report.ts';
 import { EventWriter } from '../tensorboard/events.ts';
-import { buildModel, profileOf } from './build-model.ts';
+import { type BuiltModel, buildModel, profileOf } from './build-model.ts';
 import { checkMemory, slotsOf } from './check-memory.ts';
 import { openData, type TrainingData } from './data.ts';
 import { requireSpace } from './disk.ts';
@@ -89,7 +89,8 @@ async function run(config: TrainConfig, resumed: RunFolder | undefined, options:
   const engine = await useEngine(config.engine as 'auto', { task: 'train', ...threads, ...(loaders && { loaders }) });
   onEvent({ kind: 'note', text: `Engine: ${engine.name}.` });
   const data = await openData(config, onEvent);
-  const model = await buildModel(config, data.train.classes, onEvent);
+  const built = await buildModel(config, data.train.classes, onEvent);
+  const { model } = built;
   checkMemory(config, data, model, engine.name, onEvent);
   // Only now: a mistake in data or options leaves no empty folder behind.
   const folder = resumed?.prepare() ?? RunFolder.create(config.out, config.name);
@@ -97,7 +98,7 @@ async function run(config: TrainConfig, resumed: RunFolder | undefined, options:
   try {
     await sweepTemporaries(folder.path);
     await sweepTemporaries(folder.checkpoints);
-    const session = new Session(config, folder, data, model, options);
+    const session = new Session(config, folder, data, built, options);
     return await session.run(resumed !== undefined);
   } finally {
     await data.source.close?.();
@@ -126,7 +127,8 @@ class Session {
   #scores: Scores | undefined;
   #reported = Number.NEGATIVE_INFINITY;
 
-  constructor(config: TrainConfig, folder: RunFolder, data: TrainingData, model: FasterRCNN, options: TrainOptions) {
+  constructor(config: TrainConfig, folder: RunFolder, data: TrainingData, built: BuiltModel, options: TrainOptions) {
+    const { model } = built;
     this.#config = config;
     this.#folder = folder;
     this.#data = data;
@@ -140,7 +142,7 @@ class Session {
         ? new AdamW(parameters)
         : new SGD(parameters, { momentum, nesterov: optimizer === 'sgdNesterov' });
     this.#average = ema === undefined ? undefined : new WeightAverage(parameters, ema);
-    this.#profile = profileOf(config, data.train.classes, model);
+    this.#profile = profileOf(config, data.train.classes, built);
     this.#names = namesOf(data.train);
   }
 
@@ -331,10 +333,11 @@ class Session {
     const batch = join(this.#folder.path, `failed-step-${step}-batch.safetensors`);
     const state = join(this.#folder.path, `failed-step-${step}-state.safetensors`);
     await saveBatch(batch, batches);
-    await saveTrainingState(state, this.#state, { position: { ...START, step: step - 1 }, seed: this.#config.seed });
+    const position = { ...START, step: step - 1 };
+    await saveTrainingState(state, this.#state, { position, seed: this.#config.seed, profile: this.#profile });
     this.#options.onEvent?.({
       kind: 'warning',
-      text: `The batch of step ${step} is kept in ${batch}, the state before it in ${state}.`,
+      text: `The batch of step ${step} and the state before it are kept. Look at it with: mask-rcnn replay ${batch}`,
     });
   }
 

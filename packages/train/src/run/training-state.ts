@@ -23,7 +23,7 @@ export interface TrainingState {
 }
 
 /** What a training checkpoint says besides its tensors. */
-interface TrainingInfo {
+export interface TrainingInfo {
   readonly kind: 'training';
   readonly position: Position;
   readonly seed: number;
