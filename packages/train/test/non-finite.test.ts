@@ -34,7 +34,9 @@ class FiveLosses extends ToyModel {
       if (fault?.gradient !== undefined) {
         const { value } = this.namedParameters().get(fault.gradient)!;
         const zero = tf.mul(value, Number.isNaN(fault.value) ? 0 : 1);
-        const root = tf.sum(tf.sqrt(tf.sub(zero, Number.isNaN(fault.value) ? 0 : tf.tensor(value.dataSync(), value.shape))));
+        const root = tf.sum(
+          tf.sqrt(tf.sub(zero, Number.isNaN(fault.value) ? 0 : tf.tensor(value.dataSync(), value.shape))),
+        );
         losses['loss_mask'] = tf.add(losses['loss_mask']!, root);
       }
       return losses;
@@ -49,7 +51,11 @@ const values = Object.entries(BAD);
 const POINTS: readonly (readonly [string, Fault])[] = [
   ...([Number.NaN, Infinity, -Infinity] as const).map((value, i): [string, Fault] => [
     `${value} in image ${i % 2}`,
-    { image: i % 2, value, names: new RegExp(`from image 0-0-${i % 2}: 1 of 12 values, the first ${value} at index 5`) },
+    {
+      image: i % 2,
+      value,
+      names: new RegExp(`from image 0-0-${i % 2}: 1 of 12 values, the first ${value} at index 5`),
+    },
   ]),
   ...WEIGHTS.flatMap((weight) =>
     values.map(([text, value]): [string, Fault] => [

@@ -34,8 +34,12 @@ async function save(step: number): Promise<void> {
 async function stepIn(step: number): Promise<number | undefined> {
   try {
     const checkpoint = await loadCheckpoint(join(directory, `step-${step}.safetensors`));
-    await checkpoint.verify().finally(() => checkpoint.close());
-    return (checkpoint.info as { step: number }).step;
+    try {
+      await checkpoint.verify();
+      return (checkpoint.info as { step: number }).step;
+    } finally {
+      await checkpoint.close();
+    }
   } catch {
     return undefined;
   }
@@ -75,7 +79,11 @@ const quick: RetentionFiles = {
   syncDirectory: async () => undefined,
   async verify(path) {
     const checkpoint = await loadCheckpoint(path);
-    await checkpoint.verify().finally(() => checkpoint.close());
+    try {
+      await checkpoint.verify();
+    } finally {
+      await checkpoint.close();
+    }
   },
 };
 

@@ -129,7 +129,12 @@ describe('a training, whole and in two parts', () => {
 test('what the first weights expect of the program goes into the checkpoint: the epsilon of their norms', async () => {
   const weights = join(folder, 'published.safetensors');
   const model = architecture('maskrcnn_small')({ numClasses: 5, norm: 'frozen', random: new Random(1) });
-  const profile = torchvisionProfile({ source: 'a test', numClasses: 5, normEpsilon: 0, architecture: 'maskrcnn_small' });
+  const profile = torchvisionProfile({
+    source: 'a test',
+    numClasses: 5,
+    normEpsilon: 0,
+    architecture: 'maskrcnn_small',
+  });
   await saveCheckpoint(weights, { weights: (await stateDict(model)).values(), profile });
   model.dispose();
   const { folder: run } = await train(config('tuned', { weights, steps: 1 }));

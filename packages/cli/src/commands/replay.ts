@@ -20,7 +20,8 @@ async function act(file: string, { engine, json }: { engine?: string; json?: boo
   const result = await again(file, { loaders, ...(engine !== undefined && { engine }) });
   if (json === true) {
     // JSON has no NaN, and it is what one looks for here.
-    const text = (_: string, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value);
+    const text = (_: string, value: unknown) =>
+      typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
     process.stdout.write(`${JSON.stringify(result, text, 2)}\n`);
     return;
   }

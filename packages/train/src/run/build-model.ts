@@ -73,11 +73,7 @@ function recipeOptions(config: TrainConfig, classes: ClassMap): RecipeOptions {
 }
 
 /** What whoever loads these weights must know. */
-export function profileOf(
-  config: TrainConfig,
-  classes: ClassMap,
-  { model, normEpsilon }: BuiltModel,
-): WeightsProfile {
+export function profileOf(config: TrainConfig, classes: ClassMap, { model, normEpsilon }: BuiltModel): WeightsProfile {
   const { minSizes, maxSize } = model.transform as unknown as { minSizes: readonly number[]; maxSize: number };
   return torchvisionProfile({
     source: '@rcnn/train',
