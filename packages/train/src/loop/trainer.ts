@@ -56,7 +56,7 @@ export interface TrainerHooks {
   /** Keeps the state, all or nothing. `best` asks for a copy of the weights that is kept apart. */
   readonly save?: (position: Position, best: boolean) => Promise<void>;
   /** Measures the model (throwing INTERRUPTED stops the training); the first of `segm/AP`, `bbox/AP` that is there decides what is best. */
-  readonly evaluate?: (epoch: number) => Promise<Scores>;
+  readonly evaluate?: (epoch: number, step: number) => Promise<Scores>;
   /** Records a step or an epoch. */
   readonly record?: (
     entry: { kind: 'step'; report: StepReport } | { kind: 'epoch'; epoch: number; step: number; scores: Scores },
@@ -196,7 +196,7 @@ async function endEpoch(options: TrainerOptions, position: Position): Promise<Po
   if (hooks.evaluate !== undefined && ((epoch + 1) % evaluateEvery === 0 || last)) {
     // Saved before the evaluation too: it may take long, and a crash must not cost the epoch.
     await save(options, position, false);
-    const scores = await (options.average?.swap(() => hooks.evaluate!(epoch)) ?? hooks.evaluate(epoch));
+    const scores = await (options.average?.swap(() => hooks.evaluate!(epoch, step)) ?? hooks.evaluate(epoch, step));
     const score = decisive(scores);
     isBest = score !== undefined && (position.best === null || score > position.best.score);
     next = isBest ? { ...next, best: { score: score!, epoch }, stale: 0 } : { ...next, stale: position.stale + 1 };

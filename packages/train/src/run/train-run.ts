@@ -231,14 +231,16 @@ class Session {
     return {
       ...(onEvent && { onEvent }),
       ...(shouldStop && { shouldStop }),
-      ...(val && { evaluate: (epoch: number) => this.#evaluate(epoch) }),
+      ...(val && { evaluate: (epoch: number, step: number) => this.#evaluate(epoch, step) }),
       save: (position, best) => this.#save(position, best),
       record: (entry) =>
         entry.kind === 'step'
           ? this.#recordStep(entry.report)
           : this.#recordEpoch(entry.epoch, entry.step, entry.scores),
       onBatches: async (step, batches) => {
-        if (step < 3) await drawBatch(this.#folder.picture(`train_batch_${step}`), batches[0]!, this.#names);
+        if (step >= 3) return;
+        await drawBatch(this.#folder.picture(`train_batch_${step}`), batches[0]!, this.#names);
+        this.#showPicture(step + 1, 'train/batch', `train_batch_${step}`);
       },
       onFailure: (step, batches, error) => this.#keepFailure(step, batches, error),
     };
@@ -268,7 +270,7 @@ class Session {
     });
   }
 
-  async #evaluate(epoch: number): Promise<Scores> {
+  async #evaluate(epoch: number, step: number): Promise<Scores> {
     const { onEvent, shouldStop } = this.#options;
     const evaluation = await evaluateModel(this.#model, this.#data.val!, {
       epoch,
@@ -283,6 +285,7 @@ class Session {
     await atomicWrite(this.#folder.evaluation, JSON.stringify(record, null, 1));
     await atomicWrite(this.#folder.predictions, JSON.stringify(predictions));
     await drawExamples(this.#folder.picture('validation'), examples, this.#names);
+    this.#showPicture(step, 'validation', 'validation');
     for (const [i, example] of examples.slice(0, 2).entries()) {
       await drawReport(this.#folder.picture(`panels_${i}`), example, this.#names);
     }
@@ -304,6 +307,11 @@ class Session {
       'time/data': dataTime,
       'time/step': stepTime,
     });
+  }
+
+  /** The picture in TensorBoard too. */
+  #showPicture(step: number, tag: string, name: string): void {
+    this.#events!.image(step, tag, readFileSync(this.#folder.picture(name)));
   }
 
   async #recordEpoch(epoch: number, step: number, scores: Scores): Promise<void> {

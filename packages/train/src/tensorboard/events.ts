@@ -5,10 +5,12 @@ import { onDisk } from '../run/disk.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import { bytesField, concatenate, doubleField, floatField, message, varintField } from './protobuf.ts';
 
-/** Fields of `tensorflow.Event`, `Summary`, `Summary.Value` and `SessionLog`, by their numbers in the .proto files. */
+/** Fields of `tensorflow.Event`, `Summary`, `Summary.Value`, `Summary.Image` and `SessionLog`, by their numbers in the .proto files. */
 const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5, sessionLog: 7 } as const;
 const SUMMARY_VALUE = 1;
-const VALUE = { tag: 1, simpleValue: 2 } as const;
+const VALUE = { tag: 1, simpleValue: 2, image: 4 } as const;
+const IMAGE = { height: 1, width: 2, colorspace: 3, encoded: 4 } as const;
+const RGBA = 4;
 const SESSION_LOG_STATUS = 1;
 const SESSION_START = 1;
 
@@ -18,7 +20,7 @@ export interface EventWriterOptions {
 }
 
 /**
- * Writes scalars as TensorBoard reads them: an `events.out.tfevents.…` file of TFRecords. Each record is written whole
+ * Writes scalars and images as TensorBoard reads them: an `events.out.tfevents.…` file of TFRecords. Each record is written whole
  * and at once, so after a crash everything but the last record is readable. What the disk refuses is a typed error.
  */
 export class EventWriter {
@@ -46,6 +48,19 @@ export class EventWriter {
       );
     if (summary.length === 0) return;
     this.#write(varintField(EVENT.step, step), bytesField(EVENT.summary, message(...summary)));
+  }
+
+  /** Writes a PNG file as the image of one step. */
+  image(step: number, tag: string, png: Uint8Array): void {
+    const header = new DataView(png.buffer, png.byteOffset); // signature, length, 'IHDR', width, height
+    const image = message(
+      varintField(IMAGE.height, header.getUint32(20)),
+      varintField(IMAGE.width, header.getUint32(16)),
+      varintField(IMAGE.colorspace, RGBA),
+      bytesField(IMAGE.encoded, png),
+    );
+    const value = message(bytesField(VALUE.tag, tag), bytesField(VALUE.image, image));
+    this.#write(varintField(EVENT.step, step), bytesField(EVENT.summary, message(bytesField(SUMMARY_VALUE, value))));
   }
 
   close(): void {
