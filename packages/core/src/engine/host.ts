@@ -87,3 +87,22 @@ export function mayHaveVulkan(): boolean {
     }
   });
 }
+
+/**
+ * Whether there may be a GPU for a Vulkan driver to find. Only Linux is asked, by its device files; elsewhere the answer
+ * is true. Looking costs nothing, while Dawn and the drivers that it tries print warnings where they find none.
+ */
+export function mayHaveGpu(): boolean {
+  const process = nodeProcess();
+  if (process === undefined || process.platform !== 'linux') return true;
+  const { readdirSync } = process.getBuiltinModule('node:fs');
+  const devices = (folder: string): string[] => {
+    try {
+      return readdirSync(folder);
+    } catch {
+      return []; // no such folder
+    }
+  };
+  const names = [...devices('/dev'), ...devices('/dev/dri')];
+  return names.some((name) => /^(?:renderD|nvidia\d|kgsl-3d|mali|dxg$)/.test(name));
+}

@@ -2,7 +2,7 @@ import { RcnnError } from '../errors.ts';
 import { type BringUp, bringUp, currentBackend, type EngineOptions, restoreBackend } from './bring-up.ts';
 import type { OpenedEngine } from './driver.ts';
 import { drivers } from './drivers/index.ts';
-import { environment, isNode } from './host.ts';
+import { environment, isNode, mayHaveGpu } from './host.ts';
 import { browserOrder, type EngineName, type EngineTask, engineNames, isEngineName, nodeOrder } from './names.ts';
 import { quietly } from './quiet.ts';
 import type { EngineCheck } from './self-check.ts';
@@ -47,12 +47,15 @@ async function useNamed(name: EngineName, options: UseEngineOptions): Promise<Ac
   throw failure!;
 }
 
+/** What `auto` finds without a try: a software driver would be passed by anyway. */
+const NO_GPU: BringUp = { up: false, why: 'this machine shows no GPU', cause: undefined };
+
 async function useFirst(options: UseEngineOptions): Promise<ActiveEngine> {
   const task = options.task ?? 'predict';
   const before = currentBackend();
   const passedBy: { name: EngineName; why: string }[] = [];
   for (const name of isNode() ? nodeOrder : browserOrder) {
-    const attempt = await bringUp(name, options);
+    const attempt: BringUp = name === 'webgpu' && !mayHaveGpu() ? NO_GPU : await bringUp(name, options);
     const why = objection(attempt, task);
     if (why === undefined && attempt.up) return { name, ...attempt.engine, passedBy };
     passedBy.push({ name, why: why! });

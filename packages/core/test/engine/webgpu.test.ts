@@ -26,7 +26,9 @@ describe('webgpu in Node', () => {
     skip(report.software !== true, report.why ?? 'there is a GPU');
     const { name, passedBy } = await useEngine('auto');
     expect(name).not.toBe('webgpu');
-    expect(passedBy.find((engine) => engine.name === 'webgpu')?.why).toMatch(/^its only device is .*software/);
+    expect(passedBy.find((engine) => engine.name === 'webgpu')?.why).toMatch(
+      /^its only device is .*software|^this machine shows no GPU$/,
+    );
   });
 
   test('without an adapter it says so', ({ skip }) => {
