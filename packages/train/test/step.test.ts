@@ -1,4 +1,4 @@
-import { Random } from '@rcnn/core';
+import { Parameter, Random } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -109,4 +109,26 @@ describe('what is not finite stops the step before the update', () => {
     };
     await expectNoLeak(() => expect(trainingStep(throwing, batches, context)).rejects.toThrow('broken'));
   });
+});
+
+test('a running statistic that the failing step itself spoilt is not named as the origin, and is put back', async () => {
+  class WithStatistic extends ToyModel {
+    readonly mean = this.register('mean', new Parameter(tf.zeros([1]), { learnable: false }));
+
+    override async losses(...args: Parameters<ToyModel['losses']>): Promise<Record<string, tf.Tensor>> {
+      const losses = await super.losses(...args);
+      const spoilt = tf.tensor1d([Number.NaN]);
+      this.mean.assign(spoilt);
+      spoilt.dispose();
+      return { ...losses, loss_small: tf.scalar(Number.NaN) };
+    }
+  }
+  const spoiling = new WithStatistic();
+  const parameters = spoiling.namedParameters();
+  const own = { model: spoiling, optimizer: new SGD(parameters), groups: groupParameters(parameters) };
+  await expect(trainingStep(own, batches.slice(0, 1), context)).rejects.toMatchObject({
+    place: 'loss_small',
+    hint: expect.not.stringContaining('It comes from') as string,
+  });
+  expect([...spoiling.mean.value.dataSync()]).toEqual([0]);
 });

@@ -1,4 +1,4 @@
-import { type Parameter, type Random, trainableParameters, valueAndGradients } from '@rcnn/core';
+import { type Random, trainableParameters, valueAndGradients } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { type ParameterGroup, settingsAt } from '../optim/parameter-groups.ts';
@@ -49,7 +49,11 @@ export async function trainingStep(
     const losses: Record<string, number>[] = [];
     let squares: ReadonlyMap<string, number> = new Map();
     for (const [i, batch] of batches.entries()) {
-      const part = await differentiate(model, batch, { step, random: random.fork('batch', i) });
+      const part = await differentiate(model, batch, {
+        step,
+        random: random.fork('batch', i),
+        before: statistics.kept,
+      });
       accumulate(gradients, part.gradients);
       losses.push(part.losses);
       squares = part.squares;
@@ -73,7 +77,7 @@ export async function trainingStep(
 async function differentiate(
   model: TrainableModel,
   batch: TrainingBatch,
-  { step, random }: { readonly step: number; readonly random: Random },
+  { step, random, before }: { readonly step: number; readonly random: Random; readonly before: Statistics },
 ): Promise<{ losses: Record<string, number>; gradients: Map<string, tf.Tensor>; squares: Map<string, number> }> {
   const { loss, gradients, extra } = await valueAndGradients(async () => {
     const losses = await model.losses(batch.images, batch.targets, { random, phase: 'train' });
@@ -81,7 +85,7 @@ async function differentiate(
   }, trainableParameters(model));
   try {
     const { losses, squares } = await readBack(extra, gradients);
-    await requireFinite(losses, squares, gradients, { step, batch, parameters: model.namedParameters() });
+    await requireFinite(losses, squares, gradients, { step, batch, parameters: asBefore(model, before) });
     return { losses, gradients, squares };
   } catch (error) {
     for (const gradient of gradients.values()) gradient.dispose();
@@ -122,15 +126,23 @@ function accumulate(total: Map<string, tf.Tensor>, part: ReadonlyMap<string, tf.
   }
 }
 
+/** Running statistics by name, as they were before the step. */
+type Statistics = ReadonlyMap<string, tf.Tensor>;
+
+/** What the forward pass was given: a statistic that it spoilt itself is not where the fault came from. */
+function asBefore(model: TrainableModel, before: Statistics): Map<string, { value: tf.Tensor }> {
+  return new Map([...model.namedParameters()].map(([name, { value }]) => [name, { value: before.get(name) ?? value }]));
+}
+
 /** Running statistics change in the forward pass, before anything is known to be finite. A clone copies no data. */
-function keepStatistics(model: TrainableModel): { restore(): void; dispose(): void } {
-  const kept: [Parameter, tf.Tensor][] = [];
-  for (const parameter of model.namedParameters().values()) {
-    if (!parameter.learnable) kept.push([parameter, tf.keep(tf.clone(parameter.value))]);
-  }
+function keepStatistics(model: TrainableModel): { kept: Statistics; restore(): void; dispose(): void } {
+  const kept = new Map<string, tf.Tensor>();
+  const parameters = model.namedParameters();
+  for (const [name, { learnable, value }] of parameters) if (!learnable) kept.set(name, tf.keep(tf.clone(value)));
   return {
-    restore: () => kept.forEach(([parameter, value]) => parameter.assign(value)),
-    dispose: () => kept.forEach(([, value]) => value.dispose()),
+    kept,
+    restore: () => kept.forEach((value, name) => parameters.get(name)!.assign(value)),
+    dispose: () => kept.forEach((value) => value.dispose()),
   };
 }
 
