@@ -1,5 +1,5 @@
 // Finds where bitmaps turn between background and object, 128-bit SIMD. AssemblyScript; built by `tools/shared/kernel.mjs`.
-// A pixel is object when its byte is not 0. Positions are u32, column-major, ascending.
+// A pixel is object when its byte is not 0. Run lengths are u32, column-major, background first.
 export { mergeTurns, readTurns, writeRuns } from './merge';
 
 /** Sixteen pixels at `at` as bits: 1 is object. */
@@ -7,56 +7,72 @@ function objectBits(at: usize): i32 {
   return ~i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(0))) & 0xffff;
 }
 
-/** Turns of the column-major bitmap of `n` pixels at `bitmap`. Gives their number, or -1 beyond `capacity`. */
+/** From `i` on, the first of the steps of 128 pixels that holds object, or that does not fit before `n`. */
+function skipBackground(bitmap: usize, start: i32, n: i32): i32 {
+  let i = start;
+  for (; i + 128 <= n; i += 128) {
+    const at = bitmap + <usize>i;
+    const low = v128.or(v128.or(v128.load(at), v128.load(at, 16)), v128.or(v128.load(at, 32), v128.load(at, 48)));
+    const high = v128.or(v128.or(v128.load(at, 64), v128.load(at, 80)), v128.or(v128.load(at, 96), v128.load(at, 112)));
+    if (v128.any_true(v128.or(low, high))) break;
+  }
+  return i;
+}
+
+/** The same for background, inside of an object. */
+function skipObject(bitmap: usize, start: i32, n: i32): i32 {
+  let i = start;
+  for (; i + 64 <= n; i += 64) {
+    const at = bitmap + <usize>i;
+    const low = i8x16.min_u(v128.load(at), v128.load(at, 16));
+    const high = i8x16.min_u(v128.load(at, 32), v128.load(at, 48));
+    if (!i8x16.all_true(i8x16.min_u(low, high))) break;
+  }
+  return i;
+}
+
+/** Run lengths of the column-major bitmap of `n` pixels at `bitmap`. Gives their number, or -1 beyond `capacity`. */
 export function scanColumns(bitmap: usize, n: i32, out: usize, capacity: i32): i32 {
   let count = 0;
   let inside = 0; // 0 or 1
+  let before = 0; // where the run began
   let i = 0;
   while (i + 16 <= n) {
-    if (i + 64 <= n) {
-      const at = bitmap + <usize>i;
-      const a = v128.load(at);
-      const b = v128.load(at, 16);
-      const c = v128.load(at, 32);
-      const d = v128.load(at, 48);
-      const same =
-        inside == 0
-          ? !v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))
-          : i8x16.all_true(i8x16.min_u(i8x16.min_u(a, b), i8x16.min_u(c, d)));
-      if (same) {
-        i += 64;
-        continue;
-      }
-    }
-    const bits = objectBits(bitmap + <usize>i);
-    let turns = (bits ^ ((bits << 1) | inside)) & 0xffff;
-    if (turns != 0) {
-      if (count + 16 > capacity) return -1;
-      do {
-        store<u32>(out + ((<usize>count) << 2), i + ctz(turns));
-        count++;
-        turns &= turns - 1;
-      } while (turns != 0);
+    i = inside == 0 ? skipBackground(bitmap, i, n) : skipObject(bitmap, i, n);
+    let turns = 0;
+    for (; turns == 0 && i + 16 <= n; i += 16) {
+      const bits = objectBits(bitmap + <usize>i);
+      turns = (bits ^ ((bits << 1) | inside)) & 0xffff;
       inside = (bits >>> 15) & 1;
     }
-    i += 16;
+    if (turns == 0) break;
+    if (count + 16 >= capacity) return -1;
+    do {
+      const turn = i - 16 + ctz(turns);
+      store<u32>(out + ((<usize>count) << 2), turn - before);
+      before = turn;
+      count++;
+      turns &= turns - 1;
+    } while (turns != 0);
   }
   for (; i < n; i++) {
     const now = i32(load<u8>(bitmap + <usize>i) != 0);
     if (now != inside) {
-      if (count >= capacity) return -1;
-      store<u32>(out + ((<usize>count) << 2), i);
+      if (count + 1 >= capacity) return -1;
+      store<u32>(out + ((<usize>count) << 2), i - before);
+      before = i;
       count++;
       inside = now;
     }
   }
-  return count;
+  store<u32>(out + ((<usize>count) << 2), n - before);
+  return count + 1;
 }
 
 /**
- * Turns of the row-major bitmap at `bitmap`. They are found row by row (a pixel that differs from the one above it
- * turns), with their columns in `found`, and then sorted into columns by counting. `starts` has room for width + 1
- * numbers that are 0. Gives the number of turns, or -1 beyond `capacity`.
+ * Run lengths of the row-major bitmap at `bitmap`. Turns are found row by row (a pixel that differs from the one above
+ * it turns), with their columns in `found`, and then sorted into columns by counting. `starts` has room for width + 1
+ * numbers that are 0. Gives the number of runs, or -1 beyond `capacity`.
  */
 export function scanRows(
   bitmap: usize,
@@ -73,7 +89,7 @@ export function scanRows(
   for (let x = 0; x < width; x++) {
     const now = i32(load<u8>(bitmap + <usize>x) != 0);
     if (now != before) {
-      if (count >= capacity) return -1;
+      if (count + 1 >= capacity) return -1;
       count = note(found, starts, count, x, x * height);
     }
     before = i32(load<u8>(last + <usize>x) != 0);
@@ -97,7 +113,7 @@ export function scanRows(
       }
       let turns = objectBits(row + <usize>x) ^ objectBits(above + <usize>x);
       if (turns != 0) {
-        if (count + 16 > capacity) return -1;
+        if (count + 16 >= capacity) return -1;
         do {
           const column = x + ctz(turns);
           count = note(found, starts, count, column, column * height + y);
@@ -108,13 +124,13 @@ export function scanRows(
     }
     for (; x < width; x++) {
       if (i32(load<u8>(row + <usize>x) != 0) != i32(load<u8>(above + <usize>x) != 0)) {
-        if (count >= capacity) return -1;
+        if (count + 1 >= capacity) return -1;
         count = note(found, starts, count, x, x * height + y);
       }
     }
   }
   sortIntoColumns(found, starts, width, out, count);
-  return count;
+  return lengthsBetween(out, count, height * width);
 }
 
 function note(found: usize, starts: usize, count: i32, column: i32, position: i32): i32 {
@@ -140,4 +156,17 @@ function sortIntoColumns(found: usize, starts: usize, width: i32, out: usize, co
     store<u32>(out + ((<usize>to) << 2), load<u32>(at, 4));
     store<u32>(place, to + 1);
   }
+}
+
+/** Turns the `count` ascending positions at `out`, in place, into the lengths of the runs between them. */
+function lengthsBetween(out: usize, count: i32, pixels: i32): i32 {
+  let before: u32 = 0;
+  for (let i = 0; i < count; i++) {
+    const at = out + ((<usize>i) << 2);
+    const turn = load<u32>(at);
+    store<u32>(at, turn - before);
+    before = turn;
+  }
+  store<u32>(out + ((<usize>count) << 2), <u32>pixels - before);
+  return count + 1;
 }

@@ -1,6 +1,6 @@
 import type { ImageSize, RunLengths } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { findTurns } from './kernel.ts';
+import { findRuns } from './kernel.ts';
 import { checkMaskSize } from './runs.ts';
 
 const LITTLE_WORD = 4; // bytes compared at once
@@ -11,9 +11,8 @@ const LITTLE_WORD = 4; // bytes compared at once
  */
 export function encodeColumns(bitmap: Uint8Array | Uint8ClampedArray, size: ImageSize): RunLengths {
   checkBitmap(bitmap, size, 'encodeColumns');
-  const found = findTurns(bitmap, size, 'columns');
-  if (found !== undefined)
-    return { size: [size[0], size[1]], counts: countsBetween(found, found.length, bitmap.length) };
+  const found = findRuns(bitmap, size, 'columns');
+  if (found !== undefined) return { size: [size[0], size[1]], counts: found };
   return encodeColumnsInJs(bitmap, size);
 }
 
@@ -48,9 +47,8 @@ export function encodeColumnsInJs(bitmap: Uint8Array | Uint8ClampedArray, size: 
  */
 export function encodeRows(bitmap: Uint8Array | Uint8ClampedArray, size: ImageSize): RunLengths {
   checkBitmap(bitmap, size, 'encodeRows');
-  const [height, width] = size;
-  const found = findTurns(bitmap, size, 'rows');
-  if (found !== undefined) return { size: [height, width], counts: countsBetween(found, found.length, height * width) };
+  const found = findRuns(bitmap, size, 'rows');
+  if (found !== undefined) return { size: [size[0], size[1]], counts: found };
   return encodeRowsInJs(bitmap, size);
 }
 

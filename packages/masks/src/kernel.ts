@@ -20,7 +20,7 @@ export interface Kernel {
 
 const PAGE = 65536;
 
-/** Turns that the kernel lists; masks with more are left to JavaScript. */
+/** Runs that the kernel lists; masks with more are left to JavaScript. */
 const CAPACITY = 1 << 15;
 
 /** Pixels beyond which the kernel's copy of the bitmap would hold too much memory for good. */
@@ -38,10 +38,10 @@ export function kernelWithMemory(bytes: number): Kernel | undefined {
 }
 
 /**
- * The positions where a bitmap turns, found by SIMD; `undefined` where WebAssembly SIMD is missing and for bitmaps too
- * large or too restless. The answer is a view that is valid until the next call.
+ * The run lengths of a bitmap, column by column, found by SIMD; `undefined` where WebAssembly SIMD is missing and for
+ * bitmaps too large or too restless.
  */
-export function findTurns(
+export function findRuns(
   bitmap: Uint8Array | Uint8ClampedArray,
   [height, width]: readonly [number, number],
   order: 'rows' | 'columns',
@@ -62,7 +62,7 @@ export function findTurns(
     new Uint32Array(buffer, starts, width + 1).fill(0);
     count = scan.scanRows(0, height, width, found, starts, out, CAPACITY);
   }
-  return count < 0 ? undefined : new Uint32Array(buffer, out, count);
+  return count < 0 ? undefined : new Uint32Array(buffer, out, count).slice();
 }
 
 function instantiate(): Kernel | null {

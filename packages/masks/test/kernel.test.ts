@@ -5,7 +5,7 @@ import { compileKernel, kernelModule } from '@rcnn/shared/kernel';
 import { expect, test } from 'vitest';
 import { encodeColumnsInJs, encodeRowsInJs } from '../src/bitmap.ts';
 import { encodeColumns, encodeRows } from '../src/index.ts';
-import { findTurns } from '../src/kernel.ts';
+import { findRuns } from '../src/kernel.ts';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
 
@@ -25,7 +25,7 @@ test('SIMD and JavaScript agree on bitmaps of every size and restlessness', () =
       bitmap.fill(random.chance(0.5) ? 0 : random.pick([1, 1, 128, 255]), at, end);
       at = end;
     }
-    expect(findTurns(bitmap, size, 'rows')).toBeDefined();
+    expect(findRuns(bitmap, size, 'rows')).toBeDefined();
     expect(encodeRows(bitmap, size)).toEqual(encodeRowsInJs(bitmap, size));
     expect(encodeColumns(bitmap, size)).toEqual(encodeColumnsInJs(bitmap, size));
   }
@@ -34,7 +34,7 @@ test('SIMD and JavaScript agree on bitmaps of every size and restlessness', () =
 test('bitmaps that turn more often than the kernel lists are left to JavaScript', () => {
   const size = [300, 300] as const;
   const bitmap = Uint8Array.from({ length: 90_000 }, (_, i) => (Math.floor(i / 300) + i) % 2);
-  expect(findTurns(bitmap, size, 'rows')).toBeUndefined();
+  expect(findRuns(bitmap, size, 'rows')).toBeUndefined();
   // Every pixel turns, but for the tops of columns: the foot of the column before has their value.
   expect(encodeRows(bitmap, size).counts.length).toBe(90_000 - 299);
 });
