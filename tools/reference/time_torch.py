@@ -1,6 +1,6 @@
 """Times single operations in PyTorch for `npm run bench -- engines --torch PYTHON`.
 
-Reads one JSON object per line, answers each with {"ms": milliseconds of one run}, or {} for work it does not know.
+Reads one JSON object per line, answers each with {"ms": mean milliseconds of so many runs}, or {} for work it does not know.
 The first run of a kind makes its inputs and warms up outside of the clock.
 """
 
@@ -52,15 +52,17 @@ def other(work):
 
 last, run = None, None
 for line in sys.stdin:
-    if line != last:
-        work = json.loads(line)
+    request = json.loads(line)
+    work, repeats = request["work"], request["repeats"]
+    if work != last:
         run = conv(work) if work["op"] == "conv" else other(work)
-        last = line
+        last = work
         if run:
             run(), run()
     if run is None:
         print("{}", flush=True)
         continue
     start = clock()
-    run()
-    print(json.dumps({"ms": 1e3 * (clock() - start)}), flush=True)
+    for _ in range(repeats):
+        run()
+    print(json.dumps({"ms": 1e3 * (clock() - start) / repeats}), flush=True)

@@ -4,7 +4,7 @@
  *   npm run bench -- engines [--engines a,b] [--threads N] [--only TEXT] [--rounds N] [--torch PYTHON] [--clock wall|cpu] [--json FILE]
  *
  * The engines take turns, round by round, so that a busy moment of the machine meets all of them; medians are
- * reported. Convolutions and products in GFLOPS, the rest in milliseconds, and each as a ratio to `onnxruntime`.
+ * reported. In its turn an engine does short work several times in a row, as a network would, and the mean counts. Convolutions and products in GFLOPS, the rest in milliseconds, and each as a ratio to `onnxruntime`.
  * `--clock cpu` counts the time of all threads instead: GFLOPS per core, steadier on a machine that others use.
  * For one core against one core, run it with `--threads 1` (wasm never has more in Node).
  */
@@ -49,6 +49,9 @@ interface Row {
 /** A run that takes longer is not repeated. */
 const LONG = 3000;
 
+/** A turn of short work lasts about this long; a first run after another engine's would find cold caches and cores. */
+const TURN = 60;
+
 /** Passes of every convolution, in the order of a training step. */
 const PASSES: readonly Pass[] = ['forward', 'input gradient', 'filter gradient'];
 
@@ -75,43 +78,58 @@ async function openEngines(): Promise<Engine[]> {
   return engines;
 }
 
-async function timeOnce(engine: Engine, work: Work, inputs: tf.Tensor[]): Promise<number> {
+/** Mean milliseconds of `repeats` runs. */
+async function timeTurn(engine: Engine, work: Work, inputs: tf.Tensor[], repeats: number): Promise<number> {
   await tf.setBackend(engine.name);
   const start = clock();
-  const result = tf.tidy(() => work.run(inputs));
-  if (engine.name === 'webgpu') await result.data();
-  const ms = clock() - start;
-  result.dispose();
-  return ms;
+  for (let i = 0; i < repeats; i++) {
+    const result = tf.tidy(() => work.run(inputs));
+    if (engine.name === 'webgpu') await result.data();
+    result.dispose();
+  }
+  return (clock() - start) / repeats;
+}
+
+interface Runner {
+  readonly name: string;
+  /** Mean milliseconds of so many runs; undefined for work that it does not know. */
+  turn(repeats: number): Promise<number | undefined>;
+}
+
+/** Median milliseconds by name of the runner. */
+async function takeTurns(runners: readonly Runner[]): Promise<Record<string, number>> {
+  const samples = new Map<Runner, { repeats: number; times: number[] }>();
+  for (const runner of runners) {
+    const cold = await runner.turn(1);
+    if (cold === undefined) continue;
+    const long = cold > LONG;
+    const warm = long ? cold : (await runner.turn(1))!;
+    const repeats = Math.max(1, Math.round(TURN / Math.max(warm, 1)));
+    samples.set(runner, { repeats, times: long ? [cold] : [] });
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const [runner, { repeats, times }] of samples) {
+      if (!(times[0]! > LONG)) times.push((await runner.turn(repeats))!);
+    }
+  }
+  return Object.fromEntries([...samples].map(([{ name }, { times }]) => [name, median(times)]));
 }
 
 async function measure(work: Work, engines: readonly Engine[], torch: TorchPeer | undefined): Promise<Row> {
   const able = engines.filter(
     ({ name, trains }) => (trains || work.needs === 'predict') && !(work.long && name === 'cpu'),
   );
-  const samples = new Map<string, number[]>();
-  const runners: { name: string; run(): Promise<number | undefined> }[] = [];
+  const runners: Runner[] = [];
   const inputs: tf.Tensor[] = [];
   for (const engine of able) {
     await tf.setBackend(engine.name);
     const own = work.inputs();
     inputs.push(...own);
-    runners.push({ name: engine.name, run: () => timeOnce(engine, work, own) });
+    runners.push({ name: engine.name, turn: (repeats) => timeTurn(engine, work, own, repeats) });
   }
-  if (torch && work.peer) runners.push({ name: 'torch', run: () => torch.time(work.peer!) });
-  for (const { name, run } of runners) {
-    const warm = await run();
-    if (warm !== undefined) samples.set(name, warm > LONG ? [warm] : []);
-    if (warm !== undefined && warm <= LONG) await run();
-  }
-  for (let round = 0; round < rounds; round++) {
-    for (const { name, run } of runners) {
-      const times = samples.get(name);
-      if (times && !(times.length > 0 && times[0]! > LONG)) times.push((await run())!);
-    }
-  }
+  if (torch && work.peer) runners.push({ name: 'torch', turn: (repeats) => torch.time(work.peer!, repeats) });
+  const ms = await takeTurns(runners);
   tf.dispose(inputs);
-  const ms = Object.fromEntries([...samples].map(([name, times]) => [name, median(times)]));
   return { group: work.group, name: work.name, operations: work.operations, ms };
 }
 

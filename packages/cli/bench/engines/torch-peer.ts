@@ -25,9 +25,9 @@ export class TorchPeer {
     return new TorchPeer(child, answers, first.value);
   }
 
-  /** Milliseconds of one run; undefined for work that PyTorch has no equal of. */
-  async time(work: object): Promise<number | undefined> {
-    this.child.stdin!.write(`${JSON.stringify(work)}\n`);
+  /** Mean milliseconds of so many runs; undefined for work that PyTorch has no equal of. */
+  async time(work: object, repeats: number): Promise<number | undefined> {
+    this.child.stdin!.write(`${JSON.stringify({ work, repeats })}\n`);
     const { value } = (await this.answers.next()) as { value: string };
     return (JSON.parse(value) as { ms?: number }).ms;
   }

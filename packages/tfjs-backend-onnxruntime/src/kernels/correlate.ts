@@ -4,7 +4,7 @@ import { nativeFloats, type OrtBackend } from '../backend.ts';
 import { FLOAT, NCHWC } from '../onnx.ts';
 import type { NamedGraph } from '../sessions.ts';
 import { singleNode } from './kernel.ts';
-import { blockSize, fromBlocks, type Maps, toBlocks } from './layout.ts';
+import { blockSize, fromBlocks, type Maps, toBlocks, toPlanes } from './layout.ts';
 import { gemm } from './mat-mul.ts';
 
 /**
@@ -33,7 +33,9 @@ export function correlate(backend: OrtBackend, x: Maps, filter: TensorInfo, taps
       ? { data: single, rows: y.c, columns: x.c, transpose: true }
       : { data: single, rows: x.c, columns: y.c };
     gemm(backend, { data: x.data, rows: x.n * x.h * x.w, columns: x.c }, matrix, y.data);
-  } else if (blockSize(backend) > 0 && x.c % 4 === 0 && x.c >= blockSize(backend)) {
+  } else if (x.c < blockSize(backend)) {
+    correlateFew(backend, x, filter, taps, window, y);
+  } else if (blockSize(backend) > 0 && x.c % 4 === 0) {
     correlateBlocked(backend, x, filter, taps, window, y);
   } else {
     correlatePlain(backend, x, filter, taps, window, y);
@@ -67,7 +69,34 @@ function correlateBlocked(backend: OrtBackend, x: Maps, filter: TensorInfo, taps
   });
 }
 
-/** For few channels, such as those of an image: NCHW, turned around inside the graph. */
+/**
+ * For fewer channels than a block, such as those of an image: onnxruntime then wants the input as NCHW, and still
+ * writes blocks (two to three times as fast as gathering the windows for a product).
+ */
+function correlateFew(backend: OrtBackend, x: Maps, filter: TensorInfo, taps: Taps, window: Window, y: Maps): void {
+  const block = blockSize(backend);
+  const outChannels = roundUp(y.c, block);
+  const size = x.c * outChannels * taps.offsets.length;
+  const weights = backend.derived(filter, `few ${tapsKey(taps)}`, size, (target) =>
+    fewWeights(backend.floats(filter), taps, x.c, y.c, block, target),
+  );
+  backend.scratch(x.n * x.h * x.w * x.c, (planes) => {
+    toPlanes(backend, x, planes);
+    backend.scratch(y.n * y.h * y.w * outChannels, (yBlocks) => {
+      backend.run(
+        convGraph(taps, window, NCHWC),
+        [
+          nativeFloats(planes, [x.n, x.c, x.h, x.w]),
+          nativeFloats(weights, [outChannels, x.c, taps.rows, taps.columns]),
+        ],
+        [nativeFloats(yBlocks, [y.n, outChannels, y.h, y.w])],
+      );
+      fromBlocks(backend, yBlocks, outChannels, y);
+    });
+  });
+}
+
+/** For processors without the blocked layout and channels that do not fit it: NCHW, turned around inside the graph. */
 function correlatePlain(backend: OrtBackend, x: Maps, filter: TensorInfo, taps: Taps, window: Window, y: Maps): void {
   const weights = backend.derived(filter, `plain ${tapsKey(taps)}`, x.c * y.c * taps.offsets.length, (target) =>
     plainWeights(backend.floats(filter), taps, x.c, y.c, target),
@@ -138,6 +167,30 @@ export function blockedWeights(
           for (let o = 0; o < outs; o++) target[base + o] = filter[row + o * outStride]!;
         }
         at += block * block;
+      }
+    }
+  }
+}
+
+/** Weights as `[outBlocks, in, rows, columns, out within block]`. */
+export function fewWeights(
+  filter: Float32Array,
+  { offsets, transposed }: Taps,
+  inChannels: number,
+  outChannels: number,
+  block: number,
+  target: Float32Array,
+): void {
+  const [inStride, outStride] = transposed ? [1, inChannels] : [outChannels, 1];
+  if (outChannels % block !== 0) target.fill(0);
+  let at = 0;
+  for (let outStart = 0; outStart < outChannels; outStart += block) {
+    const outs = Math.min(block, outChannels - outStart);
+    for (let i = 0; i < inChannels; i++) {
+      for (const offset of offsets) {
+        const from = offset + i * inStride + outStart * outStride;
+        for (let o = 0; o < outs; o++) target[at + o] = filter[from + o * outStride]!;
+        at += block;
       }
     }
   }

@@ -42,6 +42,12 @@ export function fromBlocks(
   backend.run(graph, [nativeFloats(source, [n, channels, h, w])], [nativeFloats(data, [n, h, w, c])]);
 }
 
+/** NHWC to NCHW. */
+export function toPlanes(backend: OrtBackend, { data, n, h, w, c }: Maps, target: Float32Array): void {
+  const graph = singleNode('NHWC to NCHW', { op: 'Transpose', attributes: { perm: [0, 3, 1, 2] } });
+  backend.run(graph, [nativeFloats(data, [n, h, w, c])], [nativeFloats(target, [n, c, h, w])]);
+}
+
 const blocks = new WeakMap<OrtBackend, number>();
 
 /** Channels in a block on this processor (16 with AVX-512, else 8); 0 where onnxruntime has no such kernels. */

@@ -32,14 +32,17 @@ export interface Matrix {
 }
 
 /** Bytes of `a` that one thread takes at a time where the rows are taken in pieces. */
-const PIECE = 2 ** 20;
+const PIECE = 2 * 2 ** 20;
 /** From this many bytes of `a` on it is worth it. */
 const WORTH_PIECES = 8 * 2 ** 20;
+
+/** Columns of `c` below which pieces cost more than they save. */
+const NARROW = 128;
 
 /** `c = a b`, where `c` has as many rows and columns as that gives. */
 export function gemm(backend: OrtBackend, a: Matrix, b: Matrix, c: Float32Array): void {
   const columns = b.transpose ? b.rows : b.columns;
-  const step = rowsAtOnce(a, backend.sessions.threads);
+  const step = rowsAtOnce(a, columns, backend.sessions.threads);
   for (let row = 0; row < a.rows; row += step) {
     const rows = Math.min(step, a.rows - row);
     const part = rows === a.rows ? a : { ...a, rows, data: rowsOf(a.data, a.columns, row, rows) };
@@ -50,10 +53,11 @@ export function gemm(backend: OrtBackend, a: Matrix, b: Matrix, c: Float32Array)
 /**
  * onnxruntime cuts the inner dimension into slices of 128 and goes through all of `c` once for each. From two slices on,
  * rows that fit into the cache together keep it from going to memory every time (up to a third faster on one core, and
- * the same bits); beyond eight there would be too few rows in a piece.
+ * the same bits); beyond eight there would be too few rows in a piece, and a narrow `c` stays in the cache anyway.
  */
-function rowsAtOnce({ rows, columns, transpose = false }: Matrix, threads: number): number {
-  if (transpose || columns < 256 || columns > 1024 || rows * columns * 4 < WORTH_PIECES) return Math.max(1, rows);
+function rowsAtOnce({ rows, columns, transpose = false }: Matrix, outColumns: number, threads: number): number {
+  if (transpose || columns < 256 || columns > 1024 || outColumns < NARROW) return Math.max(1, rows);
+  if (rows * columns * 4 < WORTH_PIECES) return Math.max(1, rows);
   return Math.ceil((PIECE * threads) / (columns * 4));
 }
 
