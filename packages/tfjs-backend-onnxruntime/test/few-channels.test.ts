@@ -44,3 +44,25 @@ test('gradient by the input from three channels', () => {
     expect(distance(gradient(dy, filter), gradient(wide(dy), wide(filter)))).toBeLessThan(1e-5);
   });
 });
+
+test.each([
+  { channels: 3, size: 7, stride: 2, pad: 3 },
+  { channels: 1, size: 3, stride: 1, pad: 1 },
+  { channels: 5, size: 3, stride: 3, pad: 0 },
+])('gradient by the filter, %o: as with channels of zeros', ({ channels, size, stride, pad }) => {
+  tf.tidy(() => {
+    const x = tf.randomUniform<tf.Rank.R4>([2, 23, 37, channels], -1, 1, 'float32', 5);
+    const wideX = tf.pad(x, [[0, 0], [0, 0], [0, 0], [0, 32 - channels]]); // biome-ignore format: one line
+    const attrs = { strides: stride, pad, dataFormat: 'NHWC', dimRoundingMode: undefined };
+    const gradient = (of: tf.Tensor4D): tf.Tensor => {
+      const filterShape = [size, size, of.shape[3], 20];
+      const y = tf.conv2d(of, tf.zeros(filterShape) as tf.Tensor4D, stride, pad);
+      const dy = tf.randomUniform(y.shape, -1, 1, 'float32', 6);
+      const inputs = { x: of, dy };
+      return tf.engine().runKernel(tf.Conv2DBackpropFilter, inputs, { ...attrs, filterShape } as never) as tf.Tensor;
+    };
+    const wide = tf.slice(gradient(wideX), [0, 0, 0, 0], [-1, -1, channels, -1]);
+    expect(distance(gradient(x), wide)).toBeLessThan(1e-4);
+    expect(distance(wide, tf.zerosLike(wide))).toBeGreaterThan(1);
+  });
+});

@@ -1,8 +1,5 @@
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeFloats, type OrtBackend } from '../backend.ts';
-import type { NativeTensor } from '../native.ts';
-import { FLOAT, type GraphNode, INT64 } from '../onnx.ts';
-import type { NamedGraph } from '../sessions.ts';
+import { simdWithFloats } from '../simd.ts';
 import { isFloat, type KernelCall, type OrtKernel, sizeOf } from './kernel.ts';
 
 type PoolInfo = backend_util.Conv2DInfo;
@@ -20,81 +17,72 @@ function describe(x: TensorInfo, attrs: KernelCall['attrs']): PoolInfo | undefin
   return sizeOf(info.outShape) === 0 ? undefined : info;
 }
 
-/** Calls `visit` for every pixel of the output with the pixels of the input under it, in row order. */
-function eachWindow(info: PoolInfo, visit: (target: number, sources: readonly number[]) => void): void {
-  const { batchSize, inHeight, inWidth, outHeight, outWidth, strideHeight, strideWidth, padInfo } = info;
-  const c = info.inChannels;
-  const sources: number[] = [];
-  let target = 0;
+/** Numbers that the kernel's memory holds at a time, where a row allows it: they stay in the cache. */
+const STRIP = 2 ** 18;
+
+/** A strip of the output's rows, and the rows of the input under it. */
+interface Strip {
+  readonly image: number;
+  readonly outRow: number;
+  readonly outRows: number;
+  readonly row: number;
+  readonly rows: number;
+  /** Where the first window begins, in rows of the strip; negative in the padding. */
+  readonly top: number;
+}
+
+function* strips(info: PoolInfo): Generator<Strip> {
+  const { batchSize, inHeight, outHeight, filterHeight, strideHeight, padInfo } = info;
+  const perRow = info.inChannels * (2 * strideHeight * info.inWidth + info.outWidth);
+  const most = Math.max(1, Math.floor(STRIP / perRow));
   for (let image = 0; image < batchSize; image++) {
-    for (let row = 0; row < outHeight; row++) {
-      const top = row * strideHeight - padInfo.top;
-      for (let column = 0; column < outWidth; column++, target += c) {
-        const left = column * strideWidth - padInfo.left;
-        sources.length = 0;
-        for (let h = Math.max(0, top); h < Math.min(inHeight, top + info.filterHeight); h++) {
-          for (let w = Math.max(0, left); w < Math.min(inWidth, left + info.filterWidth); w++) {
-            sources.push(((image * inHeight + h) * inWidth + w) * c);
-          }
-        }
-        visit(target, sources);
-      }
+    for (let outRow = 0; outRow < outHeight; outRow += most) {
+      const outRows = Math.min(most, outHeight - outRow);
+      const start = outRow * strideHeight - padInfo.top;
+      const row = Math.max(0, Math.min(inHeight, start));
+      const end = Math.min(inHeight, start + (outRows - 1) * strideHeight + filterHeight);
+      yield { image, outRow, outRows, row, rows: Math.max(0, end - row), top: start - row };
     }
   }
 }
 
-/** Numbers in a row of the input from which on a call per row of the output is worth it. */
-const WORTH_ROWS = 4096;
-
-/** Without padding every window is whole. */
-function isWhole({ padInfo: { top, bottom, left, right }, inWidth, inChannels }: PoolInfo): boolean {
-  return top + bottom + left + right === 0 && inWidth * inChannels >= WORTH_ROWS;
-}
-
 /**
- * One row of the output: the maximum of the rows under it, then that of every `strideWidth`-th column from 0, 1, 2, … on.
- * `Max` of onnxruntime keeps NaN. A row at a time, everything between is small and stays in the cache.
+ * Runs the kernel on every strip. `y` is written where there is no `dx`; otherwise it holds the gradients, which are added
+ * to `dx`. Rows under two strips get gradients from both.
  */
-function rowGraph({ filterHeight, filterWidth }: PoolInfo): NamedGraph {
-  const rows = Array.from({ length: filterHeight }, (_, i) => `i${i}`);
-  const at = (column: number, which: number): string => `i${filterHeight + 2 * column + which}`;
-  const [axis, step] = [at(filterWidth, 0), at(filterWidth, 1)];
-  const columns = Array.from({ length: filterWidth }, (_, k): GraphNode => {
-    return { op: 'Slice', inputs: ['row', at(k, 0), at(k, 1), axis, step], outputs: [`column${k}`] };
-  });
-  return {
-    key: `MaxPool ${filterHeight}x${filterWidth}`,
-    graph: () => ({
-      nodes: [
-        { op: 'Max', inputs: rows, outputs: ['row'] },
-        ...columns,
-        { op: 'Max', inputs: columns.flatMap(({ outputs }) => outputs), outputs: ['o0'] },
-      ],
-      inputs: Array.from({ length: filterHeight + 2 * filterWidth + 2 }, (_, i) => {
-        return { name: `i${i}`, type: i < filterHeight ? FLOAT : INT64 };
-      }),
-      outputs: [{ name: 'o0', type: FLOAT }],
-    }),
-  };
-}
-
-function poolRows(backend: OrtBackend, info: PoolInfo, from: Float32Array, to: Float32Array): void {
-  const { batchSize, inHeight, inWidth, inChannels: c, outHeight, outWidth, filterHeight, strideHeight } = info;
-  const graph = rowGraph(info);
-  const number = (value: number): NativeTensor => {
-    return { type: 'int64', location: 'cpu', dims: [1], data: BigInt64Array.of(BigInt(value)) };
-  };
-  const span = (outWidth - 1) * info.strideWidth + 1; // from the first column taken to the last
-  const starts = Array.from({ length: info.filterWidth }, (_, k) => [number(k), number(k + span)]).flat();
-  const shared = [...starts, number(0), number(info.strideWidth)];
+function pool(info: PoolInfo, x: Float32Array, y: Float32Array, dx?: Float32Array): void {
+  const { inHeight, inWidth, outHeight, outWidth, inChannels: c, filterHeight, filterWidth, padInfo } = info;
   const [inRow, outRow] = [inWidth * c, outWidth * c];
-  for (let row = 0; row < batchSize * outHeight; row++) {
-    const top = Math.floor(row / outHeight) * inHeight + (row % outHeight) * strideHeight;
-    const rows = Array.from({ length: filterHeight }, (_, i) =>
-      nativeFloats(from.subarray((top + i) * inRow, (top + i + 1) * inRow), [inWidth, c]),
+  for (const strip of strips(info)) {
+    const [inSize, outSize] = [strip.rows * inRow, strip.outRows * outRow];
+    const { simd, floats } = simdWithFloats(2 * inSize + outSize);
+    const from = (strip.image * inHeight + strip.row) * inRow;
+    const to = (strip.image * outHeight + strip.outRow) * outRow;
+    const [yAt, dxAt] = [inSize, inSize + outSize];
+    const [out, into] = [y.subarray(to, to + outSize), dx?.subarray(from, from + inSize)];
+    floats.set(x.subarray(from, from + inSize));
+    if (into) {
+      floats.set(out, yAt);
+      floats.set(into, dxAt); // what the strip before gave to the rows in common
+    }
+    simd.maxPool(
+      0,
+      strip.rows,
+      inWidth,
+      c,
+      4 * yAt,
+      strip.outRows,
+      outWidth,
+      filterHeight,
+      filterWidth,
+      info.strideHeight,
+      info.strideWidth,
+      strip.top,
+      -padInfo.left,
+      into ? 4 * dxAt : 0,
     );
-    const target = nativeFloats(to.subarray(row * outRow, (row + 1) * outRow), [outWidth, c]);
-    backend.run(graph, [...rows, ...shared], [target]);
+    if (into) into.set(floats.subarray(dxAt, dxAt + inSize));
+    else out.set(floats.subarray(yAt, yAt + outSize));
   }
 }
 
@@ -104,29 +92,7 @@ function maxPool({ inputs, backend, attrs }: KernelCall): TensorInfo | undefined
   const info = describe(x, attrs);
   if (!info) return undefined;
   const y = backend.float32(info.outShape);
-  const from = backend.floats(x);
-  const to = backend.floats(y);
-  if (isWhole(info)) {
-    poolRows(backend, info, from, to);
-    return y;
-  }
-  const c = info.inChannels;
-  eachWindow(info, (target, sources) => {
-    if (sources.length === 0) {
-      to.fill(Number.NEGATIVE_INFINITY, target, target + c);
-      return;
-    }
-    const first = sources[0]!;
-    for (let i = 0; i < c; i++) to[target + i] = from[first + i]!;
-    for (let s = 1; s < sources.length; s++) {
-      const source = sources[s]!;
-      for (let i = 0; i < c; i++) {
-        const value = from[source + i]!;
-        const best = to[target + i]!;
-        if (!(value <= best) && best === best) to[target + i] = value;
-      }
-    }
-  });
+  pool(info, backend.floats(x), backend.floats(y));
   return y;
 }
 
@@ -137,24 +103,7 @@ function maxPoolGrad({ inputs, backend, attrs }: KernelCall): TensorInfo | undef
   const info = describe(x, attrs);
   if (!info || !isFloat(dy)) return undefined;
   const dx = backend.float32(x.shape);
-  const from = backend.floats(x);
-  const gradient = backend.floats(dy);
-  const to = backend.floats(dx).fill(0);
-  const c = info.inChannels;
-  eachWindow(info, (target, sources) => {
-    for (let i = 0; i < c; i++) {
-      let winner = sources[0]! + i;
-      let best = from[winner]!;
-      for (let s = 1; s < sources.length; s++) {
-        const value = from[sources[s]! + i]!;
-        if (!(value <= best) && best === best) {
-          best = value;
-          winner = sources[s]! + i;
-        }
-      }
-      to[winner]! += gradient[target + i]!;
-    }
-  });
+  pool(info, backend.floats(x), backend.floats(dy), backend.floats(dx).fill(0));
   return dx;
 }
 

@@ -78,14 +78,18 @@ function reduceInto(
   if (merged.axes.length === 0) {
     target.set(backend.floats(x));
   } else if (op === 'ReduceSum') {
-    const graph = singleNode(op, { op, attributes: { keepdims: 0 } }, [FLOAT, INT64]);
-    backend.run(graph, [input, axesTensor(merged.axes)], [output]);
+    sumInto(backend, input, merged.axes, output);
   } else if (op === 'ReduceMean') {
     const graph = singleNode(`${op} ${merged.axes.join()}`, { op, attributes: { keepdims: 0, axes: merged.axes } });
     backend.run(graph, [input], [output]);
   } else {
     backend.run(extreme(op, merged.axes), [input, axesTensor(merged.axes)], [output]);
   }
+}
+
+export function sumInto(backend: OrtBackend, input: NativeTensor, axes: readonly number[], output: NativeTensor): void {
+  const graph = singleNode('ReduceSum', { op: 'ReduceSum', attributes: { keepdims: 0 } }, [FLOAT, INT64]);
+  backend.run(graph, [input, axesTensor(axes)], [output]);
 }
 
 /** ONNX does not say what the maximum of NaN and a number is; here, as in PyTorch, it is NaN. */

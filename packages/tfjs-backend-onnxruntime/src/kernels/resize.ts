@@ -1,6 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { isFloat, type KernelCall, type OrtKernel, sizeOf } from './kernel.ts';
+import { nativeFloats, type OrtBackend } from '../backend.ts';
+import { isFloat, type KernelCall, type OrtKernel, sizeOf, WORTH_A_CALL } from './kernel.ts';
 import { copyRun } from './move.ts';
+import { sumInto } from './reduce.ts';
 
 /** For each of `to` places the one of `from` it is taken from; tfjs' rule for each of its three modes. */
 export function nearest(from: number, to: number, alignCorners: boolean, halfPixelCenters: boolean): Int32Array {
@@ -46,9 +48,13 @@ function resizeNearestGrad({ inputs, backend, attrs }: KernelCall): TensorInfo |
   if (!isFloat(dy) || sizeOf(dy.shape) === 0 || attrs['halfPixelCenters'] || attrs['alignCorners']) return undefined;
   const [n, h, w, c] = images.shape as [number, number, number, number];
   const [, newH, newW] = dy.shape as [number, number, number, number];
+  const dx = backend.float32(images.shape);
+  if (newH % h === 0 && newW % w === 0 && sizeOf(dy.shape) >= WORTH_A_CALL) {
+    sumOfCells(backend, dy, dx);
+    return dx;
+  }
   const rows = nearest(h, newH, false, false);
   const columns = nearest(w, newW, false, false);
-  const dx = backend.float32(images.shape);
   const from = backend.floats(dy);
   const to = backend.floats(dx).fill(0);
   let source = 0;
@@ -61,6 +67,19 @@ function resizeNearestGrad({ inputs, backend, attrs }: KernelCall): TensorInfo |
     }
   }
   return dx;
+}
+
+/** Where every pixel became a cell of pixels, all cells alike: sums first down the cells, then across them. */
+function sumOfCells(backend: OrtBackend, dy: TensorInfo, dx: TensorInfo): void {
+  const [n, h, w, c] = dx.shape as [number, number, number, number];
+  const [, newH, newW] = dy.shape as [number, number, number, number];
+  const from = backend.floats(dy);
+  backend.scratch(n * h * newW * c, (rows) => {
+    const down = nativeFloats(from, [n * h, newH / h, newW * c]);
+    sumInto(backend, down, [1], nativeFloats(rows, [n * h, newW * c]));
+    const across = nativeFloats(rows, [n * h * w, newW / w, c]);
+    sumInto(backend, across, [1], nativeFloats(backend.floats(dx), [n * h * w, c]));
+  });
 }
 
 export const resize: readonly OrtKernel[] = [

@@ -1,0 +1,37 @@
+/** Small kernels of our own in WebAssembly, for what onnxruntime does not have. Every Node that we support has SIMD. */
+import { kernelBase64 } from './kernel-bytes.ts';
+
+/** The compiled `assembly/kernel.ts`. Addresses are in bytes; what the memory holds, the next caller replaces. */
+interface Simd {
+  readonly memory: WebAssembly.Memory;
+  readonly maxPool: (
+    x: number,
+    rows: number,
+    columns: number,
+    channels: number,
+    y: number,
+    outRows: number,
+    outColumns: number,
+    filterHeight: number,
+    filterWidth: number,
+    strideHeight: number,
+    strideWidth: number,
+    top: number,
+    left: number,
+    /** 0, or where gradients are added. */
+    dx: number,
+  ) => void;
+}
+
+const PAGE = 65536;
+
+let simd: Simd | undefined;
+
+/** The kernels, and their memory as at least `length` numbers. It never shrinks: keep what you ask for small. */
+export function simdWithFloats(length: number): { simd: Simd; floats: Float32Array } {
+  simd ??= new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(kernelBase64, 'base64')))
+    .exports as unknown as Simd;
+  const missing = 4 * length - simd.memory.buffer.byteLength;
+  if (missing > 0) simd.memory.grow(Math.ceil(missing / PAGE));
+  return { simd, floats: new Float32Array(simd.memory.buffer) };
+}
