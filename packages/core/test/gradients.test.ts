@@ -13,6 +13,7 @@ import {
   Random,
   valueAndGradients,
 } from '../src/index.ts';
+import { batchNorm } from '../src/ops/batch-norm.ts';
 import { expectClose, expectGradients, type GradientInput } from '../src/testing.ts';
 
 const seeds = Array.from({ length: 20 }, (_, seed) => seed);
@@ -217,6 +218,13 @@ describe.each(seeds)('norms, seed %i', (seed) => {
     norm.bias.assign(tf.tensor1d(bias.values));
     const [k, b] = [weight, bias].map(({ values }) => Float64Array.from(values)) as [Float64Array, Float64Array];
     expectGradients(op, (values) => normalise(values, k, b, c, groupOf), [x], { absolute: 1e-3, relative: 1e-3 });
+  });
+
+  test('batch norm, by its weight and bias too', () => {
+    const op = (...[input, k, b]: tf.Tensor[]): tf.Tensor => batchNorm(input as tf.Tensor4D, k!, b!, 1e-5).y;
+    const slowly = (values: Float64Array, k: Float64Array, b: Float64Array) =>
+      normalise(values, k, b, c, (i: number) => i % c);
+    expectGradients(op, slowly, [x, weight, bias], { absolute: 1e-3, relative: 1e-3 });
   });
 });
 

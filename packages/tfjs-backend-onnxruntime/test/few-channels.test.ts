@@ -55,8 +55,8 @@ test.each([
     const wideX = tf.pad(x, [[0, 0], [0, 0], [0, 0], [0, 32 - channels]]); // biome-ignore format: one line
     const attrs = { strides: stride, pad, dataFormat: 'NHWC', dimRoundingMode: undefined };
     const gradient = (of: tf.Tensor4D): tf.Tensor => {
-      const filterShape = [size, size, of.shape[3], 20];
-      const y = tf.conv2d(of, tf.zeros(filterShape) as tf.Tensor4D, stride, pad);
+      const filterShape: [number, number, number, number] = [size, size, of.shape[3], 20];
+      const y = tf.conv2d(of, tf.zeros<tf.Rank.R4>(filterShape), stride, pad);
       const dy = tf.randomUniform(y.shape, -1, 1, 'float32', 6);
       const inputs = { x: of, dy };
       return tf.engine().runKernel(tf.Conv2DBackpropFilter, inputs, { ...attrs, filterShape } as never) as tf.Tensor;

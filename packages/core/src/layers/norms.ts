@@ -3,6 +3,7 @@ import { isRecording, withoutGradients } from '../autograd/engine-internals.ts';
 import { RcnnError } from '../errors.ts';
 import { constant } from '../initialisers.ts';
 import { type Layer, Module } from '../module.ts';
+import { batchNorm } from '../ops/batch-norm.ts';
 import type { Parameter } from '../parameter.ts';
 import type { Phase } from '../types.ts';
 import { makeParameter } from './make-parameter.ts';
@@ -106,12 +107,9 @@ export class BatchNorm extends BatchStatistics implements Norm {
     const count = n * h * w;
     if (count === 0) return tf.clone(x);
     return tf.tidy(() => {
-      const mean = tf.mean(x, [0, 1, 2]);
-      const centred = tf.sub(x, mean);
-      const variance = tf.mean(tf.square(centred), [0, 1, 2]);
-      this.#follow(mean, variance, count);
-      const scale = tf.div(this.weight.value, tf.sqrt(tf.add(variance, this.epsilon)));
-      return tf.add(tf.mul(centred, scale), this.bias.value) as tf.Tensor4D;
+      const { y, moments } = batchNorm(x, this.weight.value, this.bias.value, this.epsilon);
+      this.#follow(moments.mean, moments.variance, count);
+      return y;
     });
   }
 
