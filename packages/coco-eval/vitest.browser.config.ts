@@ -1,7 +1,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
-/** Runs `*.browser.test.ts` in a real Chromium; `test/run-browser.mjs` finds it and starts this. */
+/** Runs `*.browser.test.ts` in a real Chromium; `tools/shared/run-browser.mjs` finds it and starts this. */
 export default defineConfig({
   test: {
     include: ['test/**/*.browser.test.ts'],

@@ -246,6 +246,16 @@ describe('ties and nothing', () => {
     expect([...gradient.dataSync()]).toEqual([1, 0, 0, 0]);
   });
 
+  test('upsampling gives each of several images its own gradient', () => {
+    const images = tf.randomUniform<tf.Rank.R4>([3, 2, 3, 2], -1, 1, 'float32', 1);
+    const weights = tf.randomUniform<tf.Rank.R4>([3, 4, 6, 2], -1, 1, 'float32', 2);
+    const op = (x: tf.Tensor): tf.Tensor =>
+      tf.sum(tf.mul(tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [4, 6]), weights));
+    const cells = tf.sum(tf.reshape(weights, [3 * 2, 2, 3, 2 * 2]), 1); // rows of a cell, then columns
+    const expected = tf.sum(tf.reshape(cells, [3 * 2 * 3, 2, 2]), 1);
+    expectClose(tf.grad(op)(images).dataSync(), expected.dataSync());
+  });
+
   test('no images: empty maps, gradients of zero', async () => {
     const conv = new Conv2d(2, 3, { kernelSize: 3, activation: 'relu' });
     const { loss, gradients } = await valueAndGradients(

@@ -44,7 +44,7 @@ export interface Context2D {
 export interface Canvas {
   readonly width: number;
   readonly height: number;
-  getContext(kind: '2d'): unknown;
+  getContext(kind: '2d', options?: { readonly willReadFrequently?: boolean }): unknown;
 }
 
 /** Makes an empty canvas; `createCanvas` of `@rcnn/visualize/node`, or {@link offscreenCanvas} in a browser. */
@@ -53,7 +53,7 @@ export type CanvasFactory<C extends Canvas = Canvas> = (width: number, height: n
 /** The factory for browsers and workers. */
 export const offscreenCanvas: CanvasFactory<OffscreenCanvas> = (width, height) => new OffscreenCanvas(width, height);
 
-/** The 2D context of a canvas; every canvas we make has one. */
+/** The 2D context of a canvas; every canvas we make has one. Masks are blended into its pixels, so these are read back. */
 export function contextOf(canvas: Canvas): Context2D {
-  return canvas.getContext('2d') as Context2D;
+  return canvas.getContext('2d', { willReadFrequently: true }) as Context2D;
 }

@@ -29,8 +29,11 @@ export const forbidden: readonly (readonly [from: string, to: string])[] = [
   ['roi-heads', 'coco-eval'],
 ];
 
-/** Packages that run in Node alone: their main entry may use native code. */
+/** Packages that run in Node alone: their entries may use native code, but for those named in {@link browserEntries}. */
 export const nodeOnly: readonly string[] = ['cli', 'train', 'tfjs-backend-onnxruntime', 'tfjs-tensorflow'];
+
+/** Entries of such packages that browsers use. */
+export const browserEntries: Readonly<Record<string, readonly string[]>> = { train: ['./loop'] };
 
 /** Modules that browsers must never see from a main entry. */
 export const nativeModules: readonly RegExp[] = [

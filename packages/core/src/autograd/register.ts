@@ -2,6 +2,7 @@
 import '@tensorflow/tfjs-core';
 import '../../generated/register-all-gradients.js';
 import './fused-gradients.ts';
+import './resize-gradient.ts';
 
 /**
  * Importing this module makes `tf.grad` work with `@tensorflow/tfjs-core` alone, in Node and in a bundle.

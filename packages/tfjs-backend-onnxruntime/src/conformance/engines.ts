@@ -10,7 +10,7 @@ export interface EngineExpectation {
 
 const POOL_NAN = { 'NaN through maxPool': 'the maximum skips NaN' };
 const EMPTY_MEAN = { 'mean of nothing': 'is not NaN' };
-const UPSAMPLING = 'the gradient of resizeNearestNeighbor is wrong unless images are square';
+const UPSAMPLING = 'the gradient of resizeNearestNeighbor is wrong from the second image of a batch on';
 const COARSE_LOG1P = { 'log1p of small numbers': 'is computed as log(1 + x)' };
 
 /** By the name of the tfjs backend. */

@@ -35,7 +35,7 @@ export interface StepReport extends StepResult {
   readonly stepTime: number;
   /** Seconds until the last step, from the steps so far. */
   readonly eta: number;
-  /** Resident memory of the process in MiB, and tensors alive. */
+  /** Memory in MiB (resident in Node; the JavaScript heap in Chromium; 0 where nothing tells), and tensors alive. */
   readonly memory: number;
   readonly tensors: number;
 }

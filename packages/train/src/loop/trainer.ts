@@ -150,7 +150,8 @@ async function runEpoch(
  */
 function breathe(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(resolve);
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else setTimeout(resolve, 0); // a browser, which paints in between
   });
 }
 
@@ -248,8 +249,17 @@ class Clock {
       dataTime: (this.#dataEnd - this.#stepBegin) / 1000,
       stepTime: (now - this.#stepBegin) / 1000,
       eta: ((now - this.#begin) / 1000 / this.#stepsDone) * left,
-      memory: process.memoryUsage.rss() / 2 ** 20,
+      memory: memoryInUse() / 2 ** 20,
       tensors: tf.memory().numTensors,
     };
   }
+}
+
+/** Bytes: what Node holds in all; in a browser its JavaScript heap where it tells (Chromium), else 0. */
+function memoryInUse(): number {
+  const { process, performance } = globalThis as {
+    process?: { memoryUsage?: { rss(): number } };
+    performance: { memory?: { usedJSHeapSize: number } };
+  };
+  return process?.memoryUsage?.rss() ?? performance.memory?.usedJSHeapSize ?? 0;
 }

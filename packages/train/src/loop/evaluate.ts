@@ -3,8 +3,8 @@ import { type CocoDataset, type CocoResult, type Evaluation, evaluate as evaluat
 import type { Detection, PixelImage, Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { FasterRCNN } from 'mask-rcnn';
-import type { Scores } from '../loop/events.ts';
-import type { ClassScore, EvaluationRecord, KindRecord } from './records.ts';
+import type { ClassScore, EvaluationRecord, KindRecord } from '../run/records.ts';
+import type { Scores } from './events.ts';
 
 /** One image with what is on it and what the model found. */
 export interface Example {

@@ -1,0 +1,24 @@
+import { TabTraining, type TabTrainingOptions } from '../src/tab-training.ts';
+
+/** Small enough for a plain JavaScript engine. */
+const TINY: TabTrainingOptions = {
+  steps: 3,
+  batchSize: 2,
+  pictures: { train: 6, val: 2 },
+  size: [64, 64],
+  model: { stemChannels: 8, planes: [8, 8, 16, 16], fpnChannels: 16, boxFeatures: 32 },
+};
+
+/**
+ * The loss of each step as the onnxruntime engine in Node has it. The tests in Node and in Chromium both compare with
+ * these, so they compare the engines with each other.
+ */
+export const LOSSES: readonly number[] = [5.08352, 6.04759, 5.6084];
+
+/** Trains three steps. */
+export async function trainTiny(): Promise<{ training: TabTraining; losses: number[] }> {
+  const training = new TabTraining(TINY);
+  const losses: number[] = [];
+  await training.run(({ loss }) => void losses.push(loss));
+  return { training, losses };
+}
