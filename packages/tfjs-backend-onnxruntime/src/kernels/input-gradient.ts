@@ -1,9 +1,10 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type ConvInfo, describe, gridOf, mapsOf, STILL } from './conv-info.ts';
-import { correlate, type Taps, type Window } from './correlate.ts';
+import { correlate } from './correlate.ts';
 import { copyGrid } from './grid.ts';
 import { isFloat, type KernelCall } from './kernel.ts';
 import type { Maps } from './layout.ts';
+import type { Taps, Window } from './taps.ts';
 
 /**
  * The gradient of a convolution by its input, and transposed convolution, which is the same.
