@@ -17,6 +17,8 @@ const CONFIGS: readonly (PartialConfig & { readonly size: readonly [number, numb
   { size: [320, 480], arch: 'maskrcnn_resnet50_fpn', batchSize: 1 },
   { size: [480, 640], arch: 'maskrcnn_resnet50_fpn', batchSize: 2 },
   { size: [320, 480], arch: 'maskrcnn_resnet50_fpn_v2', batchSize: 1 },
+  { size: [800, 1333], arch: 'maskrcnn_resnet50_fpn', batchSize: 2 },
+  { size: [800, 1333], arch: 'maskrcnn_resnet18_fpn', batchSize: 2 },
   { size: [480, 640], arch: 'fasterrcnn_resnet50_fpn', batchSize: 1, roisPerImage: 128 },
 ];
 
@@ -38,8 +40,8 @@ async function measure({ size, ...config }: (typeof CONFIGS)[number]): Promise<v
       },
     },
   );
-  const peak = (process.resourceUsage().maxRSS / 2 ** 20).toFixed(1);
-  console.log(`${config.arch} ${size.join('x')}, batch ${config.batchSize}: ${peak} GiB measured. ${estimate}`);
+  const peak = (process.resourceUsage().maxRSS / 2 ** 10).toFixed(0);
+  console.log(`${config.arch} ${size.join('x')}, batch ${config.batchSize}: ${peak} MiB measured. ${estimate}`);
   rmSync(folder, { recursive: true });
   process.exit(0);
 }

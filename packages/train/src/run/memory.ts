@@ -21,10 +21,17 @@ const POSITIVE_SHARE = 0.25;
 
 /**
  * Bytes of one float, times what a process was measured to hold for it (`npm run bench -- memory`): a weight is copied
- * while it is saved; an output is there before and after norm and activation, once more as a gradient, and in memory
- * that the engine keeps for the next; of the regions allowed few have a mask.
+ * while it is saved; an output is there as its norm keeps it and once more after the activation, and the gradients at
+ * hand are few beside all outputs; the stem's are the largest maps, padded and pooled, and their gradients come together;
+ * of the regions allowed few have a mask.
  */
-const BYTES = { process: 500 * 2 ** 20, perWeight: 4 * 2.2, perOutput: 4 * 7, perRegionOutput: 4 * 1.5 };
+const BYTES = {
+  process: 560 * 2 ** 20,
+  perWeight: 4 * 2.6,
+  perStemOutput: 4 * 16,
+  perOutput: 4 * 2.4,
+  perRegionOutput: 4 * 2,
+};
 
 /** Peak of the resident memory of a training in bytes, from a model's parameters by torchvision's names. */
 export function estimateMemory(parameters: Parameters, size: StepSize): number {
@@ -34,11 +41,17 @@ export function estimateMemory(parameters: Parameters, size: StepSize): number {
     bytes += BYTES.perWeight * count * (trainable ? 2 + size.slots : 1);
     learns ||= trainable;
     if (!learns || shape.length < 2 || !name.endsWith('weight')) continue;
-    const perOutput = name.startsWith('roi_heads.') ? BYTES.perRegionOutput : BYTES.perOutput;
-    bytes += perOutput * size.batchSize * positionsOf(name, size) * outChannels(name, shape);
+    bytes += bytesPerOutput(name) * size.batchSize * positionsOf(name, size) * outChannels(name, shape);
   }
   return bytes;
 }
+
+function bytesPerOutput(name: string): number {
+  if (name.startsWith('roi_heads.')) return BYTES.perRegionOutput;
+  return isStem(name) ? BYTES.perStemOutput : BYTES.perOutput;
+}
+
+const isStem = (name: string): boolean => name.includes('.body.') && !name.includes('.layer');
 
 /** Channels that a layer makes. Kernels are `[height, width, in, out]`, transposed ones `[height, width, out, in]`. */
 function outChannels(name: string, shape: readonly number[]): number {
@@ -50,7 +63,7 @@ function positionsOf(name: string, { imageSize: [height, width], roisPerImage }:
   const pixels = height * width;
   const stage = /body\.layer(\d)/.exec(name)?.[1];
   if (stage !== undefined) return pixels / 4 ** (Number(stage) + 1);
-  if (name.includes('.body.')) return pixels / 4; // the stem
+  if (isStem(name)) return pixels / 4;
   const level = /fpn\.\w+\.(\d)/.exec(name)?.[1];
   if (level !== undefined) return pixels / 4 ** (Number(level) + 2);
   if (name.startsWith('rpn.')) return (pixels / 16) * (4 / 3); // all levels: 1 + 1/4 + 1/16 + …
