@@ -39,16 +39,18 @@ export class TabTraining {
   readonly val: Dataset;
   readonly model: MaskRCNN;
   readonly #options: TabTrainingOptions;
+  /** Shorter and longer side at which the model sees a picture. */
+  readonly #resize: { readonly minSize: number; readonly maxSize: number };
 
   constructor(options: TabTrainingOptions) {
     const { pictures, size = [128, 128], seed = 0 } = options;
     this.#options = options;
+    this.#resize = { minSize: Math.min(...size), maxSize: Math.max(...size) };
     this.train = shapesDataset(pictures.train, { ...SCENE, size, seed });
     this.val = shapesDataset(pictures.val, { ...SCENE, size, seed, first: pictures.train });
     this.model = maskRcnnSmall({
       numClasses: this.train.classes.numClasses,
-      minSize: Math.min(...size),
-      maxSize: Math.max(...size),
+      ...this.#resize,
       random: new Random(seed).fork('weights'),
       ...options.model,
     });
@@ -112,7 +114,7 @@ export class TabTraining {
       normEpsilon: 1e-5,
       numClasses: this.train.classes.numClasses,
       classes: this.train.classes.classes,
-      resize: { rule: 'torchvision', minSize: 128, maxSize: 192 },
+      resize: { rule: 'torchvision', ...this.#resize },
     });
     const file = await checkpointFile({ weights: (await stateDict(this.model)).values(), profile });
     const parts: Uint8Array<ArrayBuffer>[] = [];
