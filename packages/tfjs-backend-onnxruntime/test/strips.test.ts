@@ -6,7 +6,7 @@ beforeAll(async () => {
   await tf.setBackend(BACKEND_NAME);
 });
 
-/** Maps of 16 MB and more are convolved strip by strip; their parts, small enough to be convolved whole, are not. */
+/** A map and its result of 10 MiB together are convolved strip by strip; their parts, small enough to be convolved whole, are not. */
 test.each([
   { size: 3, stride: 1, pad: 1, dilation: 1 },
   { size: 3, stride: 2, pad: 1, dilation: 1 },

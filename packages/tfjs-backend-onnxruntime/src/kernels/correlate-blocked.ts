@@ -1,14 +1,15 @@
 /** Correlation in onnxruntime's blocked layout, its fastest. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { nativeFloats, type OrtBackend } from '../backend.ts';
+import type { NativeTensor } from '../native.ts';
 import { FLOAT, NCHWC } from '../onnx.ts';
 import type { NamedGraph } from '../sessions.ts';
-import { singleNode } from './kernel.ts';
+import { singleNode, sizeOf } from './kernel.ts';
 import { blockSize, fromBlocks, type Maps, toBlocks, toPlanes } from './layout.ts';
 import { type Taps, tapsKey, type Window, windowAttributes, windowKey } from './taps.ts';
-import { blockedWeights, fewWeights } from './weights.ts';
+import { type Blocks, orderWeights } from './weights.ts';
 
-/** Channels of `x` are a multiple of 4, and at least a block. */
+/** A correlation whose input channels are a multiple of 4, and at least a block. */
 export function correlateBlocked(
   backend: OrtBackend,
   x: Maps,
@@ -18,25 +19,9 @@ export function correlateBlocked(
   y: Maps,
 ): void {
   const block = blockSize(backend);
-  const inChannels = roundUp(x.c, block);
-  const outChannels = roundUp(y.c, block);
-  const size = inChannels * outChannels * taps.offsets.length;
-  const weights = backend.derived(filter, `blocked ${tapsKey(taps)}`, size, (target) =>
-    blockedWeights(backend.floats(filter), taps, x.c, y.c, block, target),
-  );
-  const weightDims = [outChannels, inChannels, taps.rows, taps.columns];
+  const weights = weightsOf(backend, filter, taps, [x.c, y.c], { in: block, out: block });
   eachStrip(backend, x, y, taps, window, (from, to, seen) => {
-    backend.scratch(from.n * from.h * from.w * inChannels, (xBlocks) => {
-      toBlocks(backend, from, xBlocks, inChannels);
-      backend.scratch(to.n * to.h * to.w * outChannels, (yBlocks) => {
-        backend.run(
-          convGraph(taps, seen),
-          [nativeFloats(xBlocks, [from.n, inChannels, from.h, from.w]), nativeFloats(weights, weightDims)],
-          [nativeFloats(yBlocks, [to.n, outChannels, to.h, to.w])],
-        );
-        fromBlocks(backend, yBlocks, outChannels, to);
-      });
-    });
+    convolve(backend, convGraph(taps, seen), from, weights, to, toBlocks);
   });
 }
 
@@ -52,24 +37,44 @@ export function correlateFew(
   window: Window,
   y: Maps,
 ): void {
-  const block = blockSize(backend);
-  const outChannels = roundUp(y.c, block);
-  const size = x.c * outChannels * taps.offsets.length;
-  const weights = backend.derived(filter, `few ${tapsKey(taps)}`, size, (target) =>
-    fewWeights(backend.floats(filter), taps, x.c, y.c, block, target),
+  const weights = weightsOf(backend, filter, taps, [x.c, y.c], { in: 1, out: blockSize(backend) });
+  convolve(backend, convGraph(taps, window), x, weights, y, toPlanes);
+}
+
+/** The weights in order, `[out, in, rows, columns]` with the channels that fill the last blocks. */
+function weightsOf(
+  backend: OrtBackend,
+  filter: TensorInfo,
+  taps: Taps,
+  [inChannels, outChannels]: readonly [number, number],
+  blocks: Blocks,
+): NativeTensor {
+  const dims = [roundUp(outChannels, blocks.out), roundUp(inChannels, blocks.in), taps.rows, taps.columns];
+  const data = backend.derived(filter, `blocks of ${blocks.in} ${tapsKey(taps)}`, sizeOf(dims), (target) =>
+    orderWeights(backend.floats(filter), taps, inChannels, outChannels, blocks, target),
   );
-  backend.scratch(x.n * x.h * x.w * x.c, (planes) => {
-    toPlanes(backend, x, planes);
-    backend.scratch(y.n * y.h * y.w * outChannels, (yBlocks) => {
-      backend.run(
-        convGraph(taps, window),
-        [
-          nativeFloats(planes, [x.n, x.c, x.h, x.w]),
-          nativeFloats(weights, [outChannels, x.c, taps.rows, taps.columns]),
-        ],
-        [nativeFloats(yBlocks, [y.n, outChannels, y.h, y.w])],
-      );
-      fromBlocks(backend, yBlocks, outChannels, y);
+  return nativeFloats(data, dims);
+}
+
+/** Lays the input out, convolves, and writes the result back as NHWC. */
+function convolve(
+  backend: OrtBackend,
+  graph: NamedGraph,
+  x: Maps,
+  weights: NativeTensor,
+  y: Maps,
+  lay: (backend: OrtBackend, maps: Maps, target: Float32Array, channels: number) => void,
+): void {
+  const [outChannels, inChannels] = weights.dims as [number, number];
+  backend.scratch(x.n * x.h * x.w * inChannels, (laid) => {
+    lay(backend, x, laid, inChannels);
+    backend.scratch(y.n * y.h * y.w * outChannels, (blocks) => {
+      const [from, to] = [
+        [x.n, inChannels, x.h, x.w],
+        [y.n, outChannels, y.h, y.w],
+      ] as const;
+      backend.run(graph, [nativeFloats(laid, from), weights], [nativeFloats(blocks, to)]);
+      fromBlocks(backend, blocks, outChannels, y);
     });
   });
 }

@@ -7,7 +7,7 @@ import { correlateBlocked, correlateFew } from './correlate-blocked.ts';
 import { blockSize, type Maps } from './layout.ts';
 import { gemm } from './mat-mul.ts';
 import { type Taps, tapsKey, type Window, windowAttributes, windowKey } from './taps.ts';
-import { plainWeights } from './weights.ts';
+import { orderWeights } from './weights.ts';
 
 /** Writes the correlation of `x` with the taps of `filter` to `y`, which has the right size. */
 export function correlate(backend: OrtBackend, x: Maps, filter: TensorInfo, taps: Taps, window: Window, y: Maps): void {
@@ -34,7 +34,7 @@ function isProduct({ offsets }: Taps, { pads, strides }: Window): boolean {
 /** For processors without the blocked layout and channels that do not fit it: NCHW, turned around inside the graph. */
 function correlatePlain(backend: OrtBackend, x: Maps, filter: TensorInfo, taps: Taps, window: Window, y: Maps): void {
   const weights = backend.derived(filter, `plain ${tapsKey(taps)}`, x.c * y.c * taps.offsets.length, (target) =>
-    plainWeights(backend.floats(filter), taps, x.c, y.c, target),
+    orderWeights(backend.floats(filter), taps, x.c, y.c, { in: 1, out: 1 }, target),
   );
   backend.run(
     plainGraph(taps, window),
