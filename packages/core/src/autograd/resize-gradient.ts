@@ -1,11 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-interface ResizeAttrs {
-  readonly alignCorners: boolean;
-  readonly halfPixelCenters: boolean;
-  readonly size: readonly [number, number];
-}
-
 /**
  * The gradient of nearest-neighbour resizing, as tfjs has it, but one image at a time on the `cpu` engine: its kernel
  * (4.22) steps from one image of `dy` to the next by the size of the smaller image, so all but the first are wrong.
@@ -15,11 +9,11 @@ tf.registerGradient({
   inputsToSave: ['images'],
   gradFunc: (dy, saved, attrs) => {
     const [images] = saved as [tf.Tensor4D];
-    return { images: () => tf.tidy(() => gradient(dy as tf.Tensor4D, images, attrs as unknown as ResizeAttrs)) };
+    return { images: () => tf.tidy(() => gradient(dy as tf.Tensor4D, images, attrs)) };
   },
 });
 
-function gradient(dy: tf.Tensor4D, images: tf.Tensor4D, attrs: ResizeAttrs): tf.Tensor {
+function gradient(dy: tf.Tensor4D, images: tf.Tensor4D, attrs: tf.NamedAttrMap): tf.Tensor {
   const [count, ...shape] = images.shape;
   if (tf.getBackend() !== 'cpu' || count <= 1) return run(dy, images, attrs);
   const like = tf.zeros<tf.Rank.R4>([1, ...shape]); // the kernel only asks for its shape
@@ -29,6 +23,6 @@ function gradient(dy: tf.Tensor4D, images: tf.Tensor4D, attrs: ResizeAttrs): tf.
   );
 }
 
-function run(dy: tf.Tensor4D, images: tf.Tensor4D, attrs: ResizeAttrs): tf.Tensor4D {
-  return tf.engine().runKernel(tf.ResizeNearestNeighborGrad, { dy, images }, attrs as never) as tf.Tensor4D;
+function run(dy: tf.Tensor4D, images: tf.Tensor4D, attrs: tf.NamedAttrMap): tf.Tensor4D {
+  return tf.engine().runKernel(tf.ResizeNearestNeighborGrad, { dy, images }, attrs) as tf.Tensor4D;
 }

@@ -13,9 +13,11 @@ const PIXELS = [0, 1, 2]; // the axes of `[N, H, W, C]` over which a batch norm 
  * A batch norm by the moments of its own batch: `y = (x - mean) / sqrt(variance + epsilon) · weight + bias` per channel.
  *
  * Its gradient is one formula instead of the chain of its steps, which would go over the maps twice as often and keep
- * three of them; this keeps one.
+ * three of them; this keeps one. Call it inside `tf.tidy`: what it computes on the way is left to the scope.
  *
  * @param x `[N, H, W, C]`, not empty
+ * @param weight `[C]`, and `bias` as well
+ * @param epsilon added to the variance
  * @see Ioffe and Szegedy 2015 (arXiv:1502.03167), section 3
  */
 export function batchNorm(
