@@ -57,6 +57,10 @@ function maxPoolGradient(x: tf.Tensor4D, { size, stride, pad }: Case): tf.Tensor
   return tf.engine().runKernel(tf.MaxPoolGrad, { dy, input: x, output }, attrs as never) as tf.Tensor;
 }
 
+/** Places at which two lists differ; comparing large ones with `toEqual` takes seconds. */
+const differences = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  a.length === b.length ? Array.from(a).filter((value, i) => !Object.is(value, b[i])).length : Number.POSITIVE_INFINITY;
+
 const cases: Case[] = [
   { shape: [2, 9, 11, 8], size: 3, stride: 2, pad: 'valid' },
   { shape: [2, 9, 11, 6], size: 3, stride: 2, pad: 'same' },
@@ -64,7 +68,7 @@ const cases: Case[] = [
   { shape: [3, 6, 8, 4], size: 2, stride: 2, pad: 'valid' },
   { shape: [1, 12, 10, 5], size: 1, stride: 2, pad: 'valid' },
   { shape: [1, 10, 12, 7], size: 3, stride: 4, pad: 'valid' }, // pixels that no window sees
-  { shape: [1, 67, 515, 64], size: 3, stride: 2, pad: 'same' }, // a row or two at a time
+  { shape: [1, 13, 515, 64], size: 3, stride: 2, pad: 'same' }, // a row or two at a time
 ];
 
 test.each(cases)('%o: maxima and gradients, place by place', (pooling) => {
@@ -74,8 +78,8 @@ test.each(cases)('%o: maxima and gradients, place by place', (pooling) => {
     tf.tidy(() => {
       const tensor = tf.tensor4d(x, pooling.shape);
       const y = tf.maxPool(tensor, pooling.size, pooling.stride, pooling.pad);
-      expect([...y.dataSync()]).toEqual(expected.y);
-      expect(maxPoolGradient(tensor, pooling).dataSync()).toEqual(expected.dx);
+      expect(differences(y.dataSync(), expected.y)).toBe(0);
+      expect(differences(maxPoolGradient(tensor, pooling).dataSync(), expected.dx)).toBe(0);
     });
   }
 });
