@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -78,11 +78,22 @@ function build() {
   must(...turbo('build', '--output-logs=errors-only', '--log-order=grouped'));
 }
 
+/**
+ * Names what was skipped, grouped by the block of tests around it. That block's title says why: the engine, driver or
+ * reference that the machine lacks, or the variable that asks for more.
+ */
+function listSkips(skips) {
+  if (skips.size === 0) return;
+  console.log('Skipped:');
+  for (const [title, count] of skips) console.log(`  ${count} × ${title}`);
+}
+
 /** Adds up the result file that every package's tests left, so that a cached run counts too. */
 function countTests() {
   let passed = 0;
   let failed = 0;
   let skipped = 0;
+  const skips = new Map();
   for (const member of members()) {
     const file = join(root, member, 'test-results.json');
     if (!existsSync(file)) continue;
@@ -90,12 +101,19 @@ function countTests() {
     passed += result.numPassedTests;
     failed += result.numFailedTests;
     skipped += result.numPendingTests + result.numTodoTests;
+    for (const suite of result.testResults) {
+      for (const { status, ancestorTitles, title } of suite.assertionResults) {
+        if (status === 'passed' || status === 'failed') continue;
+        const group = `${basename(member)}: ${ancestorTitles[0] ?? title}`;
+        skips.set(group, (skips.get(group) ?? 0) + 1);
+      }
+    }
     // A file that cannot even be loaded has no failed test of its own.
     failed += result.testResults.filter(
       (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
     ).length;
   }
-  return { passed, failed, skipped };
+  return { passed, failed, skipped, skips };
 }
 
 const commands = {
@@ -110,7 +128,8 @@ const commands = {
     const status = run(
       ...turbo('test', '--continue', '--concurrency=2', '--output-logs=new-only', '--log-order=grouped', ...args),
     );
-    const { passed, failed, skipped } = countTests();
+    const { passed, failed, skipped, skips } = countTests();
+    listSkips(skips);
     console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
     process.exit(failed > 0 ? 1 : status);
   },

@@ -32,4 +32,4 @@ test('draws, trains, measures and says where everything is', async () => {
   const report = readFileSync(join(out, 'demo', 'report.html'), 'utf8');
   expect(report).toContain('<svg');
   expect(report).not.toMatch(/<script|src="http|href="http/); // one file, nothing fetched
-}, 180_000);
+});

@@ -60,4 +60,4 @@ test('from a VIA folder to a model and pictures', async () => {
   });
   expect(files).toHaveLength(2);
   for (const file of files) expect(existsSync(file)).toBe(true);
-}, 180_000);
+});

@@ -29,4 +29,4 @@ test('the recipe runs on a COCO folder, with the learning rate scaled to its bat
   const lines = readFileSync(join(run.path, 'metrics.jsonl'), 'utf8').trim().split('\n');
   // 0.02 / 16 images * 2, after two of the two steps of warm-up
   expect((JSON.parse(lines[2]!) as { learningRate: number }).learningRate).toBeCloseTo(0.0025, 12);
-}, 180_000);
+});

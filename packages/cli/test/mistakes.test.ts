@@ -38,7 +38,7 @@ beforeAll(async () => {
     'onnxruntime',
   );
   if (code !== 0) throw new Error('the run that the mistakes are made with does not train');
-}, 120_000);
+});
 afterAll(() => rmSync(root, { recursive: true }));
 
 interface CocoFile {

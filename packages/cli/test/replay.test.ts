@@ -21,7 +21,7 @@ beforeAll(async () => {
   const flags = `${wild} ${small} --engine onnxruntime --out ${join(folder, 'runs')} --progress plain`.split(' ');
   failed = await call('train', join(folder, 'data'), ...flags);
   batch = readdirSync(run).find((name) => name.endsWith('-batch.safetensors'))!;
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function call(...args: string[]): Promise<{ code: number; out: string; err: string }> {

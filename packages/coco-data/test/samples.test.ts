@@ -36,7 +36,7 @@ const ROUNDING = 0.01;
 const seen = { samples: 0, objects: 0, dropped: 0, pasted: 0, mapped: 0, remade: 0, upscaled: 0 };
 const misfits = { annotated: [0, 0, 0, 0], final: [0, 0, 0, 0] };
 
-test(`${SAMPLES} random samples through any preset`, { timeout: 60_000 + SAMPLES * 1000 }, async () => {
+test(`${SAMPLES} random samples through any preset`, async () => {
   const datasets = await openAll();
   const random = new Random(20_000);
   let previous: Scene | undefined;

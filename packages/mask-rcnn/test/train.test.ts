@@ -10,9 +10,6 @@ import { hashedWeights } from './support/hashed-weights.ts';
 
 const names = ['loss_classifier', 'loss_box_reg', 'loss_mask', 'loss_objectness', 'loss_rpn_box_reg'] as const;
 
-/** Milliseconds for the steps on a busy machine; a quiet one needs a few seconds. */
-const PATIENCE = 240_000;
-
 beforeAll(useFastEngine);
 
 // Losses, gradients and three steps of SGD by torchvision 0.29.1, with samplers that take the first candidates in
@@ -56,7 +53,7 @@ describe.each([
       tf.dispose([result.loss, ...result.gradients.values(), ...Object.values(result.extra)]);
     }
     optimiser.dispose();
-  }, PATIENCE);
+  });
 
   afterAll(() => model.dispose());
 

@@ -36,15 +36,15 @@ async function openWebGPU(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Makes an engine the current one; returns why it cannot be. */
+/**
+ * Makes an engine the current one. Returns what this machine lacks for it, a device or a driver; every engine here is
+ * installed, so one that does not load or start is a failure and not a reason to skip.
+ */
 export async function use(name: string): Promise<string | undefined> {
   const engine = ENGINES.find((entry) => entry.name === name);
-  if (!engine) return `no engine ${name}`;
-  try {
-    const missing = await engine.open();
-    if (missing !== undefined) return missing;
-    return (await tf.setBackend(name)) ? undefined : `tf.setBackend('${name}') failed`;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
+  if (!engine) throw new Error(`no engine ${name}`);
+  const missing = await engine.open();
+  if (missing !== undefined) return missing;
+  if (!(await tf.setBackend(name))) throw new Error(`tf.setBackend('${name}') failed`);
+  return undefined;
 }

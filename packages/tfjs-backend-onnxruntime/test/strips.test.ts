@@ -1,5 +1,6 @@
+import { expectSameBits } from '@rcnn/shared/same-bits';
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, test } from 'vitest';
 import { BACKEND_NAME } from '../src/index.ts';
 
 beforeAll(async () => {
@@ -23,7 +24,7 @@ test.each([
     for (let column = 0; column + 40 <= whole.shape[2]; column += 40) {
       const seen = tf.slice(padded, [1, 0, column * stride, 0], [1, -1, 39 * stride + reach, -1]);
       const part = tf.conv2d(seen, filter, stride, [[0, 0], [pad, pad], [0, 0], [0, 0]], 'NHWC', dilation); // biome-ignore format: one line
-      expect(tf.slice(whole, [1, 0, column, 0], [1, -1, 40, -1]).dataSync()).toEqual(part.dataSync());
+      expectSameBits(tf.slice(whole, [1, 0, column, 0], [1, -1, 40, -1]).dataSync(), part.dataSync());
     }
   });
 });

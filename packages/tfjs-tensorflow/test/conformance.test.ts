@@ -1,3 +1,4 @@
+import { isRcnnError } from '@rcnn/core';
 import { checkCase, departure, EXPECTATIONS, loadCases } from '@rcnn/tfjs-backend-onnxruntime/conformance';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // registers the gradients
@@ -17,14 +18,17 @@ describe.skipIf(missing !== undefined)(`tensorflow${missing === undefined ? '' :
 });
 
 /**
- * Makes TensorFlow the current backend; gives the reason when that is impossible. This repository does not install
+ * Makes TensorFlow the current backend; gives the reason when it is not installed. One that is installed and does not
+ * start is a failure. This repository does not install
  * tfjs-node, because few need it: `RCNN_TFJS_NODE_APP` names a folder that does.
  */
 async function open(): Promise<string | undefined> {
   try {
     loadTensorFlow();
-    return (await tf.setBackend('tensorflow')) ? undefined : 'the backend does not start';
   } catch (error) {
-    return (error as Error).message;
+    if (process.env['RCNN_TFJS_NODE_APP'] === undefined && isRcnnError(error, 'ENGINE_MISSING')) return error.message;
+    throw error;
   }
+  if (!(await tf.setBackend('tensorflow'))) throw new Error("tf.setBackend('tensorflow') failed");
+  return undefined;
 }

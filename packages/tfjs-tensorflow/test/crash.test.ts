@@ -72,7 +72,7 @@ describe.each([
   ['ENOSPC', 'nothing', 13],
   ['ENOSPC', 'an older TensorFlow', 19],
 ] as const)('%s where there was %s', (failure, before, start) => {
-  test('at any call of the file system loses nothing', { timeout: 600_000 }, async () => {
+  test('at any call of the file system loses nothing', async () => {
     const { workshop, wheel } = await prepare(before);
     const clean = join(workshop.folder, 'clean');
     if (before !== 'nothing') cpSync(workshop.root, clean, { recursive: true });

@@ -16,7 +16,7 @@ let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'stops-'));
   await writeShapes(join(folder, 'data'), { splits: { train: 6, val: 1 }, size: [48, 64] });
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const config = (name: string): PartialConfig => ({
@@ -55,4 +55,4 @@ test(`a Mask R-CNN stopped at ${STOPS} random steps and resumed ends with the sa
   }
   expect(ended.filter((one) => one !== wanted)).toEqual([]);
   expect(ended).toHaveLength(STOPS);
-}, 3_600_000);
+});

@@ -24,7 +24,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'train-'));
   data = join(folder, 'data');
   await writeShapes(data, { splits: { train: 8, val: 2 }, size: [64, 64] });
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The real loop on the default engine, on pictures small enough for a test. */
@@ -59,7 +59,7 @@ describe('a training, whole and in two parts', () => {
     const onEvent = ({ kind }: TrainEvent): void => void (kind === 'step' && steps++);
     stopped = await train(config('parts'), { onEvent, shouldStop: () => steps >= 5 }); // in the middle of epoch 2
     parts = await resume(stopped.folder.path);
-  }, 240_000);
+  });
 
   test('the first part stopped in the middle of an epoch', () => {
     expect(stopped).toMatchObject({ reason: 'stopped', position: { step: 5, epoch: 1, batch: 1 } });
@@ -123,7 +123,7 @@ describe('a training, whole and in two parts', () => {
   test('a second run of the same name gets a number, the first stays', async () => {
     const { folder: second } = await train(config('whole', { steps: 1, ema: undefined as never }));
     expect(second.path).toBe(join(folder, 'runs', 'whole2'));
-  }, 120_000);
+  });
 });
 
 test('what the first weights expect of the program goes into the checkpoint: the epsilon of their norms', async () => {
@@ -141,7 +141,7 @@ test('what the first weights expect of the program goes into the checkpoint: the
   const saved = await loadCheckpoint(run.last);
   expect(saved.profile).toMatchObject({ normEpsilon: 0, architecture: 'maskrcnn_small', numClasses: 5 });
   await saved.close();
-}, 120_000);
+});
 
 describe("a newcomer's mistakes", () => {
   const failure = async (changes: PartialConfig): Promise<string> => {
@@ -159,7 +159,7 @@ describe("a newcomer's mistakes", () => {
     expect(await failure({ weights: 'imagenet' })).toMatch(/imagenet.*neither a file nor a name of published weights/);
     expect(await failure({ engine: 'cuda' })).toMatch(/cuda/);
     expect(existsSync(join(folder, 'runs', 'wrong'))).toBe(false);
-  }, 120_000);
+  });
 
   test('resuming where there is nothing says what was looked for', async () => {
     await expect(resume(folder)).rejects.toThrow(/no run to go on with.*checkpoints\/last\.safetensors/);

@@ -117,7 +117,7 @@ test(`stopped anywhere and resumed, ${STOPS} times over, it ends with the same b
     expect(`stopped after step ${stopAfter}: ${second.digest()}`).toBe(`stopped after step ${stopAfter}: ${wanted}`);
     second.dispose();
   }
-}, 600_000);
+});
 
 test('no tensor is left after a training, a save and a load', async () => {
   await expectNoLeak(async () => {
