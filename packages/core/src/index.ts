@@ -4,6 +4,7 @@ export { isRecording, withoutGradients } from './autograd/engine-internals.ts';
 export type { FusedActivation } from './autograd/fused-gradients.ts';
 export { gradientsRegistered } from './autograd/register.ts';
 export { type ValueAndGradients, valueAndGradients } from './autograd/tape.ts';
+export type * from './detector.ts';
 export * from './engine/index.ts';
 export { type ErrorCode, type ErrorDetails, isRcnnError, RcnnError } from './errors.ts';
 export { hostTensors, hostValues, tensorsAreOnHost } from './host-memory.ts';

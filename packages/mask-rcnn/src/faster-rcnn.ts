@@ -1,4 +1,4 @@
-import type { Backbone, FeatureSpec, Random } from '@rcnn/core';
+import type { Backbone, FeatureSpec, Random, TargetExtra } from '@rcnn/core';
 import { MultiScaleRoIAlign } from '@rcnn/roi-align';
 import {
   BoxBranch,
@@ -32,8 +32,8 @@ export interface FasterRCNNOptions extends ImageTransformOptions, RPNOptions, Bo
   readonly boxPredictor?: BoxPredictor;
   /** Branches after the box branch. */
   readonly branches?: readonly RoIBranch[];
-  /** Whether one of these branches learns from masks. Default false. */
-  readonly needsMasks?: boolean;
+  /** What these branches learn from and find, beside boxes. Default nothing. */
+  readonly extras?: readonly TargetExtra[];
   /** Draws the first weights. Default the stream of `seedLayers`. */
   readonly random?: Random | undefined;
 }
@@ -44,7 +44,7 @@ export interface FasterRCNNOptions extends ImageTransformOptions, RPNOptions, Bo
  */
 export class FasterRCNN extends GeneralizedRCNN {
   constructor(backbone: Backbone, options: FasterRCNNOptions) {
-    const { numClasses, needsMasks = false, random, branches = [] } = options;
+    const { numClasses, extras = [], random, branches = [] } = options;
     const { outputs } = backbone;
     const pool = options.boxRoiPool ?? roiPool(outputs, 7);
     const head = options.boxHead ?? new TwoFCHead({ inChannels: outputs[0]!.channels, random });
@@ -57,10 +57,13 @@ export class FasterRCNN extends GeneralizedRCNN {
         rpn: options.rpn ?? new RegionProposalNetwork(outputs, options),
         roiHeads: new RoIHeads([box, ...branches], options),
       },
-      { numClasses, needsMasks },
+      { numClasses, learnsFrom: extras, finds: ['boxes', ...extras], isPredictor: (name) => PREDICTOR.test(name) },
     );
   }
 }
+
+/** Layers of torchvision's detectors with an output for each class. */
+const PREDICTOR = /^roi_heads\.(box_predictor\.|mask_predictor\.mask_fcn_logits\.)/;
 
 /** RoIAlign on the levels that regions are read from: strides 4 to 32, never P6 or P7. */
 export function roiPool(outputs: readonly FeatureSpec[], outputSize: number): MultiScaleRoIAlign {

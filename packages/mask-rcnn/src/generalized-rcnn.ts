@@ -1,7 +1,12 @@
 import {
   type Backbone,
   type Detection,
+  type Detector,
+  type DetectorSpec,
+  type ImageInput,
   type ImageSize,
+  type Losses,
+  type LossOptions,
   Module,
   type ParameterOwner,
   type Phase,
@@ -12,9 +17,9 @@ import {
 import type { BranchLosses, RoIs, RoITarget } from '@rcnn/roi-heads';
 import type { Proposals, ProposalUse, RPNLosses, RPNOutputs } from '@rcnn/rpn-anchors';
 import * as tf from '@tensorflow/tfjs-core';
-import { type ImageInput, readImages } from './images.ts';
+import { readImages } from './images.ts';
 import { type RestoreOptions, restoreDetections } from './restore.ts';
-import { checkTargets, resizeTarget, type TargetRules, withoutCrowds } from './targets.ts';
+import { checkTargets, resizeTarget, withoutCrowds } from './targets.ts';
 import type { ModelTransform } from './transform.ts';
 
 /** The first stage: says where objects may be. `RegionProposalNetwork` is one. */
@@ -48,38 +53,28 @@ export interface RCNNParts {
   readonly roiHeads: RegionHeads;
 }
 
-export interface LossOptions {
-  /** Default `train`. In `predict` the losses are the same, but batch norms use and keep their running statistics. */
-  readonly phase?: Phase;
-  /**
-   * Draws the samples of both stages, and sizes where there is a choice. Default a fresh `Random(0)`: the same samples
-   * every time, as a validation loss wants them. Training passes a stream of its own.
-   */
-  readonly random?: Random;
-}
-
-/** The losses by torchvision's names; their plain sum is what is minimised. */
-export type Losses = Record<string, tf.Scalar>;
+/** What a two-stage detector knows of itself beyond its transform's `input`. */
+export type RCNNFacts = Omit<DetectorSpec, 'input'>;
 
 /**
  * The two-stage detector on one screen: transform, backbone, proposals, heads, and the way back. It neither knows nor
  * cares which parts it was given. Detecting and learning are two methods; there is no mode to set.
  * @see Ren et al. 2015 (arXiv:1506.01497), figure 2; He et al. 2017 (arXiv:1703.06870)
  */
-export class GeneralizedRCNN extends Module {
+export class GeneralizedRCNN extends Module implements Detector {
   readonly transform: ModelTransform;
   readonly backbone: Backbone;
   readonly rpn: ProposalNetwork;
   readonly roiHeads: RegionHeads;
-  readonly rules: TargetRules;
+  readonly spec: DetectorSpec;
 
-  constructor({ transform, backbone, rpn, roiHeads }: RCNNParts, rules: TargetRules) {
+  constructor({ transform, backbone, rpn, roiHeads }: RCNNParts, facts: RCNNFacts) {
     super();
     this.transform = transform;
     this.backbone = this.register('backbone', backbone);
     this.rpn = this.register('rpn', rpn);
     this.roiHeads = this.register('roi_heads', roiHeads);
-    this.rules = rules;
+    this.spec = { ...facts, input: transform.input };
   }
 
   /**
@@ -119,7 +114,7 @@ export class GeneralizedRCNN extends Module {
   ): Promise<Losses> {
     const hosts = await readImages('losses', images);
     const sizes = hosts.map(({ size }) => size);
-    checkTargets('losses', targets, sizes, this.rules);
+    checkTargets('losses', targets, sizes, this.spec);
     const batch = this.transform.forward(hosts, { phase, random });
     const resized = targets.map((target, i) => resizeTarget(withoutCrowds(target), sizes[i]!, batch.sizes[i]!));
     const held: tf.Tensor[] = [batch.images];

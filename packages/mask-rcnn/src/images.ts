@@ -1,8 +1,5 @@
-import { type ImageSize, type PixelImage, RcnnError } from '@rcnn/core';
+import { type ImageInput, type ImageSize, type PixelImage, RcnnError } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
-
-/** What `detect` and `losses` take: float32 `[H, W, 3]` RGB in [0, 1], or pixels on the host. */
-export type ImageInput = tf.Tensor3D | PixelImage;
 
 /** An image on the host, checked: rows from the top, `RGB RGB …`; `data[i] * scale` is in [0, 1]. */
 export interface HostImage {

@@ -16,13 +16,12 @@ export {
 } from './from-checkpoint.ts';
 export {
   GeneralizedRCNN,
-  type Losses,
-  type LossOptions,
   type ProposalNetwork,
+  type RCNNFacts,
   type RCNNParts,
   type RegionHeads,
 } from './generalized-rcnn.ts';
-export type { HostImage, ImageInput } from './images.ts';
+export type { HostImage } from './images.ts';
 export { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 export {
   fasterRcnnResnet50Fpn,

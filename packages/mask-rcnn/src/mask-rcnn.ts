@@ -31,6 +31,6 @@ export class MaskRCNN extends FasterRCNN {
     const head = options.maskHead ?? new MaskRCNNHeads({ inChannels: outputs[0]!.channels, random });
     const predictor = options.maskPredictor ?? new MaskRCNNPredictor(head.outChannels, numClasses, { random });
     const mask = new MaskBranch({ pool, head, predictor });
-    super(backbone, { ...options, branches: [mask, ...branches], needsMasks: true });
+    super(backbone, { ...options, branches: [mask, ...branches], extras: ['masks'] });
   }
 }

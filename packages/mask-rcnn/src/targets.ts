@@ -1,14 +1,17 @@
-import { type ImageSize, type InstanceMask, RcnnError, type RunLengths, type Target } from '@rcnn/core';
+import {
+  type DetectorSpec,
+  type ImageSize,
+  type InstanceMask,
+  RcnnError,
+  type RunLengths,
+  type Target,
+} from '@rcnn/core';
 import { encodeRows } from '@rcnn/masks';
 import type { RoITarget } from '@rcnn/roi-heads';
 import { resizeBitmap } from './resize.ts';
 
-export interface TargetRules {
-  /** Classes of the model, background included. */
-  readonly numClasses: number;
-  /** Whether a branch of the model learns masks. */
-  readonly needsMasks: boolean;
-}
+/** What a target must fit. */
+export type TargetRules = Pick<DetectorSpec, 'numClasses' | 'learnsFrom'>;
 
 /**
  * Checks the targets of a batch while they are on the host, before any arithmetic: a degenerate box would become a
@@ -34,7 +37,7 @@ export function checkTargets(
   for (const [i, target] of targets.entries()) checkTarget(new TargetPlace(where, i, target), target, sizes[i]!, rules);
 }
 
-function checkTarget(at: TargetPlace, target: Target, size: ImageSize, { numClasses, needsMasks }: TargetRules): void {
+function checkTarget(at: TargetPlace, target: Target, size: ImageSize, { numClasses, learnsFrom }: TargetRules): void {
   const count = target.labels.length;
   if (target.boxes.length !== count * 4) {
     throw at.error(
@@ -59,7 +62,7 @@ function checkTarget(at: TargetPlace, target: Target, size: ImageSize, { numClas
       );
     }
   }
-  if (needsMasks) checkMasks(at, target, size);
+  if (learnsFrom.includes('masks')) checkMasks(at, target, size);
 }
 
 function checkBox(at: TargetPlace, box: Float32Array, k: number): void {

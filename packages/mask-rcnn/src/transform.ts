@@ -1,4 +1,4 @@
-import { type ImageSize, type Phase, type Random, RcnnError } from '@rcnn/core';
+import { type ImageSize, type InputSpec, type PerChannel, type Phase, type Random, RcnnError } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { HostImage } from './images.ts';
 import { type ResizeAxis, resizeAxis } from './resize.ts';
@@ -9,16 +9,14 @@ export interface ImageTransformOptions {
   /** The long side is at most this. Default 1333. */
   readonly maxSize?: number;
   /** Per channel, for images in [0, 1]. Default ImageNet's (0.485, 0.456, 0.406). */
-  readonly mean?: RGB;
+  readonly mean?: PerChannel;
   /** Default ImageNet's (0.229, 0.224, 0.225). */
-  readonly std?: RGB;
+  readonly std?: PerChannel;
   /** Both sides of the batch are padded to a multiple of this. Default 32, the coarsest stride of ResNet. */
   readonly sizeDivisor?: number;
   /** False when augmentation has fixed the size of training images already. Prediction resizes always. Default true. */
   readonly resizeInTraining?: boolean;
 }
-
-export type RGB = readonly [red: number, green: number, blue: number];
 
 /** Images as the backbone sees them. Whoever made the batch disposes `images`. */
 export interface ImageBatch {
@@ -34,6 +32,8 @@ export interface ImageBatch {
 
 /** Brings images to the backbone and boxes back from it. Anything of this shape can be injected. */
 export interface ModelTransform {
+  /** What it does, for whoever keeps or shows it. */
+  readonly input: InputSpec;
   forward(images: readonly HostImage[], options?: { phase?: Phase; random?: Random }): ImageBatch;
 }
 
@@ -46,10 +46,11 @@ export interface ModelTransform {
 export class ImageTransform implements ModelTransform {
   readonly minSizes: readonly number[];
   readonly maxSize: number;
-  readonly mean: RGB;
-  readonly std: RGB;
+  readonly mean: PerChannel;
+  readonly std: PerChannel;
   readonly sizeDivisor: number;
   readonly resizeInTraining: boolean;
+  readonly input: InputSpec;
 
   constructor({
     minSize = 800,
@@ -66,6 +67,9 @@ export class ImageTransform implements ModelTransform {
     this.sizeDivisor = sizeDivisor;
     this.resizeInTraining = resizeInTraining;
     checkOptions(this);
+    const trainingSizes = this.minSizes.length > 1 ? this.minSizes : undefined;
+    const resize = { rule: 'torchvision', minSize: this.minSizes.at(-1)!, maxSize, trainingSizes } as const;
+    this.input = { resize, sizeDivisor, channelOrder: 'rgb', mean, std };
   }
 
   forward(

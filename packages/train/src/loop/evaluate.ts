@@ -61,7 +61,7 @@ export async function evaluateModel(
   const means = Object.fromEntries([...sums].map(([name, total]) => [name, total / counted]));
   const results = {
     bbox: recordOf(evaluateCoco(truth, predictions, { iouType: 'bbox' })),
-    ...(dataset.hasMasks && model.rules.needsMasks
+    ...(dataset.hasMasks && model.spec.finds.includes('masks')
       ? { segm: recordOf(evaluateCoco(truth, predictions, { iouType: 'segm' })) }
       : {}),
   };
