@@ -1,10 +1,10 @@
-import { accumulate, type EvalArrays } from './accumulate.ts';
-import type { Detections, GroundTruth } from './columns.ts';
-import { axesOf, matchImages } from './engine.ts';
-import { type CocoDataset, type CocoResult, detectionsFrom, groundTruthFrom } from './from-json.ts';
-import type { Outcomes } from './outcomes.ts';
+import { axesOf, matchImages } from './match/cells.ts';
+import type { Outcomes } from './match/outcomes.ts';
 import { type EvalParams, type IoUType, type ResolvedParams, resolveParams } from './params.ts';
-import { summarize } from './summary.ts';
+import type { Detections, GroundTruth } from './read/columns.ts';
+import { type CocoDataset, type CocoResult, detectionsFrom, groundTruthFrom } from './read/from-json.ts';
+import { accumulate, type EvalArrays } from './score/accumulate.ts';
+import { summarize } from './score/summary.ts';
 
 export interface EvaluateOptions extends EvalParams {
   /** Default `bbox`. */

@@ -1,15 +1,24 @@
 import { RcnnError } from '@rcnn/core/errors';
-import { DetectionBuilder, type DetectionReading, Row, TruthIndex } from './builders.ts';
-import { CellReader } from './cell.ts';
-import type { Detections, GroundTruth } from './columns.ts';
-import { axesOf } from './engine.ts';
 import { type EvaluateOptions, type Evaluation, finish } from './evaluate.ts';
-import { type CocoDataset, type CocoResult, groundTruthFrom, readResult } from './from-json.ts';
-import { Matcher } from './match.ts';
-import { Outcomes } from './outcomes.ts';
+import { CellReader } from './match/cell.ts';
+import {
+  type Axes,
+  axesOf,
+  ofImage,
+  places,
+  type RowsByImage,
+  rankedRows,
+  truthRows,
+  walkImage,
+} from './match/cells.ts';
+import { Matcher } from './match/match.ts';
+import { Outcomes } from './match/outcomes.ts';
+import { identity } from './match/sort.ts';
 import { type ResolvedParams, resolveParams } from './params.ts';
-import { ObjectSegmentations, type Segmentation } from './segmentations.ts';
-import { identity, sortByFallingScore, sortByIndex } from './sort.ts';
+import { DetectionBuilder, type DetectionReading, Row, TruthIndex } from './read/builders.ts';
+import type { Detections, GroundTruth } from './read/columns.ts';
+import { type CocoDataset, type CocoResult, groundTruthFrom, readResult } from './read/from-json.ts';
+import { ObjectSegmentations, type Segmentation } from './read/segmentations.ts';
 
 /** A detection of one image, in the form of COCO results; the image is named once for all. */
 export type ImageResult = Omit<CocoResult, 'image_id'>;
@@ -39,9 +48,8 @@ export class StreamingEvaluator {
   readonly #ids: TruthIndex;
   readonly #reader: CellReader;
   readonly #row = new Row();
-  readonly #imagePlace: Int32Array;
-  readonly #categoryPlace: Int32Array;
-  readonly #truthsByImage: { readonly rows: Uint32Array; readonly starts: Uint32Array };
+  readonly #axes: Axes;
+  readonly #truths: RowsByImage;
   readonly #done: Uint8Array;
 
   constructor(
@@ -54,11 +62,9 @@ export class StreamingEvaluator {
     this.#reading = { unknownCategory };
     this.#ids = new TruthIndex(this.#truth);
     this.#reader = new CellReader(this.#truth, NOTHING, this.#params, this.#matcher.least);
-    const axes = axesOf(this.#truth, this.#params);
-    this.#imagePlace = axes.image;
-    this.#categoryPlace = axes.category;
-    this.#outcomes = new Outcomes(this.#params, axes.columns);
-    this.#truthsByImage = groupByImage(this.#truth, axes.category, axes.categoryIds.length);
+    this.#axes = axesOf(this.#truth, this.#params);
+    this.#outcomes = new Outcomes(this.#params, this.#axes.columns);
+    this.#truths = truthRows(this.#truth, this.#params, this.#axes, 0, this.#axes.imageIds.length);
     this.#done = new Uint8Array(this.#truth.imageIds.length);
   }
 
@@ -91,38 +97,19 @@ export class StreamingEvaluator {
     }
     const detections = builder.finish(new ObjectSegmentations(masks));
     this.#done[image] = 1;
-    if (this.#imagePlace[image]! < 0) return; // not among the images that are evaluated
+    const place = this.#axes.image[image]!;
+    if (place < 0) return; // not among the images that are evaluated
     this.#reader.use(detections);
-    this.#matchImage(image, detections);
+    this.#matchImage(place, detections);
   }
 
-  #matchImage(image: number, { category, scores }: Detections): void {
-    const place = this.#categoryPlace;
-    const { useCategories } = this.#params;
-    const { rows: truthRows, starts } = this.#truthsByImage;
-    const truths = truthRows.subarray(starts[image], starts[image + 1]);
-    const classes = this.#truth.categoryIds.length;
-    const all = identity(category.length).filter((row) => place[category[row]!]! >= 0);
-    // Categories are in one order on both sides, so cells are runs of both lists.
-    const rows = useCategories
-      ? sortByIndex(sortByFallingScore(all, scores), category, classes)
-      : sortByFallingScore(sortByIndex(all, category, classes), scores);
-    const columnOf = (c: number | undefined): number =>
-      c === undefined ? Number.POSITIVE_INFINITY : useCategories ? place[c]! : 0;
-    const truthColumn = (g: number): number => columnOf(this.#truth.category[truths[g] ?? -1]);
-    const column = (d: number): number => columnOf(category[rows[d] ?? -1]);
-    for (let g = 0, d = 0; g < truths.length || d < rows.length; ) {
-      const next = Math.min(truthColumn(g), column(d));
-      let truthEnd = g;
-      while (truthColumn(truthEnd) === next) truthEnd++;
-      let end = d;
-      while (column(end) === next) end++;
-      const cellTruths = truths.subarray(g, truthEnd);
-      const cell = this.#reader.read(this.#imagePlace[image]!, next, cellTruths, rows.subarray(d, end));
-      this.#matcher.match(cell, this.#outcomes);
-      g = truthEnd;
-      d = end;
-    }
+  #matchImage(place: number, { category, scores }: Detections): void {
+    const categories = places(category, this.#axes.category);
+    const rows = identity(category.length).filter((row) => categories[row]! >= 0);
+    const found = rankedRows(rows, scores, categories, this.#params, this.#axes);
+    walkImage(ofImage(this.#truths, place), found, (column, own, ranked) => {
+      this.#matcher.match(this.#reader.read(place, column, own, ranked), this.#outcomes);
+    });
   }
 
   /**
@@ -133,22 +120,4 @@ export class StreamingEvaluator {
     if (!onlyAdded) this.#truth.imageIds.forEach((id, image) => this.#done[image] === 0 && this.add(id, []));
     return finish(this.#truth, this.#outcomes, this.#params);
   }
-}
-
-/** Rows of the truth that are evaluated, image by image, in the order of category and file. */
-function groupByImage(
-  truth: GroundTruth,
-  place: Int32Array,
-  categories: number,
-): { rows: Uint32Array; starts: Uint32Array } {
-  const known = identity(truth.count).filter((row) => {
-    const category = truth.category[row]!;
-    return truth.image[row]! >= 0 && category >= 0 && place[category]! >= 0;
-  });
-  const column = Int32Array.from(truth.category, (category) => (category < 0 ? 0 : Math.max(0, place[category]!)));
-  const rows = sortByIndex(sortByIndex(known, column, categories), truth.image, truth.imageIds.length);
-  const starts = new Uint32Array(truth.imageIds.length + 1);
-  for (const row of rows) starts[truth.image[row]! + 1]!++;
-  for (let i = 0; i < truth.imageIds.length; i++) starts[i + 1]! += starts[i]!;
-  return { rows, starts };
 }

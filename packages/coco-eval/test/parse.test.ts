@@ -3,7 +3,7 @@ import { Random } from '@rcnn/core/random';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type CocoDataset, type CocoResult, evaluate, parseDetections, parseGroundTruth } from '../src/index.ts';
-import { JsonCursor } from '../src/json-cursor.ts';
+import { JsonCursor } from '../src/read/json-cursor.ts';
 import { digests, readJson } from './helpers.ts';
 import { randomDataset } from './reference-cases.ts';
 

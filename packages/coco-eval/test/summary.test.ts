@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { pairwiseSum } from '../src/similarity.ts';
-import { identity, sortByFallingScore } from '../src/sort.ts';
-import { fixed } from '../src/summary.ts';
+import { pairwiseSum } from '../src/match/similarity.ts';
+import { identity, sortByFallingScore } from '../src/match/sort.ts';
+import { fixed } from '../src/score/summary.ts';
 
 test.each([
   [0.0625, 3, '0.062'], // an exact tie goes to the even digit, as in Python

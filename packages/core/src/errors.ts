@@ -109,3 +109,16 @@ function describe({ where, place, problem, found, expected, hint }: ErrorDetails
     hint === undefined ? '' : ` ${hint}`
   }`;
 }
+
+/** An {@link RcnnError} as it goes between threads, which can only send plain values. */
+export type ErrorMessage = Pick<RcnnError, 'code' | 'message' | 'where' | 'place' | 'found' | 'expected' | 'hint'>;
+
+/** Every fact of an error, as a plain value. */
+export function packError({ code, message, where, place, found, expected, hint }: RcnnError): ErrorMessage {
+  return { code, message, where, place, found, expected, hint };
+}
+
+/** The error as it was thrown in the other thread, its message put together there. */
+export function unpackError(error: ErrorMessage): RcnnError {
+  return Object.assign(new RcnnError(error.code, { where: error.where, problem: error.message }), error);
+}

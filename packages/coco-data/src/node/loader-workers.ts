@@ -1,11 +1,11 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { RcnnError, unpackError } from '@rcnn/core/errors';
 import { type BatchTransform, copyPaste, type PresetName, type Transform } from '@rcnn/transforms';
 import { Piscina } from 'piscina';
 import type { Batch, BatchJob } from '../batch.ts';
 import type { Dataset } from '../dataset.ts';
 import { createLoader as createLoaderHere, type Loader, type LoaderOptions } from '../loader.ts';
 import { FolderImages } from './folder-images.ts';
-import { type Answer, type ModuleExport, unpackBatch, unpackError, type WorkerSetup } from './messages.ts';
+import { type Answer, type ModuleExport, unpackBatch, type WorkerSetup } from './messages.ts';
 
 export interface WorkersOptions {
   readonly workers: number;

@@ -1,5 +1,5 @@
 import type { PixelImage, RunLengths, Target } from '@rcnn/core';
-import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
+import type { ErrorMessage } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import type { PresetName } from '@rcnn/transforms';
 import type { Batch } from '../batch.ts';
@@ -30,15 +30,6 @@ export interface BatchMessage extends Omit<Batch, 'targets' | 'release'> {
 }
 
 type TargetMessage = Omit<Target, 'masks'> & { readonly masks?: readonly RunLengths[] };
-
-/** An error on its way: threads can only send plain ones. */
-export interface ErrorMessage {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly where: string;
-  readonly place: string | undefined;
-  readonly hint: string | undefined;
-}
 
 export type Answer = { readonly batch: BatchMessage } | { readonly error: ErrorMessage };
 
@@ -74,19 +65,4 @@ export function buffersOf({ images, targets }: BatchMessage): ArrayBuffer[] {
     for (const { counts } of masks ?? []) if (counts.buffer instanceof ArrayBuffer) buffers.add(counts.buffer);
   }
   return [...buffers];
-}
-
-export function packError({ code, message, where, place, hint }: RcnnError): ErrorMessage {
-  return { code, message, where, place, hint };
-}
-
-export function unpackError({ code, message, where, place, hint }: ErrorMessage): RcnnError {
-  const error = new RcnnError(code, {
-    where,
-    problem: message,
-    ...(place !== undefined && { place }),
-    ...(hint !== undefined && { hint }),
-  });
-  error.message = message; // it was put together where it happened
-  return error;
 }

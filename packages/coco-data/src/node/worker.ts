@@ -1,13 +1,13 @@
 // One worker of the loader. Started by loader-workers.ts with a WorkerSetup; answers BatchJobs.
 import { workerData as threadData } from 'node:worker_threads';
-import { isRcnnError } from '@rcnn/core/errors';
+import { isRcnnError, packError } from '@rcnn/core/errors';
 import { type BatchTransform, copyPaste, preset, type Transform } from '@rcnn/transforms';
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import sharp from 'sharp';
 import { type BatchJob, type BatchTools, buildBatch } from '../batch.ts';
 import { ClassMap } from '../class-map.ts';
 import { FolderImages } from './folder-images.ts';
-import { type Answer, buffersOf, type ModuleExport, packBatch, packError, type WorkerSetup } from './messages.ts';
+import { type Answer, buffersOf, type ModuleExport, packBatch, type WorkerSetup } from './messages.ts';
 
 sharp.concurrency(1); // the workers are the parallelism
 const tools = setUp((workerData ?? threadData) as WorkerSetup);

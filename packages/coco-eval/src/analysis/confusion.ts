@@ -1,5 +1,5 @@
-import type { Detections, GroundTruth } from '../columns.ts';
-import type { CocoDataset, CocoResult } from '../from-json.ts';
+import type { Detections, GroundTruth } from '../read/columns.ts';
+import type { CocoDataset, CocoResult } from '../read/from-json.ts';
 import { type AnalysisOptions, columnsOf, forEachImage } from './pairs.ts';
 
 export interface ConfusionOptions extends AnalysisOptions {

@@ -1,9 +1,9 @@
 import { RcnnError } from '@rcnn/core/errors';
-import { type Cell, CellReader } from '../cell.ts';
-import type { Detections, GroundTruth } from '../columns.ts';
-import { axesOf, walkCells } from '../engine.ts';
-import { type CocoDataset, type CocoResult, detectionsFrom, groundTruthFrom } from '../from-json.ts';
+import { type Cell, CellReader } from '../match/cell.ts';
+import { axesOf, walkCells } from '../match/cells.ts';
 import { type IoUType, resolveParams } from '../params.ts';
+import type { Detections, GroundTruth } from '../read/columns.ts';
+import { type CocoDataset, type CocoResult, detectionsFrom, groundTruthFrom } from '../read/from-json.ts';
 
 export interface AnalysisOptions {
   /** Default `bbox`. Keypoints have no IoU between classes and are refused. */

@@ -1,5 +1,5 @@
 import type { Evaluation } from '../evaluate.ts';
-import { pairwiseSum } from '../similarity.ts';
+import { pairwiseSum } from '../match/similarity.ts';
 
 /** The numbers of one category, over the first area range and the most detections. -1 means undefined. */
 export interface ClassScore {

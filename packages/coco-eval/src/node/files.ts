@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
-import type { DetectionReading } from '../builders.ts';
-import type { Detections, GroundTruth } from '../columns.ts';
 import type { EvaluateOptions, Evaluation } from '../evaluate.ts';
-import { parseDetections, parseGroundTruth } from '../parse.ts';
+import type { DetectionReading } from '../read/builders.ts';
+import type { Detections, GroundTruth } from '../read/columns.ts';
+import { parseDetections, parseGroundTruth } from '../read/parse.ts';
 import { evaluateWithWorkers, type WorkersOptions } from './workers.ts';
 
 /** Reads a COCO annotation file into columns. @throws FILE_MISSING, IO_FAILED, and as `parseGroundTruth` */

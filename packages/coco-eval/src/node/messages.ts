@@ -1,9 +1,9 @@
-import { RcnnError } from '@rcnn/core/errors';
-import type { Detections, GroundTruth } from '../columns.ts';
-import type { OutcomeColumns } from '../outcomes.ts';
+import { type ErrorMessage, RcnnError } from '@rcnn/core/errors';
+import type { OutcomeColumns } from '../match/outcomes.ts';
 import type { ResolvedParams } from '../params.ts';
-import { ByteSegmentations, type MaskBytes } from '../parse.ts';
-import { ObjectSegmentations, type Segmentations } from '../segmentations.ts';
+import type { Detections, GroundTruth } from '../read/columns.ts';
+import { ByteSegmentations, type MaskBytes } from '../read/parse.ts';
+import { ObjectSegmentations, type Segmentations } from '../read/segmentations.ts';
 
 /** What a thread is told: everything that is compared, and which images are its own, `[from, to)`. */
 export interface MatchJob {
@@ -19,7 +19,6 @@ export type MatchAnswer = { readonly outcomes: OutcomeColumns } | { readonly err
 /** Columns are typed arrays and cross as they are; only the masks are behind an object with methods. */
 type Sendable<T> = Omit<T, 'segmentations'> & { readonly segmentations: MasksMessage };
 type MasksMessage = MaskBytes | Pick<ObjectSegmentations, 'values'> | undefined;
-type ErrorMessage = Pick<RcnnError, 'code' | 'message' | 'where' | 'place' | 'found' | 'expected' | 'hint'>;
 interface WithMasks {
   readonly segmentations: Segmentations | undefined;
 }
@@ -53,14 +52,4 @@ function shared(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
   copy.set(bytes);
   return copy;
-}
-
-/** Threads can only send plain errors. */
-export function packError({ code, message, where, place, found, expected, hint }: RcnnError): ErrorMessage {
-  return { code, message, where, place, found, expected, hint };
-}
-
-/** The error as it was thrown in the thread, its message put together there. */
-export function unpackError(error: ErrorMessage): RcnnError {
-  return Object.assign(new RcnnError(error.code, { where: error.where, problem: error.message }), error);
 }

@@ -1,8 +1,8 @@
 // One thread of an evaluation. Started by workers.ts with a MatchJob; sends one MatchAnswer and ends.
 import { parentPort, workerData } from 'node:worker_threads';
-import { isRcnnError } from '@rcnn/core/errors';
-import { axesOf, matchImages } from '../engine.ts';
-import { type MatchAnswer, type MatchJob, packError, unpackColumns } from './messages.ts';
+import { isRcnnError, packError } from '@rcnn/core/errors';
+import { axesOf, matchImages } from '../match/cells.ts';
+import { type MatchAnswer, type MatchJob, unpackColumns } from './messages.ts';
 
 const reply = answer(workerData as MatchJob);
 parentPort!.postMessage(reply, buffersOf(reply)); // the memory is handed over, not copied

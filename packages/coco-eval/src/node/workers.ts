@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
-import { RcnnError } from '@rcnn/core/errors';
-import type { Detections, GroundTruth } from '../columns.ts';
-import { axesOf } from '../engine.ts';
+import { RcnnError, unpackError } from '@rcnn/core/errors';
 import { type EvaluateOptions, type Evaluation, evaluate, finish } from '../evaluate.ts';
-import { type OutcomeColumns, Outcomes } from '../outcomes.ts';
+import { axesOf } from '../match/cells.ts';
+import { type OutcomeColumns, Outcomes } from '../match/outcomes.ts';
 import { resolveParams } from '../params.ts';
-import { type MatchAnswer, type MatchJob, packColumns, unpackError } from './messages.ts';
+import type { Detections, GroundTruth } from '../read/columns.ts';
+import { type MatchAnswer, type MatchJob, packColumns } from './messages.ts';
 
 export interface WorkersOptions {
   /** Threads that match images, each its share of them. Default 0: on this one. */

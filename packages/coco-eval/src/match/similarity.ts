@@ -1,5 +1,5 @@
 import { sharedPixels } from '@rcnn/masks';
-import type { MaskArena } from './segmentations.ts';
+import type { MaskArena } from '../read/segmentations.ts';
 
 /** What `np.spacing(1)` is. */
 export const EPSILON: number = 2 ** -52;

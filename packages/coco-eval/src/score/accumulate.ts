@@ -1,7 +1,7 @@
-import type { Outcomes } from './outcomes.ts';
-import type { ResolvedParams } from './params.ts';
-import { EPSILON } from './similarity.ts';
-import { identity, sortByFallingScore, sortByIndex } from './sort.ts';
+import type { Outcomes } from '../match/outcomes.ts';
+import { EPSILON } from '../match/similarity.ts';
+import { identity, sortByFallingScore, sortByIndex } from '../match/sort.ts';
+import type { ResolvedParams } from '../params.ts';
 
 /** The arrays of COCOeval, in its axis order, row-major. -1 stands for "no ground truth". */
 export interface EvalArrays {

@@ -7,6 +7,8 @@ export function identity(count: number): Uint32Array {
 
 /** Reorders `order` by the small whole number that `keys` gives each row. Stable. */
 export function sortByIndex(order: Uint32Array, keys: ArrayLike<number>, buckets: number): Uint32Array {
+  // A few rows among very many keys: the table of counts would cost more than comparing them.
+  if (32 * order.length < buckets) return order.slice().sort((a, b) => keys[a]! - keys[b]!);
   const starts = new Uint32Array(buckets + 1);
   for (let i = 0; i < order.length; i++) starts[keys[order[i]!]! + 1]!++;
   for (let b = 0; b < buckets; b++) starts[b + 1]! += starts[b]!;

@@ -1,4 +1,4 @@
-import type { ResolvedParams } from './params.ts';
+import type { ResolvedParams } from '../params.ts';
 
 /**
  * What is left of a detection once its image is matched: its score, and per area range one bit per IoU threshold for

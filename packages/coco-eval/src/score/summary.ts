@@ -1,6 +1,6 @@
+import { pairwiseSum } from '../match/similarity.ts';
+import type { ResolvedParams } from '../params.ts';
 import type { EvalArrays } from './accumulate.ts';
-import type { ResolvedParams } from './params.ts';
-import { pairwiseSum } from './similarity.ts';
 
 interface Line {
   readonly kind: 'precision' | 'recall';

@@ -1,7 +1,7 @@
 import { RcnnError } from '@rcnn/core/errors';
-import type { Detections, GroundTruth } from './columns.ts';
-import type { ResolvedParams } from './params.ts';
-import { MaskArena } from './segmentations.ts';
+import type { ResolvedParams } from '../params.ts';
+import type { Detections, GroundTruth } from '../read/columns.ts';
+import { MaskArena } from '../read/segmentations.ts';
 import { boxIoU, keypointSimilarity, maskIoU } from './similarity.ts';
 
 /** One (image, category) cell: truths in the order of the file, detections by falling score. */

@@ -1,6 +1,6 @@
+import type { ResolvedParams } from '../params.ts';
 import type { Cell } from './cell.ts';
 import type { Outcomes } from './outcomes.ts';
-import type { ResolvedParams } from './params.ts';
 
 /** Similarity at or above which a pair can match: a threshold of 1 is met by 1 - 1e-10. */
 function reachable(threshold: number): number {

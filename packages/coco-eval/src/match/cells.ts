@@ -1,0 +1,197 @@
+import type { ResolvedParams } from '../params.ts';
+import type { Detections, GroundTruth } from '../read/columns.ts';
+import { CellReader } from './cell.ts';
+import { Matcher } from './match.ts';
+import { Outcomes } from './outcomes.ts';
+import { sortByFallingScore, sortByIndex } from './sort.ts';
+
+/** The images and categories that are evaluated, in order, and where the truth's own indices go. */
+export interface Axes {
+  readonly imageIds: Float64Array;
+  readonly categoryIds: Float64Array;
+  /** From the truth's image index to that in `imageIds`, or -1. */
+  readonly image: Int32Array;
+  readonly category: Int32Array;
+  /** Entries of the category axis of the result: 1 when categories are not used. */
+  readonly columns: number;
+}
+
+export function axesOf(truth: GroundTruth, params: ResolvedParams): Axes {
+  const imageIds = chosen(truth.imageIds, params.imageIds);
+  const categoryIds = chosen(truth.categoryIds, params.categoryIds);
+  const place = (all: Float64Array, kept: Float64Array): Int32Array => {
+    const places = new Map(Array.from(kept, (id, i) => [id, i]));
+    return Int32Array.from(all, (id) => places.get(id) ?? -1);
+  };
+  return {
+    imageIds,
+    categoryIds,
+    image: place(truth.imageIds, imageIds),
+    category: place(truth.categoryIds, categoryIds),
+    columns: params.useCategories ? categoryIds.length : 1,
+  };
+}
+
+function chosen(all: Float64Array, wanted: readonly number[] | undefined): Float64Array {
+  return wanted === undefined ? all : Float64Array.from(new Set(wanted)).sort();
+}
+
+/**
+ * Matches all images whose place in `axes.imageIds` is in `[from, to)`. Masks live as long as their cell.
+ */
+export function matchImages(
+  truth: GroundTruth,
+  detections: Detections,
+  params: ResolvedParams,
+  axes: Axes,
+  from = 0,
+  to: number = axes.imageIds.length,
+): Outcomes {
+  const matcher = new Matcher(params);
+  const reader = new CellReader(truth, detections, params, matcher.least);
+  const outcomes = new Outcomes(params, axes.columns, Math.max(1, detections.count));
+  walkCells({ truth, detections, params, axes, from, to }, (image, column, truths, rows) => {
+    matcher.match(reader.read(image, column, truths, rows), outcomes);
+  });
+  return outcomes;
+}
+
+export interface Walk {
+  readonly truth: GroundTruth;
+  readonly detections: Detections;
+  readonly params: ResolvedParams;
+  readonly axes: Axes;
+  /** Places in `axes.imageIds`. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Visits every (image, category) that has a truth or a detection, images first. Both sides are sorted and walked
+ * together, so no table of images times categories exists.
+ * @param visit gets rows of the truth in the order of the file, and of the detections by falling score
+ */
+export function walkCells(
+  { truth, detections, params, axes, from, to }: Walk,
+  visit: (image: number, column: number, truths: Uint32Array, rows: Uint32Array) => void,
+): void {
+  const truths = truthRows(truth, params, axes, from, to);
+  const found = detectionRows(detections, params, axes, from, to);
+  for (let image = from; image < to; image++) {
+    walkImage(ofImage(truths, image), ofImage(found, image), (column, own, rows) => visit(image, column, own, rows));
+  }
+}
+
+/** Rows in the order of their columns. */
+export interface Rows {
+  readonly rows: Uint32Array;
+  /** The column that each row of the file belongs to. */
+  readonly columns: Int32Array;
+}
+
+/** {@link Rows} that are evaluated, image by image. */
+export interface RowsByImage extends Rows {
+  /** `[images + 1]`: where each image's rows begin. */
+  readonly starts: Uint32Array;
+}
+
+export function ofImage({ rows, starts, columns }: RowsByImage, image: number): Rows {
+  return { rows: rows.subarray(starts[image], starts[image + 1]), columns };
+}
+
+/** The truth's rows of the images `[from, to)`; of a column in the order of the file. */
+export function truthRows(
+  { image, category }: GroundTruth,
+  { useCategories }: ResolvedParams,
+  axes: Axes,
+  from: number,
+  to: number,
+): RowsByImage {
+  const images = places(image, axes.image);
+  const categories = places(category, axes.category);
+  const rows = sortByIndex(rowsInside(images, categories, from, to), categories, axes.categoryIds.length);
+  return byImage({ rows, columns: columnsOf(categories, useCategories) }, images, axes);
+}
+
+/** The rows of detections of the images `[from, to)`; of a column by falling score. */
+function detectionRows(
+  detections: Detections,
+  params: ResolvedParams,
+  axes: Axes,
+  from: number,
+  to: number,
+): RowsByImage {
+  const images = places(detections.image, axes.image);
+  const categories = places(detections.category, axes.category);
+  const inside = rowsInside(images, categories, from, to);
+  return byImage(rankedRows(inside, detections.scores, categories, params, axes), images, axes);
+}
+
+/** Orders rows by column and falling score. @param categories of each row of the file, a place in `axes.categoryIds` */
+export function rankedRows(
+  rows: Uint32Array,
+  scores: Float64Array,
+  categories: Int32Array,
+  { useCategories }: ResolvedParams,
+  { categoryIds }: Axes,
+): Rows {
+  const classes = categoryIds.length;
+  // Without categories equal scores keep the order of the categories, as COCO joins its lists.
+  return {
+    rows: useCategories
+      ? sortByIndex(sortByFallingScore(rows, scores), categories, classes)
+      : sortByFallingScore(sortByIndex(rows, categories, classes), scores),
+    columns: columnsOf(categories, useCategories),
+  };
+}
+
+function columnsOf(categories: Int32Array, useCategories: boolean): Int32Array {
+  return useCategories ? categories : new Int32Array(categories.length);
+}
+
+function byImage({ rows, columns }: Rows, images: Int32Array, axes: Axes): RowsByImage {
+  const count = axes.imageIds.length;
+  const starts = new Uint32Array(count + 1);
+  for (const row of rows) starts[images[row]! + 1]!++;
+  for (let i = 0; i < count; i++) starts[i + 1]! += starts[i]!;
+  return { rows: sortByIndex(rows, images, count), starts, columns };
+}
+
+/** Visits the columns of one image that have a truth or a detection. */
+export function walkImage(
+  truths: Rows,
+  found: Rows,
+  visit: (column: number, truths: Uint32Array, rows: Uint32Array) => void,
+): void {
+  for (let g = 0, d = 0; g < truths.rows.length || d < found.rows.length; ) {
+    const column = Math.min(columnAt(truths, g), columnAt(found, d));
+    let truthEnd = g;
+    while (columnAt(truths, truthEnd) === column) truthEnd++;
+    let end = d;
+    while (columnAt(found, end) === column) end++;
+    visit(column, truths.rows.subarray(g, truthEnd), found.rows.subarray(d, end));
+    g = truthEnd;
+    d = end;
+  }
+}
+
+/** The column of the row at place `i`; beyond the last one after all columns. */
+function columnAt({ rows, columns }: Rows, i: number): number {
+  return i < rows.length ? columns[rows[i]!]! : Number.POSITIVE_INFINITY;
+}
+
+/** Looks every index up; what is not there (-1) stays so. */
+export function places(indices: Int32Array, table: Int32Array): Int32Array {
+  const found = new Int32Array(indices.length);
+  for (let i = 0; i < indices.length; i++) found[i] = indices[i]! < 0 ? -1 : table[indices[i]!]!;
+  return found;
+}
+
+function rowsInside(images: Int32Array, categories: Int32Array, from: number, to: number): Uint32Array {
+  const rows = new Uint32Array(images.length);
+  let count = 0;
+  for (let i = 0; i < images.length; i++) {
+    if (images[i]! >= from && images[i]! < to && categories[i]! >= 0) rows[count++] = i;
+  }
+  return rows.subarray(0, count);
+}
