@@ -11,10 +11,10 @@ import {
   valueAndGradients,
   withoutInitialising,
 } from '@rcnn/core';
+import { hashedUnits, hashedWeights } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
 import * as tf from '@tensorflow/tfjs-core';
 import { type MaskRCNN, maskRcnnResnet50Fpn, type RecipeOptions } from '../src/index.ts';
-import { hashedUnits, hashedWeights } from '../test/support/hashed-weights.ts';
 
 export interface WorkResult {
   /** Seconds, without the first run. */

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { loadStateDict } from '@rcnn/checkpoint';
 import type { ParameterOwner } from '@rcnn/core';
+import { hashedUnits, hashedWeights, relativeToMaximum } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { ResNet, type ResNetOptions, withoutInitialising } from '../src/index.ts';
-import { relativeToMaximum } from './support/compare.ts';
 import { useFastEngine } from './support/engine.ts';
-import { hashedUnits, hashedWeights } from './support/hashed-weights.ts';
 
 interface Stage {
   /** `[N, C, H, W]` */

@@ -1,5 +1,14 @@
 import { loadStateDict } from '@rcnn/checkpoint';
 import { type Detection, type PixelImage, type Pyramid, withoutInitialising } from '@rcnn/core';
+import {
+  above,
+  Fixture,
+  fixtureImage,
+  hashedWeights,
+  relativeToMaximum,
+  sampleChannelsFirst,
+  shareOfBoxesFound,
+} from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roiPool } from '../src/faster-rcnn.ts';
@@ -12,10 +21,7 @@ import {
   type Recipe,
 } from '../src/index.ts';
 import type { ImageBatch } from '../src/transform.ts';
-import { above, relativeToMaximum, sampleChannelsFirst, shareOfBoxesFound } from './support/compare.ts';
 import { useFastEngine } from './support/engine.ts';
-import { Fixture, fixtureImage } from './support/fixtures.ts';
-import { hashedWeights } from './support/hashed-weights.ts';
 
 const cases: readonly (readonly [string, Recipe, readonly ('a' | 'b')[]])[] = [
   ['eval_maskrcnn_resnet50_fpn', maskRcnnResnet50Fpn, ['a', 'b']],
@@ -38,7 +44,7 @@ describe.each(cases)('%s', (file, recipe, names) => {
   let detections: Detection[][];
 
   beforeAll(async () => {
-    fixture = await Fixture.read(file);
+    fixture = await Fixture.read(new URL(`fixtures/${file}.safetensors`, import.meta.url));
     images = await Promise.all(names.map(fixtureImage));
     model = withoutInitialising(() => recipe(options));
     await loadStateDict(model, hashedWeights(model, fixture.salt));

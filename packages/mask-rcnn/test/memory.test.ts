@@ -1,10 +1,10 @@
 import { Random, trainableParameters, valueAndGradients } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
+import { Fixture, fixtureImage } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type MaskRCNN, maskRcnnSmall } from '../src/index.ts';
 import { useFastEngine } from './support/engine.ts';
-import { Fixture, fixtureImage } from './support/fixtures.ts';
 
 let model: MaskRCNN;
 
@@ -24,7 +24,7 @@ test('predictions gain no tensor', async () => {
 });
 
 test('losses gain no tensor, with a tape and without', async () => {
-  const fixture = await Fixture.read('train_maskrcnn_resnet18_fpn');
+  const fixture = await Fixture.read(new URL('fixtures/train_maskrcnn_resnet18_fpn.safetensors', import.meta.url));
   const images = [await fixtureImage('a'), await fixtureImage('b')];
   const targets = [fixture.target(0), fixture.target(1)];
   await expectNoLeak(async () => tf.dispose(Object.values(await model.losses(images, targets, { phase: 'predict' }))));

@@ -1,12 +1,10 @@
 import { loadStateDict } from '@rcnn/checkpoint';
 import { type Parameter, type PixelImage, type Target, trainableParameters, valueAndGradients } from '@rcnn/core';
+import { above, Fixture, fixtureImage, hashedWeights, relativeError, relativeToMaximum } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { firstInOrderSampler, type Losses, type MaskRCNN, maskRcnnResnetFpn } from '../src/index.ts';
-import { above, relativeError, relativeToMaximum } from './support/compare.ts';
 import { useFastEngine } from './support/engine.ts';
-import { Fixture, fixtureImage } from './support/fixtures.ts';
-import { hashedWeights } from './support/hashed-weights.ts';
 
 const names = ['loss_classifier', 'loss_box_reg', 'loss_mask', 'loss_objectness', 'loss_rpn_box_reg'] as const;
 
@@ -26,7 +24,7 @@ describe.each([
   const gradients = new Map<string, Float32Array>();
 
   beforeAll(async () => {
-    fixture = await Fixture.read(file);
+    fixture = await Fixture.read(new URL(`fixtures/${file}.safetensors`, import.meta.url));
     images = [await fixtureImage('a'), await fixtureImage('b')];
     targets = [fixture.target(0), fixture.target(1)];
     model = maskRcnnResnetFpn({

@@ -1,18 +1,18 @@
 import '@rcnn/tfjs-backend-onnxruntime';
 import { loadStateDict } from '@rcnn/checkpoint';
 import { Random, trainableParameters } from '@rcnn/core';
+import { Fixture, fixtureImage, hashedWeights, relativeError } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { firstInOrderSampler, maskRcnnResnetFpn } from 'mask-rcnn';
 import { expect, test } from 'vitest';
-import { relativeError } from '../../mask-rcnn/test/support/compare.ts';
-import { Fixture, fixtureImage } from '../../mask-rcnn/test/support/fixtures.ts';
-import { hashedWeights } from '../../mask-rcnn/test/support/hashed-weights.ts';
 import { type BatchSource, createSchedule, groupParameters, runTraining, SGD, type StepReport } from '../src/index.ts';
 
 /** Losses of three steps and the weights after them, by torchvision 0.29.1 with PyTorch's SGD at 0.002. */
 test("three steps of the real training loop are torchvision's", async () => {
   await tf.setBackend('onnxruntime');
-  const fixture = await Fixture.read('train_maskrcnn_resnet18_fpn');
+  const fixture = await Fixture.read(
+    new URL('../../mask-rcnn/test/fixtures/train_maskrcnn_resnet18_fpn.safetensors', import.meta.url),
+  );
   const model = maskRcnnResnetFpn({
     body: 'resnet18',
     numClasses: 6,
