@@ -1,6 +1,9 @@
+import { createRequire } from 'node:module';
 import { isRcnnError } from '@rcnn/core/errors';
 import { Command, CommanderError } from 'commander';
 import { commands } from './commands/index.ts';
+import { helpWriter, note, printError, printStack } from './output/print.ts';
+import { systemError } from './output/system-error.ts';
 
 /** Exit codes: 0 done, 1 the work failed, 2 the call was wrong. */
 const FAILED = 1;
@@ -8,17 +11,31 @@ const MISUSED = 2;
 
 /** Builds the program. Separate from {@link main} so that tests and documentation can read it. */
 export function createProgram(): Command {
-  const program = new Command('mask-rcnn')
+  const program = configured(new Command('mask-rcnn'))
     .description('Train, evaluate and run Mask R-CNN in Node.')
+    .version(version(), '-V, --version', 'print the version')
     .option('--debug', 'print the stack of an error')
     .showSuggestionAfterError()
-    .showHelpAfterError('(mask-rcnn <command> --help tells more)')
-    .exitOverride();
+    .showHelpAfterError('(mask-rcnn <command> --help tells more)');
   for (const { name, summary, configure } of commands) {
-    const command = program.command(name).description(summary).exitOverride();
-    configure(command);
+    configure(configured(program.command(name).description(summary)));
   }
   return program;
+}
+
+function configured(command: Command): Command {
+  return command.exitOverride().configureOutput({
+    writeOut: helpWriter(process.stdout),
+    writeErr: helpWriter(process.stderr),
+    outputError: (text) => {
+      const message = text.replace(/^error: /, '');
+      printError(`error ${message.startsWith('unknown option') ? 'UNKNOWN_OPTION' : 'INVALID_ARGUMENT'}`, message);
+    },
+  });
+}
+
+function version(): string {
+  return (createRequire(import.meta.url)('@rcnn/cli/package.json') as { readonly version: string }).version;
 }
 
 /** Runs one call and gives its exit code. Errors go to stderr, one clear message each. */
@@ -34,13 +51,13 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function report(error: unknown, debug: boolean): void {
+function report(thrown: unknown, debug: boolean): void {
+  const error = systemError(thrown);
   if (isRcnnError(error)) {
-    process.stderr.write(`error ${error.code}: ${error.message}\n`);
+    printError(`error ${error.code}`, error.message);
   } else {
-    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-    if (!debug)
-      process.stderr.write('This is not an error we expected; run again with --debug and please report it.\n');
+    printError('error', error instanceof Error ? error.message : String(error));
+    if (!debug) note('This is not an error we expected; run again with --debug and please report it.');
   }
-  if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  if (debug && thrown instanceof Error) printStack(thrown.stack ?? thrown.message);
 }

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stateDict, torchvisionProfile } from '@rcnn/checkpoint';
@@ -7,8 +8,8 @@ import { Random, useEngine } from '@rcnn/core';
 import { maskRcnnSmall } from 'mask-rcnn';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { imageFiles } from '../src/image-files.ts';
 import { main } from '../src/main.ts';
+import { imageFiles } from '../src/pictures/image-files.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rcnn-predict-'));
 const weights = join(directory, 'small.safetensors');
@@ -104,14 +105,37 @@ test('a missing image is named', async () => {
 });
 
 describe('which images', () => {
-  const names = (...inputs: string[]): string[] =>
-    imageFiles('test', inputs.map((input) => join(photos, input))).map((file) => file.slice(photos.length + 1)); // biome-ignore format: one expression
+  const names = async (...inputs: string[]): Promise<string[]> => {
+    const files = await imageFiles(
+      'test',
+      inputs.map((input) => join(photos, input)),
+    );
+    return files.map((file) => file.slice(photos.length + 1));
+  };
 
-  test('a folder, files, patterns; each once', () => {
-    expect(names('.')).toEqual(['000000000139.png', 'b.jpg']);
-    expect(names('*.png')).toEqual(['000000000139.png']);
-    expect(names('**/*.png')).toEqual(['000000000139.png', 'more/c.png']);
-    expect(names('?.jpg', 'b.jpg')).toEqual(['b.jpg']);
-    expect(() => names('*.gif')).toThrow('no such image');
+  test('a folder, files, patterns; each once', async () => {
+    expect(await names('.')).toEqual(['000000000139.png', 'b.jpg']);
+    expect(await names('*.png')).toEqual(['000000000139.png']);
+    expect(await names('**/*.png')).toEqual(['000000000139.png', 'more/c.png']);
+    expect(await names('{b,c}.jpg')).toEqual(['b.jpg']);
+    expect(await names('?.jpg', 'b.jpg')).toEqual(['b.jpg']);
+    await expect(names('*.gif')).rejects.toThrow('no such image');
   });
+
+  test('a name that looks like a pattern is a name first', async () => {
+    copyFileSync(join(photos, 'b.jpg'), join(photos, 'more', '[1]*.jpg'));
+    expect(await names('more/[1]*.jpg')).toEqual(['more/[1]*.jpg']);
+  });
+
+  test.skipIf(process.platform === 'win32')(
+    'a pipe is refused, not waited for; in a folder it is passed by',
+    async () => {
+      const folder = mkdtempSync(join(directory, 'pipes-'));
+      execFileSync('mkfifo', [join(folder, 'pipe.jpg')]);
+      await expect(imageFiles('test', [join(folder, 'pipe.jpg')])).rejects.toThrow('neither a file nor a folder');
+      await expect(imageFiles('test', [folder])).rejects.toThrow('holds no image');
+      mkdirSync(join(folder, 'folder.png'));
+      await expect(imageFiles('test', [folder])).rejects.toThrow('holds no image');
+    },
+  );
 });

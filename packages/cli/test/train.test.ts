@@ -114,10 +114,10 @@ describe('visualize', () => {
   });
 
   test.each([
-    [['nowhere'], /no such file or folder/],
+    [['nowhere'], /no such image, folder or match/],
     [['{data}', '--split', 'test'], /there is no split 'test'/],
     [['{data}/val'], /plain images have no truth to draw.*--weights/],
-    [['{data}', '--limit', 'all'], /not a number from 0; found 'all'/],
+    [['{data}', '--limit', 'all'], /'all' is invalid. It must be a whole number from 1/],
   ])('%j is an error that helps', async (args, message) => {
     const { code, err } = await call('visualize', ...args.map((arg) => arg.replace('{data}', join(folder, 'data'))));
     expect(code).toBeGreaterThan(0);

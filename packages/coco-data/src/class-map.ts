@@ -62,6 +62,11 @@ export class ClassMap {
     return this.#byCategory.get(categoryId)?.label;
   }
 
+  /** What a label stands for, or undefined when the map does not know it. */
+  entryOf(label: number): ClassEntry | undefined {
+    return this.#byLabel.get(label);
+  }
+
   /** The category id of a label. @throws LABEL_OUT_OF_RANGE */
   categoryOf(label: number): number {
     return this.#entry(label).categoryId;

@@ -1,3 +1,7 @@
+import { printable, printableLines, shortened } from './printable.ts';
+
+export { printable, printableLines, quoteName, shortened } from './printable.ts';
+
 /**
  * Every code that an {@link RcnnError} of this project can carry. Codes are stable: programs may switch on them,
  * messages may change.
@@ -99,14 +103,21 @@ export function isRcnnError(error: unknown, code?: ErrorCode): error is RcnnErro
   return code === undefined || (error as RcnnError).code === code;
 }
 
+/** Longest name, fact and list in a message, in UTF-16 units: a name of megabytes is not read by anybody. */
+const LONGEST = { name: 1000, fact: 4000, text: 20_000 };
+
+/** Names of files, classes and tensors stand in these texts: whatever they hold, the message can be printed. */
 function describe({ where, place, problem, found, expected, hint }: ErrorDetails): string {
+  const name = (text: string): string => printable(shortened(text, LONGEST.name));
+  const fact = (text: string): string => printable(shortened(text, LONGEST.fact));
+  const lines = (text: string): string => printableLines(shortened(text, LONGEST.text));
   const facts = [
-    found === undefined ? undefined : `found ${found}`,
-    expected === undefined ? undefined : `expected ${expected}`,
-  ].filter((fact) => fact !== undefined);
-  const head = `${where}${place === undefined ? '' : ` (${place})`}: ${problem}`;
+    found === undefined ? undefined : `found ${fact(found)}`,
+    expected === undefined ? undefined : `expected ${fact(expected)}`,
+  ].filter((part) => part !== undefined);
+  const head = `${name(where)}${place === undefined ? '' : ` (${name(place)})`}: ${lines(problem)}`;
   return `${head}${facts.length > 0 ? `; ${facts.join(', ')}` : ''}${/[.?!]$/.test(problem) && facts.length === 0 ? '' : '.'}${
-    hint === undefined ? '' : ` ${hint}`
+    hint === undefined ? '' : ` ${lines(hint)}`
   }`;
 }
 

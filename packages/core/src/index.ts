@@ -6,7 +6,16 @@ export { gradientsRegistered } from './autograd/register.ts';
 export { type ValueAndGradients, valueAndGradients } from './autograd/tape.ts';
 export type * from './detector.ts';
 export * from './engine/index.ts';
-export { type ErrorCode, type ErrorDetails, isRcnnError, RcnnError } from './errors.ts';
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  isRcnnError,
+  printable,
+  printableLines,
+  quoteName,
+  RcnnError,
+  shortened,
+} from './errors.ts';
 export { hostTensors, hostValues, tensorsAreOnHost } from './host-memory.ts';
 export * from './initialisers.ts';
 export { ConvNorm } from './layers/conv-norm.ts';

@@ -1,3 +1,4 @@
+import { printable } from '@rcnn/core/errors';
 import cliProgress from 'cli-progress';
 import type { Listener, StepReport, TrainEvent } from './loop/events.ts';
 
@@ -22,7 +23,7 @@ export function consoleProgress({
 
 /** One line every few seconds: nothing that a log file would regret. */
 function plainProgress(stream: NodeJS.WriteStream, every: number): Listener {
-  const say = (text: string): void => void stream.write(`${text}\n`);
+  const say = (text: string): void => void stream.write(`${printable(text)}\n`);
   let next = 0;
   return (event) => {
     if (event.kind === 'step') {
@@ -73,7 +74,7 @@ function barProgress(stream: NodeJS.WriteStream): Listener {
     const text = describe(event);
     if (text === undefined) return undefined;
     hide();
-    stream.write(`${text}\n`);
+    stream.write(`${printable(text)}\n`);
     return undefined;
   };
 }

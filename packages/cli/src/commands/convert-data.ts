@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { addDatasetOptions, type DatasetFlags, openOptions } from '../dataset-options.ts';
+import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
+import { print, printJson } from '../output/print.ts';
 
 interface Options extends DatasetFlags {
   readonly imageFiles: 'copy' | 'link' | 'none';
@@ -36,13 +37,13 @@ async function run(data: string, out: string, options: Options): Promise<void> {
     policy: options.drop ? 'drop' : 'fail',
   });
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(splits, null, 2)}\n`);
+    printJson(splits);
     return;
   }
   for (const { split, format, annotations, images, objects, problems } of splits) {
-    process.stdout.write(`${split}: ${images} images, ${objects} objects from ${format} to ${annotations}\n`);
+    print(`${split}: ${images} images, ${objects} objects from ${format} to ${annotations}`);
     for (const { severity, count, title } of problems) {
-      if (severity !== 'note') process.stdout.write(`  ${severity}: ${title} (${count})\n`);
+      if (severity !== 'note') print(`  ${severity}: ${title} (${count})`);
     }
   }
 }

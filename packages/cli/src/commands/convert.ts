@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
+import { note } from '../output/print.ts';
 
 /** `mask-rcnn convert IN OUT`: any checkpoint to a safetensors file with torchvision's current names. */
 export const convert: CommandDefinition = {
@@ -26,14 +27,14 @@ async function run(input: string, output: string, { force = false }: { force?: b
   const checkpoint = await loadPretrained(input, {
     offline: true, // a file that is here; `predict` fetches weights by name
     onEvent: (event) => {
-      if (event.kind === 'warning') process.stderr.write(`${event.path}: ${event.message}\n`);
+      if (event.kind === 'warning') note(`${event.path}: ${event.message}`);
     },
   });
   try {
     const { tensors, renamed, dropped } = normaliseTensors(checkpoint.weights);
     await saveCheckpoint(output, { weights: tensors, profile: checkpoint.profile });
     const changes = `${renamed.length} renamed, ${dropped.length} dropped`;
-    process.stderr.write(`${output}: ${tensors.length} tensors from ${checkpoint.path} (${changes})\n`);
+    note(`${output}: ${tensors.length} tensors from ${checkpoint.path} (${changes})`);
   } finally {
     await checkpoint.close();
   }

@@ -1,5 +1,7 @@
 import type { DatasetReport } from '@rcnn/coco-data/node';
-import type { DatasetFlags } from '../dataset-options.ts';
+import { printable } from '@rcnn/core/errors';
+import type { DatasetFlags } from '../options/dataset-options.ts';
+import { print, printJson } from '../output/print.ts';
 
 export interface DoctorDataOptions extends DatasetFlags {
   readonly json?: boolean;
@@ -14,7 +16,7 @@ export interface DoctorDataOptions extends DatasetFlags {
 /** `mask-rcnn doctor DATA`: everything that is wrong with a dataset, at once. Exit code 1 when there are errors. */
 export async function doctorData(path: string, options: DoctorDataOptions): Promise<void> {
   const { inspectDataset, readManifest, repairDataset, writeManifest } = await import('@rcnn/coco-data/node');
-  const { openOptions } = await import('../dataset-options.ts');
+  const { openOptions } = await import('../options/dataset-options.ts');
   const { manifest } = options;
   const expected = manifest === undefined ? undefined : await readManifest(manifest);
   const inspection = await inspectDataset(path, { ...openOptions(options), ...(expected && { expected }) });
@@ -22,24 +24,21 @@ export async function doctorData(path: string, options: DoctorDataOptions): Prom
   if (manifest !== undefined && expected === undefined) await writeManifest(manifest, digests);
   const repairs = options.fix === undefined ? undefined : await repairDataset(inspection, options.fix);
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ ...report, ...(repairs && { repairs }) }, null, 2)}\n`);
+    printJson({ ...report, ...(repairs && { repairs }) });
   } else {
-    process.stdout.write(reportText(report));
+    print(...reportLines(report));
     if (manifest !== undefined) {
       const verb = expected === undefined ? 'now in' : 'as in';
-      process.stdout.write(`${digests.size} images are sound and ${verb} ${manifest}.\n`);
+      print(`${digests.size} images are sound and ${verb} ${manifest}.`);
     }
-    if (repairs)
-      process.stdout.write(
-        `\n${repairs.length} repairs; the copy is in ${options.fix}, the list in repairs.json there.\n`,
-      );
+    if (repairs) print('', `${repairs.length} repairs; the copy is in ${options.fix}, the list in repairs.json there.`);
   }
   if (report.counts.error > 0 || (options.strict && report.counts.warning > 0)) process.exitCode = 1;
 }
 
 const SHOWN = 5; // examples per kind in text; JSON has 20
 
-function reportText({ path, splits, classes, problems, counts }: DatasetReport): string {
+function reportLines({ path, splits, classes, problems, counts }: DatasetReport): string[] {
   const lines: string[] = [path, ''];
   for (const { split, format, images, objects, crowds, emptyImages, sizes, smallest, largest } of splits) {
     lines.push(`${split} (${format}): ${images} images, ${objects} objects`);
@@ -62,7 +61,7 @@ function reportText({ path, splits, classes, problems, counts }: DatasetReport):
   }
   if (problems.length > 0) lines.push('');
   lines.push(`${counts.error} errors, ${counts.warning} warnings, ${counts.note} notes`);
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
 /** Objects per class, most first, with a bar for the eye. */
@@ -71,13 +70,13 @@ function classLines(classes: DatasetReport['classes'], splits: readonly string[]
     splits.reduce((sum, split) => sum + (objects[split] ?? 0), 0);
   const used = classes.filter(({ objects }) => total(objects) > 0).sort((a, b) => total(b.objects) - total(a.objects));
   const most = Math.max(1, ...used.map(({ objects }) => total(objects)));
-  const width = Math.max(5, ...used.map(({ name }) => name.length));
-  const columns = splits.map((split) => Math.max(split.length, String(most).length));
-  const head = ['class'.padEnd(width), ...splits.map((split, i) => split.padStart(columns[i]!))].join('  ');
+  const width = Math.max(5, ...used.map(({ name }) => printable(name).length));
+  const columns = splits.map((split) => Math.max(printable(split).length, String(most).length));
+  const head = ['class'.padEnd(width), ...splits.map((split, i) => printable(split).padStart(columns[i]!))].join('  ');
   const rows = used.map(({ name, objects }) => {
     const numbers = splits.map((split, i) => String(objects[split] ?? 0).padStart(columns[i]!));
     const bar = '▇'.repeat(Math.max(1, Math.round((24 * total(objects)) / most)));
-    return [name.padEnd(width), ...numbers, bar].join('  ');
+    return [printable(name).padEnd(width), ...numbers, bar].join('  ');
   });
   return used.length === 0 ? [] : [head, ...rows];
 }

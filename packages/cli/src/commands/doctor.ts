@@ -2,7 +2,8 @@ import type { EngineReport } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { addDatasetOptions } from '../dataset-options.ts';
+import { addDatasetOptions } from '../options/dataset-options.ts';
+import { print, printJson } from '../output/print.ts';
 import { type DoctorDataOptions, doctorData } from './doctor-data.ts';
 
 interface Options {
@@ -53,15 +54,13 @@ async function examineEngines({ engine, quick = false, json = false }: Options):
   const works = reports.some(({ ability }) => ability === 'train' || ability === 'predict');
   if (!works) process.exitCode = 1;
   if (json) {
-    process.stdout.write(`${JSON.stringify(reports, undefined, 2)}\n`);
+    printJson(reports);
     return;
   }
-  process.stdout.write(`${engineTable(reports)}\n`);
+  print(...engineTable(reports).split('\n'));
   if (engine !== undefined) return;
   const choice = (task: 'train' | 'predict') => automatic(reports, task) ?? 'nothing';
-  process.stdout.write(`\nauto takes ${choice('train')} to train and ${choice('predict')} to predict.\n`);
+  print('', `auto takes ${choice('train')} to train and ${choice('predict')} to predict.`);
   if (quick) return;
-  process.stdout.write(
-    'Speeds: billions of multiplications and additions per second in a 3x3 convolution of 64 channels.\n',
-  );
+  print('Speeds: billions of multiplications and additions per second in a 3x3 convolution of 64 channels.');
 }

@@ -1,7 +1,9 @@
 import type { Detections, Evaluation, GroundTruth, IoUType } from '@rcnn/coco-eval';
 import { RcnnError } from '@rcnn/core/errors';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
+import { countOrNone } from '../options/flags.ts';
+import { note, print } from '../output/print.ts';
 
 interface Options {
   readonly gt: string;
@@ -35,7 +37,7 @@ export const evaluate: CommandDefinition = {
       .option('--per-class', 'print a table of the categories')
       .option('--plots <directory>', 'write precision-recall curves and error bars as SVG')
       .option('--skip-unknown-categories', 'leave out detections of categories that the annotations do not have')
-      .option('--workers <n>', 'threads that match images; the numbers are the same', threadCount, 0)
+      .option('--workers <n>', 'threads that match images; the numbers are the same', countOrNone, 0)
       .action(run);
   },
 };
@@ -53,20 +55,15 @@ async function run(options: Options): Promise<void> {
     const evaluation = await evaluateWithWorkers(truth, detections, { iouType, workers: options.workers });
     evaluations.push(evaluation);
     for (const warning of evaluations.length === 1 ? evaluation.warnings : []) {
-      process.stderr.write(`warning: ${warning}\n`);
+      note(`warning: ${warning}`);
     }
-    if (kinds.length > 1) process.stdout.write(`${iouType}\n`);
-    process.stdout.write(evaluation.summary);
-    if (options.perClass === true) process.stdout.write(`\n${perClassTable(evaluation)}`);
+    if (kinds.length > 1) print(iouType);
+    print(...evaluation.summary.trimEnd().split('\n'));
+    if (options.perClass === true) print('', ...perClassTable(evaluation).trimEnd().split('\n'));
   }
   if (options.json !== undefined) await writeJson(options.json, evaluations, options.perClass === true);
   if (options.arrays !== undefined) await writeArrays(options.arrays, evaluations);
   if (options.plots !== undefined) await writePlots(options.plots, evaluations, truth, detections);
-}
-
-function threadCount(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
 }
 
 /** Boxes, masks and keypoints, as far as the results have them; an empty list is evaluated as boxes. */
@@ -130,7 +127,7 @@ async function writePlots(
     const write = async (name: string, svg: string): Promise<void> => {
       const path = join(directory, `${iouType}-${name}.svg`);
       await atomicWrite(path, svg);
-      process.stderr.write(`wrote ${path}\n`);
+      note(`wrote ${path}`);
     };
     await write('precision-recall', precisionRecallPlot(evaluation));
     if (iouType !== 'keypoints') await write('errors', errorPlot(errorBreakdown(truth, detections, { iouType })));

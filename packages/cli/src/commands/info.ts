@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
+import { print, printJson } from '../output/print.ts';
 
 /** Prints what a bug report needs. */
 export const info: CommandDefinition = {
@@ -9,7 +10,8 @@ export const info: CommandDefinition = {
     command.option('--json', 'print JSON').action(async ({ json = false }: { json?: boolean }) => {
       const { collectInfo, infoText } = await import('../engines/info.ts');
       const facts = await collectInfo();
-      process.stdout.write(json ? `${JSON.stringify(facts, undefined, 2)}\n` : infoText(facts));
+      if (json) printJson(facts);
+      else print(...infoText(facts).trimEnd().split('\n'));
     });
   },
 };

@@ -1,5 +1,7 @@
+import { printable } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
+import { note, print, printJson } from '../output/print.ts';
 
 /** `mask-rcnn inspect FILE`: what a checkpoint of any format holds. */
 export const inspect: CommandDefinition = {
@@ -22,23 +24,21 @@ async function run(file: string, { json = false }: { json?: boolean }): Promise<
   const checkpoint = await loadCheckpoint(file);
   try {
     const names = [checkpoint.weights, ...checkpoint.groups.values()].flatMap(({ tensors }) => [...tensors.keys()]);
-    const width = Math.max(0, ...names.map((name) => name.length));
+    const width = Math.max(0, ...names.map((name) => printable(name).length));
     const tensors = [];
     for await (const tensor of inspectTensors(checkpoint, nodeHashing)) {
       tensors.push(tensor);
       const { name, dtype, shape, sha256 } = tensor;
-      if (!json) process.stdout.write(`${name.padEnd(width)}  ${dtype.padEnd(8)}  ${sha256}  [${shape.join(', ')}]\n`);
+      if (!json) print(`${printable(name).padEnd(width)}  ${dtype.padEnd(8)}  ${sha256}  [${shape.join(', ')}]`);
     }
     const { format } = checkpoint.weights;
     const { profile, info } = checkpoint;
     if (json) {
-      process.stdout.write(
-        `${JSON.stringify({ file, format, verified: checkpoint.verified, profile, info, tensors }, null, 2)}\n`,
-      );
+      printJson({ file, format, verified: checkpoint.verified, profile, info, tensors });
     } else {
       const verified = checkpoint.verified ? ', digests right' : '';
       const source = profile === undefined ? '' : `, ${profile.source}`;
-      process.stderr.write(`${file}: ${format}, ${tensors.length} tensors${source}${verified}\n`);
+      note(`${file}: ${format}, ${tensors.length} tensors${source}${verified}`);
     }
   } finally {
     await checkpoint.close();

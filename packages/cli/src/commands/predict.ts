@@ -1,14 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import type { DownloadEvent } from '@rcnn/checkpoint/node';
+import type { CocoResult } from '@rcnn/coco-data';
 import type { Detection } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { LoadedDetector } from 'mask-rcnn';
 import type { CommandDefinition } from '../command.ts';
-import { imageFiles } from '../image-files.ts';
-import { requireWritable } from '../output-file.ts';
-import { weightsFile } from '../weights-file.ts';
+import { weightsFile } from '../models/weights-file.ts';
+import { count, fraction } from '../options/flags.ts';
+import { requireWritable } from '../options/output-file.ts';
+import { jsonText, print, note as say } from '../output/print.ts';
+import { imageFiles } from '../pictures/image-files.ts';
 
 interface Options {
   readonly weights: string;
@@ -25,17 +27,6 @@ interface Options {
   readonly json?: string;
 }
 
-/** One line of a COCO results list, and the file that it is about. */
-interface CocoResult {
-  readonly image_id: number | string;
-  readonly category_id: number;
-  /** `x, y, width, height` in pixels, unrounded. */
-  readonly bbox: readonly [number, number, number, number];
-  readonly score: number;
-  readonly segmentation?: { readonly size: readonly [number, number]; readonly counts: string };
-  readonly file_name: string;
-}
-
 /** `mask-rcnn predict IMAGE…`: what a model finds in images. */
 export const predict: CommandDefinition = {
   name: 'predict',
@@ -45,13 +36,13 @@ export const predict: CommandDefinition = {
       .argument('<images...>', 'images, folders or patterns')
       .requiredOption('--weights <file>', 'checkpoint, run folder, published name or URL')
       .option('--arch <name>', "torchvision's name of the model; default what the weights say or look like")
-      .option('--num-classes <n>', 'classes of the model, background included', integer)
-      .option('--min-size <pixels>', 'length of the short side that the model sees', integer)
-      .option('--max-size <pixels>', 'limit of the long side that the model sees', integer)
-      .option('--rpn-post-nms-top-n <n>', 'proposals per image', integer)
-      .option('--detections <n>', 'objects per image at most', integer)
-      .option('--score-threshold <p>', 'drop objects below this score (default: 0.05)', share)
-      .option('--mask-threshold <p>', 'a pixel is object above this probability', share, 0.5)
+      .option('--num-classes <n>', 'classes of the model, background included', count)
+      .option('--min-size <pixels>', 'length of the short side that the model sees', count)
+      .option('--max-size <pixels>', 'limit of the long side that the model sees', count)
+      .option('--rpn-post-nms-top-n <n>', 'proposals per image', count)
+      .option('--detections <n>', 'objects per image at most', count)
+      .option('--score-threshold <p>', 'drop objects below this score (default: 0.05)', fraction)
+      .option('--mask-threshold <p>', 'a pixel is object above this probability', fraction, 0.5)
       .option('--engine <name>', 'where to compute (see mask-rcnn doctor)', 'auto')
       .option('--offline', 'never use the network')
       .option('--json <file>', 'write a COCO results list; - for stdout')
@@ -60,20 +51,24 @@ export const predict: CommandDefinition = {
 };
 
 async function run(inputs: readonly string[], options: Options): Promise<void> {
-  const files = imageFiles('predict', inputs);
+  const files = await imageFiles('predict', inputs);
   requireWritable('--json', options.json);
   const { startEngine } = await import('../engines/use.ts');
-  const { decodeImage } = await import('@rcnn/coco-data/node');
+  const { ClassMap, cocoResults } = await import('@rcnn/coco-data');
+  const { readImage } = await import('../pictures/read-image.ts');
   const engine = await startEngine(options.engine, 'predict');
-  const { model, arch } = await load(options);
+  const { model, arch, profile } = await load(options);
+  const classes = profile?.classes && new ClassMap(profile.classes, profile.numClasses);
   say(`${arch} on ${engine.name}, ${files.length} image${files.length === 1 ? '' : 's'}`);
-  const results: CocoResult[] = [];
+  const results: (CocoResult & { readonly file_name: string })[] = [];
   try {
     for (const [i, file] of files.entries()) {
       const start = performance.now();
-      const image = await decodeImage(await read(file), { name: file });
+      const image = await readImage(file);
       const [found] = await model.detect([image], { maskThreshold: options.maskThreshold });
-      results.push(...found!.map((detection) => toCoco(file, detection)));
+      results.push(
+        ...cocoResults(found!, imageId(file), classes).map((result) => ({ ...result, file_name: basename(file) })),
+      );
       const seconds = ((performance.now() - start) / 1000).toFixed(2);
       say(`${i + 1}/${files.length} ${file}: ${image.height}x${image.width}, ${summary(found!)}, ${seconds} s`);
     }
@@ -118,25 +113,6 @@ function tell(event: DownloadEvent): void {
   else if (event.kind === 'warning') say(`${event.path}: ${event.message}`);
 }
 
-async function read(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    throw new RcnnError('IO_FAILED', { where: 'predict', place: file, problem: 'cannot be read', cause });
-  }
-}
-
-function toCoco(file: string, { box: [x1, y1, x2, y2], label, score, mask }: Detection): CocoResult {
-  return {
-    image_id: imageId(file),
-    category_id: label,
-    bbox: [x1, y1, x2 - x1, y2 - y1],
-    score,
-    ...(mask === undefined ? {} : { segmentation: mask.rle() }),
-    file_name: basename(file),
-  };
-}
-
 /** COCO's files are named like their ids: `000000000139.jpg` is 139. Others are known by their name. */
 function imageId(file: string): number | string {
   const stem = basename(file, extname(file));
@@ -150,28 +126,9 @@ function summary(found: readonly Detection[]): string {
 
 async function writeResults(results: readonly CocoResult[], target: string | undefined): Promise<void> {
   if (target === undefined) return;
-  const lines = results.map((result) => JSON.stringify(result));
-  const text = `[${lines.length > 0 ? `\n${lines.join(',\n')}\n` : ''}]\n`;
-  if (target === '-') {
-    process.stdout.write(text);
-    return;
-  }
+  const lines = results.map((result) => jsonText(result, true));
+  const list = ['[', ...lines.map((line, i) => (i < lines.length - 1 ? `${line},` : line)), ']'];
+  if (target === '-') return print(...list);
   const { atomicWrite } = await import('@rcnn/checkpoint/node');
-  await atomicWrite(target, text);
-}
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
-function integer(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return value;
-}
-
-function share(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be from 0 to 1.');
-  return value;
+  await atomicWrite(target, `${list.join('\n')}\n`);
 }

@@ -1,13 +1,14 @@
-import { RcnnError } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { addDatasetOptions, type DatasetFlags, openOptions } from '../dataset-options.ts';
+import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
+import { count, countOrNone } from '../options/flags.ts';
+import { print } from '../output/print.ts';
 
 interface Options extends DatasetFlags {
   readonly preset: string;
-  readonly n: string;
-  readonly draws: string;
-  readonly seed: string;
+  readonly n: number;
+  readonly draws: number;
+  readonly seed: number;
   readonly out: string;
 }
 
@@ -20,32 +21,22 @@ export const preview: CommandDefinition = {
       command
         .argument('<data>', 'a dataset: folder or annotation file')
         .option('--preset <name>', 'hflip, lsj, multiscale, ssd, ssdlite, level1, level2, level3', 'level3')
-        .option('--n <count>', 'how many images', '4')
-        .option('--draws <count>', 'how often the whole pipeline is drawn', '4')
-        .option('--seed <number>', 'of the draws', '0')
+        .option('--n <count>', 'how many images', count, 4)
+        .option('--draws <count>', 'how often the whole pipeline is drawn', countOrNone, 4)
+        .option('--seed <number>', 'of the draws', countOrNone, 0)
         .option('--out <folder>', 'where the sheets go', 'preview'),
     ).action(run);
   },
 };
 
 async function run(data: string, options: Options): Promise<void> {
-  const { drawPreviews } = await import('../preview.ts');
+  const { drawPreviews } = await import('../pictures/preview.ts');
   const files = await drawPreviews(data, options.out, {
     preset: options.preset,
-    count: wholeNumber('n', options.n),
-    draws: wholeNumber('draws', options.draws),
-    seed: wholeNumber('seed', options.seed),
+    count: options.n,
+    draws: options.draws,
+    seed: options.seed,
     open: openOptions(options),
   });
-  for (const file of files) process.stdout.write(`${file}\n`);
-}
-
-function wholeNumber(option: string, text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 0) return value;
-  throw new RcnnError('INVALID_ARGUMENT', {
-    where: `preview --${option}`,
-    problem: 'must be a whole number',
-    found: `'${text}'`,
-  });
+  for (const file of files) print(file);
 }

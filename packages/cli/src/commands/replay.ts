@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { loaders } from '../engines/loaders.ts';
+import { print, printJson } from '../output/print.ts';
 
 /** `mask-rcnn replay FILE`: a step that failed, run again to see why. */
 export const replay: CommandDefinition = {
@@ -19,17 +20,14 @@ async function act(file: string, { engine, json }: { engine?: string; json?: boo
   const { replay: again } = await import('@rcnn/train');
   const result = await again(file, { loaders, ...(engine !== undefined && { engine }) });
   if (json === true) {
-    // JSON has no NaN, and it is what one looks for here.
-    const text = (_: string, value: unknown) =>
-      typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
-    process.stdout.write(`${JSON.stringify(result, text, 2)}\n`);
+    printJson(result);
     return;
   }
   const { step, batches } = result;
-  process.stdout.write(`step ${step} on ${result.engine}\n`);
+  print(`step ${step} on ${result.engine}`);
   for (const { imageIds, losses, firstNonFinite } of batches) {
-    process.stdout.write(`images ${imageIds.join(', ')}\n`);
-    for (const [name, value] of Object.entries(losses)) process.stdout.write(`  ${name.padEnd(18)} ${value}\n`);
-    process.stdout.write(`  first that is not finite: ${firstNonFinite ?? 'none; here the step succeeds'}\n`);
+    print(`images ${imageIds.join(', ')}`);
+    for (const [name, value] of Object.entries(losses)) print(`  ${name.padEnd(18)} ${value}`);
+    print(`  first that is not finite: ${firstNonFinite ?? 'none; here the step succeeds'}`);
   }
 }

@@ -1,5 +1,6 @@
 import { Argument, type Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
+import { note, print } from '../output/print.ts';
 
 interface Options {
   readonly gpu?: boolean;
@@ -41,16 +42,15 @@ async function setUpTensorFlow({ gpu, wheel, dir }: Options): Promise<void> {
   });
   const { changed, package: name, distribution, version } = result;
   const device = result.gpu ? 'a GPU' : 'the CPU';
-  process.stdout.write(
-    `${name} ${changed ? 'now works' : 'works already'} with ${distribution} ${version} on ${device}.\n${result.libraries}\n`,
+  print(
+    `${name} ${changed ? 'now works' : 'works already'} with ${distribution} ${version} on ${device}.`,
+    result.libraries,
   );
   if (gpu === true && !result.gpu) {
-    process.stdout.write(
-      'TensorFlow found no GPU: CUDA 12 and cuDNN 9 must be on the library path (LD_LIBRARY_PATH).\n',
-    );
+    print('TensorFlow found no GPU: CUDA 12 and cuDNN 9 must be on the library path (LD_LIBRARY_PATH).');
   }
   if (root !== undefined && root !== defaultRoot()) {
-    process.stdout.write(`Programs find it there when this is set: RCNN_TENSORFLOW_DIR=${root}\n`);
+    print(`Programs find it there when this is set: RCNN_TENSORFLOW_DIR=${root}`);
   }
 }
 
@@ -61,7 +61,7 @@ function reporter(): (step: keyof typeof STEPS, done?: number, total?: number) =
     const tenths =
       done === undefined || total === undefined || total < 10 * 2 ** 20 ? 0 : Math.floor((10 * done) / total);
     const next = `${STEPS[step]}${tenths === 0 ? '' : ` ${tenths * 10} %`}`;
-    if (next !== line && step !== 'done') process.stderr.write(`${next}\n`);
+    if (next !== line && step !== 'done') note(next);
     line = next;
   };
 }

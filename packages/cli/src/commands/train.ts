@@ -3,8 +3,9 @@ import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { loaders } from '../engines/loaders.ts';
-import { addTrainOptions, readTrainOptions } from '../train/options.ts';
-import { weightsFile } from '../weights-file.ts';
+import { weightsFile } from '../models/weights-file.ts';
+import { addTrainOptions, readTrainOptions } from '../options/train-options.ts';
+import { print } from '../output/print.ts';
 
 interface Flags {
   readonly config?: string;
@@ -48,7 +49,7 @@ async function act(data: string | undefined, flags: Flags & Record<string, unkno
   if (given.weights !== undefined) given.weights = weightsFile(given.weights);
   if (flags.printConfig === true) {
     const { stringify } = await import('yaml');
-    process.stdout.write(stringify(resolveConfig(given)));
+    print(...stringify(resolveConfig(given)).trimEnd().split('\n'));
     return;
   }
   const progress = consoleProgress({ style: flags.quiet === true ? 'none' : flags.progress });
@@ -61,10 +62,10 @@ async function act(data: string | undefined, flags: Flags & Record<string, unkno
       ? begin(given, options)
       : resume(flags.resume, given, options));
     for (const name of ['segm/AP', 'segm/AP50', 'bbox/AP', 'bbox/AP50']) {
-      if (scores?.[name] !== undefined) process.stdout.write(`${name}  ${scores[name].toFixed(4)}\n`);
+      if (scores?.[name] !== undefined) print(`${name}  ${scores[name].toFixed(4)}`);
     }
-    process.stdout.write(`run     ${folder.path}\nreport  ${folder.report}\n`);
-    if (reason === 'stopped') process.stdout.write(`resume  mask-rcnn train --resume ${folder.path}\n`);
+    print(`run     ${folder.path}`, `report  ${folder.report}`);
+    if (reason === 'stopped') print(`resume  mask-rcnn train --resume ${folder.path}`);
   } finally {
     signals.dispose();
   }

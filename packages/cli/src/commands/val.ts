@@ -1,7 +1,9 @@
+import { printable } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { addDatasetOptions, type DatasetFlags, openOptions } from '../dataset-options.ts';
-import { requireWritable } from '../output-file.ts';
+import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
+import { requireWritable } from '../options/output-file.ts';
+import { endStatus, print, printJson, status } from '../output/print.ts';
 
 interface Flags extends DatasetFlags {
   readonly weights: string;
@@ -37,7 +39,7 @@ async function act(data: string, flags: Flags): Promise<void> {
   const { evaluateModel, validationSplit } = await import('@rcnn/train');
   const { findSources } = await import('@rcnn/coco-data/node');
   const { atomicWrite } = await import('@rcnn/checkpoint/node');
-  const { openModel } = await import('../train/open-model.ts');
+  const { openModel } = await import('../models/open-model.ts');
   await startEngine(flags.engine, 'predict');
   const open = openOptions(flags);
   // Of several splits the one that is there for it, as in training.
@@ -49,27 +51,26 @@ async function act(data: string, flags: Flags): Promise<void> {
   });
   const { record, predictions, scores } = await evaluateModel(model, dataset, {
     losses: flags.losses,
-    ...(process.stderr.isTTY && {
-      onProgress: (done: number, of: number) =>
-        process.stderr.write(`\rimage ${done} of ${of}${done === of ? '\n' : ''}`),
-    }),
+    onProgress: (done: number, of: number) => status(`image ${done} of ${of}`),
   });
+  endStatus();
   if (flags.out !== undefined) await atomicWrite(flags.out, JSON.stringify(predictions));
   if (flags.json === true) {
-    process.stdout.write(`${JSON.stringify({ ...record, scores }, undefined, 2)}\n`);
+    printJson({ ...record, scores });
     return;
   }
   for (const [kind, { summary, classes }] of Object.entries(record.results)) {
-    process.stdout.write(`${kind === 'segm' ? 'masks' : 'boxes'}\n${summary}`);
-    if (flags.perClass === true) process.stdout.write(classTable(classes));
+    print(kind === 'segm' ? 'masks' : 'boxes', ...summary.trimEnd().split('\n'));
+    if (flags.perClass === true) print(...classTable(classes));
   }
-  for (const [name, value] of Object.entries(record.losses))
-    process.stdout.write(`${name.padEnd(18)} ${value.toFixed(4)}\n`);
-  process.stdout.write(`${record.images} images, ${(record.seconds / record.images).toFixed(2)} s each\n`);
+  for (const [name, value] of Object.entries(record.losses)) print(`${name.padEnd(18)} ${value.toFixed(4)}`);
+  print(`${record.images} images, ${(record.seconds / record.images).toFixed(2)} s each`);
 }
 
-function classTable(classes: readonly { readonly name: string; readonly ap: number; readonly ap50: number }[]): string {
-  const width = Math.max(...classes.map(({ name }) => name.length));
+function classTable(
+  classes: readonly { readonly name: string; readonly ap: number; readonly ap50: number }[],
+): string[] {
+  const width = Math.max(...classes.map(({ name }) => printable(name).length));
   const number = (value: number): string => (value < 0 ? '-' : value.toFixed(3)).padStart(7);
-  return classes.map(({ name, ap, ap50 }) => `  ${name.padEnd(width)} ${number(ap)} ${number(ap50)}\n`).join('');
+  return classes.map(({ name, ap, ap50 }) => `  ${printable(name).padEnd(width)} ${number(ap)} ${number(ap50)}`);
 }

@@ -1,16 +1,20 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { addDatasetOptions, type DatasetFlags, openOptions } from '../dataset-options.ts';
+import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
+import { count, fraction } from '../options/flags.ts';
+import { print } from '../output/print.ts';
+import type { Picture } from '../pictures/draw.ts';
+import { imageFiles, imagesIn, statsOf } from '../pictures/image-files.ts';
 
-export interface VisualizeFlags extends DatasetFlags {
+interface Flags extends DatasetFlags {
   readonly weights?: string;
   readonly arch?: string;
   readonly predictions?: string;
   readonly engine: string;
   readonly out: string;
-  readonly limit: string;
-  readonly scoreThreshold: string;
+  readonly limit: number;
+  readonly scoreThreshold: number;
   readonly colorBy: 'class' | 'instance';
 }
 
@@ -20,14 +24,14 @@ export const visualize: CommandDefinition = {
   summary: 'draw boxes, masks and classes: six panels per image, of predictions or of the truth',
   configure(command: Command): void {
     command
-      .argument('<what>', 'image, folder of images, or dataset')
+      .argument('<what>', 'image, folder of images, pattern, or dataset')
       .option('--weights <file>', 'predict with this checkpoint, run folder, published name or URL')
       .option('--arch <name>', 'architecture, when the file does not say')
       .option('--predictions <file>', 'draw this list of COCO results instead of the truth')
       .option('--engine <name>', 'engine to predict on', 'auto')
       .option('--out <folder>', 'where the pictures go', 'visualized')
-      .option('--limit <n>', 'at most so many images, spread over the dataset', '20')
-      .option('--score-threshold <score>', 'leave detections below it out', '0.5')
+      .option('--limit <n>', 'at most so many images, spread over the dataset', count, 20)
+      .option('--score-threshold <score>', 'leave detections below it out', fraction, 0.5)
       .addOption(
         new Option('--color-by <what>', 'one colour per class or per object')
           .choices(['class', 'instance'])
@@ -37,24 +41,39 @@ export const visualize: CommandDefinition = {
   },
 };
 
-async function act(what: string, flags: VisualizeFlags): Promise<void> {
-  const { drawAll, pictures } = await import('../train/draw.ts');
-  const options = {
-    out: flags.out,
-    limit: toNumber('--limit', flags.limit),
-    minScore: toNumber('--score-threshold', flags.scoreThreshold),
-    colorBy: flags.colorBy,
-  };
-  const files = await drawAll(pictures(what, flags, openOptions(flags), options), options);
-  for (const file of files) process.stdout.write(`${file}\n`);
+async function act(what: string, flags: Flags): Promise<void> {
+  const { drawAll } = await import('../pictures/draw.ts');
+  for await (const file of drawAll(await pictures(what, flags), flags.out, flags.colorBy)) print(file);
 }
 
-function toNumber(flag: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value >= 0) return value;
-  throw new RcnnError('INVALID_ARGUMENT', {
-    where: `visualize ${flag}`,
-    problem: 'not a number from 0',
-    found: `'${text}'`,
-  });
+/** What the call asks for: predictions on image files, or something on a dataset. */
+async function pictures(what: string, flags: Flags): Promise<AsyncGenerator<Picture>> {
+  const { limit, scoreThreshold: minScore, weights, arch, engine, predictions } = flags;
+  const files = await imagesOf(what);
+  if (files === undefined) {
+    const { picturesOfDataset } = await import('../pictures/of-dataset.ts');
+    return picturesOfDataset(what, openOptions(flags), { limit, minScore, weights, arch, engine, predictions });
+  }
+  if (weights === undefined) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'visualize',
+      place: '--weights',
+      problem: 'plain images have no truth to draw',
+      hint: 'Name a checkpoint with --weights, or a dataset instead of images.',
+    });
+  }
+  const { picturesOfImages } = await import('../pictures/of-images.ts');
+  const { readImage } = await import('../pictures/read-image.ts');
+  return picturesOfImages(files.slice(0, limit), readImage, { weights, arch, engine, minScore });
+}
+
+/** The image files that the argument names; undefined when it names a dataset. */
+async function imagesOf(what: string): Promise<string[] | undefined> {
+  const stats = statsOf(what);
+  if (stats?.isFile() && /\.json$/i.test(what)) return undefined;
+  if (!stats?.isDirectory()) return imageFiles('visualize', [what]);
+  const { isDataset } = await import('../pictures/is-dataset.ts');
+  if (await isDataset(what)) return undefined;
+  const files = imagesIn(what);
+  return files.length > 0 ? files : undefined;
 }

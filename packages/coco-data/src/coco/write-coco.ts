@@ -36,7 +36,8 @@ export function cocoOf(set: AnnotationSet, description = 'written by mask-rcnn')
   };
 }
 
-function numberImages(images: readonly ImageRecord[]): ReadonlyMap<ImageId, number> {
+/** The id of each image in {@link cocoOf}: its own where all are numbers, else its place from 1. */
+export function numberImages(images: readonly ImageRecord[]): ReadonlyMap<ImageId, number> {
   const allNumbers = images.every(({ id }) => typeof id === 'number');
   return new Map(images.map(({ id }, i) => [id, allNumbers ? (id as number) : i + 1]));
 }

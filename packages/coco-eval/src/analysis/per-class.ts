@@ -1,3 +1,4 @@
+import { printable } from '@rcnn/core/errors';
 import type { Evaluation } from '../evaluate.ts';
 import { pairwiseSum } from '../match/similarity.ts';
 
@@ -53,7 +54,7 @@ export function perClassTable(evaluation: Evaluation): string {
   const areas = evaluation.params.areaRanges.slice(1).map(({ name }) => `AP ${name}`);
   const header = ['category', 'AP', 'AP50', 'AP75', ...areas, 'AR'];
   const rows = perClass(evaluation).map(({ name, ap, ap50, ap75, apByArea, ar }) => [
-    name,
+    printable(name),
     ...[ap, ap50, ap75, ...apByArea, ar].map((value) => (value < 0 ? '-' : value.toFixed(3))),
   ]);
   const all = [header, ...rows];

@@ -1,9 +1,23 @@
-import { type AnnotationRecord, cocoOf, createLoader, type Dataset } from '@rcnn/coco-data';
-import { type CocoDataset, type CocoResult, type Evaluation, evaluate as evaluateCoco } from '@rcnn/coco-eval';
+import {
+  type AnnotationRecord,
+  type CocoResult,
+  cocoOf,
+  cocoResults,
+  createLoader,
+  type Dataset,
+  numberImages,
+} from '@rcnn/coco-data';
+import {
+  type CocoDataset,
+  type Evaluation,
+  evaluate as evaluateCoco,
+  type CocoResult as NumberedResult,
+  perClass,
+} from '@rcnn/coco-eval';
 import type { Detection, PixelImage, Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { FasterRCNN } from 'mask-rcnn';
-import type { ClassScore, EvaluationRecord, KindRecord } from '../run/records.ts';
+import type { EvaluationRecord, KindRecord } from '../run/records.ts';
 import type { Scores } from './events.ts';
 
 /** One image with what is on it and what the model found. */
@@ -26,7 +40,7 @@ export interface ModelEvaluation {
   readonly record: EvaluationRecord;
   /** `segm/AP`, `bbox/AP50`, `loss/val`, … for curves. */
   readonly scores: Scores;
-  /** A results list that pycocotools reads as it is. */
+  /** A results list that pycocotools reads as it is, with the dataset's own ids. */
   readonly predictions: readonly CocoResult[];
   readonly examples: readonly Example[];
 }
@@ -39,6 +53,8 @@ export async function evaluateModel(
 ): Promise<ModelEvaluation> {
   const truth = truthOf(dataset);
   const predictions: CocoResult[] = [];
+  const numbered: NumberedResult[] = [];
+  const numbers = numberImages(dataset.images);
   const examples: Example[] = [];
   const sums = new Map<string, number>();
   const every = Math.max(1, Math.floor(dataset.length / Math.max(1, wanted)));
@@ -50,7 +66,10 @@ export async function evaluateModel(
     const begin = performance.now();
     const [detections] = await model.detect(images);
     seconds += (performance.now() - begin) / 1000;
-    predictions.push(...resultsOf(detections!, truth.images[index]!.id, dataset));
+    const { id } = dataset.images[index]!;
+    const found = cocoResults(detections!, id, dataset.classes);
+    predictions.push(...found);
+    numbered.push(...found.map((result): NumberedResult => ({ ...result, image_id: numbers.get(id)! })));
     if (losses && target.labels.length > 0) {
       counted++;
       await addLosses(sums, model, image, target);
@@ -60,9 +79,9 @@ export async function evaluateModel(
   }
   const means = Object.fromEntries([...sums].map(([name, total]) => [name, total / counted]));
   const results = {
-    bbox: recordOf(evaluateCoco(truth, predictions, { iouType: 'bbox' })),
+    bbox: recordOf(evaluateCoco(truth, numbered, { iouType: 'bbox' })),
     ...(dataset.hasMasks && model.spec.finds.includes('masks')
-      ? { segm: recordOf(evaluateCoco(truth, predictions, { iouType: 'segm' })) }
+      ? { segm: recordOf(evaluateCoco(truth, numbered, { iouType: 'segm' })) }
       : {}),
   };
   const record: EvaluationRecord = { epoch, images: dataset.length, results, losses: means, seconds };
@@ -70,21 +89,11 @@ export async function evaluateModel(
 }
 
 /** The dataset as a COCO file, as it stands: crowds are kept, because the evaluation needs them. */
-function truthOf(dataset: Dataset): CocoDataset & { readonly images: readonly { readonly id: number }[] } {
+function truthOf(dataset: Dataset): CocoDataset {
   const annotations = dataset.images.flatMap((_, i): readonly AnnotationRecord[] => dataset.annotations(i));
   const categories = dataset.classes.classes.map(({ categoryId, name }) => ({ id: categoryId, name }));
   const set = { source: dataset.name, images: dataset.images, annotations, categories };
-  return cocoOf(set) as unknown as CocoDataset & { readonly images: readonly { readonly id: number }[] };
-}
-
-function resultsOf(detections: readonly Detection[], imageId: number, { classes }: Dataset): CocoResult[] {
-  // A model may have outputs that stand for no class (COCO's unused ids): they cannot be right and are left out.
-  return detections.flatMap(({ box: [x1, y1, x2, y2], label, score, mask }): CocoResult[] => {
-    const known = classes.classes.find((entry) => entry.label === label);
-    if (known === undefined) return [];
-    const result = { image_id: imageId, category_id: known.categoryId, bbox: [x1, y1, x2 - x1, y2 - y1], score };
-    return [mask === undefined ? result : { ...result, segmentation: mask.rle() }] as CocoResult[];
-  });
+  return cocoOf(set) as unknown as CocoDataset;
 }
 
 async function addLosses(
@@ -102,25 +111,8 @@ async function addLosses(
 }
 
 function recordOf(evaluation: Evaluation): KindRecord {
-  return { stats: evaluation.stats, summary: evaluation.summary, classes: classScores(evaluation) };
-}
-
-/** AP and AP50 of each class, over all areas with the most detections: means of the precision array. */
-function classScores({ precision, shape: [T, R, K, A, M], categoryNames }: Evaluation): ClassScore[] {
-  const mean = (k: number, thresholds: number): number => {
-    let sum = 0;
-    let count = 0;
-    for (let t = 0; t < thresholds; t++) {
-      for (let r = 0; r < R; r++) {
-        const value = precision[(((t * R + r) * K + k) * A + 0) * M + M - 1]!;
-        if (value < 0) continue;
-        sum += value;
-        count++;
-      }
-    }
-    return count === 0 ? -1 : sum / count;
-  };
-  return categoryNames.map((name, k) => ({ name, ap: mean(k, T), ap50: mean(k, 1) }));
+  const classes = perClass(evaluation).map(({ name, ap, ap50 }) => ({ name, ap, ap50 }));
+  return { stats: evaluation.stats, summary: evaluation.summary, classes };
 }
 
 function scoresOf({ results, losses }: EvaluationRecord): Scores {

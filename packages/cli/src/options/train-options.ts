@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { RcnnError } from '@rcnn/core/errors';
 import type { PartialConfig } from '@rcnn/train';
 import { type Command, Option } from 'commander';
+import { numberOf } from './flags.ts';
 
 /** One option as the JSON schema of `@rcnn/train` has it. */
 interface Property {
@@ -78,8 +79,8 @@ function toPair(text: string, name: string): [string, number] {
 }
 
 function toNumber(text: string, name: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  const value = numberOf(text);
+  if (value !== undefined) return value;
   throw invalid(name, text, 'a number');
 }
 

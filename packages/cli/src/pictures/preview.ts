@@ -1,5 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { join } from 'node:path';
+import { atomicWrite } from '@rcnn/checkpoint/node';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import { Random } from '@rcnn/core/random';
 import { type PresetName, preset, type Scene, sceneOf, type Transform, targetOf } from '@rcnn/transforms';
@@ -14,6 +14,8 @@ import {
   type Panel,
 } from '@rcnn/visualize';
 import { createCanvas, encodePng } from '@rcnn/visualize/node';
+import { NewNames } from '../output/new-names.ts';
+import { makeFolder } from './draw.ts';
 
 export interface PreviewOptions {
   readonly preset: string;
@@ -34,7 +36,8 @@ export async function drawPreviews(data: string, out: string, options: PreviewOp
   const dataset = await openDataset(data, options.open);
   const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));
   const count = Math.min(options.count, dataset.length);
-  await mkdir(out, { recursive: true });
+  makeFolder(out);
+  const newNames = new NewNames();
   const files: string[] = [];
   for (let i = 0; i < count; i++) {
     const index = Math.floor((i * dataset.length) / count);
@@ -55,8 +58,8 @@ export async function drawPreviews(data: string, out: string, options: PreviewOp
       panelSide: 400,
       columns: Math.min(4, panels.length),
     });
-    const file = join(out, `${basename(image.file, extname(image.file))}-${pipeline.name}.png`);
-    await writeFile(file, encodePng(sheet));
+    const file = join(out, `${newNames.take(image.file)}-${pipeline.name}.png`);
+    await atomicWrite(file, encodePng(sheet));
     files.push(file);
   }
   return files;

@@ -2,7 +2,7 @@ import { ClassMap, type Dataset } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import type { FasterRCNN } from 'mask-rcnn';
 import { loadDetector } from 'mask-rcnn/node';
-import { weightsFile } from '../weights-file.ts';
+import { weightsFile } from './weights-file.ts';
 
 /** A model by checkpoint, run folder, name or URL, and its classes where the file names them. */
 export async function openDetector(

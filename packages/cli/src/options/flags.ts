@@ -1,0 +1,49 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Which numbers an option takes. */
+export interface NumberRange {
+  readonly from?: number;
+  readonly to?: number;
+  /** Only whole numbers. */
+  readonly whole?: boolean;
+}
+
+/**
+ * The number that an option's text says: the one place where text from the command line becomes a number, so a blank,
+ * `1e3`, `0x10` or `NaN` means the same for every option.
+ * @returns undefined when the text says none, or one outside the range
+ */
+export function numberOf(
+  text: string,
+  { from = -Infinity, to = Infinity, whole = false }: NumberRange = {},
+): number | undefined {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!Number.isFinite(value) || value < from || value > to) return undefined;
+  return whole && !Number.isSafeInteger(value) ? undefined : value;
+}
+
+/** A parser for commander, with one message for all numbers. */
+export function number(range: NumberRange = {}): (text: string) => number {
+  return (text) => {
+    const value = numberOf(text, range);
+    if (value === undefined) throw new InvalidArgumentError(`It must be ${describe(range)}.`);
+    return value;
+  };
+}
+
+/** A count of things: a whole number from 1. */
+export const count: (text: string) => number = number({ from: 1, whole: true });
+
+/** A whole number from 0. */
+export const countOrNone: (text: string) => number = number({ from: 0, whole: true });
+
+/** A probability or a score. */
+export const fraction: (text: string) => number = number({ from: 0, to: 1 });
+
+/** `a whole number from 1`. */
+export function describe({ from, to, whole = false }: NumberRange): string {
+  const kind = whole ? 'a whole number' : 'a number';
+  if (from !== undefined && to !== undefined) return `${kind} from ${from} to ${to}`;
+  if (from !== undefined) return `${kind} from ${from}`;
+  return to === undefined ? kind : `${kind} up to ${to}`;
+}

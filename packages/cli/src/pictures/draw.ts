@@ -1,0 +1,40 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { atomicWrite, fileError } from '@rcnn/checkpoint/node';
+import type { PixelImage } from '@rcnn/core';
+import { type DrawnObject, drawSixPanels } from '@rcnn/visualize';
+import { createCanvas, encodePng } from '@rcnn/visualize/node';
+import { NewNames } from '../output/new-names.ts';
+
+/** One picture to make. */
+export interface Picture {
+  /** The file that it is of. */
+  readonly name: string;
+  readonly image: PixelImage;
+  readonly objects: readonly DrawnObject[];
+  readonly names: ReadonlyMap<number, string>;
+}
+
+/** Writes six panels per picture into a folder. @returns the files, as they are made */
+export async function* drawAll(
+  pictures: AsyncIterable<Picture>,
+  out: string,
+  colorBy: 'class' | 'instance',
+): AsyncGenerator<string> {
+  makeFolder(out);
+  const newNames = new NewNames();
+  for await (const { name, image, objects, names } of pictures) {
+    const file = join(out, `${newNames.take(name)}.png`);
+    await atomicWrite(file, encodePng(drawSixPanels(createCanvas, image, objects, { names, colorBy })));
+    yield file;
+  }
+}
+
+/** Makes a folder and those above it. @throws FILE_EXISTS, FILE_MISSING, DISK_FULL, IO_FAILED */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw fileError(path, 'the folder cannot be made', error);
+  }
+}

@@ -1,0 +1,74 @@
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { isAbsolute, join, sep } from 'node:path';
+import { fileError } from '@rcnn/checkpoint/node';
+import { RcnnError } from '@rcnn/core/errors';
+
+/** Endings of the files that the decoder reads. */
+export const IMAGE_FILE: RegExp = /\.(jpe?g|png|webp|tiff?|gif|avif|bmp)$/i;
+
+/**
+ * The image files that arguments name, in order and each once: files as they are, the images of a folder, and patterns
+ * (`photos/*.jpg`, `**` for folders of any depth, `{a,b}`) for shells that leave them alone.
+ * @throws FILE_MISSING, FILE_REFUSED (a pipe or device), IO_FAILED
+ */
+export async function imageFiles(where: string, inputs: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const input of inputs) found.push(...(await expand(where, input)));
+  return [...new Set(found)];
+}
+
+async function expand(where: string, input: string): Promise<string[]> {
+  const stats = statsOf(input);
+  if (stats?.isFile()) return [input];
+  if (stats !== undefined && !stats.isDirectory()) throw notAFile(where, input);
+  const found = stats === undefined ? await matches(input) : imagesIn(input);
+  if (found.length > 0) return found;
+  throw new RcnnError('FILE_MISSING', {
+    where,
+    place: input,
+    problem: stats ? 'the folder holds no image' : 'there is no such image, folder or match',
+  });
+}
+
+/** The images directly in a folder, by name. Pipes, devices and folders that are called like images are left out. */
+export function imagesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => IMAGE_FILE.test(name))
+      .sort()
+      .map((name) => join(folder, name))
+      .filter((path) => statsOf(path)?.isFile() !== false);
+  } catch (error) {
+    throw fileError(folder, 'the folder cannot be read', error);
+  }
+}
+
+/** What is at a path; undefined when nothing is. @throws IO_FAILED */
+export function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A pattern is no path: too long for one, or below a file.
+    if (code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined;
+    throw fileError(path, 'cannot be looked at', error);
+  }
+}
+
+function notAFile(where: string, place: string): RcnnError {
+  return new RcnnError('FILE_REFUSED', {
+    where,
+    place,
+    problem: 'this is neither a file nor a folder',
+    hint: 'A pipe or device may never end. To read an image from a pipe, write - for its name.',
+  });
+}
+
+async function matches(pattern: string): Promise<string[]> {
+  const { globSync, isDynamicPattern } = await import('tinyglobby');
+  const plain = sep === '\\' ? pattern.replaceAll('\\', '/') : pattern;
+  if (!isDynamicPattern(plain)) return [];
+  return globSync(plain, { expandDirectories: false, absolute: isAbsolute(plain) })
+    .filter((name) => IMAGE_FILE.test(name))
+    .sort();
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { fileError } from '@rcnn/checkpoint/node';
+import { type Dataset, type ImageId, listedDetections } from '@rcnn/coco-data';
+import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
+import { RcnnError } from '@rcnn/core/errors';
+import { type DrawnObject, drawnDetections, drawnTarget } from '@rcnn/visualize';
+import { startEngine } from '../engines/use.ts';
+import { openModel } from '../models/open-model.ts';
+import type { Picture } from './draw.ts';
+
+export interface DatasetPictures {
+  /** At most so many images, spread over the dataset. */
+  readonly limit: number;
+  readonly minScore: number;
+  /** Predict with these; else the truth is drawn, or the results of `predictions`. */
+  readonly weights: string | undefined;
+  readonly arch: string | undefined;
+  readonly engine: string;
+  /** A file with a list of COCO results. */
+  readonly predictions: string | undefined;
+}
+
+/** Predictions, a list of results or the truth on the images of a dataset. */
+export async function* picturesOfDataset(
+  path: string,
+  open: OpenOptions,
+  { limit, minScore, weights, arch, engine, predictions }: DatasetPictures,
+): AsyncGenerator<Picture> {
+  if (weights !== undefined) await startEngine(engine, 'predict');
+  const opened = weights === undefined ? undefined : await openModel(weights, arch, { path, ...open });
+  const dataset = opened?.dataset ?? (await openDataset(path, open));
+  const results = predictions === undefined ? undefined : readResults(predictions, dataset);
+  const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));
+  const count = Math.min(limit, dataset.length);
+  for (let i = 0; i < count; i++) {
+    const index = Math.floor((i * dataset.length) / count);
+    const { image: record, target } = dataset.sample(index);
+    const image = await dataset.store.load(record);
+    const [detections] = (await opened?.model.detect([image])) ?? [];
+    const objects: readonly DrawnObject[] =
+      detections !== undefined
+        ? drawnDetections(detections, minScore)
+        : results !== undefined
+          ? (results.get(record.id) ?? []).filter(({ score = 1 }) => score >= minScore)
+          : drawnTarget(target);
+    yield { name: record.file, image, objects, names };
+  }
+}
+
+/** A list of COCO results by image. @throws FILE_MISSING, FILE_MALFORMED, DETECTION_INVALID */
+function readResults(file: string, { classes }: Dataset): ReadonlyMap<ImageId, readonly DrawnObject[]> {
+  return listedDetections(readJson(file), classes, file);
+}
+
+function readJson(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw fileError(file, 'cannot be read', error);
+  }
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (cause) {
+    throw new RcnnError('FILE_MALFORMED', {
+      where: file,
+      problem: 'the file is not JSON',
+      found: cause instanceof Error ? cause.message : String(cause),
+      cause,
+    });
+  }
+}

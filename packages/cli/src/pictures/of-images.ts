@@ -1,0 +1,28 @@
+import type { PixelImage } from '@rcnn/core';
+import { drawnDetections } from '@rcnn/visualize';
+import { startEngine } from '../engines/use.ts';
+import { openDetector } from '../models/open-model.ts';
+import type { Picture } from './draw.ts';
+
+export interface PredictedPictures {
+  readonly weights: string;
+  readonly arch: string | undefined;
+  readonly engine: string;
+  readonly minScore: number;
+}
+
+/** What a model finds in image files. */
+export async function* picturesOfImages(
+  files: readonly string[],
+  read: (file: string) => Promise<PixelImage>,
+  { weights, arch, engine, minScore }: PredictedPictures,
+): AsyncGenerator<Picture> {
+  await startEngine(engine, 'predict');
+  const { model, classes } = await openDetector(weights, arch);
+  const names = new Map((classes?.classes ?? []).map(({ label, name }) => [label, name]));
+  for (const name of files) {
+    const image = await read(name);
+    const [detections] = await model.detect([image]);
+    yield { name, image, objects: drawnDetections(detections!, minScore), names };
+  }
+}

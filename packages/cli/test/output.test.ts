@@ -1,0 +1,106 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { main } from '../src/main.ts';
+import { NewNames } from '../src/output/new-names.ts';
+import { jsonText, note, print, printError } from '../src/output/print.ts';
+import { systemError } from '../src/output/system-error.ts';
+
+const BIN = fileURLToPath(new URL('../bin/mask-rcnn.js', import.meta.url));
+const HOSTILE = 'x\n\u001b]0;pwned\u0007error FAKE: y\u009b\u202e';
+
+afterEach(() => void vi.restoreAllMocks());
+
+async function captured(work: () => unknown): Promise<{ out: string; err: string }> {
+  const written = { out: '', err: '' };
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((written.out += String(text)), true));
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((written.err += String(text)), true));
+  await work();
+  vi.restoreAllMocks();
+  return written;
+}
+
+/** Everything that is not a letter, a line end or a plain sign. */
+const UNCLEAN = /[^\P{C}\n]|[\p{Zl}\p{Zp}]/u;
+
+describe('one writer', () => {
+  test('each argument is one clean line', async () => {
+    const { out, err } = await captured(() => {
+      print(HOSTILE, 'b');
+      note(HOSTILE);
+    });
+    expect(out.split('\n')).toHaveLength(3);
+    expect(err.split('\n')).toHaveLength(2);
+    expect(out + err).not.toMatch(UNCLEAN);
+  });
+
+  test('an error begins once, whatever is in it', async () => {
+    const { err } = await captured(() => printError('error FILE_MISSING', `${HOSTILE}\nerror FAKE: z`));
+    expect(err.match(/^error /gm)).toHaveLength(1);
+    expect(err).not.toMatch(UNCLEAN);
+  });
+
+  test('JSON stays the same value', () => {
+    const value = { [HOSTILE]: [HOSTILE, '\u2028\ufeff😀'] };
+    expect(jsonText(value, true)).not.toMatch(UNCLEAN);
+    expect(JSON.parse(jsonText(value))).toEqual(value);
+    expect(jsonText({ a: Number.NaN }, true)).toBe('{"a":"NaN"}');
+  });
+
+  test('nothing else in the program writes to a terminal', () => {
+    const source = fileURLToPath(new URL('../src', import.meta.url));
+    const writers = readdirSync(source, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => /process\.std(?:out|err)\.write|console\./.test(readFileSync(join(source, file), 'utf8')));
+    // The probe is a program of its own, which another process reads.
+    expect(writers.map((file) => file.replaceAll('\\', '/')).sort()).toEqual(['engines/probe.ts', 'output/print.ts']);
+  });
+});
+
+test.each([
+  [['--version'], 0, /^\d+\.\d+\.\d+\n$/, /^$/],
+  [['train', `--${HOSTILE}`], 2, /^$/, /^error UNKNOWN_OPTION: unknown option/],
+  [['evaluate'], 2, /^$/, /^error INVALID_ARGUMENT: required option '--gt/],
+  [[HOSTILE], 2, /^$/, /^error INVALID_ARGUMENT: unknown command/],
+] as const)('%j', async (args, code, outPattern, errPattern) => {
+  let exit = -1;
+  const { out, err } = await captured(async () => (exit = await main(args)));
+  expect(exit).toBe(code);
+  expect(out).toMatch(outPattern);
+  expect(err).toMatch(errPattern);
+  expect((err.match(/^error /gm) ?? []).length).toBe(code === 0 ? 0 : 1);
+  expect(out + err).not.toMatch(UNCLEAN);
+});
+
+test.skipIf(process.platform === 'win32')('a closed pipe ends quietly', () => {
+  const script = `"${process.execPath}" "${BIN}" --help | head -n 1; "${process.execPath}" "${BIN}" train --help | true`;
+  const { stderr, stdout } = spawnSync('sh', ['-c', script], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^Usage: mask-rcnn/);
+});
+
+test.each([
+  ['ENOENT', 'FILE_MISSING'],
+  ['EACCES', 'IO_FAILED'],
+  ['EROFS', 'IO_FAILED'],
+  ['EISDIR', 'IO_FAILED'],
+  ['ENAMETOOLONG', 'IO_FAILED'],
+  ['ENOSPC', 'DISK_FULL'],
+])('%s of the operating system is one of our errors', (code, ours) => {
+  const error = Object.assign(new Error(code), { code, syscall: 'open', path: '/a/file', errno: -1 });
+  expect(systemError(error)).toMatchObject({ code: ours, where: '/a/file' });
+  const bug = new TypeError('a bug');
+  expect(systemError(bug)).toBe(bug);
+});
+
+test('names of files that are written: distinct, plain, not too long', () => {
+  const names = new NewNames();
+  expect(
+    ['a/0001.png', 'b/0001.PNG', 'c\\0001.jpg', '../..', '.bashrc', 'x\n\u001b.png', ''].map((f) => names.take(f)),
+  ).toEqual(['0001', '0001-2', '0001-3', '_', '_bashrc', 'x__', 'image']);
+  const long = names.take(`${'日'.repeat(300)}.png`);
+  expect(Buffer.byteLength(long)).toBeLessThanOrEqual(180);
+  expect(long).toMatch(/^日+$/);
+});
