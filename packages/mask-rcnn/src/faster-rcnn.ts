@@ -1,4 +1,5 @@
 import type { Backbone, FeatureSpec, Random, TargetExtra } from '@rcnn/core';
+import { ImageTransform, type ImageTransformOptions, type ModelTransform } from '@rcnn/detector';
 import { MultiScaleRoIAlign } from '@rcnn/roi-align';
 import {
   BoxBranch,
@@ -14,7 +15,6 @@ import {
 } from '@rcnn/roi-heads';
 import { RegionProposalNetwork, type RPNOptions } from '@rcnn/rpn-anchors';
 import { GeneralizedRCNN, type ProposalNetwork } from './generalized-rcnn.ts';
-import { ImageTransform, type ImageTransformOptions, type ModelTransform } from './transform.ts';
 
 /** Numbers by torchvision's names, and parts to use instead of the usual ones. */
 export interface FasterRCNNOptions extends ImageTransformOptions, RPNOptions, BoxBranchOptions, RoIHeadsOptions {

@@ -87,8 +87,8 @@ function fromProfile(profile: WeightsProfile | undefined): RecipeOptions {
       hint: 'Build a MaskRCNN with a transform and RoI pools of your own, and load it with loadStateDict.',
     });
   }
-  const { normEpsilon, strideIn, mean, std, resize } = profile;
-  return { normEpsilon, strideIn, mean, std, minSize: resize.minSize, maxSize: resize.maxSize };
+  const { normEpsilon, strideIn, mean, std, resize, paste: maskPaste } = profile;
+  return { normEpsilon, strideIn, mean, std, maskPaste, minSize: resize.minSize, maxSize: resize.maxSize };
 }
 
 /** How many classes the file's box predictor tells apart; 0 when it has none. */

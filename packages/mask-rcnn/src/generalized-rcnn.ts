@@ -1,6 +1,7 @@
 import {
   type Backbone,
   type Detection,
+  type DetectOptions,
   type Detector,
   type DetectorSpec,
   type ImageInput,
@@ -14,13 +15,10 @@ import {
   Random,
   type Target,
 } from '@rcnn/core';
-import type { BranchLosses, RoIs, RoITarget } from '@rcnn/roi-heads';
+import { type ModelTransform, prepare, prepareToLearn } from '@rcnn/detector';
+import type { BranchLosses, RoIs } from '@rcnn/roi-heads';
 import type { Proposals, ProposalUse, RPNLosses, RPNOutputs } from '@rcnn/rpn-anchors';
 import * as tf from '@tensorflow/tfjs-core';
-import { readImages } from './images.ts';
-import { type RestoreOptions, restoreDetections } from './restore.ts';
-import { checkTargets, resizeTarget, withoutCrowds } from './targets.ts';
-import type { ModelTransform } from './transform.ts';
 
 /** The first stage: says where objects may be. `RegionProposalNetwork` is one. */
 export interface ProposalNetwork extends ParameterOwner {
@@ -40,7 +38,7 @@ export interface RegionHeads extends ParameterOwner {
   losses(
     features: Pyramid,
     proposals: readonly Float32Array[],
-    targets: readonly RoITarget[],
+    targets: readonly Target[],
     options: { readonly phase: Phase; readonly random: Random },
   ): BranchLosses;
 }
@@ -82,9 +80,9 @@ export class GeneralizedRCNN extends Module implements Detector {
    * Plain data; no tensor is left behind.
    * @throws IMAGE_INVALID naming image and pixel
    */
-  async detect(images: readonly ImageInput[], options: RestoreOptions = {}): Promise<Detection[][]> {
-    const hosts = await readImages('detect', images);
-    const batch = this.transform.forward(hosts);
+  async detect(images: readonly ImageInput[], options: DetectOptions = {}): Promise<Detection[][]> {
+    const batch = await prepare('detect', this.transform, images);
+    const sizes = batch.placements.map(({ size }) => size);
     const held: tf.Tensor[] = [batch.images];
     try {
       const features = this.backbone.forward(batch.images, 'predict');
@@ -92,10 +90,10 @@ export class GeneralizedRCNN extends Module implements Detector {
       batch.images.dispose(); // what is no longer needed goes at once: at full size each of these is 10 to 60 MB
       const outputs = this.rpn.forward(features, 'predict');
       held.push(...outputs.logits, ...outputs.deltas);
-      const proposals = await this.rpn.propose(outputs, batch.sizes, batch.paddedSize, 'test');
+      const proposals = await this.rpn.propose(outputs, sizes, batch.paddedSize, 'test');
       tf.dispose([outputs.logits, outputs.deltas] as tf.TensorContainer);
-      const found = await this.roiHeads.detect(features, proposals.map(asRoIs), batch.sizes);
-      return restoreDetections(found, batch, options);
+      const found = await this.roiHeads.detect(features, proposals.map(asRoIs), sizes);
+      return found.map((objects, i) => batch.placements[i]!.toImage(objects, options));
     } finally {
       for (const tensor of held) tensor.dispose();
     }
@@ -112,23 +110,20 @@ export class GeneralizedRCNN extends Module implements Detector {
     targets: readonly Target[],
     { phase = 'train', random = new Random(0) }: LossOptions = {},
   ): Promise<Losses> {
-    const hosts = await readImages('losses', images);
-    const sizes = hosts.map(({ size }) => size);
-    checkTargets('losses', targets, sizes, this.spec);
-    const batch = this.transform.forward(hosts, { phase, random });
-    const resized = targets.map((target, i) => resizeTarget(withoutCrowds(target), sizes[i]!, batch.sizes[i]!));
+    const batch = await prepareToLearn('losses', this, images, targets, { phase, random });
+    const sizes = batch.placements.map(({ size }) => size);
     const held: tf.Tensor[] = [batch.images];
     try {
       const features = this.backbone.forward(batch.images, phase);
       held.push(...features);
       const outputs = this.rpn.forward(features, phase);
       held.push(...outputs.logits, ...outputs.deltas);
-      const proposals = await this.rpn.propose(outputs, batch.sizes, batch.paddedSize, 'train');
+      const proposals = await this.rpn.propose(outputs, sizes, batch.paddedSize, 'train');
       return tf.tidy(() => {
-        const gtBoxes = resized.map(({ boxes }) => boxes);
+        const gtBoxes = batch.targets.map(({ boxes }) => boxes);
         const first = this.rpn.losses(outputs, gtBoxes, batch.paddedSize, random);
         const boxes = proposals.map((proposal) => proposal.boxes);
-        return { ...this.roiHeads.losses(features, boxes, resized, { phase, random }), ...first };
+        return { ...this.roiHeads.losses(features, boxes, batch.targets, { phase, random }), ...first };
       });
     } finally {
       for (const tensor of held) tensor.dispose(); // a tape keeps what it needs by itself

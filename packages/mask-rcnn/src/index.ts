@@ -1,6 +1,7 @@
 export * from '@rcnn/backbone-resnet';
 export * from '@rcnn/boxes';
 export * from '@rcnn/core';
+export * from '@rcnn/detector';
 export * from '@rcnn/fpn';
 export * from '@rcnn/masks';
 export * from '@rcnn/roi-align';
@@ -21,7 +22,6 @@ export {
   type RCNNParts,
   type RegionHeads,
 } from './generalized-rcnn.ts';
-export type { HostImage } from './images.ts';
 export { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 export {
   fasterRcnnResnet50Fpn,
@@ -34,5 +34,3 @@ export {
   type Recipe,
   type RecipeOptions,
 } from './recipes.ts';
-export type { RestoreOptions } from './restore.ts';
-export { type ImageBatch, ImageTransform, type ImageTransformOptions, type ModelTransform } from './transform.ts';

@@ -1,6 +1,7 @@
 import type { Backbone } from '@rcnn/core';
 import {
   MaskBranch,
+  type MaskBranchOptions,
   type MaskHead,
   type MaskPredictor,
   MaskRCNNHeads,
@@ -10,7 +11,7 @@ import {
 import { FasterRCNN, type FasterRCNNOptions, roiPool } from './faster-rcnn.ts';
 
 /** As {@link FasterRCNNOptions}, and the parts of the mask branch. */
-export interface MaskRCNNOptions extends FasterRCNNOptions {
+export interface MaskRCNNOptions extends FasterRCNNOptions, MaskBranchOptions {
   /** Instead of a 14x14 `MultiScaleRoIAlign`. */
   readonly maskRoiPool?: RoIPooler;
   /** Instead of {@link MaskRCNNHeads}. */
@@ -30,7 +31,7 @@ export class MaskRCNN extends FasterRCNN {
     const pool = options.maskRoiPool ?? roiPool(outputs, 14);
     const head = options.maskHead ?? new MaskRCNNHeads({ inChannels: outputs[0]!.channels, random });
     const predictor = options.maskPredictor ?? new MaskRCNNPredictor(head.outChannels, numClasses, { random });
-    const mask = new MaskBranch({ pool, head, predictor });
+    const mask = new MaskBranch({ pool, head, predictor }, options);
     super(backbone, { ...options, branches: [mask, ...branches], extras: ['masks'] });
   }
 }

@@ -1,5 +1,6 @@
 import { loadStateDict } from '@rcnn/checkpoint';
 import { type Detection, type PixelImage, type Pyramid, withoutInitialising } from '@rcnn/core';
+import { type ImageBatch, readImages } from '@rcnn/detector';
 import {
   above,
   Fixture,
@@ -12,7 +13,6 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roiPool } from '../src/faster-rcnn.ts';
-import { readImages } from '../src/images.ts';
 import {
   type FasterRCNN,
   fasterRcnnResnet50Fpn,
@@ -20,7 +20,6 @@ import {
   maskRcnnResnet50FpnV2,
   type Recipe,
 } from '../src/index.ts';
-import type { ImageBatch } from '../src/transform.ts';
 import { useFastEngine } from './support/engine.ts';
 
 const cases: readonly (readonly [string, Recipe, readonly ('a' | 'b')[]])[] = [
@@ -61,7 +60,7 @@ describe.each(cases)('%s', (file, recipe, names) => {
   test('the batch: sizes, padding and pixels', async () => {
     const [count, channels, height, width] = fixture.integers('batch.shape');
     expect(batch.images.shape).toEqual([count, height, width, channels]);
-    expect(batch.sizes.flat()).toEqual([...fixture.integers('batch.sizes')]);
+    expect(batch.placements.flatMap(({ size }) => [...size])).toEqual([...fixture.integers('batch.sizes')]);
     const pixels = sampleChannelsFirst(await batch.images.data(), batch.images.shape, { step: 16 });
     expect(relativeToMaximum(pixels, fixture.floats('batch.sample'))).toBeLessThan(1e-5);
   });
@@ -103,7 +102,12 @@ describe.each(cases)('%s', (file, recipe, names) => {
       }
     }
     expect(above(errors, 1e-4)).toEqual({});
-    const proposals = await model.rpn.propose(outputs, batch.sizes, batch.paddedSize, 'test');
+    const proposals = await model.rpn.propose(
+      outputs,
+      batch.placements.map(({ size }) => size),
+      batch.paddedSize,
+      'test',
+    );
     for (const [i, { boxes }] of proposals.entries()) {
       const expected = fixture.floats(`proposals.${i}`);
       expect(boxes.length).toBe(expected.length);

@@ -1,16 +1,8 @@
 import { BoxCoder, type BoxCoderWeights, nms, smoothL1, softmaxCrossEntropy, takeBoxes } from '@rcnn/boxes';
-import { type ImageSize, Module, type Phase, type Pyramid } from '@rcnn/core';
+import { type ImageSize, Module, type Phase, type Pyramid, type Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BoxHead, BoxPredictions, BoxPredictor } from './box-heads.ts';
-import {
-  type BranchLosses,
-  countRoIs,
-  type RoIBranch,
-  type RoIPooler,
-  type RoIs,
-  type RoITarget,
-  type SampledRoIs,
-} from './rois.ts';
+import { type BranchLosses, countRoIs, type RoIBranch, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 
 /** Options by torchvision's names. */
 export interface BoxBranchOptions {
@@ -73,12 +65,7 @@ export class BoxBranch extends Module implements RoIBranch {
    * `loss_classifier`: softmax cross-entropy, mean over all sampled regions. `loss_box_reg`: smooth L1 (beta 1/9) on
    * the deltas of the true class, sum over the positives / number of all sampled regions.
    */
-  losses(
-    features: Pyramid,
-    sampled: readonly SampledRoIs[],
-    targets: readonly RoITarget[],
-    phase: Phase,
-  ): BranchLosses {
+  losses(features: Pyramid, sampled: readonly SampledRoIs[], targets: readonly Target[], phase: Phase): BranchLosses {
     const count = countRoIs(sampled);
     if (count === 0) return { loss_classifier: tf.scalar(0), loss_box_reg: tf.scalar(0) };
     return tf.tidy(() => {
@@ -154,7 +141,7 @@ export class BoxBranch extends Module implements RoIBranch {
     };
   }
 
-  #targetDeltas(sampled: readonly SampledRoIs[], targets: readonly RoITarget[]): Float32Array {
+  #targetDeltas(sampled: readonly SampledRoIs[], targets: readonly Target[]): Float32Array {
     const deltas = sampled.map(({ boxes, labels, matchedIndices }, i) => {
       const positives = [...labels.keys()].filter((row) => labels[row]! > 0);
       const truth = takeBoxes(

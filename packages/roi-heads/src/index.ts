@@ -8,7 +8,7 @@ export {
   FastRCNNPredictor,
   TwoFCHead,
 } from './box-heads.ts';
-export { MaskBranch, type MaskParts } from './mask-branch.ts';
+export { MaskBranch, type MaskBranchOptions, type MaskParts } from './mask-branch.ts';
 export {
   type MaskHead,
   type MaskHeadOptions,
@@ -17,4 +17,4 @@ export {
   MaskRCNNPredictor,
 } from './mask-heads.ts';
 export { RoIHeads, type RoIHeadsOptions } from './roi-heads.ts';
-export type { BranchLosses, RoIBranch, RoIPooler, RoIs, RoITarget, SampledRoIs } from './rois.ts';
+export type { BranchLosses, RoIBranch, RoIPooler, RoIs, SampledRoIs } from './rois.ts';

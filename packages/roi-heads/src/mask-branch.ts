@@ -1,22 +1,21 @@
-import { bceWithLogits, takeBoxes } from '@rcnn/boxes';
-import { Module, type Phase, type Pyramid, RcnnError } from '@rcnn/core';
+import { bceWithLogits } from '@rcnn/boxes';
+import { Module, type Phase, type Pyramid, RcnnError, rowsWhere, type Target, takeObjects } from '@rcnn/core';
+import { boxMask } from '@rcnn/detector';
+import type { PasteMode } from '@rcnn/masks';
 import { maskTargets } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
 import type { MaskHead, MaskPredictor } from './mask-heads.ts';
-import {
-  type BranchLosses,
-  countRoIs,
-  type RoIBranch,
-  type RoIPooler,
-  type RoIs,
-  type RoITarget,
-  type SampledRoIs,
-} from './rois.ts';
+import { type BranchLosses, countRoIs, type RoIBranch, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 
 export interface MaskParts {
   readonly pool: RoIPooler;
   readonly head: MaskHead;
   readonly predictor: MaskPredictor;
+}
+
+export interface MaskBranchOptions {
+  /** How a mask is laid into its box: what the weights expect. Default `torchvision`. */
+  readonly maskPaste?: PasteMode | undefined;
 }
 
 /**
@@ -28,12 +27,14 @@ export class MaskBranch extends Module implements RoIBranch {
   readonly #pool: RoIPooler;
   readonly #head: MaskHead;
   readonly #predictor: MaskPredictor;
+  readonly #paste: PasteMode;
 
-  constructor({ pool, head, predictor }: MaskParts) {
+  constructor({ pool, head, predictor }: MaskParts, { maskPaste = 'torchvision' }: MaskBranchOptions = {}) {
     super();
     this.#pool = pool;
     this.#head = this.register('mask_head', head);
     this.#predictor = this.register('mask_predictor', predictor);
+    this.#paste = maskPaste;
   }
 
   /** Mask logits `[R, 28, 28]` of the class of each region. The caller owns them. */
@@ -58,12 +59,7 @@ export class MaskBranch extends Module implements RoIBranch {
    * `loss_mask`: binary cross-entropy on the logits of the true class, mean over all cells of the positives. The
    * target is the soft part of the object's mask inside the **proposal**. No positives: 0.
    */
-  losses(
-    features: Pyramid,
-    sampled: readonly SampledRoIs[],
-    targets: readonly RoITarget[],
-    phase: Phase,
-  ): BranchLosses {
+  losses(features: Pyramid, sampled: readonly SampledRoIs[], targets: readonly Target[], phase: Phase): BranchLosses {
     const positives = sampled.map(onlyPositives);
     if (countRoIs(positives) === 0) return { loss_mask: tf.scalar(0) };
     return tf.tidy(() => {
@@ -89,22 +85,20 @@ export class MaskBranch extends Module implements RoIBranch {
     probabilities.dispose();
     let at = 0;
     return rois.map((ofImage) => {
-      const masks = Array.from(ofImage.labels, () => values.slice(at * cells, ++at * cells));
+      const masks = Array.from(ofImage.labels, () => boxMask(values.slice(at * cells, ++at * cells), this.#paste));
       return { ...ofImage, masks };
     });
   }
 }
 
-function onlyPositives({ boxes, labels, matchedIndices }: SampledRoIs): SampledRoIs {
-  const rows = [...labels.keys()].filter((row) => labels[row]! > 0);
-  return {
-    boxes: takeBoxes(boxes, rows),
-    labels: Int32Array.from(rows, (row) => labels[row]!),
-    matchedIndices: Int32Array.from(rows, (row) => matchedIndices[row]!),
-  };
+function onlyPositives(sampled: SampledRoIs): SampledRoIs {
+  return takeObjects(
+    sampled,
+    rowsWhere(sampled, (row) => sampled.labels[row]! > 0),
+  );
 }
 
-function masksOf({ masks }: RoITarget, needed: number, image: number): NonNullable<RoITarget['masks']> {
+function masksOf({ masks }: Target, needed: number, image: number): NonNullable<Target['masks']> {
   if (masks !== undefined || needed === 0) return masks ?? [];
   throw new RcnnError('TARGET_INVALID', {
     where: 'MaskBranch.losses',

@@ -7,9 +7,10 @@ import {
   type Pyramid,
   Random,
   RcnnError,
+  type Target,
 } from '@rcnn/core';
 import type * as tf from '@tensorflow/tfjs-core';
-import type { RoIBranch, RoIs, RoITarget, SampledRoIs } from './rois.ts';
+import type { RoIBranch, RoIs, SampledRoIs } from './rois.ts';
 
 /** Options by torchvision's names. */
 export interface RoIHeadsOptions {
@@ -73,7 +74,7 @@ export class RoIHeads implements ParameterOwner {
   losses(
     features: Pyramid,
     proposals: readonly Float32Array[],
-    targets: readonly RoITarget[],
+    targets: readonly Target[],
     { phase = 'train', random = new Random(0) }: { readonly phase?: Phase; readonly random?: Random } = {},
   ): Record<string, tf.Scalar> {
     const sampled = proposals.map((boxes, i) => this.sample(boxes, targets[i]!, random));
@@ -81,7 +82,7 @@ export class RoIHeads implements ParameterOwner {
   }
 
   /** Matches the proposals of one image, and its true boxes, with its objects, and draws those to learn from. */
-  sample(proposals: Float32Array, target: RoITarget, random: Random): SampledRoIs {
+  sample(proposals: Float32Array, target: Target, random: Random): SampledRoIs {
     const boxes = new Float32Array(proposals.length + target.boxes.length);
     boxes.set(proposals);
     boxes.set(target.boxes, proposals.length); // so that every object has a region, however poor the proposals

@@ -1,28 +1,15 @@
-import type { ImageSize, InstanceMask, ParameterOwner, Phase, Pyramid } from '@rcnn/core';
+import type { ImageSize, Objects, ParameterOwner, Phase, Pyramid, Target } from '@rcnn/core';
+import type { FoundObjects } from '@rcnn/detector';
 import type * as tf from '@tensorflow/tfjs-core';
 
-/** What is known of the regions of one image. They come in as proposals and leave as detections. Host memory. */
-export interface RoIs {
-  /** `[R * 4]`: `x1, y1, x2, y2` in pixels of the resized image. */
-  readonly boxes: Float32Array;
-  /** `[R]`: the objectness of a proposal, the class score of a detection. */
-  readonly scores: Float32Array;
-  /** `[R]`: 0 until a branch has named the class. */
-  readonly labels: Int32Array;
-  /** R soft masks, row-major, one side of 28 cells squared each; there when a mask branch ran. */
-  readonly masks?: readonly Float32Array[];
-}
-
-/** The objects of one image as the branches learn them: in pixels of the resized image. */
-export interface RoITarget {
-  readonly boxes: Float32Array;
-  readonly labels: Int32Array;
-  /** One per box, of the resized image's size. */
-  readonly masks?: readonly InstanceMask[];
-}
+/**
+ * What is known of the regions of one image, column by column. They come in as proposals, whose scores are objectness
+ * and whose labels are 0, and leave as detections.
+ */
+export type RoIs = FoundObjects;
 
 /** The regions of one image that the losses look at. */
-export interface SampledRoIs {
+export interface SampledRoIs extends Objects {
   /** `[R * 4]` */
   readonly boxes: Float32Array;
   /** `[R]`: the class of the matched object; 0 is background. */
@@ -40,7 +27,7 @@ export type BranchLosses = Readonly<Record<string, tf.Scalar>>;
  */
 export interface RoIBranch extends ParameterOwner {
   /** What the branch learns from the regions that were sampled; on the tape where there is one. */
-  losses(features: Pyramid, sampled: readonly SampledRoIs[], targets: readonly RoITarget[], phase: Phase): BranchLosses;
+  losses(features: Pyramid, sampled: readonly SampledRoIs[], targets: readonly Target[], phase: Phase): BranchLosses;
   /**
    * Adds what the branch knows, image by image. Reads the device, hence asynchronous.
    * @param sizes of the resized images, without padding

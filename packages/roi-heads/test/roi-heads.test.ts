@@ -1,7 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { firstInOrderSampler } from '@rcnn/boxes';
-import { BatchNorm, type Pyramid, Random, trainableParameters, valueAndGradients } from '@rcnn/core';
+import { BatchNorm, type Pyramid, Random, type Target, trainableParameters, valueAndGradients } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
+import type { BoxMask } from '@rcnn/detector';
 import { Mask } from '@rcnn/masks';
 import { MultiScaleRoIAlign } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
@@ -16,7 +17,6 @@ import {
   MaskRCNNPredictor,
   RoIHeads,
   type RoIs,
-  type RoITarget,
   TwoFCHead,
 } from '../src/index.ts';
 
@@ -51,12 +51,12 @@ function maskBranch(): MaskBranch {
 }
 
 const boxes = (...rows: number[][]): Float32Array => Float32Array.from(rows.flat());
-const target = (): RoITarget => ({
+const target = (): Target => ({
   boxes: boxes([2, 2, 20, 20], [18, 4, 38, 30]),
   labels: Int32Array.of(1, 2),
   masks: [Mask.fromBox([2, 2, 18, 18], size), Mask.fromBox([18, 4, 20, 26], size)],
 });
-const nothing = (): RoITarget => ({ boxes: boxes(), labels: new Int32Array(), masks: [] });
+const nothing = (): Target => ({ boxes: boxes(), labels: new Int32Array(), masks: [] });
 
 describe('sampling', () => {
   const heads = new RoIHeads([{ losses: () => ({}), detect: async (_, rois) => [...rois], namedParameters: () => new Map(), dispose: () => {} }], { boxSampler: firstInOrderSampler({ batchSize: 4, positiveFraction: 0.5 }) }); // biome-ignore format: one stub
@@ -183,8 +183,9 @@ describe('the mask branch', () => {
     const rois = { boxes: boxes([2, 2, 20, 20], [5, 5, 30, 30]), scores: Float32Array.of(0.9, 0.8), labels: Int32Array.of(2, 1) }; // biome-ignore format: one object
     const none = { boxes: boxes(), scores: new Float32Array(), labels: new Int32Array() };
     const [found, empty] = await maskBranch().detect(features, [rois, none]);
-    expect(found!.masks!.map((mask) => mask.length)).toEqual([64, 64]);
-    expect(found!.masks!.flatMap((mask) => [...mask]).every((p) => p > 0 && p < 1)).toBe(true);
+    const cells = found!.masks!.map((mask) => (mask as BoxMask).cells);
+    expect(cells.map(({ length }) => length)).toEqual([64, 64]);
+    expect(cells.flatMap((mask) => [...mask]).every((p) => p > 0 && p < 1)).toBe(true);
     expect(empty!.masks).toEqual([]);
     expect((await maskBranch().detect(features, [none, none])).map(({ masks }) => masks)).toEqual([[], []]);
   });

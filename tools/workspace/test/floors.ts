@@ -5,7 +5,17 @@
 export const floors: readonly (readonly string[])[] = [
   ['core', 'tfjs-backend-onnxruntime'],
   ['boxes', 'masks', 'checkpoint', 'tfjs-tensorflow'],
-  ['backbone-resnet', 'fpn', 'rpn-anchors', 'roi-align', 'coco-data', 'transforms', 'coco-eval', 'visualize'],
+  [
+    'backbone-resnet',
+    'fpn',
+    'rpn-anchors',
+    'roi-align',
+    'detector',
+    'coco-data',
+    'transforms',
+    'coco-eval',
+    'visualize',
+  ],
   ['roi-heads'],
   ['mask-rcnn'],
   ['train'],

@@ -1,24 +1,27 @@
-import { type JsonValue, memoryEntry, type TensorEntry } from '@rcnn/checkpoint';
+import { memoryEntry, type TensorEntry } from '@rcnn/checkpoint';
 import { loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import type { InstanceMask, PixelImage, Target } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import type { TrainingBatch } from '../loop/types.ts';
 
-/** Keeps a batch exactly as the model was given it, so that a step can be run again: pixels, boxes, labels, masks. */
+/** The element types of a target's columns, by the names of a checkpoint. */
+const COLUMNS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array } as const;
+
+/**
+ * Keeps a batch exactly as the model was given it, so that a step can be run again: pixels, masks, and every column of
+ * numbers that its targets have.
+ */
 export async function saveBatch(path: string, batches: readonly TrainingBatch[]): Promise<void> {
   const entries: TensorEntry[] = [];
-  const info = batches.map(({ images, targets }, b) => ({
+  for (const [b, { images, targets }] of batches.entries()) {
+    for (const [i, image] of images.entries()) entries.push(...entriesOf(`${b}.${i}`, image, targets[i]!));
+  }
+  const info = batches.map(({ images, targets }) => ({
     images: images.length,
     imageIds: targets.map(({ imageId }) => imageId ?? null),
-    masks: targets.map(({ masks }) => masks !== undefined),
-    place: images.forEach((image, i) => entries.push(...entriesOf(`${b}.${i}`, image, targets[i]!))) ?? null,
   }));
-  await saveCheckpoint(path, {
-    weights: [],
-    groups: { batch: entries },
-    info: { kind: 'batch', batches: info } as unknown as JsonValue,
-  });
+  await saveCheckpoint(path, { weights: [], groups: { batch: entries }, info: { kind: 'batch', batches: info } });
 }
 
 /** The batches of {@link saveBatch}. @throws CHECKPOINT_MISMATCH for another file */
@@ -30,28 +33,14 @@ export async function loadBatch(path: string): Promise<TrainingBatch[]> {
     if (info?.kind !== 'batch') {
       throw new RcnnError('CHECKPOINT_MISMATCH', { where: path, problem: 'this is not the batch of a failed step' });
     }
-    const { batches } = info as {
-      batches: { images: number; imageIds: (string | number | null)[]; masks: boolean[] }[];
-    };
-    const read = async (name: string): Promise<ArrayBuffer> => (await tensors.get(name)!.read()).buffer;
+    const { batches } = info as { batches: { images: number; imageIds: (string | number | null)[] }[] };
     const loaded: TrainingBatch[] = [];
-    for (const [b, { images, imageIds, masks }] of batches.entries()) {
+    for (const [b, { images, imageIds }] of batches.entries()) {
       const batch: { images: PixelImage[]; targets: Target[] } = { images: [], targets: [] };
       for (let i = 0; i < images; i++) {
-        const at = `${b}.${i}`;
-        const entry = tensors.get(`${at}.image`)!;
-        const [height, width] = entry.shape as [number, number, number];
-        const bytes = await read(`${at}.image`);
-        const data = entry.dtype === 'float32' ? new Float32Array(bytes) : new Uint8Array(bytes);
-        batch.images.push({ data, height, width, channels: 3 });
-        batch.targets.push({
-          boxes: new Float32Array(await read(`${at}.boxes`)),
-          labels: new Int32Array(await read(`${at}.labels`)),
-          ...(masks[i] === true
-            ? { masks: unpackMasks(new Uint8Array(await read(`${at}.masks`)), height, width) }
-            : {}),
-          ...(imageIds[i] === null ? {} : { imageId: imageIds[i]! }),
-        });
+        const { image, target } = await readImage(tensors, `${b}.${i}.`);
+        batch.images.push(image);
+        batch.targets.push(imageIds[i] === null ? target : { ...target, imageId: imageIds[i]! });
       }
       loaded.push(batch);
     }
@@ -61,19 +50,59 @@ export async function loadBatch(path: string): Promise<TrainingBatch[]> {
   }
 }
 
-function entriesOf(at: string, { data, height, width }: PixelImage, { boxes, labels, masks }: Target): TensorEntry[] {
-  const pixels = data instanceof Float32Array ? Float32Array.from(data) : Uint8Array.from(data);
-  const type = pixels instanceof Float32Array ? 'float32' : 'uint8';
-  const entries = [
-    memoryEntry(`${at}.image`, type, [height, width, 3], pixels),
-    memoryEntry(`${at}.boxes`, 'float32', [labels.length, 4], Float32Array.from(boxes)),
-    memoryEntry(`${at}.labels`, 'int32', [labels.length], Int32Array.from(labels)),
-  ];
+async function readImage(
+  tensors: ReadonlyMap<string, TensorEntry>,
+  prefix: string,
+): Promise<{ image: PixelImage; target: Target }> {
+  const columns = new Map<string, unknown>();
+  for (const [name, entry] of tensors) {
+    if (!name.startsWith(prefix)) continue;
+    const { buffer } = await entry.read();
+    columns.set(name.slice(prefix.length), new COLUMNS[entry.dtype as keyof typeof COLUMNS](buffer));
+  }
+  const {
+    image: data,
+    masks,
+    ...numbers
+  } = Object.fromEntries(columns) as Omit<Target, 'masks'> & {
+    readonly image: Uint8Array | Float32Array;
+    readonly masks?: Uint8Array;
+  };
+  const [height, width] = tensors.get(`${prefix}image`)!.shape as [number, number, number];
+  return {
+    image: { data, height, width, channels: 3 },
+    target: { ...numbers, ...(masks && { masks: unpackMasks(masks, height, width) }) },
+  };
+}
+
+function entriesOf(at: string, { data, height, width }: PixelImage, target: Target): TensorEntry[] {
+  const pixels = data instanceof Float32Array ? data : Uint8Array.from(data);
+  const entries = [entryOf(`${at}.image`, [height, width, 3], pixels)];
+  const count = target.labels.length;
+  for (const [name, value] of Object.entries(target) as [string, unknown][]) {
+    if (!ArrayBuffer.isView(value)) continue;
+    const column = value as Float32Array;
+    entries.push(entryOf(`${at}.${name}`, [count, count === 0 ? 0 : column.length / count], column));
+  }
+  const { masks } = target;
   if (masks === undefined) return entries;
-  return [
-    ...entries,
-    memoryEntry(`${at}.masks`, 'uint8', [masks.length, height, width], packMasks(masks, height * width)),
-  ];
+  return [...entries, entryOf(`${at}.masks`, [masks.length, height, width], packMasks(masks, height * width))];
+}
+
+function entryOf(name: string, shape: readonly number[], values: ArrayBufferView): TensorEntry {
+  const type = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).find((key) => values instanceof COLUMNS[key]);
+  if (type === undefined) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'saveBatch',
+      place: name,
+      problem: 'an array of a type that a batch does not have',
+      found: values.constructor.name,
+      expected: Object.values(COLUMNS)
+        .map((column) => column.name)
+        .join(', '),
+    });
+  }
+  return memoryEntry(name, type, shape, COLUMNS[type].from(values as unknown as ArrayLike<number>));
 }
 
 function packMasks(masks: readonly InstanceMask[], size: number): Uint8Array<ArrayBuffer> {

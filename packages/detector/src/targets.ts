@@ -1,17 +1,7 @@
-import {
-  type DetectorSpec,
-  type ImageSize,
-  type InstanceMask,
-  RcnnError,
-  type RunLengths,
-  type Target,
-} from '@rcnn/core';
-import { encodeRows } from '@rcnn/masks';
-import type { RoITarget } from '@rcnn/roi-heads';
-import { resizeBitmap } from './resize.ts';
+import { type DetectorSpec, type ImageSize, RcnnError, rowsWhere, type Target, takeObjects } from '@rcnn/core';
 
 /** What a target must fit. */
-export type TargetRules = Pick<DetectorSpec, 'numClasses' | 'learnsFrom'>;
+export type TargetRules = Pick<DetectorSpec, 'numClasses' | 'learnsFrom' | 'numKeypoints'>;
 
 /**
  * Checks the targets of a batch while they are on the host, before any arithmetic: a degenerate box would become a
@@ -37,17 +27,29 @@ export function checkTargets(
   for (const [i, target] of targets.entries()) checkTarget(new TargetPlace(where, i, target), target, sizes[i]!, rules);
 }
 
-function checkTarget(at: TargetPlace, target: Target, size: ImageSize, { numClasses, learnsFrom }: TargetRules): void {
+function checkTarget(at: TargetPlace, target: Target, size: ImageSize, rules: TargetRules): void {
+  const { labels, boxes, crowd, area } = target;
+  checkLength(at, 'boxes', boxes, 4 * labels.length);
+  if (crowd !== undefined) checkLength(at, 'crowd', crowd, labels.length);
+  if (area !== undefined) checkLength(at, 'area', area, labels.length);
+  checkBoxes(at, target, rules);
+  if (rules.learnsFrom.includes('masks')) checkMasks(at, target, size);
+  if (rules.learnsFrom.includes('keypoints')) checkKeypoints(at, target, rules);
+}
+
+function checkLength(at: TargetPlace, part: string, values: ArrayLike<number>, expected: number): void {
+  if (values.length === expected) return;
+  throw at.error(
+    'TARGET_INVALID',
+    part,
+    `${part} and labels differ in number`,
+    `${values.length} numbers`,
+    `${expected}`,
+  );
+}
+
+function checkBoxes(at: TargetPlace, target: Target, { numClasses }: TargetRules): void {
   const count = target.labels.length;
-  if (target.boxes.length !== count * 4) {
-    throw at.error(
-      'TARGET_INVALID',
-      'boxes',
-      'boxes and labels differ in number',
-      `${target.boxes.length} numbers for ${count} labels`,
-      '4 numbers for each label',
-    );
-  }
   for (let k = 0; k < count; k++) {
     checkBox(at, target.boxes.subarray(k * 4, k * 4 + 4), k);
     const label = target.labels[k]!;
@@ -62,7 +64,6 @@ function checkTarget(at: TargetPlace, target: Target, size: ImageSize, { numClas
       );
     }
   }
-  if (learnsFrom.includes('masks')) checkMasks(at, target, size);
 }
 
 function checkBox(at: TargetPlace, box: Float32Array, k: number): void {
@@ -108,6 +109,25 @@ function checkMasks(at: TargetPlace, { labels, masks }: Target, [height, width]:
   }
 }
 
+function checkKeypoints(at: TargetPlace, { labels, keypoints }: Target, { numKeypoints }: TargetRules): void {
+  if (keypoints === undefined) {
+    if (labels.length === 0) return;
+    throw at.error('TARGET_INVALID', 'keypoints', 'the key points are missing', undefined, `${labels.length} sets`);
+  }
+  const count = numKeypoints ?? (labels.length === 0 ? 0 : Math.floor(keypoints.length / labels.length / 3));
+  checkLength(at, 'keypoints', keypoints, labels.length * count * 3);
+  for (let i = 0; i < keypoints.length; i += 3) {
+    const place = `keypoints[${Math.floor(i / 3 / count)}][${(i / 3) % count}]`;
+    const [x, y, visibility] = keypoints.subarray(i, i + 3) as unknown as [number, number, number];
+    if (!(Number.isFinite(x) && Number.isFinite(y))) {
+      throw at.error('NON_FINITE', place, 'a key point is not finite', `[${x}, ${y}]`);
+    }
+    if (visibility === 0 || visibility === 1 || visibility === 2) continue;
+    const known = '0 (not labelled), 1 (hidden) or 2 (visible)';
+    throw at.error('TARGET_INVALID', place, 'no such visibility', `${visibility}`, known);
+  }
+}
+
 /** Builds errors that name the target and, where known, the image. */
 class TargetPlace {
   readonly #where: string;
@@ -142,44 +162,11 @@ class TargetPlace {
 }
 
 /** The same target without its crowd regions, which are never trained on. */
-export function withoutCrowds(target: Target): Target {
-  const { crowd, boxes, labels, masks } = target;
+export function withoutCrowds<T extends Target>(target: T): T {
+  const { crowd } = target;
   if (crowd === undefined || !crowd.includes(1)) return target;
-  const keep = [...labels.keys()].filter((k) => crowd[k] !== 1);
-  return {
-    boxes: Float32Array.from(keep.flatMap((k) => [...boxes.subarray(k * 4, k * 4 + 4)])),
-    labels: Int32Array.from(keep, (k) => labels[k]!),
-    ...(masks === undefined ? {} : { masks: keep.map((k) => masks[k]!) }),
-    ...(target.imageId === undefined ? {} : { imageId: target.imageId }),
-  };
-}
-
-/** The target in pixels of the resized image. Boxes move by the real ratio of the sides, not by the wanted scale. */
-export function resizeTarget({ boxes, labels, masks }: Target, from: ImageSize, to: ImageSize): RoITarget {
-  const across = Math.fround(to[1] / from[1]);
-  const down = Math.fround(to[0] / from[0]);
-  return {
-    boxes: boxes.map((value, i) => value * (i % 2 === 0 ? across : down)),
-    labels,
-    ...(masks === undefined ? {} : { masks: masks.map((mask) => new ResizedMask(mask, to)) }),
-  };
-}
-
-/** A mask resized (nearest) when it is looked at: a step looks only at the objects that were sampled. */
-class ResizedMask implements InstanceMask {
-  readonly size: ImageSize;
-  readonly #original: InstanceMask;
-
-  constructor(original: InstanceMask, size: ImageSize) {
-    this.#original = original;
-    this.size = size;
-  }
-
-  bitmap(): Uint8Array {
-    return resizeBitmap(this.#original.bitmap(), this.#original.size, this.size);
-  }
-
-  runLengths(): RunLengths {
-    return encodeRows(this.bitmap(), this.size);
-  }
+  return takeObjects(
+    target,
+    rowsWhere(target, (row) => crowd[row] !== 1),
+  );
 }

@@ -3,10 +3,9 @@ import { type PixelImage, Random } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
+import { ImageTransform } from '../src/image-transform.ts';
 import { readImages } from '../src/images.ts';
 import { resizeAxis, resizeBitmap } from '../src/resize.ts';
-import { resizeTarget } from '../src/targets.ts';
-import { ImageTransform } from '../src/transform.ts';
 
 const grey = (height: number, width: number, value = 0.5): PixelImage => ({
   data: new Float32Array(height * width * 3).fill(value),
@@ -50,7 +49,7 @@ describe('sizes, as torchvision 0.29.1 computes them', () => {
     const drawn = new Set<number>();
     for (let i = 0; i < 40; i++) {
       const batch = many.forward([{ data: new Uint8Array(12), size: [2, 2], scale: 1 }], { phase: 'train', random });
-      drawn.add(batch.sizes[0]![0]);
+      drawn.add(batch.placements[0]!.size[0]);
       batch.images.dispose();
     }
     expect([...drawn].sort((a, b) => a - b)).toEqual([64, 96, 128]);
@@ -64,7 +63,7 @@ describe('the batch', () => {
   test('is padded right and bottom to a common multiple of 32, with zeros after normalisation', async () => {
     const transform = new ImageTransform();
     const batch = transform.forward(await readImages('test', [grey(480, 640), grey(600, 400)]));
-    expect(batch.sizes).toEqual([
+    expect(batch.placements.map(({ size }) => size)).toEqual([
       [800, 1066],
       [1200, 800],
     ]);
@@ -102,7 +101,7 @@ describe('the batch', () => {
     const transform = new ImageTransform({ resizeInTraining: false });
     const hosts = await readImages('test', [grey(40, 60)]);
     const batch = transform.forward(hosts, { phase: 'train' });
-    expect(batch.sizes).toEqual([[40, 60]]);
+    expect(batch.placements.map(({ size }) => size)).toEqual([[40, 60]]);
     expect(batch.paddedSize).toEqual([64, 64]);
     batch.images.dispose();
   });
@@ -130,15 +129,6 @@ test('nearest: which columns and rows are picked', () => {
   const resized = resizeBitmap(bitmap, [3, 4], [5, 6]);
   expect([...resized.subarray(0, 6)]).toEqual([0, 0, 1, 2, 2, 3]);
   expect(Array.from({ length: 5 }, (_, y) => resized[y * 6]! / 4)).toEqual([0, 0, 1, 1, 2]);
-});
-
-test('boxes move by the real ratio of the sides, and masks follow', () => {
-  const mask = { size: [3, 4] as const, bitmap: () => new Uint8Array(12).fill(1), runLengths: () => { throw new Error('not needed'); } }; // biome-ignore format: a stub
-  const target = { boxes: Float32Array.of(1, 1, 3, 2), labels: Int32Array.of(1), masks: [mask] };
-  const resized = resizeTarget(target, [3, 4], [5, 7]);
-  expectClose(resized.boxes, [1.75, 5 / 3, 5.25, 10 / 3]);
-  expect(resized.masks![0]!.size).toEqual([5, 7]);
-  expect(resized.masks![0]!.bitmap().every((bit) => bit === 1)).toBe(true);
 });
 
 test.each([

@@ -1,0 +1,125 @@
+import { expectClose } from '@rcnn/core/testing';
+import { Mask } from '@rcnn/masks';
+import { describe, expect, test } from 'vitest';
+import { AffinePlacement, boxMask, mapMask, type Placement } from '../src/index.ts';
+
+describe('the way there', () => {
+  test('boxes and key points move by the real ratio of the sides, and masks follow', () => {
+    const unread = (): never => {
+      throw new Error('not needed');
+    };
+    const mask = { size: [3, 4] as const, bitmap: () => new Uint8Array(12).fill(1), runLengths: unread };
+    const moved = new AffinePlacement({ originalSize: [3, 4], resizedSize: [5, 7] }).toModel({
+      boxes: Float32Array.of(1, 1, 3, 2),
+      labels: Int32Array.of(1),
+      masks: [mask],
+      keypoints: Float32Array.of(1, 2, 2, 4, 3, 0),
+      area: Float64Array.of(2),
+      crowd: Uint8Array.of(0),
+      imageId: 7,
+    });
+    expectClose(moved.boxes, [1.75, 5 / 3, 5.25, 10 / 3]);
+    expectClose(moved.keypoints!, [1.75, 10 / 3, 2, 7, 5, 0]);
+    expectClose(moved.area!, [(2 * 35) / 12]);
+    expect(moved.masks![0]!.size).toEqual([5, 7]);
+    expect(moved.masks![0]!.bitmap().every((bit) => bit === 1)).toBe(true);
+    expect({ crowd: moved.crowd, imageId: moved.imageId }).toEqual({ crowd: Uint8Array.of(0), imageId: 7 });
+  });
+
+  test('with an offset, a mask lies in its canvas', () => {
+    const placement = new AffinePlacement({ originalSize: [1, 2], resizedSize: [2, 4], offset: [1, 0], size: [4, 4] });
+    const { boxes, masks } = placement.toModel({
+      boxes: Float32Array.of(1, 0, 2, 1),
+      labels: Int32Array.of(1),
+      masks: [Mask.fromBox([1, 0, 1, 1], [1, 2])],
+    });
+    expect([...boxes]).toEqual([2, 1, 4, 3]);
+    expect([...masks![0]!.bitmap()]).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0]);
+    expect(Mask.fromRuns(masks![0]!.runLengths()).area()).toBe(4);
+  });
+});
+
+describe('the way back', () => {
+  const found = (...rows: number[][]) => ({
+    boxes: Float32Array.from(rows.flat()),
+    scores: Float32Array.from(rows, (_, i) => 0.9 - 0.1 * i),
+    labels: Int32Array.from(rows, (_, i) => i + 1),
+  });
+
+  test('there and back is where it was', () => {
+    const placement = new AffinePlacement({
+      originalSize: [30, 50],
+      resizedSize: [61, 99],
+      offset: [7, 3],
+      size: [80, 110],
+    });
+    const boxes = Float32Array.of(1, 2, 30, 20, 0, 0, 50, 30);
+    const keypoints = Float32Array.of(4, 5, 2, 6, 7, 1);
+    const moved = placement.toModel({ boxes, labels: Int32Array.of(1, 2), keypoints });
+    const back = placement.toImage({
+      boxes: moved.boxes,
+      scores: Float32Array.of(1, 1),
+      labels: moved.labels,
+      keypoints: moved.keypoints!,
+    });
+    expectClose(back.flatMap(({ box }) => [...box]), boxes, { absolute: 1e-4 }); // biome-ignore format: one line
+    expectClose(back.flatMap(({ keypoints: points }) => points!.flat()), keypoints, { absolute: 1e-4 }); // biome-ignore format: one line
+    expect(back.map(({ label }) => label)).toEqual([1, 2]);
+  });
+
+  test('with a margin boxes are clipped to the image; those in the margin are nothing', () => {
+    const placement = new AffinePlacement({ originalSize: [10, 20], resizedSize: [20, 40], offset: [10, 0], size: [40, 40] }); // biome-ignore format: one line
+    const detections = placement.toImage(found([0, 0, 40, 9], [0, 5, 10, 40], [4, 12, 8, 20]));
+    expect(detections.map(({ label, box }) => [label, ...box])).toEqual([
+      [2, 0, 0, 5, 10],
+      [3, 2, 1, 4, 5],
+    ]);
+  });
+
+  test('nothing found is nothing', () => {
+    const placement = new AffinePlacement({ originalSize: [10, 20], resizedSize: [20, 40] });
+    expect(placement.toImage({ ...found(), masks: [], keypoints: new Float32Array() })).toEqual([]);
+  });
+
+  test('a mask in its box, at the threshold that is asked for', () => {
+    const placement = new AffinePlacement({ originalSize: [16, 16], resizedSize: [32, 32] });
+    const masks = [boxMask(new Float32Array(16).fill(0.6))];
+    const area = (maskThreshold?: number): number => {
+      const [{ mask } = {}] = placement.toImage({ ...found([8, 8, 24, 24]), masks }, { maskThreshold });
+      return mask!.bitmap().reduce((sum, bit) => sum + bit, 0);
+    };
+    expect(area()).toBeGreaterThan(40); // the box has 64 pixels; its edge is soft
+    expect(area(0.7)).toBe(0);
+  });
+});
+
+describe('a mask from a map over the image', () => {
+  const box = [0, 0, 4, 4] as const;
+  const soft = (placement: Placement, values: number[], size: [number, number], covers: [number, number]) =>
+    mapMask(Float32Array.from(values), size, covers).toImage(placement, box).soft();
+
+  test('a map of two cells over four pixels, half-pixel centers, clamped edges', () => {
+    const placement = new AffinePlacement({ originalSize: [1, 4], resizedSize: [8, 8] });
+    expectClose(soft(placement, [0, 1], [1, 2], [8, 8]), [0, 0.25, 0.75, 1]);
+  });
+
+  test('the part under a letterboxed image, not the margin', () => {
+    // Batch 4 x 4, image in rows 1 and 2; the map has the batch's cells.
+    const placement = new AffinePlacement({ originalSize: [2, 4], resizedSize: [2, 4], offset: [1, 0], size: [4, 4] });
+    const map = [9, 9, 9, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9];
+    expectClose(soft(placement, map, [4, 4], [4, 4]), [1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test('every form says the same', () => {
+    const placement = new AffinePlacement({ originalSize: [2, 3], resizedSize: [2, 3] });
+    const mask = mapMask(Float32Array.of(0.1, 0.6, 0.9, 0.2, 0.5, 0.8), [2, 3], [2, 3]).toImage(placement, box);
+    expect([...mask.bitmap()]).toEqual([0, 1, 1, 0, 0, 1]);
+    expect([...mask.runLengths().counts]).toEqual([2, 1, 1, 2]);
+    expect(Mask.fromRuns(mask.runLengths()).rle()).toEqual(mask.rle());
+    expect(mask.polygons().length).toBe(1);
+  });
+
+  test('values that do not fill the map are refused', () => {
+    expect(() => mapMask(new Float32Array(5), [2, 3], [4, 6])).toThrow('mapMask: the values do not fill the map');
+  });
+});
