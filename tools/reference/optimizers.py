@@ -1,4 +1,4 @@
-"""Answers of PyTorch's optimizers and schedules for packages/train/test: writes fixtures/optimizers.json.
+"""Answers of PyTorch's optimizers and schedules for packages/optim/test: writes fixtures/optimizers.json.
 
 python tools/reference/optimizers.py
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-OUT = Path(__file__).resolve().parents[2] / "packages/train/test/fixtures/optimizers.json"
+OUT = Path(__file__).resolve().parents[2] / "packages/optim/test/fixtures/optimizers.json"
 STEPS = 5
 
 

@@ -1,15 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
-import {
-  BackboneWithFPN,
-  Mask,
-  MaskRCNN,
-  type PixelImage,
-  poolExtra,
-  type Random,
-  type Target,
-  trainableParameters,
-  valueAndGradients,
-} from 'mask-rcnn';
+import { SGD, trainingStep } from '@rcnn/optim';
+import { BackboneWithFPN, Mask, MaskRCNN, type PixelImage, poolExtra, type Random, type Target } from 'mask-rcnn';
 import { TinyMobileNet } from './tiny-mobile-net.ts';
 
 /** Mask R-CNN on a backbone that it has never heard of. */
@@ -43,19 +33,10 @@ export async function trainStep(
   model: MaskRCNN,
   learningRate: number,
   random: Random,
-): Promise<Record<string, number>> {
+): Promise<Readonly<Record<string, number>>> {
   const { image, target } = drawnSquare();
-  const parameters = trainableParameters(model);
-  const { loss, gradients, extra } = await valueAndGradients(async () => {
-    const losses = await model.losses([image], [target], { random });
-    return { loss: tf.addN(Object.values(losses)), extra: losses };
-  }, parameters);
-  for (const [name, gradient] of gradients) {
-    const parameter = parameters.get(name)!;
-    tf.tidy(() => parameter.assign(tf.sub(parameter.value, tf.mul(gradient, learningRate))));
-  }
-  const values: Record<string, number> = {};
-  for (const [name, part] of Object.entries(extra)) values[name] = (await part.data())[0]!;
-  tf.dispose([loss, ...gradients.values(), ...Object.values(extra)]);
-  return values;
+  const optimizer = new SGD(model.namedParameters(), { momentum: 0 });
+  const batch = { images: [image], targets: [target] };
+  const { losses } = await trainingStep({ model, optimizer }, [batch], { step: 1, learningRate, random });
+  return losses;
 }

@@ -1,6 +1,7 @@
 import { loadStateDict } from '@rcnn/checkpoint';
 import { type Parameter, type PixelImage, type Target, trainableParameters, valueAndGradients } from '@rcnn/core';
 import { above, Fixture, fixtureImage, hashedWeights, relativeError, relativeToMaximum } from '@rcnn/fixtures';
+import { SGD } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { firstInOrderSampler, type Losses, type MaskRCNN, maskRcnnResnetFpn } from '../src/index.ts';
@@ -37,7 +38,8 @@ describe.each([
       boxSampler: firstInOrderSampler({ batchSize: 512, positiveFraction: 0.25 }),
     });
     await loadStateDict(model, hashedWeights(model, fixture.salt));
-    const optimiser = new SGD(trainableParameters(model));
+    const optimizer = new SGD(trainableParameters(model), { momentum: 0.9 }); // the fixture's
+    const settingsOf = () => ({ learningRate: 0.002, weightDecay: 1e-4 });
     for (let step = 0; step < steps; step++) {
       const result = await valueAndGradients(async () => {
         const parts = await model.losses(images, targets);
@@ -47,10 +49,10 @@ describe.each([
       if (step === 0) {
         for (const [name, gradient] of result.gradients) gradients.set(name, (await gradient.data()) as Float32Array);
       }
-      optimiser.step(result.gradients);
+      optimizer.update({ gradients: result.gradients, settingsOf });
       tf.dispose([result.loss, ...result.gradients.values(), ...Object.values(result.extra)]);
     }
-    optimiser.dispose();
+    optimizer.dispose();
   });
 
   afterAll(() => model.dispose());
@@ -115,32 +117,4 @@ function channelsFirst(values: Float32Array, { layout, shape }: Parameter): Floa
   const [inputs, outputs] = shape.slice(-2) as [number, number];
   if (shape.length !== 4 || shape[0] !== 1 || shape[1] !== 1) throw new Error(`not a small layout: ${shape.join()}`);
   return Float32Array.from(values, (_, i) => values[(i % inputs) * outputs + Math.floor(i / inputs)]!);
-}
-
-/** The optimiser of the fixture: `v = 0.9 v + (g + 1e-4 p)`, `p -= 0.002 v`. */
-class SGD {
-  readonly #parameters: ReadonlyMap<string, Parameter>;
-  readonly #velocities = new Map<string, tf.Tensor>();
-
-  constructor(parameters: ReadonlyMap<string, Parameter>) {
-    this.#parameters = parameters;
-  }
-
-  step(gradients: ReadonlyMap<string, tf.Tensor>): void {
-    for (const [name, gradient] of gradients) {
-      const parameter = this.#parameters.get(name)!;
-      const before = this.#velocities.get(name);
-      const velocity = tf.tidy(() => {
-        const decayed = tf.add(gradient, tf.mul(parameter.value, 1e-4));
-        return before === undefined ? decayed : tf.add(tf.mul(before, 0.9), decayed);
-      });
-      before?.dispose();
-      this.#velocities.set(name, velocity);
-      tf.tidy(() => parameter.assign(tf.sub(parameter.value, tf.mul(velocity, 0.002))));
-    }
-  }
-
-  dispose(): void {
-    tf.dispose([...this.#velocities.values()]);
-  }
 }

@@ -4,7 +4,7 @@
  */
 export const floors: readonly (readonly string[])[] = [
   ['core', 'tfjs-backend-onnxruntime'],
-  ['boxes', 'masks', 'checkpoint', 'tfjs-tensorflow'],
+  ['boxes', 'masks', 'checkpoint', 'optim', 'tfjs-tensorflow'],
   [
     'backbone-resnet',
     'fpn',

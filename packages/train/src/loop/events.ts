@@ -1,4 +1,4 @@
-import type { StepResult } from './step.ts';
+import type { StepResult } from '@rcnn/optim';
 
 /** What an evaluation found: `segm/AP`, `bbox/AP50`, `loss/val`, …, each a number. -1 stands for "nothing to measure". */
 export type Scores = Readonly<Record<string, number>>;

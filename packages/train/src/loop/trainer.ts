@@ -1,13 +1,17 @@
 import { Random } from '@rcnn/core';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import {
+  type Optimizer,
+  type ParameterGroup,
+  type Schedule,
+  type TrainableModel,
+  type TrainingBatch,
+  trainingStep,
+  type WeightAverage,
+} from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
-import type { WeightAverage } from '../optim/ema.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
-import type { ParameterGroup } from '../optim/parameter-groups.ts';
-import type { Schedule } from '../optim/schedule.ts';
 import type { EndReason, Listener, Scores, StepReport } from './events.ts';
-import { trainingStep } from './step.ts';
-import type { BatchSource, TrainableModel, TrainingBatch } from './types.ts';
+import type { BatchSource } from './types.ts';
 
 /** Where a training is. Everything else follows from it: order, augmentation, samples and rate are functions of it. */
 export interface Position {

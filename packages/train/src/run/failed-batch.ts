@@ -3,7 +3,7 @@ import { loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import type { InstanceMask, PixelImage, Target } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
-import type { TrainingBatch } from '../loop/types.ts';
+import type { TrainingBatch } from '@rcnn/optim';
 
 /** The element types of a target's columns, by the names of a checkpoint. */
 const COLUMNS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array } as const;

@@ -1,9 +1,9 @@
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
+import type { TrainingBatch } from '@rcnn/optim';
 import { drawnDetections, drawnTarget, drawSheet, drawSixPanels, everything, type Panel } from '@rcnn/visualize';
 import { createCanvas, encodePng } from '@rcnn/visualize/node';
 import type { Example } from '../loop/evaluate.ts';
-import type { TrainingBatch } from '../loop/types.ts';
 
 /** Detections below it are not drawn: a picture full of doubtful boxes shows nothing. */
 const MIN_SCORE = 0.5;

@@ -4,6 +4,16 @@ import { type JsonValue, stateDict, type WeightsProfile } from '@rcnn/checkpoint
 import { atomicWrite, loadCheckpoint, saveCheckpoint, sweepTemporaries } from '@rcnn/checkpoint/node';
 import { countParameters, trainableParameters, type UseEngineOptions, useEngine } from '@rcnn/core';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import {
+  AdamW,
+  createSchedule,
+  freeze,
+  groupParameters,
+  type Optimizer,
+  SGD,
+  type TrainingBatch,
+  WeightAverage,
+} from '@rcnn/optim';
 import type { FasterRCNN } from 'mask-rcnn';
 import { stringify } from 'yaml';
 import type { PartialConfig, TrainConfig } from '../config/options.ts';
@@ -12,13 +22,6 @@ import { optionNames } from '../config/schema.ts';
 import { evaluateModel } from '../loop/evaluate.ts';
 import type { EndReason, Listener, Scores, StepReport } from '../loop/events.ts';
 import { type Position, runTraining, START, stepsPerEpoch, type TrainerHooks } from '../loop/trainer.ts';
-import type { TrainingBatch } from '../loop/types.ts';
-import { AdamW } from '../optim/adamw.ts';
-import { WeightAverage } from '../optim/ema.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
-import { freeze, groupParameters } from '../optim/parameter-groups.ts';
-import { createSchedule } from '../optim/schedule.ts';
-import { SGD } from '../optim/sgd.ts';
 import { writeReport } from '../report/write-report.ts';
 import { EventWriter } from '../tensorboard/events.ts';
 import { type BuiltModel, buildModel, profileOf } from './build-model.ts';

@@ -9,11 +9,9 @@ import {
 } from '@rcnn/checkpoint';
 import { type AtomicWriteOptions, loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import { RcnnError } from '@rcnn/core/errors';
+import type { Optimizer, TrainableModel, WeightAverage } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Position } from '../loop/trainer.ts';
-import type { TrainableModel } from '../loop/types.ts';
-import type { WeightAverage } from '../optim/ema.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
 
 /** Everything that changes while training. What a resumed run has equal, it computes equal. */
 export interface TrainingState {

@@ -1,9 +1,9 @@
 import { type Random, trainableParameters, valueAndGradients } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Optimizer } from '../optim/optimizer.ts';
-import { type ParameterGroup, settingsAt } from '../optim/parameter-groups.ts';
 import { requireFinite, requireFiniteRate } from './finite.ts';
-import type { TrainableModel, TrainingBatch } from './types.ts';
+import type { Optimizer } from './optimizer.ts';
+import { type ParameterGroup, settingsAt } from './parameter-groups.ts';
+import type { TrainableModel, TrainingBatch } from './training-batch.ts';
 
 /** What one training step did. */
 export interface StepResult {
@@ -17,7 +17,8 @@ export interface StepResult {
 export interface StepOptions {
   readonly model: TrainableModel;
   readonly optimizer: Optimizer;
-  readonly groups: ReadonlyMap<string, ParameterGroup>;
+  /** Rates and weight decay by parameter, of `groupParameters`. Default: one rate for all, no decay. */
+  readonly groups?: ReadonlyMap<string, ParameterGroup> | undefined;
   /** Longest gradient allowed; longer ones are scaled down to it. Default: no limit. */
   readonly clipNorm?: number | undefined;
 }
@@ -38,7 +39,7 @@ export interface StepContext {
  * @throws NON_FINITE naming the loss or the tensor, and the images
  */
 export async function trainingStep(
-  { model, optimizer, groups, clipNorm }: StepOptions,
+  { model, optimizer, groups = new Map(), clipNorm }: StepOptions,
   batches: readonly TrainingBatch[],
   { step, learningRate, random }: StepContext,
 ): Promise<StepResult> {

@@ -1,7 +1,7 @@
 import type { Parameter } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type * as tf from '@tensorflow/tfjs-core';
-import type { TrainingBatch } from './types.ts';
+import type { TrainingBatch } from './training-batch.ts';
 
 /** What a step was given, for its errors. */
 export interface StepInputs {

@@ -3,8 +3,8 @@ import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { groupParameters, SGD, type StepOptions, type TrainingBatch, trainingStep } from '../src/index.ts';
+import { ToyModel, toyBatch } from '../src/testing/index.ts';
 import { ready } from './engine.ts';
-import { ToyModel, toyData } from './toy.ts';
 
 beforeAll(() => ready);
 
@@ -12,12 +12,11 @@ let model: ToyModel;
 let options: StepOptions;
 let batches: TrainingBatch[];
 
-beforeEach(async () => {
+beforeEach(() => {
   model = new ToyModel();
   const parameters = model.namedParameters();
   options = { model, optimizer: new SGD(parameters), groups: groupParameters(parameters) };
-  batches = [];
-  for await (const batch of toyData(4).batches(0, 0)) batches.push(batch);
+  batches = [0, 1, 2, 3].map((index) => toyBatch(0, index));
 });
 
 const context = { step: 1, learningRate: 0.05, random: new Random(3) };

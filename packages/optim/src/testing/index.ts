@@ -1,0 +1,2 @@
+export { describeOptimizer, type TestRunner } from './describe-optimizer.ts';
+export { ToyModel, toyBatch } from './toy-model.ts';
