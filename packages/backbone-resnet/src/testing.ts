@@ -12,6 +12,8 @@ export interface TestRunner {
 export interface BackboneContractOptions {
   /** Height and width of the test images. Odd on purpose: levels round up. Default [69, 101]. */
   readonly size?: readonly [height: number, width: number];
+  /** How a level's cells are counted where its stride does not divide the size. Default `up`; VGG rounds `down`. */
+  readonly rounding?: 'up' | 'down';
   /** False skips the gradient test, for engines that cannot train. Default true. */
   readonly gradients?: boolean;
 }
@@ -31,7 +33,7 @@ export function describeBackbone(
   name: string,
   make: () => Backbone,
   runner: TestRunner = globalThis as unknown as TestRunner,
-  { size = [69, 101], gradients = true }: BackboneContractOptions = {},
+  { size = [69, 101], rounding = 'up', gradients = true }: BackboneContractOptions = {},
 ): void {
   const { describe, test } = runner;
   const using = async (body: (backbone: Backbone) => unknown): Promise<void> => {
@@ -55,13 +57,14 @@ export function describeBackbone(
         }
       }));
 
-    test('its maps have the declared channels and ceil(size / stride) cells', () =>
+    test('its maps have the declared channels, and a cell for each stride', () =>
       using((backbone) => {
         const images = testImages(2, size);
         const maps = backbone.forward(images, 'predict');
         assert(maps.length === backbone.outputs.length, `${maps.length} maps for ${backbone.outputs.length} outputs`);
         for (const [i, { channels, stride }] of backbone.outputs.entries()) {
-          const expected = [2, Math.ceil(size[0] / stride), Math.ceil(size[1] / stride), channels].join();
+          const [rows, columns] = size.map((side) => (rounding === 'up' ? Math.ceil : Math.floor)(side / stride));
+          const expected = [2, rows, columns, channels].join();
           assert(
             maps[i]!.shape.join() === expected,
             `level ${i} has shape [${maps[i]!.shape}], expected [${expected}]`,

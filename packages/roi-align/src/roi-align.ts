@@ -37,6 +37,11 @@ export function sizeOf(size: number | readonly [number, number]): readonly [numb
   return typeof size === 'number' ? [size, size] : size;
 }
 
+/** As C's `round`: `Math.round` takes halves upwards, so it differs below zero. */
+export function roundHalfAway(x: number): number {
+  return Math.sign(x) * Math.round(Math.abs(x));
+}
+
 /** Splits `[R * 5]` RoIs into boxes and images. @throws SHAPE_MISMATCH, INVALID_ARGUMENT */
 export function placeOnOneMap(where: string, rois: Float32Array, images: number): PlacedRoIs {
   if (rois.length % 5 !== 0) {

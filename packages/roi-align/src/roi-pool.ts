@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { PlacedRoIs } from './placed-rois.ts';
-import { placeOnOneMap, sizeOf } from './roi-align.ts';
+import { placeOnOneMap, roundHalfAway, sizeOf } from './roi-align.ts';
 
 export interface RoIPoolOptions {
   /** Height and width of the result, or one number for both. */
@@ -80,8 +80,4 @@ function bin(low: number, high: number, scale: number, i: number, bins: number, 
   const length = Math.fround(Math.max(end - start + 1, 1) / bins);
   const inside = (cell: number): number => Math.min(Math.max(cell + start, 0), extent);
   return [inside(Math.floor(Math.fround(i * length))), inside(Math.ceil(Math.fround((i + 1) * length)))];
-}
-
-function roundHalfAway(x: number): number {
-  return Math.sign(x) * Math.round(Math.abs(x));
 }

@@ -7,6 +7,7 @@ export const floors: readonly (readonly string[])[] = [
   ['boxes', 'masks', 'checkpoint', 'optim', 'tfjs-tensorflow'],
   [
     'backbone-resnet',
+    'backbone-vgg',
     'fpn',
     'rpn-anchors',
     'roi-align',

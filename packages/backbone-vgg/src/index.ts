@@ -1,0 +1,2 @@
+export type { VGGDepth } from './variants.ts';
+export { VGG, type VGGOptions } from './vgg.ts';
