@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { ImageSize } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { ClassMap } from '../class-map.ts';
 import { readCoco } from '../coco/read-coco.ts';
 import { Dataset, type DatasetOptions } from '../dataset.ts';
+import { pathProblem } from '../image-path.ts';
 import { Problems } from '../problems.ts';
 import type { AnnotationSet } from '../records.ts';
 import { renumbered } from '../renumber.ts';
@@ -83,8 +84,25 @@ export async function readSource(
   return parseVia(await readJSON(annotations), annotations, problems, { ...options.via, sizeOf });
 }
 
-/** Every split of the dataset at `path`. @throws FILE_MISSING, DATASET_INVALID */
-export async function findSources(path: string, { format, images, split }: OpenOptions = {}): Promise<DatasetSource[]> {
+/** Every split of the dataset at `path`. @throws FILE_MISSING, DATASET_INVALID, PATH_REFUSED */
+export async function findSources(path: string, options: OpenOptions = {}): Promise<DatasetSource[]> {
+  const sources = await sourcesAt(path, options);
+  for (const { split, annotations } of sources) requirePlainSplit(split, annotations);
+  return sources;
+}
+
+/** Splits are named by files, and folders by splits: `..` would lead out of the dataset. */
+function requirePlainSplit(split: string, file: string): void {
+  if (!/[/\\]|^\.{0,2}$/.test(split) && pathProblem(split) === undefined) return;
+  throw new RcnnError('PATH_REFUSED', {
+    where: file,
+    problem: 'the name of the split leads to another folder',
+    found: quoteName(split),
+    hint: 'Rename the file: what comes after instances_, or before .txt, names the split.',
+  });
+}
+
+async function sourcesAt(path: string, { format, images, split }: OpenOptions): Promise<DatasetSource[]> {
   const info = await stat(path).catch((cause: unknown) => {
     throw new RcnnError('FILE_MISSING', { where: path, problem: 'there is no such file or folder', cause });
   });
@@ -136,7 +154,9 @@ async function sourceOfFile(file: string, { format, images, split }: FileHints):
   const folder = dirname(file);
   const stem = basename(file, extname(file));
   const inAnnotations = basename(folder) === 'annotations';
-  const name = split ?? (inAnnotations ? stem.replace(/^(?:instances|person_keypoints)_/, '') : basename(folder));
+  const name =
+    split ??
+    (inAnnotations ? stem.replace(/^(?:instances|person_keypoints)_/, '') : basename(resolve(folder)) || 'data');
   const beside = inAnnotations
     ? await firstFolder(dirname(folder), [name, join('images', name), 'images', '.'])
     : folder;

@@ -1,5 +1,5 @@
-import { constants, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { ImageSize } from '@rcnn/core';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { PatchMask } from '@rcnn/transforms';
@@ -7,8 +7,10 @@ import { checkRecords, isAreaFarOff } from '../check.ts';
 import { maskOf } from '../masks.ts';
 import { type Problem, Problems } from '../problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../records.ts';
+import { bringImage, takeNames } from './convert.ts';
 import { FolderImages } from './folder-images.ts';
 import type { InspectedSplit, Inspection } from './inspect.ts';
+import { OutputFolder } from './output-folder.ts';
 import { writeCoco } from './write-coco.ts';
 
 /** One thing that was done for the copy. */
@@ -37,18 +39,18 @@ export interface Repair {
 export async function repairDataset({ report, splits, problems }: Inspection, out: string): Promise<readonly Repair[]> {
   await checkEmpty(out);
   const repairs: Repair[] = [];
+  const output = await OutputFolder.open(out);
   for (const split of splits) {
     const { source } = split;
     const { images, annotations, categories } = repairSplit(split, problems, repairs);
-    const folder = join(out, source.split);
+    const folder = output.takeFolder(source.split);
     const store = new FolderImages(source.images);
-    for (const { file } of images) {
-      const target = join(folder, file);
-      await mkdir(dirname(target), { recursive: true });
-      await copyFile(await store.locate(file), target, constants.COPYFILE_FICLONE);
-    }
-    const file = join(out, 'annotations', `instances_${source.split}.json`);
-    await writeCoco(file, { source: file, images, annotations, categories });
+    const copies = takeNames(output, folder, images);
+    for (const [name, copy] of copies)
+      await bringImage(await store.locate(name), await output.file(`${folder}/${copy}`));
+    const file = await output.file(`annotations/${output.take('annotations', `instances_${folder}.json`)}`);
+    const renamed = images.map((image) => ({ ...image, file: copies.get(image.file)! }));
+    await writeCoco(file, { source: file, images: renamed, annotations, categories });
   }
   const left = report.problems.filter(({ kind }) => kind === 'duplicate-across-splits' || kind === 'box-mask-disagree');
   await mkdir(out, { recursive: true });

@@ -3,9 +3,9 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { RcnnError } from '@rcnn/core/errors';
 import { type CocoFile, cocoOf } from '../coco/write-coco.ts';
 import type { AnnotationSet } from '../records.ts';
+import { writeError } from './output-folder.ts';
 
 /**
  * Writes a set as a COCO file, element by element: it may become longer than the longest string.
@@ -22,12 +22,7 @@ export async function writeCoco(file: string, set: AnnotationSet): Promise<void>
   } catch (cause) {
     const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST';
     if (!exists) await unlink(file).catch(() => undefined);
-    throw new RcnnError(exists ? 'FILE_EXISTS' : 'IO_FAILED', {
-      where: file,
-      problem: exists ? 'the file exists already' : 'the file could not be written',
-      ...(exists && { hint: 'Choose a new folder: nothing is overwritten.' }),
-      cause,
-    });
+    throw writeError(file, cause);
   }
 }
 

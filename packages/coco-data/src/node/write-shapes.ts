@@ -1,10 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { RcnnError } from '@rcnn/core/errors';
+import { writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { cocoOf } from '../coco/write-coco.ts';
 import { pictureName, shapesAnnotations } from '../shapes/dataset.ts';
 import { drawShapes, type ShapesOptions } from '../shapes/draw.ts';
+import { OutputFolder, writeError } from './output-folder.ts';
 
 export interface WriteShapesOptions extends ShapesOptions {
   /** Pictures per split. Default 500 to train on and 100 to validate. */
@@ -23,29 +22,27 @@ export interface WriteShapesOptions extends ShapesOptions {
 export async function writeShapes(folder: string, options: WriteShapesOptions = {}): Promise<void> {
   const { splits = { train: 500, val: 100 }, format = 'png', seed = 0 } = options;
   let first = 0;
-  await mkdir(join(folder, 'annotations'), { recursive: true });
-  for (const [split, count] of Object.entries(splits)) {
-    await mkdir(join(folder, split), { recursive: true });
+  const output = await OutputFolder.open(folder);
+  for (const [name, count] of Object.entries(splits)) {
+    const split = output.takeFolder(name);
     for (let number = first; number < first + count; number++) {
       const { image } = drawShapes(seed, number, options);
       const raw = { width: image.width, height: image.height, channels: 3 as const };
       const encoder = sharp(image.data, { raw });
       const encoded = format === 'png' ? encoder.png() : encoder.jpeg({ quality: 95, chromaSubsampling: '4:4:4' });
-      await writeFile(join(folder, split, pictureName(number, format)), await encoded.toBuffer());
+      await writeNew(await output.file(`${split}/${pictureName(number, format)}`), await encoded.toBuffer());
     }
-    const file = join(folder, 'annotations', `instances_${split}.json`);
+    const file = await output.file(`annotations/instances_${split}.json`);
     const set = shapesAnnotations(count, { ...options, first }, file);
     const images = set.images.map((image, i) => ({ ...image, file: pictureName(first + i, format) }));
     const text = JSON.stringify(cocoOf({ ...set, images }));
-    await writeFile(file, text, { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EEXIST') throw cause;
-      throw new RcnnError('FILE_EXISTS', {
-        where: file,
-        problem: 'the file exists already',
-        hint: 'Choose a new folder.',
-        cause,
-      });
-    });
+    await writeNew(file, text);
     first += count;
   }
+}
+
+async function writeNew(file: string, content: string | Uint8Array): Promise<void> {
+  await writeFile(file, content, { flag: 'wx' }).catch((cause: unknown) => {
+    throw writeError(file, cause);
+  });
 }
