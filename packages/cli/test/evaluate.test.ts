@@ -54,6 +54,16 @@ test('without --iou everything the results carry is evaluated, with workers to t
   expect((await run('evaluate', ...files, '--workers', 'all')).code).toBe(2);
 });
 
+test('--max-detections: AP is at the most', async () => {
+  const { out } = await run('evaluate', ...files, '--iou', 'bbox', '--max-detections', '300,1,10');
+  const first = (text: string): string => text.split('\n')[0]!.split('=').at(-1)!;
+  expect(first(out)).toBe(first(expected.bbox.summary));
+  expect(out.match(/maxDets=300/g)).toHaveLength(10);
+  for (const list of ['0', '1,,2', '-1', '1.5', 'all', '']) {
+    expect((await run('evaluate', ...files, '--max-detections', list)).code).toBe(2);
+  }
+});
+
 test('arrays, table and plots are written', async () => {
   const arrays = join(directory, 'arrays.safetensors');
   const plots = join(directory, 'plots');

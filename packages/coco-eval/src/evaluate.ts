@@ -3,7 +3,9 @@ import type { Outcomes } from './match/outcomes.ts';
 import { type EvalParams, type IoUType, type ResolvedParams, resolveParams } from './params.ts';
 import type { Detections, GroundTruth } from './read/columns.ts';
 import { type CocoDataset, type CocoResult, detectionsFrom, groundTruthFrom } from './read/from-json.ts';
-import { accumulate, type EvalArrays } from './score/accumulate.ts';
+import type { Id } from './read/ids.ts';
+import { accumulate } from './score/accumulate.ts';
+import type { EvalArrays } from './score/arrays.ts';
 import { summarize } from './score/summary.ts';
 
 export interface EvaluateOptions extends EvalParams {
@@ -13,6 +15,10 @@ export interface EvaluateOptions extends EvalParams {
 
 /** What an evaluation gives. */
 export interface Evaluation extends EvalArrays {
+  /** The arrays over the categories that have ground truth alone, with a category axis of that length. */
+  readonly held: EvalArrays;
+  /** Per category its place on the axis of `held`, or -1. */
+  readonly places: Int32Array;
   readonly iouType: IoUType;
   /** AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl; for keypoints ten. -1 means undefined. */
   readonly stats: readonly number[];
@@ -20,7 +26,7 @@ export interface Evaluation extends EvalArrays {
   readonly summary: string;
   readonly params: ResolvedParams;
   /** The category axis: ids, ascending; empty when categories are not used. */
-  readonly categoryIds: readonly number[];
+  readonly categoryIds: readonly Id[];
   readonly categoryNames: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -40,7 +46,7 @@ export function evaluate(
   const columns = 'imageIds' in truth ? truth : groundTruthFrom(truth);
   const found = isDetections(detections) ? detections : detectionsFrom(detections, columns);
   const axes = axesOf(columns, resolved);
-  return finish(columns, matchImages(columns, found, resolved, axes), resolved);
+  return finish(columns, matchImages(columns, found, resolved, axes), resolved, found.warnings);
 }
 
 function isDetections(value: readonly CocoResult[] | Detections): value is Detections {
@@ -48,19 +54,36 @@ function isDetections(value: readonly CocoResult[] | Detections): value is Detec
 }
 
 /** From outcomes of all images to the result. */
-export function finish(truth: GroundTruth, outcomes: Outcomes, params: ResolvedParams): Evaluation {
+export function finish(
+  truth: GroundTruth,
+  outcomes: Outcomes,
+  params: ResolvedParams,
+  warnings: readonly string[] = [],
+): Evaluation {
   const axes = axesOf(truth, params);
   const arrays = accumulate(outcomes, axes.imageIds.length, params);
-  const names = new Map(Array.from(truth.categoryIds, (id, i) => [id, truth.categoryNames[i]!]));
-  const categoryIds = params.useCategories ? Array.from(axes.categoryIds) : [];
+  const names = new Map<Id, string>(Array.from(truth.categoryIds, (id: Id, i) => [id, truth.categoryNames[i]!]));
+  const categoryIds: Id[] = params.useCategories ? Array.from<Id>(axes.categoryIds) : [];
   return {
     iouType: params.iouType,
-    ...arrays,
-    ...summarize(arrays, params),
+    shape: arrays.shape,
+    // Made when they are asked for.
+    get precision() {
+      return arrays.precision;
+    },
+    get scores() {
+      return arrays.scores;
+    },
+    get recall() {
+      return arrays.recall;
+    },
+    held: arrays.held,
+    places: arrays.places,
+    ...summarize(arrays.held, params),
     params,
     categoryIds,
     categoryNames: categoryIds.map((id) => names.get(id) ?? String(id)),
-    warnings: [...truth.warnings, ...warningsOf(params)],
+    warnings: [...truth.warnings, ...warnings, ...warningsOf(params)],
   };
 }
 

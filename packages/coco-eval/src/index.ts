@@ -23,8 +23,9 @@ export {
   detectionsFrom,
   groundTruthFrom,
 } from './read/from-json.ts';
+export type { Id, Ids } from './read/ids.ts';
 export { parseDetections, parseGroundTruth } from './read/parse.ts';
 export type { Segmentation, Segmentations } from './read/segmentations.ts';
-export type { EvalArrays } from './score/accumulate.ts';
+export type { EvalArrays } from './score/arrays.ts';
 export { type ArrayDigests, arrayDigests, littleEndian } from './score/digests.ts';
 export { type ImageResult, StreamingEvaluator } from './streaming.ts';

@@ -1,4 +1,5 @@
 import { RcnnError } from '@rcnn/core/errors';
+import type { Id } from './read/ids.ts';
 
 /** What is compared: boxes, masks, or keypoints. */
 export type IoUType = 'bbox' | 'segm' | 'keypoints';
@@ -23,9 +24,9 @@ export interface EvalParams {
   /** Whether a detection must name the right category. Default true. */
   readonly useCategories?: boolean;
   /** Images to evaluate, by id. Default all. */
-  readonly imageIds?: readonly number[];
+  readonly imageIds?: readonly Id[];
   /** Categories to evaluate, by id. Default all. */
-  readonly categoryIds?: readonly number[];
+  readonly categoryIds?: readonly Id[];
   /** Spread of each keypoint. Default COCO's 17. */
   readonly oksSigmas?: readonly number[];
 }
@@ -33,8 +34,8 @@ export interface EvalParams {
 /** {@link EvalParams} with every default filled in. */
 export interface ResolvedParams extends Required<Omit<EvalParams, 'imageIds' | 'categoryIds'>> {
   readonly iouType: IoUType;
-  readonly imageIds: readonly number[] | undefined;
-  readonly categoryIds: readonly number[] | undefined;
+  readonly imageIds: readonly Id[] | undefined;
+  readonly categoryIds: readonly Id[] | undefined;
 }
 
 /** numpy's linspace: `start + i * step`, the step rounded first and the end exact. The last bits decide at equality. */
@@ -79,6 +80,15 @@ export function resolveParams(iouType: IoUType, params: EvalParams = {}): Resolv
   checkNumbers('recallThresholds', resolved.recallThresholds);
   checkNumbers('maxDetections', resolved.maxDetections);
   checkNumbers('oksSigmas', resolved.oksSigmas);
+  const odd = resolved.maxDetections.find((n) => !Number.isInteger(n) || n < 1);
+  if (odd !== undefined) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'evaluate',
+      place: 'maxDetections',
+      problem: 'must be whole numbers from 1',
+      found: String(odd),
+    });
+  }
   if (resolved.areaRanges.length === 0) throw emptyList('areaRanges');
   return resolved;
 }

@@ -18,12 +18,17 @@ import { type ResolvedParams, resolveParams } from './params.ts';
 import { DetectionBuilder, type DetectionReading, Row, TruthIndex } from './read/builders.ts';
 import type { Detections, GroundTruth } from './read/columns.ts';
 import { type CocoDataset, type CocoResult, groundTruthFrom, readResult } from './read/from-json.ts';
+import type { Id } from './read/ids.ts';
 import { ObjectSegmentations, type Segmentation } from './read/segmentations.ts';
+import { shownValue } from './read/shown.ts';
 
 /** A detection of one image, in the form of COCO results; the image is named once for all. */
 export type ImageResult = Omit<CocoResult, 'image_id'>;
 
 const NOTHING: Detections = {
+  where: 'detections',
+  indices: undefined,
+  warnings: [],
   count: 0,
   image: new Int32Array(0),
   category: new Int32Array(0),
@@ -51,6 +56,7 @@ export class StreamingEvaluator {
   readonly #axes: Axes;
   readonly #truths: RowsByImage;
   readonly #done: Uint8Array;
+  readonly #warnings = new Set<string>();
 
   constructor(
     truth: CocoDataset | GroundTruth,
@@ -72,23 +78,28 @@ export class StreamingEvaluator {
    * Matches the detections of one image. Call it once per image, also when nothing was found.
    * @throws DETECTION_INVALID, UNKNOWN_ID, INVALID_ARGUMENT when the image was added before
    */
-  add(imageId: number, results: readonly ImageResult[]): void {
+  add(imageId: Id, results: readonly ImageResult[]): void {
     const image = this.#ids.images.find(imageId);
     if (image < 0) {
       throw new RcnnError('UNKNOWN_ID', {
         where: 'StreamingEvaluator.add',
         problem: 'the ground truth has no such image',
-        found: String(imageId),
+        found: shownValue(imageId),
       });
     }
     if (this.#done[image] !== 0) {
       throw new RcnnError('INVALID_ARGUMENT', {
         where: 'StreamingEvaluator.add',
-        problem: `image ${imageId} was added before`,
+        problem: `image ${shownValue(imageId)} was added before`,
         hint: 'Give all detections of an image in one call.',
       });
     }
-    const builder = new DetectionBuilder(`detections of image ${imageId}`, this.#truth, this.#reading, this.#ids);
+    const builder = new DetectionBuilder(
+      `detections of image ${shownValue(imageId)}`,
+      this.#truth,
+      this.#reading,
+      this.#ids,
+    );
     const masks: (Segmentation | undefined)[] = [];
     for (const result of results) {
       readResult(result, this.#row);
@@ -96,6 +107,7 @@ export class StreamingEvaluator {
       if (builder.add(this.#row)) masks.push(result.segmentation);
     }
     const detections = builder.finish(new ObjectSegmentations(masks));
+    for (const warning of detections.warnings) this.#warnings.add(warning);
     this.#done[image] = 1;
     const place = this.#axes.image[image]!;
     if (place < 0) return; // not among the images that are evaluated
@@ -118,6 +130,6 @@ export class StreamingEvaluator {
    */
   finish({ onlyAdded = false }: { readonly onlyAdded?: boolean } = {}): Evaluation {
     if (!onlyAdded) this.#truth.imageIds.forEach((id, image) => this.#done[image] === 0 && this.add(id, []));
-    return finish(this.#truth, this.#outcomes, this.#params);
+    return finish(this.#truth, this.#outcomes, this.#params, [...this.#warnings]);
   }
 }

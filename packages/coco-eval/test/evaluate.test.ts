@@ -121,7 +121,8 @@ describe('bad detections are refused with their index', () => {
 
   test.each<[string, object, string, string, 'bbox' | 'segm']>([
     ['unknown image', { ...good, image_id: 7 }, 'DETECTION_INVALID', '/1/image_id', 'bbox'],
-    ['image id as text', { ...good, image_id: '1' }, 'DETECTION_INVALID', '/1/image_id', 'bbox'],
+    ['image id as other text', { ...good, image_id: 'one' }, 'DETECTION_INVALID', '/1/image_id', 'bbox'],
+    ['digits that were lost', { ...good, image_id: 2 ** 53 }, 'DETECTION_INVALID', '/1/image_id', 'bbox'],
     ['unknown category', { ...good, category_id: 7 }, 'DETECTION_INVALID', '/1/category_id', 'bbox'],
     ['NaN score', { ...good, score: Number.NaN }, 'DETECTION_INVALID', '/1/score', 'bbox'],
     ['no score', { ...good, score: undefined }, 'DETECTION_INVALID', '/1/score', 'bbox'],

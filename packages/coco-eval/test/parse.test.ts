@@ -86,7 +86,6 @@ describe('files', () => {
   });
 
   test.each([
-    ['a BOM', `\ufeff${resultText}`, '1:1'],
     ['an object', '{}', '1:1'],
     ['something after the end', '[]\n x', '2:2'],
     ['no comma', resultText.replace('},{', '} {'), `1:${resultText.indexOf('},{') + 3}`],

@@ -105,6 +105,6 @@ test('what cannot be a number of threads, and masks that cannot be sent, are ref
       place: 'workers',
     });
   }
-  const own = { ...detections, segmentations: { has: () => false, load: () => undefined } };
+  const own = { ...detections, segmentations: { has: () => false, hasSize: () => false, load: () => undefined } };
   await expect(evaluateWithWorkers(truth, own, { workers: 1 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
 });

@@ -2,7 +2,7 @@ import type { Detections, Evaluation, GroundTruth, IoUType } from '@rcnn/coco-ev
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { countOrNone } from '../options/flags.ts';
+import { countOrNone, counts } from '../options/flags.ts';
 import { note, print } from '../output/print.ts';
 
 interface Options {
@@ -14,6 +14,7 @@ interface Options {
   readonly perClass?: boolean;
   readonly plots?: string;
   readonly skipUnknownCategories?: boolean;
+  readonly maxDetections?: readonly number[];
   readonly workers: number;
 }
 
@@ -37,6 +38,11 @@ export const evaluate: CommandDefinition = {
       .option('--per-class', 'print a table of the categories')
       .option('--plots <directory>', 'write precision-recall curves and error bars as SVG')
       .option('--skip-unknown-categories', 'leave out detections of categories that the annotations do not have')
+      .option(
+        '--max-detections <list>',
+        'detections of an image that count, such as 1,10,300; AP is at the most. Default 1,10,100; keypoints 20',
+        counts,
+      )
       .option('--workers <n>', 'threads that match images; the numbers are the same', countOrNone, 0)
       .action(run);
   },
@@ -52,7 +58,12 @@ async function run(options: Options): Promise<void> {
   const kinds = options.iou === undefined ? kindsOf(detections) : [options.iou];
   const evaluations: Evaluation[] = [];
   for (const iouType of kinds) {
-    const evaluation = await evaluateWithWorkers(truth, detections, { iouType, workers: options.workers });
+    const { maxDetections, workers } = options;
+    const evaluation = await evaluateWithWorkers(truth, detections, {
+      iouType,
+      workers,
+      ...(maxDetections && { maxDetections }),
+    });
     evaluations.push(evaluation);
     for (const warning of evaluations.length === 1 ? evaluation.warnings : []) {
       note(`warning: ${warning}`);
@@ -86,7 +97,9 @@ async function writeJson(path: string, evaluations: readonly Evaluation[], withC
       ...(withClasses ? { perClass: perClass(evaluation) } : {}),
     };
   }
-  await atomicWrite(path, `${JSON.stringify(result, null, 2)}\n`);
+  // JSON of JavaScript has no whole numbers beyond 2^53: such ids are written as text.
+  const json = JSON.stringify(result, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value), 2);
+  await atomicWrite(path, `${json}\n`);
 }
 
 /** With one kind of evaluation the arrays have their plain names, with several its name in front: `segm.recall`. */

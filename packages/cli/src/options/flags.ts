@@ -37,6 +37,15 @@ export const count: (text: string) => number = number({ from: 1, whole: true });
 /** A whole number from 0. */
 export const countOrNone: (text: string) => number = number({ from: 0, whole: true });
 
+/** Counts with commas between them, in any order: `1,10,100`. */
+export function counts(text: string): number[] {
+  const values = text.split(',').map((part) => numberOf(part, { from: 1, whole: true }));
+  if (values.some((value) => value === undefined)) {
+    throw new InvalidArgumentError('It must be whole numbers from 1 with commas between them.');
+  }
+  return [...new Set(values as number[])];
+}
+
 /** A probability or a score. */
 export const fraction: (text: string) => number = number({ from: 0, to: 1 });
 

@@ -1,3 +1,4 @@
+import { RcnnError } from '@rcnn/core/errors';
 import type { Detections, GroundTruth } from '../read/columns.ts';
 import type { CocoDataset, CocoResult } from '../read/from-json.ts';
 import { type AnalysisOptions, columnsOf, forEachImage } from './pairs.ts';
@@ -8,6 +9,9 @@ export interface ConfusionOptions extends AnalysisOptions {
   /** Default 0.5. */
   readonly iouThreshold?: number;
 }
+
+/** A matrix of 256 MiB. */
+const MAX_LABELS = 2 ** 13;
 
 export interface ConfusionMatrix {
   /** Names of the classes, the background last. */
@@ -28,6 +32,14 @@ export function confusionMatrix(
   const columns = columnsOf(truth, detections);
   const background = columns.truth.categoryIds.length;
   const side = background + 1;
+  if (side > MAX_LABELS) {
+    throw new RcnnError('BUDGET_EXCEEDED', {
+      where: 'confusionMatrix',
+      problem: 'a matrix of so many classes would fill the memory',
+      found: `${side - 1} classes`,
+      expected: `at most ${MAX_LABELS - 1}`,
+    });
+  }
   const counts = new Uint32Array(side * side);
   forEachImage(columns, options, iouThreshold, ({ cell, truthClasses, classes }) => {
     const taken = new Uint8Array(cell.truths);

@@ -1,5 +1,7 @@
 import { RcnnError } from '@rcnn/core/errors';
 import type { Evaluation } from '../evaluate.ts';
+import type { Id } from '../read/ids.ts';
+import { shownValue } from '../read/shown.ts';
 
 /** A precision-recall curve at the recall thresholds of the evaluation. */
 export interface PrecisionRecallCurve {
@@ -17,20 +19,20 @@ export interface PrecisionRecallCurve {
  */
 export function precisionRecallCurve(
   evaluation: Evaluation,
-  { iouThreshold, categoryId }: { readonly iouThreshold?: number; readonly categoryId?: number } = {},
+  { iouThreshold, categoryId }: { readonly iouThreshold?: number; readonly categoryId?: Id } = {},
 ): PrecisionRecallCurve {
-  const { shape, params, categoryIds } = evaluation;
-  const [, R, K, A, M] = shape;
+  const { held, places, params, categoryIds } = evaluation;
+  const [, R, K, A, M] = held.shape;
   const t = iouThreshold === undefined ? 0 : params.iouThresholds.indexOf(iouThreshold);
   const k = categoryId === undefined ? -1 : categoryIds.indexOf(categoryId);
   if (t < 0 || (categoryId !== undefined && k < 0)) {
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'precisionRecallCurve',
       problem: t < 0 ? 'the evaluation has no such IoU threshold' : 'the evaluation has no such category',
-      found: String(t < 0 ? iouThreshold : categoryId),
+      found: shownValue(t < 0 ? iouThreshold : categoryId),
     });
   }
-  const columns = k < 0 ? Array.from({ length: K }, (_, i) => i) : [k];
+  const columns = k < 0 ? Array.from({ length: K }, (_, i) => i) : [places[k]!].filter((place) => place >= 0);
   const mean = (source: Float64Array, r: number): number => {
     const values = columns.map((c) => source[(((t * R + r) * K + c) * A + 0) * M + M - 1]!).filter((v) => v > -1);
     return values.length === 0 ? -1 : values.reduce((sum, v) => sum + v, 0) / values.length;
@@ -38,7 +40,7 @@ export function precisionRecallCurve(
   return {
     iouThreshold: params.iouThresholds[t]!,
     recall: params.recallThresholds,
-    precision: Array.from({ length: R }, (_, r) => mean(evaluation.precision, r)),
-    scores: Array.from({ length: R }, (_, r) => mean(evaluation.scores, r)),
+    precision: Array.from({ length: R }, (_, r) => mean(held.precision, r)),
+    scores: Array.from({ length: R }, (_, r) => mean(held.scores, r)),
   };
 }

@@ -1,10 +1,11 @@
 import { printable } from '@rcnn/core/errors';
 import type { Evaluation } from '../evaluate.ts';
 import { pairwiseSum } from '../match/similarity.ts';
+import type { Id } from '../read/ids.ts';
 
 /** The numbers of one category, over the first area range and the most detections. -1 means undefined. */
 export interface ClassScore {
-  readonly categoryId: number;
+  readonly categoryId: Id;
   readonly name: string;
   readonly ap: number;
   readonly ap50: number;
@@ -30,8 +31,11 @@ export function perClass(evaluation: Evaluation): ClassScore[] {
 }
 
 /** Mean over recall thresholds and, without `threshold`, over IoU thresholds; -1 when undefined. */
-function meanPrecision({ shape, precision }: Evaluation, k: number, a: number, threshold?: number): number {
-  const [T, R, K, A, M] = shape;
+function meanPrecision({ held, places }: Evaluation, category: number, a: number, threshold?: number): number {
+  const { precision } = held;
+  const [T, R, K, A, M] = held.shape;
+  const k = places[category]!;
+  if (k < 0) return -1;
   const values: number[] = [];
   for (let t = 0; t < T; t++) {
     if (threshold !== undefined && t !== threshold) continue;
@@ -43,8 +47,11 @@ function meanPrecision({ shape, precision }: Evaluation, k: number, a: number, t
   return values.length === 0 ? -1 : pairwiseSum(values, 0, values.length) / values.length;
 }
 
-function meanRecall({ shape, recall }: Evaluation, k: number): number {
-  const [T, , K, A, M] = shape;
+function meanRecall({ held, places }: Evaluation, category: number): number {
+  const { recall } = held;
+  const [T, , K, A, M] = held.shape;
+  const k = places[category]!;
+  if (k < 0) return -1;
   const values = Array.from({ length: T }, (_, t) => recall[(t * K + k) * A * M + M - 1]!).filter((v) => v > -1);
   return values.length === 0 ? -1 : pairwiseSum(values, 0, values.length) / values.length;
 }
@@ -58,7 +65,7 @@ export function perClassTable(evaluation: Evaluation): string {
     ...[ap, ap50, ap75, ...apByArea, ar].map((value) => (value < 0 ? '-' : value.toFixed(3))),
   ]);
   const all = [header, ...rows];
-  const widths = header.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
+  const widths = header.map((_, i) => all.reduce((most, row) => Math.max(most, row[i]!.length), 0));
   const line = (row: string[]): string =>
     row.map((text, i) => (i === 0 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))).join('  ');
   return `${all.map(line).join('\n')}\n`;

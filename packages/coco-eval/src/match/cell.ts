@@ -1,7 +1,9 @@
 import { RcnnError } from '@rcnn/core/errors';
 import type { ResolvedParams } from '../params.ts';
 import type { Detections, GroundTruth } from '../read/columns.ts';
+import { looksUnmatched } from '../read/ids.ts';
 import { MaskArena } from '../read/segmentations.ts';
+import { shownValue } from '../read/shown.ts';
 import { boxIoU, keypointSimilarity, maskIoU } from './similarity.ts';
 
 /** One (image, category) cell: truths in the order of the file, detections by falling score. */
@@ -9,7 +11,8 @@ export interface Cell {
   image: number;
   category: number;
   truths: number;
-  readonly truthIds: number[];
+  /** COCO takes a match of a truth with id 0 for none. */
+  readonly truthUnseen: boolean[];
   readonly truthAreas: number[];
   readonly truthCrowd: boolean[];
   /** Crowds, and for keypoints objects without a labelled one. */
@@ -37,7 +40,7 @@ export class CellReader {
     image: 0,
     category: 0,
     truths: 0,
-    truthIds: [],
+    truthUnseen: [],
     truthAreas: [],
     truthCrowd: [],
     truthIgnored: [],
@@ -98,7 +101,7 @@ export class CellReader {
     cell.truths = truths.length;
     for (let g = 0; g < truths.length; g++) {
       const row = truths[g]!;
-      cell.truthIds[g] = ids[row]!;
+      cell.truthUnseen[g] = looksUnmatched(ids[row]!);
       cell.truthAreas[g] = areas[row]!;
       cell.truthCrowd[g] = crowd[row] !== 0;
       cell.truthIgnored[g] = crowd[row] !== 0 || (kind === 'keypoints' && keypoints!.labelled![row] === 0);
@@ -156,7 +159,7 @@ export class CellReader {
     const cell = this.#cell;
     const { keypoints, boxes } = this.#detections;
     const { points, values } = keypoints!;
-    const start = 3 * points * row;
+    const start = 3 * points * keypoints!.blocks[row]!;
     for (let i = 0; i < 3 * points; i++) {
       if (i % 3 !== 2 && !Number.isFinite(values[start + i])) {
         throw this.#badDetection(row, 'keypoints', 'keypoints must be finite numbers');
@@ -170,7 +173,7 @@ export class CellReader {
     for (let g = 0; g < truths.length; g++) {
       const place = {
         values: truth.values,
-        offset: 3 * points * truths[g]!,
+        offset: 3 * points * truth.blocks[truths[g]!]!,
         boxes: this.#truth.boxes,
         boxOffset: 4 * truths[g]!,
         area: cell.truthAreas[g]!,
@@ -187,6 +190,7 @@ export class CellReader {
     if (segmentations?.has(row) !== true) {
       throw this.#badTruth(row, 'segmentation', 'an annotation needs a mask for segm');
     }
+    if (!segmentations.hasSize(row)) this.#checkSize(image[row]!);
     try {
       segmentations.load(row, this.#truthMasks, imageSizes[2 * image[row]!]!, imageSizes[2 * image[row]! + 1]!);
     } catch (cause) {
@@ -203,6 +207,7 @@ export class CellReader {
     if (!isMask && Number.isNaN(boxes[4 * row]!)) {
       throw this.#badDetection(row, 'bbox', 'there is neither a box nor a mask');
     }
+    if (!isMask || !segmentations.hasSize(row)) this.#checkSize(image[row]!);
     try {
       if (isMask) segmentations.load(row, this.#masks, height, width);
       else {
@@ -215,8 +220,8 @@ export class CellReader {
     const last = this.#masks.masks - 1;
     if (height > 0 && (this.#masks.heights[last] !== height || this.#masks.widths[last] !== width)) {
       throw new RcnnError('DETECTION_INVALID', {
-        where: 'detections',
-        place: `/${row}/segmentation/size`,
+        where: this.#detections.where,
+        place: `/${this.#index(row)}/segmentation/size`,
         problem: 'the mask has another size than its image',
         found: `[${this.#masks.heights[last]}, ${this.#masks.widths[last]}]`,
         expected: `[${height}, ${width}]`,
@@ -225,20 +230,39 @@ export class CellReader {
     return isMask;
   }
 
+  /** Polygons and boxes become masks of the size of their image: without one they would be empty. */
+  #checkSize(image: number): void {
+    const { imageSizes, imageIds, where } = this.#truth;
+    if (imageSizes[2 * image]! > 0 && imageSizes[2 * image + 1]! > 0) return;
+    throw new RcnnError('DATASET_INVALID', {
+      where,
+      place: '/images',
+      problem: 'an image has no width and height, which masks need',
+      found: `image ${shownValue(imageIds[image])}`,
+      expected: 'whole numbers of pixels',
+      hint: 'Write the size of each image into the annotations.',
+    });
+  }
+
   #badTruth(row: number, field: string, problem: string, cause?: unknown): RcnnError {
     return new RcnnError('DATASET_INVALID', {
-      where: 'ground truth',
+      where: this.#truth.where,
       place: `/annotations/${row}/${field}`,
       problem: cause instanceof Error ? `${problem}: ${cause.message}` : problem,
-      found: `annotation ${this.#truth.ids[row]}`,
+      found: `annotation ${shownValue(this.#truth.ids[row])}`,
       cause,
     });
   }
 
+  /** Where the row stood in the file. */
+  #index(row: number): number {
+    return this.#detections.indices?.[row] ?? row;
+  }
+
   #badDetection(row: number, field: string, problem: string, cause?: unknown): RcnnError {
     return new RcnnError('DETECTION_INVALID', {
-      where: 'detections',
-      place: `/${row}/${field}`,
+      where: this.#detections.where,
+      place: `/${this.#index(row)}/${field}`,
       problem: cause instanceof Error ? `${problem}: ${cause.message}` : problem,
       cause,
     });
@@ -265,14 +289,14 @@ function extentArea(values: Float64Array, start: number, points: number): number
 function checkParts(truth: GroundTruth, detections: Detections, params: ResolvedParams): void {
   if (params.iouType !== 'keypoints') return;
   const sides = [
-    ['ground truth', truth.keypoints, truth.count],
-    ['detections', detections.keypoints, detections.count],
+    [truth.where, '/annotations/0/keypoints', truth.keypoints, truth.count],
+    [detections.where, '/0/keypoints', detections.keypoints, detections.count],
   ] as const;
-  for (const [where, keypoints, count] of sides) {
+  for (const [where, place, keypoints, count] of sides) {
     if (count === 0 || keypoints?.points === params.oksSigmas.length) continue;
-    throw new RcnnError(where === 'detections' ? 'DETECTION_INVALID' : 'DATASET_INVALID', {
+    throw new RcnnError(place === '/0/keypoints' ? 'DETECTION_INVALID' : 'DATASET_INVALID', {
       where,
-      place: where === 'detections' ? '/0/keypoints' : '/annotations/0/keypoints',
+      place,
       problem: 'the number of keypoints does not fit the sigmas',
       found: String(keypoints?.points ?? 0),
       expected: String(params.oksSigmas.length),

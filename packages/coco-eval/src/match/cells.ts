@@ -1,5 +1,6 @@
 import type { ResolvedParams } from '../params.ts';
 import type { Detections, GroundTruth } from '../read/columns.ts';
+import { type Id, IdIndex, type Ids, sortedIds } from '../read/ids.ts';
 import { CellReader } from './cell.ts';
 import { Matcher } from './match.ts';
 import { Outcomes } from './outcomes.ts';
@@ -7,8 +8,8 @@ import { sortByFallingScore, sortByIndex } from './sort.ts';
 
 /** The images and categories that are evaluated, in order, and where the truth's own indices go. */
 export interface Axes {
-  readonly imageIds: Float64Array;
-  readonly categoryIds: Float64Array;
+  readonly imageIds: Ids;
+  readonly categoryIds: Ids;
   /** From the truth's image index to that in `imageIds`, or -1. */
   readonly image: Int32Array;
   readonly category: Int32Array;
@@ -19,9 +20,10 @@ export interface Axes {
 export function axesOf(truth: GroundTruth, params: ResolvedParams): Axes {
   const imageIds = chosen(truth.imageIds, params.imageIds);
   const categoryIds = chosen(truth.categoryIds, params.categoryIds);
-  const place = (all: Float64Array, kept: Float64Array): Int32Array => {
-    const places = new Map(Array.from(kept, (id, i) => [id, i]));
-    return Int32Array.from(all, (id) => places.get(id) ?? -1);
+  const place = (all: Ids, kept: Ids): Int32Array => {
+    if (all === kept) return Int32Array.from(all, (_, i) => i);
+    const index = new IdIndex(kept);
+    return Int32Array.from(all, (id) => index.find(id));
   };
   return {
     imageIds,
@@ -32,8 +34,8 @@ export function axesOf(truth: GroundTruth, params: ResolvedParams): Axes {
   };
 }
 
-function chosen(all: Float64Array, wanted: readonly number[] | undefined): Float64Array {
-  return wanted === undefined ? all : Float64Array.from(new Set(wanted)).sort();
+function chosen(all: Ids, wanted: readonly Id[] | undefined): Ids {
+  return wanted === undefined ? all : sortedIds(new Set(wanted));
 }
 
 /**

@@ -93,7 +93,7 @@ export class Matcher {
         const bit = 1 << (t & 31);
         if (g >= 0) {
           // An annotation with id 0 looks unmatched to COCO, though it was taken.
-          if (cell.truthIds[g] !== 0) matched |= bit;
+          if (!cell.truthUnseen[g]) matched |= bit;
           else if (outside) ignored |= bit;
           if (this.#ignored[g]) ignored |= bit;
           const slot = g * outcomes.words + w;

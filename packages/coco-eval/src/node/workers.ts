@@ -39,7 +39,7 @@ export async function evaluateWithWorkers(
     if (part.status === 'rejected') throw part.reason; // of several the one of the first image, as without threads
     outcomes.append(part.value);
   }
-  return finish(truth, outcomes, params);
+  return finish(truth, outcomes, params, detections.warnings);
 }
 
 async function matchInThread(job: MatchJob): Promise<OutcomeColumns> {

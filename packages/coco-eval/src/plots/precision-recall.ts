@@ -1,5 +1,6 @@
 import { precisionRecallCurve } from '../analysis/curves.ts';
 import type { Evaluation } from '../evaluate.ts';
+import type { Id } from '../read/ids.ts';
 import { element, picture, STYLE, text } from './svg.ts';
 
 /** From strict to easy: dark blue to warm yellow, told apart also in grey and by colour-blind readers. */
@@ -13,10 +14,7 @@ const PLOT = { left: 64, top: 76, width: 540, height: 340 };
  * Precision over recall, mean over categories (or of one), one line per IoU threshold with its AP at the right, as an
  * SVG document of its own.
  */
-export function precisionRecallPlot(
-  evaluation: Evaluation,
-  { categoryId }: { readonly categoryId?: number } = {},
-): string {
+export function precisionRecallPlot(evaluation: Evaluation, { categoryId }: { readonly categoryId?: Id } = {}): string {
   const { params, iouType, categoryIds, categoryNames } = evaluation;
   const shown = spread(params.iouThresholds, COLOURS.length);
   const curves = shown.map((iouThreshold) =>

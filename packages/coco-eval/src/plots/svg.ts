@@ -1,3 +1,5 @@
+import { shown } from '../read/shown.ts';
+
 /** Ink, paper and the type of every plot. */
 export const STYLE = {
   font: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
@@ -41,7 +43,11 @@ export function picture(width: number, height: number, title: string, subtitle: 
 }
 
 export function escape(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return shown(content)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }
 
 function short(value: string | number): string {

@@ -1,20 +1,29 @@
 import { RcnnError } from '@rcnn/core/errors';
 import type { Detections, GroundTruth, Keypoints } from './columns.ts';
 import { Numbers } from './growable.ts';
+import { type Id, IdIndex, type Ids, idColumn, isId, lookalikes, looksUnmatched, sortedIds } from './ids.ts';
+import { KeypointColumns } from './keypoints.ts';
 import type { Segmentations } from './segmentations.ts';
+import { shownValue } from './shown.ts';
 
 /** One annotation or detection while it is read. NaN stands for a number that was not there. */
 export class Row {
-  id: number = Number.NaN;
-  imageId: number = Number.NaN;
-  categoryId: number = Number.NaN;
+  id: Id = Number.NaN;
+  imageId: Id = Number.NaN;
+  categoryId: Id = Number.NaN;
   score: number = Number.NaN;
   area: number = Number.NaN;
+  /** NaN where it is neither a number nor a boolean nor null. */
   crowd: number = 0;
   labelled: number = Number.NaN;
   readonly box: Float64Array = new Float64Array(4);
+  /** Numbers of the box: 0 where there is none, -1 where it is no list. */
   boxNumbers: number = 0;
   readonly keypoints: number[] = [];
+  /** False where there is a segmentation of a kind that COCO does not have. */
+  segmentable: boolean = true;
+  /** What stands at a path such as `score` or `bbox/2`, as it is written: for messages. */
+  written: (path: string) => string = () => 'nothing';
 
   clear(): void {
     this.id = Number.NaN;
@@ -26,26 +35,17 @@ export class Row {
     this.labelled = Number.NaN;
     this.boxNumbers = 0;
     this.keypoints.length = 0;
+    this.segmentable = true;
   }
 }
 
-/** From id to place in an ascending list; remembers the last answer, since rows of one image come together. */
-export class IdIndex {
-  readonly #places = new Map<number, number>();
-  #lastId = Number.NaN;
-  #lastPlace = -1;
-
-  constructor(ids: Float64Array) {
-    ids.forEach((id, place) => this.#places.set(id, place));
-  }
-
-  find(id: number): number {
-    if (id !== this.#lastId) {
-      this.#lastId = id;
-      this.#lastPlace = this.#places.get(id) ?? -1;
-    }
-    return this.#lastPlace;
-  }
+/** The field of a row that no evaluation can use, and why; undefined for a good row. */
+function badField(row: Row): [path: string, problem: string] | undefined {
+  const { box, boxNumbers, crowd, segmentable } = row;
+  if (boxNumbers !== 0 && boxNumbers !== 4) return ['bbox', 'a box is a list of four numbers'];
+  for (let i = 0; i < boxNumbers; i++) if (!Number.isFinite(box[i])) return [`bbox/${i}`, 'a box needs finite numbers'];
+  if (Number.isNaN(crowd)) return ['iscrowd', 'must be 0 or 1'];
+  return segmentable ? undefined : ['segmentation', 'a mask is a list of polygons, or an object with size and counts'];
 }
 
 /** Where the images and categories of a truth are in its columns, by id. */
@@ -62,43 +62,52 @@ export class TruthIndex {
 /** Gathers a ground truth row by row, whichever way it is read. */
 export class GroundTruthBuilder {
   readonly #where: string;
-  readonly #images = new Map<number, [height: number, width: number]>();
-  readonly #categories = new Map<number, string>();
-  readonly #ids = new Numbers();
-  readonly #imageIds = new Numbers();
-  readonly #categoryIds = new Numbers();
+  readonly #images = new Map<Id, [height: number, width: number]>();
+  readonly #categories = new Map<Id, string>();
+  #repeated = 0; // images
+  readonly #ids: Id[] = [];
+  readonly #imageIds: Id[] = [];
+  readonly #categoryIds: Id[] = [];
   readonly #areas = new Numbers();
   readonly #crowd = new Numbers();
   readonly #boxes = new Numbers();
   readonly #labelled = new Numbers();
-  readonly #keypoints = new Numbers();
-  #points = -1;
+  readonly #keypoints = new KeypointColumns();
 
   constructor(where: string) {
     this.#where = where;
   }
 
-  addImage(id: number, height: number, width: number): void {
-    if (!Number.isFinite(id))
-      throw this.#invalid(`/images/${this.#images.size}/id`, 'an image needs a number as id', id);
+  /** @param written what stands in the file as its id */
+  addImage(id: Id, height: number, width: number, written: () => string): void {
+    if (!isId(id)) {
+      throw this.#invalid(`/images/${this.#images.size}/id`, 'an image needs an id, a number or text', written());
+    }
+    if (this.#images.has(id)) this.#repeated++;
     this.#images.set(id, [known(height), known(width)]);
   }
 
-  addCategory(id: number, name: string): void {
-    if (!Number.isFinite(id)) {
-      throw this.#invalid(`/categories/${this.#categories.size}/id`, 'a category needs a number as id', id);
+  addCategory(id: Id, name: string, written: () => string): void {
+    if (!isId(id)) {
+      throw this.#invalid(
+        `/categories/${this.#categories.size}/id`,
+        'a category needs an id, a number or text',
+        written(),
+      );
     }
     this.#categories.set(id, name);
   }
 
   addAnnotation(row: Row): void {
     const place = `/annotations/${this.#ids.length}`;
-    if (!Number.isFinite(row.id)) throw this.#invalid(`${place}/id`, 'an annotation needs a number as id', row.id);
-    if (!Number.isFinite(row.imageId)) {
-      throw this.#invalid(`${place}/image_id`, 'an annotation needs the number of its image', row.imageId);
-    }
-    if (row.boxNumbers !== 0 && row.boxNumbers !== 4) {
-      throw this.#invalid(`${place}/bbox`, 'a box has four numbers', row.boxNumbers);
+    const fail = (path: string, problem: string): RcnnError =>
+      this.#invalid(`${place}/${path}`, problem, row.written(path));
+    if (!isId(row.id)) throw fail('id', 'an annotation needs an id, a number or text');
+    if (!isId(row.imageId)) throw fail('image_id', 'an annotation needs the id of its image');
+    const bad = badField(row);
+    if (bad !== undefined) throw fail(...bad);
+    if (!Number.isFinite(row.area) && !/^(?:nothing|null|NaN)$/.test(row.written('area'))) {
+      throw fail('area', 'an area must be a finite number');
     }
     this.#ids.push(row.id);
     this.#imageIds.push(row.imageId);
@@ -116,40 +125,36 @@ export class GroundTruthBuilder {
       for (let i = 2; i < keypoints.length; i += 3) if (keypoints[i]! > 0) count++;
     }
     this.#labelled.push(count);
-    if (keypoints.length === 0 && this.#points < 0) return;
-    if (this.#points < 0) {
-      this.#points = keypoints.length / 3;
-      const before = (this.#ids.length - 1) * keypoints.length; // rows before the first with keypoints have zeros
-      for (let i = 0; i < before; i++) this.#keypoints.push(0);
-    }
-    if (keypoints.length !== 0 && keypoints.length !== 3 * this.#points) {
-      throw this.#invalid(`${place}/keypoints`, `expected ${3 * this.#points} numbers as before`, keypoints.length);
-    }
-    for (let i = 0; i < 3 * this.#points; i++) this.#keypoints.push(keypoints[i] ?? 0);
+    const problem = this.#keypoints.add(keypoints);
+    if (problem !== undefined) throw this.#invalid(`${place}/keypoints`, problem, `${keypoints.length} numbers`);
   }
 
   finish(segmentations: Segmentations | undefined): GroundTruth {
-    const imageIds = Float64Array.from(this.#images.keys()).sort();
-    const categoryIds = Float64Array.from(this.#categories.keys()).sort();
+    const imageIds = this.#sorted('images', this.#images.keys());
+    const categoryIds = this.#sorted('categories', this.#categories.keys());
     const imageSizes = new Uint32Array(2 * imageIds.length);
     imageIds.forEach((id, i) => imageSizes.set(this.#images.get(id)!, 2 * i));
-    const count = this.#ids.length;
-    const ids = this.#ids.view().slice();
+    const ids = idColumn(this.#ids);
     this.#checkUnique(ids);
     const images = new IdIndex(imageIds);
     const categories = new IdIndex(categoryIds);
-    const image = new Int32Array(count);
-    const category = new Int32Array(count);
-    for (let i = 0; i < count; i++) {
-      image[i] = images.find(this.#imageIds.at(i));
-      category[i] = categories.find(this.#categoryIds.at(i));
-    }
+    const image = Int32Array.from(this.#imageIds, (id) => images.find(id));
+    const category = Int32Array.from(this.#categoryIds, (id) => categories.find(id));
+    const left = (places: Int32Array, named: readonly Id[], what: string): string[] => {
+      const first = places.indexOf(-1);
+      if (first < 0) return [];
+      const count = places.reduce((n, place) => n + (place < 0 ? 1 : 0), 0);
+      const example = `annotation ${shownValue(this.#ids[first])} names ${shownValue(named[first])}`;
+      return [`${count} annotations name ${what} that is not in the file; they are left out. The first: ${example}.`];
+    };
+    const repeated = `${this.#repeated} images have an id that another has too; the last one counts, as in COCO evaluation.`;
     return {
+      where: this.#where,
       imageIds,
       imageSizes,
       categoryIds,
       categoryNames: Array.from(categoryIds, (id) => this.#categories.get(id)!),
-      count,
+      count: this.#ids.length,
       image,
       category,
       ids,
@@ -158,56 +163,75 @@ export class GroundTruthBuilder {
       boxes: this.#boxes.view().slice(),
       segmentations,
       keypoints: this.#finishKeypoints(),
-      warnings: warningsOf(image, category, ids),
+      warnings: [
+        ...(this.#repeated > 0 ? [repeated] : []),
+        ...left(image, this.#imageIds, 'an image'),
+        ...left(category, this.#categoryIds, 'a category'),
+        ...byValueWarnings(images, categories, this.#where),
+        ...(this.#ids.some(looksUnmatched) ? [ID_ZERO] : []),
+      ],
     };
+  }
+
+  #sorted(list: string, ids: Iterable<Id>): Ids {
+    const sorted = sortedIds(ids);
+    const alike = lookalikes(sorted);
+    if (alike === undefined) return sorted;
+    throw new RcnnError('DUPLICATE_ID', {
+      where: this.#where,
+      place: `/${list}`,
+      problem: 'one id is written as a number and as text',
+      found: alike.map(shownValue).join(' and '),
+    });
   }
 
   #finishKeypoints(): Keypoints | undefined {
-    if (this.#points < 0) return undefined;
-    return {
-      points: this.#points,
-      values: this.#keypoints.view().slice(),
-      labelled: new Int32Array(this.#labelled.view()),
-    };
+    const columns = this.#keypoints.finish(0);
+    return columns && { ...columns, labelled: new Int32Array(this.#labelled.view()) };
   }
 
-  #checkUnique(ids: Float64Array): void {
+  #checkUnique(ids: Ids): void {
+    const repeated = firstRepeated(ids);
+    if (repeated === undefined) return;
+    throw new RcnnError('DUPLICATE_ID', {
+      where: this.#where,
+      place: `/annotations/${ids.lastIndexOf(repeated as never)}/id`,
+      problem: 'two annotations have one id',
+      found: shownValue(repeated),
+      hint: 'Number the annotations from 1.',
+    });
+  }
+
+  #invalid(place: string, problem: string, found: string): RcnnError {
+    return new RcnnError('DATASET_INVALID', { where: this.#where, place, problem, found });
+  }
+}
+
+function firstRepeated(ids: Ids): Id | undefined {
+  if (ids instanceof Float64Array) {
     const sorted = ids.slice().sort();
-    for (let i = 1; i < sorted.length; i++) {
-      if (sorted[i] !== sorted[i - 1]) continue;
-      throw new RcnnError('DUPLICATE_ID', {
-        where: this.#where,
-        place: `/annotations/${ids.lastIndexOf(sorted[i]!)}/id`,
-        problem: 'two annotations have one id',
-        found: String(sorted[i]),
-        hint: 'Number the annotations from 1.',
-      });
-    }
+    return sorted.find((id, i) => i > 0 && id === sorted[i - 1]);
   }
-
-  #invalid(place: string, problem: string, found: number): RcnnError {
-    return new RcnnError('DATASET_INVALID', { where: this.#where, place, problem, found: String(found) });
-  }
+  const seen = new Set<Id>();
+  return ids.find((id) => seen.size === seen.add(id).size);
 }
 
 function known(pixels: number): number {
   return Number.isInteger(pixels) && pixels > 0 && pixels < 2 ** 32 ? pixels : 0;
 }
 
-function warningsOf(image: Int32Array, category: Int32Array, ids: Float64Array): string[] {
-  const warnings: string[] = [];
-  const strangers = image.reduce((n, i) => n + (i < 0 ? 1 : 0), 0);
-  if (strangers > 0)
-    warnings.push(`${strangers} annotations name an image that is not in the file; they are left out.`);
-  const unclassed = category.reduce((n, c) => n + (c < 0 ? 1 : 0), 0);
-  if (unclassed > 0) warnings.push(`${unclassed} annotations name an unknown category; they are left out.`);
-  if (ids.includes(0)) {
-    warnings.push(
-      'An annotation has id 0. COCO evaluation takes what matches it for unmatched (cocodataset/cocoapi#658), and so ' +
-        'do we, to give the same numbers; number annotations from 1 to be rid of it.',
-    );
-  }
-  return warnings;
+const ID_ZERO =
+  'An annotation has id 0. COCO evaluation takes what matches it for unmatched (cocodataset/cocoapi#658), and so ' +
+  'do we, to give the same numbers; number annotations from 1 to be rid of it.';
+
+function byValueWarnings(images: IdIndex, categories: IdIndex, where: string): string[] {
+  const warn = (count: number, what: string): string[] =>
+    count === 0
+      ? []
+      : [
+          `${where}: ${count} ids of ${what} are text where the list of ${what} has numbers, or numbers where it has text; they were matched by their value.`,
+        ];
+  return [...warn(images.foundByValue, 'images'), ...warn(categories.foundByValue, 'categories')];
 }
 
 export interface DetectionReading {
@@ -225,8 +249,8 @@ export class DetectionBuilder {
   readonly #category = new Numbers();
   readonly #scores = new Numbers();
   readonly #boxes = new Numbers();
-  readonly #keypoints = new Numbers();
-  #points = -1;
+  readonly #keypoints = new KeypointColumns();
+  readonly #indices = new Numbers();
   #index = 0;
 
   /** @param ids the places of the truth's ids; pass them when many builders read for one truth */
@@ -244,65 +268,52 @@ export class DetectionBuilder {
 
   /** Adds one detection; false when it is of an unknown category and skipped. */
   add(row: Row): boolean {
+    const fail = (path: string, problem: string): RcnnError => this.#invalid(path, problem, row.written(path));
     const image = this.#images.find(row.imageId);
-    if (image < 0) throw this.#invalid('image_id', 'the ground truth has no such image', row.imageId);
+    if (image < 0) throw fail('image_id', 'the ground truth has no such image');
     const category = this.#categories.find(row.categoryId);
     if (category < 0) {
-      if (!this.#skipUnknown) {
-        throw this.#invalid('category_id', 'the ground truth has no such category', row.categoryId);
-      }
+      if (!this.#skipUnknown || !isId(row.categoryId))
+        throw fail('category_id', 'the ground truth has no such category');
       this.#index++;
       return false;
     }
-    if (!Number.isFinite(row.score)) throw this.#invalid('score', 'the score must be a finite number', row.score);
-    if (row.boxNumbers !== 0) this.#checkBox(row);
+    if (!Number.isFinite(row.score)) throw fail('score', 'the score must be a finite number');
+    const bad = badField(row);
+    if (bad !== undefined) throw fail(...bad);
+    const problem = this.#keypoints.add(row.keypoints);
+    if (problem !== undefined) throw this.#invalid('keypoints', problem, `${row.keypoints.length} numbers`);
     this.#image.push(image);
     this.#category.push(category);
     this.#scores.push(row.score);
     for (let i = 0; i < 4; i++) this.#boxes.push(row.boxNumbers === 4 ? row.box[i]! : Number.NaN);
-    this.#addKeypoints(row.keypoints);
-    this.#index++;
+    this.#indices.push(this.#index++);
     return true;
   }
 
-  #checkBox({ box, boxNumbers }: Row): void {
-    if (boxNumbers !== 4) throw this.#invalid('bbox', 'a box has four numbers', boxNumbers);
-    for (let i = 0; i < 4; i++) {
-      if (!Number.isFinite(box[i])) throw this.#invalid(`bbox/${i}`, 'a box needs finite numbers', box[i]!);
-    }
-  }
-
-  #addKeypoints(keypoints: readonly number[]): void {
-    if (keypoints.length === 0 && this.#points < 0) return;
-    if (this.#points < 0) {
-      this.#points = keypoints.length / 3;
-      for (let i = 0; i < (this.#image.length - 1) * keypoints.length; i++) this.#keypoints.push(Number.NaN);
-    }
-    if (keypoints.length !== 0 && keypoints.length !== 3 * this.#points) {
-      throw this.#invalid('keypoints', `expected ${3 * this.#points} numbers as before`, keypoints.length);
-    }
-    for (let i = 0; i < 3 * this.#points; i++) this.#keypoints.push(keypoints[i] ?? Number.NaN);
-  }
-
   finish(segmentations: Segmentations | undefined): Detections {
+    const count = this.#image.length;
     return {
-      count: this.#image.length,
+      where: this.#where,
+      count,
       image: new Int32Array(this.#image.view()),
       category: new Int32Array(this.#category.view()),
       scores: this.#scores.view(),
       boxes: this.#boxes.view(),
       segmentations,
-      keypoints: this.#points < 0 ? undefined : { points: this.#points, values: this.#keypoints.view() },
+      keypoints: this.#keypoints.finish(Number.NaN),
       ids: undefined,
+      indices: count === this.#index ? undefined : this.#indices.view(),
+      warnings: byValueWarnings(this.#images, this.#categories, this.#where),
     };
   }
 
-  #invalid(field: string, problem: string, found: number): RcnnError {
+  #invalid(field: string, problem: string, found: string): RcnnError {
     return new RcnnError('DETECTION_INVALID', {
       where: this.#where,
       place: `/${this.#index}/${field}`,
       problem,
-      found: String(found),
+      found,
     });
   }
 }

@@ -1,4 +1,6 @@
 import { RcnnError } from '@rcnn/core/errors';
+import { type Id, wholeNumber } from './ids.ts';
+import { shown } from './shown.ts';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -14,6 +16,8 @@ const CLOSE_OBJECT = 0x7d;
 
 /** Deeper nesting than any annotation has. */
 const MAX_DEPTH = 64;
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Powers of ten that doubles hold exactly. */
 const TENS = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
@@ -88,6 +92,19 @@ export class JsonCursor {
     if (next === 0x49) return this.#word('Infinity', Number.POSITIVE_INFINITY);
     this.skip();
     return Number.NaN;
+  }
+
+  /**
+   * Takes an id: a number, exactly also beyond 2^53, or text; a boolean as 0 or 1. Anything else is skipped and NaN.
+   */
+  id(): Id {
+    const next = this.peek();
+    if (next === QUOTE) return this.string();
+    const start = this.position;
+    const value = this.numberOrNaN();
+    if (Number.isSafeInteger(value) || !Number.isInteger(value)) return value;
+    const written = this.#latin(start, this.position);
+    return wholeNumber(/^-?\d+$/.test(written) ? written : BigInt(value).toString());
   }
 
   /** Takes a number. */
@@ -176,13 +193,23 @@ export class JsonCursor {
     if (this.peek() !== QUOTE) throw this.fail('a string');
     const start = this.position;
     this.skipString();
-    const text = new TextDecoder('utf-8').decode(this.bytes.subarray(start, this.position));
+    // A copy where threads share the memory: decoders refuse that.
+    const bytes = this.bytes.slice(start, this.position);
     try {
-      return JSON.parse(text) as string;
-    } catch {
+      return JSON.parse(UTF8.decode(bytes)) as string;
+    } catch (cause) {
       this.position = start;
-      throw this.fail('a string');
+      throw cause instanceof TypeError ? this.#notUtf8() : this.fail('a string');
     }
+  }
+
+  #notUtf8(): RcnnError {
+    return new RcnnError('FILE_MALFORMED', {
+      where: this.where,
+      place: this.#lineAndColumn(),
+      problem: 'the text is not UTF-8',
+      hint: 'Was it saved as Latin-1, Windows-1252 or GBK? Save it as UTF-8.',
+    });
   }
 
   /** Passes over a string. */
@@ -250,10 +277,53 @@ export class JsonCursor {
     if (this.position < this.bytes.length) throw this.fail('the end of the file');
   }
 
+  /** The value at the position, as it is written; it is taken. */
+  written(): string {
+    this.peek();
+    const start = this.position;
+    this.skip();
+    const bytes = this.bytes.slice(start, Math.min(this.position, start + 80));
+    return shown(new TextDecoder().decode(bytes));
+  }
+
   /** The error for what stands at the position, with line and column. */
   fail(expected: string): RcnnError {
     const { bytes, position } = this;
     const atEnd = position >= bytes.length;
+    const empty = bytes.length === 0;
+    // JSON, but of another kind than is wanted here.
+    const other = /^(?:a list|an object|a string|a number)$/.test(expected) ? this.#kind() : undefined;
+    return new RcnnError(atEnd ? 'FILE_TRUNCATED' : 'FILE_MALFORMED', {
+      where: this.where,
+      place: this.#lineAndColumn(),
+      problem: empty
+        ? 'the file is empty'
+        : atEnd
+          ? 'the file ends in the middle'
+          : other === undefined
+            ? 'this is not JSON'
+            : 'something else is wanted here',
+      found: atEnd ? `${bytes.length} bytes` : (other ?? this.#next12()),
+      expected,
+    });
+  }
+
+  #next12(): string {
+    const { bytes, position } = this;
+    return shown(JSON.stringify(this.#latin(position, Math.min(position + 12, bytes.length))));
+  }
+
+  /** What kind of value begins at the position. */
+  #kind(): string | undefined {
+    const next = this.peek();
+    if (next === QUOTE) return 'a string';
+    if (next === OPEN_LIST) return 'a list';
+    if (next === OPEN_OBJECT) return 'an object';
+    return next === MINUS || (next >= ZERO && next <= 0x39) ? 'a number' : undefined;
+  }
+
+  #lineAndColumn(): string {
+    const { bytes, position } = this;
     let line = 1;
     let column = 1;
     for (let i = 0; i < Math.min(position, bytes.length); i++) {
@@ -264,15 +334,7 @@ export class JsonCursor {
         column++;
       }
     }
-    return new RcnnError(atEnd ? 'FILE_TRUNCATED' : 'FILE_MALFORMED', {
-      where: this.where,
-      place: `${line}:${column}`,
-      problem: atEnd ? 'the file ends in the middle' : 'this is not JSON',
-      found: atEnd
-        ? `${bytes.length} bytes`
-        : JSON.stringify(this.#latin(position, Math.min(position + 12, bytes.length))),
-      expected,
-    });
+    return `${line}:${column}`;
   }
 
   #take(byte: number, expected: string): void {

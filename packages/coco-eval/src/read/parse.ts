@@ -1,39 +1,54 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { DetectionBuilder, type DetectionReading, GroundTruthBuilder, Row } from './builders.ts';
 import type { Detections, GroundTruth } from './columns.ts';
+import { asUtf8 } from './encoding.ts';
 import { Numbers } from './growable.ts';
+import type { Id } from './ids.ts';
 import { JsonCursor } from './json-cursor.ts';
 import type { MaskArena, Segmentations } from './segmentations.ts';
+import { shown } from './shown.ts';
 
 /**
  * Reads the bytes of a COCO annotation file straight into columns, without the objects of `JSON.parse`. The bytes are
  * kept: masks are read from them when they are needed.
+ * @param file UTF-8 or UTF-16, with or without a byte order mark
  * @param where the file's name, for errors
  * @throws FILE_MALFORMED, FILE_TRUNCATED with line:column; DATASET_INVALID, DUPLICATE_ID with a JSON pointer
  */
-export function parseGroundTruth(bytes: Uint8Array, where = 'ground truth'): GroundTruth {
+export function parseGroundTruth(file: Uint8Array, where = 'ground truth'): GroundTruth {
+  const bytes = asUtf8(file, where);
   const cursor = new JsonCursor(bytes, where);
+  if (cursor.peek() === OPEN_LIST) {
+    throw new RcnnError('DATASET_INVALID', {
+      where,
+      problem: 'a dataset is an object with images, categories and annotations',
+      found: 'a list',
+      hint: 'Are these the results?',
+    });
+  }
   const builder = new GroundTruthBuilder(where);
   const spans = new Numbers();
-  let images = false;
+  const lists = new Set<string>();
   cursor.object((start, end) => {
-    if (cursor.spells(start, end, 'images')) {
-      images = true;
-      cursor.list(() => readImage(cursor, builder));
-    } else if (cursor.spells(start, end, 'categories')) {
-      cursor.list(() => readCategory(cursor, builder));
-    } else if (cursor.spells(start, end, 'annotations')) {
-      const row = new Row();
-      cursor.list(() => {
-        spans.push(readRow(cursor, row));
-        builder.addAnnotation(row);
-      });
-    } else {
+    const list = LISTS.find((name) => cursor.spells(start, end, name));
+    if (list === undefined) {
       cursor.skip();
+      return;
     }
+    if (lists.has(list)) {
+      throw new RcnnError('DATASET_INVALID', { where, place: `/${list}`, problem: 'this list is there twice' });
+    }
+    lists.add(list);
+    if (list === 'images') cursor.list(() => readImage(cursor, builder));
+    else if (list === 'categories') cursor.list(() => readCategory(cursor, builder));
+    else
+      readRows(cursor, (row, span) => {
+        builder.addAnnotation(row);
+        spans.push(span);
+      });
   });
   cursor.end();
-  if (!images) {
+  if (!lists.has('images')) {
     throw new RcnnError('DATASET_INVALID', { where, place: '/images', problem: 'there is no list of images' });
   }
   return builder.finish(segmentationsAt(bytes, spans, where));
@@ -44,44 +59,95 @@ export function parseGroundTruth(bytes: Uint8Array, where = 'ground truth'): Gro
  * @throws FILE_MALFORMED, FILE_TRUNCATED with line:column; DETECTION_INVALID naming the index of the detection
  */
 export function parseDetections(
-  bytes: Uint8Array,
+  file: Uint8Array,
   truth: GroundTruth,
   { where = 'detections', ...reading }: DetectionReading & { where?: string } = {},
 ): Detections {
+  const bytes = asUtf8(file, where);
   const cursor = new JsonCursor(bytes, where);
+  if (cursor.peek() === OPEN_OBJECT) throw noList(cursor);
   const builder = new DetectionBuilder(where, truth, reading);
   const spans = new Numbers();
-  const row = new Row();
-  cursor.list(() => {
-    const span = readRow(cursor, row);
+  readRows(cursor, (row, span) => {
     if (builder.add(row)) spans.push(span);
   });
   cursor.end();
   return builder.finish(segmentationsAt(bytes, spans, where));
 }
 
+const OPEN_LIST = 0x5b;
+const OPEN_OBJECT = 0x7b;
+const NULL = 0x6e;
+const LISTS = ['images', 'categories', 'annotations'];
+
+/** The error for results that are an object, naming what it holds. */
+function noList(cursor: JsonCursor): RcnnError {
+  const keys: string[] = [];
+  cursor.object((start, end) => {
+    if (keys.length < 5) keys.push(shown(new TextDecoder().decode(cursor.bytes.slice(start - 1, end + 1))));
+    cursor.skip();
+  });
+  return new RcnnError('DETECTION_INVALID', {
+    where: cursor.where,
+    place: '1:1',
+    problem: 'results must be a list of detections',
+    found: keys.length === 0 ? 'an empty object' : `an object with ${keys.join(', ')}`,
+    ...(keys.includes('"annotations"') && { hint: 'Of a whole dataset give the list "annotations" alone.' }),
+  });
+}
+
 function readImage(cursor: JsonCursor, builder: GroundTruthBuilder): void {
-  let id = Number.NaN;
+  let id: Id = Number.NaN;
   let height = Number.NaN;
   let width = Number.NaN;
+  cursor.peek();
+  const begin = cursor.position;
   cursor.object((start, end) => {
-    if (cursor.spells(start, end, 'id')) id = cursor.numberOrNaN();
+    if (cursor.spells(start, end, 'id')) id = cursor.id();
     else if (cursor.spells(start, end, 'height')) height = cursor.numberOrNaN();
     else if (cursor.spells(start, end, 'width')) width = cursor.numberOrNaN();
     else cursor.skip();
   });
-  builder.addImage(id, height, width);
+  builder.addImage(id, height, width, () => writtenAt(cursor, begin, 'id'));
 }
 
 function readCategory(cursor: JsonCursor, builder: GroundTruthBuilder): void {
-  let id = Number.NaN;
+  let id: Id = Number.NaN;
   let name: string | undefined;
+  cursor.peek();
+  const begin = cursor.position;
   cursor.object((start, end) => {
-    if (cursor.spells(start, end, 'id')) id = cursor.numberOrNaN();
+    if (cursor.spells(start, end, 'id')) id = cursor.id();
     else if (cursor.spells(start, end, 'name') && cursor.peek() === 0x22) name = cursor.string();
     else cursor.skip();
   });
-  builder.addCategory(id, name ?? String(id));
+  builder.addCategory(id, name ?? String(id), () => writtenAt(cursor, begin, 'id'));
+}
+
+/** Reads a list of annotations or detections. `take` gets each as a row, and where its segmentation begins, or -1. */
+function readRows(cursor: JsonCursor, take: (row: Row, span: number) => void): void {
+  const row = new Row();
+  let begin = 0;
+  row.written = (path) => writtenAt(cursor, begin, path);
+  cursor.list(() => {
+    cursor.peek();
+    begin = cursor.position;
+    take(row, readRow(cursor, row));
+  });
+}
+
+/** What the object that begins at `begin` has at a path such as `score` or `bbox/2`. */
+function writtenAt({ bytes, where }: JsonCursor, begin: number, path: string): string {
+  const cursor = new JsonCursor(bytes, where);
+  cursor.position = begin;
+  const [key, index] = path.split('/');
+  let found = 'nothing';
+  cursor.object((start, end) => {
+    if (!cursor.spells(start, end, key!)) cursor.skip();
+    else if (index === undefined) found = cursor.written();
+    else cursor.list((i) => (i === Number(index) ? (found = cursor.written()) : cursor.skip()));
+  });
+  return found;
 }
 
 /** Reads one annotation or detection into the row. Gives where its segmentation begins, or -1. */
@@ -96,7 +162,9 @@ function readRow(cursor: JsonCursor, row: Row): number {
     else if (field === 'keypoints') readKeypoints(cursor, row);
     else if (field === 'segmentation') {
       const next = cursor.peek();
-      segmentation = next === 0x5b || next === 0x7b ? cursor.position : -1;
+      const mask = next === OPEN_LIST || next === OPEN_OBJECT;
+      segmentation = mask ? cursor.position : -1;
+      row.segmentable = mask || next === NULL;
       cursor.skip();
     } else readNumber(cursor, row, field);
   });
@@ -119,18 +187,29 @@ type Field = (typeof FIELD_NAMES)[number];
 const FIELDS = new Map<number, Field>(FIELD_NAMES.map((name) => [name.length * 256 + name.charCodeAt(0), name]));
 
 function readNumber(cursor: JsonCursor, row: Row, field: Field): void {
+  if (field === 'id') row.id = cursor.id();
+  else if (field === 'image_id') row.imageId = cursor.id();
+  else if (field === 'category_id') row.categoryId = cursor.id();
+  else if (field === 'iscrowd') row.crowd = readCrowd(cursor);
+  else {
+    const value = cursor.numberOrNaN();
+    if (field === 'score') row.score = value;
+    else if (field === 'area') row.area = value;
+    else row.labelled = value;
+  }
+}
+
+/** As Python does: any number but 0 is true, null is not; NaN for what is neither. */
+function readCrowd(cursor: JsonCursor): number {
+  const empty = cursor.peek() === NULL;
   const value = cursor.numberOrNaN();
-  if (field === 'id') row.id = value;
-  else if (field === 'image_id') row.imageId = value;
-  else if (field === 'category_id') row.categoryId = value;
-  else if (field === 'score') row.score = value;
-  else if (field === 'area') row.area = value;
-  else if (field === 'iscrowd') row.crowd = value > 0 ? 1 : 0;
-  else row.labelled = value;
+  return empty || value === 0 ? 0 : Number.isNaN(value) ? value : 1;
 }
 
 function readBox(cursor: JsonCursor, row: Row): void {
-  if (cursor.peek() !== 0x5b) {
+  const next = cursor.peek();
+  if (next !== OPEN_LIST) {
+    row.boxNumbers = next === NULL ? 0 : -1;
     cursor.skip();
     return;
   }
@@ -175,6 +254,10 @@ export class ByteSegmentations implements Segmentations {
 
   has(i: number): boolean {
     return this.source.starts[i]! >= 0;
+  }
+
+  hasSize(i: number): boolean {
+    return this.source.bytes[this.source.starts[i]!] !== OPEN_LIST;
   }
 
   load(i: number, arena: MaskArena, imageHeight: number, imageWidth: number): void {

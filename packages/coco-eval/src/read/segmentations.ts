@@ -135,6 +135,8 @@ export class MaskArena {
 export interface Segmentations {
   /** Whether row i has a mask at all. */
   has(i: number): boolean;
+  /** Whether row i says its own size, as run lengths do. */
+  hasSize(i: number): boolean;
   /** Decodes row i into the arena. Polygons have no size of their own: the image's is given. */
   load(i: number, arena: MaskArena, imageHeight: number, imageWidth: number): void;
 }
@@ -157,6 +159,10 @@ export class ObjectSegmentations implements Segmentations {
   has(i: number): boolean {
     const value = this.values[i];
     return value !== undefined && value !== null;
+  }
+
+  hasSize(i: number): boolean {
+    return !isPolygons(this.values[i]);
   }
 
   load(i: number, arena: MaskArena, imageHeight: number, imageWidth: number): void {

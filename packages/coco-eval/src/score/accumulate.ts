@@ -2,52 +2,45 @@ import type { Outcomes } from '../match/outcomes.ts';
 import { EPSILON } from '../match/similarity.ts';
 import { identity, sortByFallingScore, sortByIndex } from '../match/sort.ts';
 import type { ResolvedParams } from '../params.ts';
-
-/** The arrays of COCOeval, in its axis order, row-major. -1 stands for "no ground truth". */
-export interface EvalArrays {
-  /** [thresholds, recalls, categories, areas, maxDetections] */
-  readonly shape: readonly [number, number, number, number, number];
-  /** Precision at each recall threshold, `shape`. */
-  readonly precision: Float64Array;
-  /** The score at which it is reached, `shape`. */
-  readonly scores: Float64Array;
-  /** [thresholds, categories, areas, maxDetections] */
-  readonly recall: Float64Array;
-}
+import { CurveArrays, type EvalArrays, type Shape } from './arrays.ts';
 
 /** Turns outcomes into precision, recall and score arrays. */
-export function accumulate(outcomes: Outcomes, images: number, params: ResolvedParams): EvalArrays {
-  const T = params.iouThresholds.length;
-  const R = params.recallThresholds.length;
+export function accumulate(outcomes: Outcomes, images: number, params: ResolvedParams): CurveArrays {
   const K = outcomes.categories;
   const A = params.areaRanges.length;
   const M = params.maxDetections.length;
-  const arrays: EvalArrays = {
-    shape: [T, R, K, A, M],
-    precision: new Float64Array(T * R * K * A * M).fill(-1),
-    scores: new Float64Array(T * R * K * A * M).fill(-1),
-    recall: new Float64Array(T * K * A * M).fill(-1),
-  };
+  const arrays = new CurveArrays(params, categoriesWithObjects(outcomes), K);
   // Equal scores keep the order of images; within a cell, that of the ranks.
   let order = sortByIndex(identity(outcomes.count), outcomes.image, images);
   order = sortByFallingScore(order, outcomes.scores.subarray(0, outcomes.count));
   order = sortByIndex(order, outcomes.category, K);
-  const curve = new Curve(outcomes, params, arrays.shape);
+  const curve = new Curve(outcomes, params, arrays.held.shape);
   let start = 0;
   for (let k = 0; k < K; k++) {
     let end = start;
     while (end < order.length && outcomes.category[order[end]!] === k) end++;
-    if (outcomes.seen[k] !== 0) {
+    const place = arrays.places[k]!;
+    if (place >= 0) {
+      const rows = order.subarray(start, end);
       for (let a = 0; a < A; a++) {
         const positives = outcomes.positives[k * A + a]!;
         if (positives === 0) continue;
-        for (let m = 0; m < M; m++) curve.write(order.subarray(start, end), k, a, m, positives, arrays.recall);
+        for (let m = 0; m < M; m++) curve.write(rows, place, a, m, positives, arrays.held.recall);
       }
-      curve.copyTo(arrays, k);
+      curve.copyTo(arrays.held, place);
     }
     start = end;
   }
   return arrays;
+}
+
+/** Whether each category has ground truth that counts: without, all its numbers are undefined. */
+function categoriesWithObjects({ categories, areas, positives, seen }: Outcomes): Uint8Array {
+  const held = new Uint8Array(categories);
+  for (let k = 0; k < categories; k++) {
+    for (let a = 0; a < areas; a++) if (seen[k] !== 0 && positives[k * areas + a]! > 0) held[k] = 1;
+  }
+  return held;
 }
 
 /**
@@ -65,9 +58,9 @@ class Curve {
   // The curves of one category, [thresholds, recalls, areas, maxDetections]: copied in rows to their far-apart places.
   readonly #curves: Float64Array;
   readonly #curveScores: Float64Array;
-  readonly #shape: EvalArrays['shape'];
+  readonly #shape: Shape;
 
-  constructor(outcomes: Outcomes, params: ResolvedParams, shape: EvalArrays['shape']) {
+  constructor(outcomes: Outcomes, params: ResolvedParams, shape: Shape) {
     this.#outcomes = outcomes;
     this.#params = params;
     this.#shape = shape;

@@ -1,4 +1,4 @@
-import type { EvalArrays } from './accumulate.ts';
+import type { EvalArrays } from './arrays.ts';
 
 /** SHA-256 of each array as float64, little endian, row-major: what two evaluations are compared by. */
 export interface ArrayDigests {

@@ -1,6 +1,6 @@
 import { pairwiseSum } from '../match/similarity.ts';
 import type { ResolvedParams } from '../params.ts';
-import type { EvalArrays } from './accumulate.ts';
+import type { EvalArrays } from './arrays.ts';
 
 interface Line {
   readonly kind: 'precision' | 'recall';
@@ -12,32 +12,35 @@ interface Line {
 
 /** The twelve (keypoints: ten) numbers and the text that pycocotools prints, byte for byte. */
 export function summarize(arrays: EvalArrays, params: ResolvedParams): { stats: number[]; summary: string } {
-  const lines = params.iouType === 'keypoints' ? keypointLines() : detectionLines(params.maxDetections);
+  const lines =
+    params.iouType === 'keypoints' ? keypointLines(params.maxDetections) : detectionLines(params.maxDetections);
   const stats = lines.map((line) => mean(arrays, params, line));
   const text = lines.map((line, i) => `${describe(line, params)} = ${fixed(stats[i]!, 3)}\n`);
   return { stats, summary: text.join('') };
 }
 
+/** AP is at the most detections. The original wants three numbers, and gives -1 where 100 is none of them. */
 function detectionLines(max: readonly number[]): Line[] {
-  const last = max[2];
+  const last = max.at(-1);
   const areas = ['small', 'medium', 'large'];
   return [
-    { kind: 'precision', area: 'all', maxDetections: 100 }, // 100 whatever the parameters say, as in the original
+    { kind: 'precision', area: 'all', maxDetections: last },
     { kind: 'precision', iou: 0.5, area: 'all', maxDetections: last },
     { kind: 'precision', iou: 0.75, area: 'all', maxDetections: last },
     ...areas.map((area): Line => ({ kind: 'precision', area, maxDetections: last })),
-    ...[max[0], max[1], last].map((n): Line => ({ kind: 'recall', area: 'all', maxDetections: n })),
+    ...[max[0], max[1] ?? last, last].map((n): Line => ({ kind: 'recall', area: 'all', maxDetections: n })),
     ...areas.map((area): Line => ({ kind: 'recall', area, maxDetections: last })),
   ];
 }
 
-function keypointLines(): Line[] {
+function keypointLines(max: readonly number[]): Line[] {
+  const maxDetections = max.at(-1);
   return (['precision', 'recall'] as const).flatMap((kind): Line[] => [
-    { kind, area: 'all', maxDetections: 20 },
-    { kind, iou: 0.5, area: 'all', maxDetections: 20 },
-    { kind, iou: 0.75, area: 'all', maxDetections: 20 },
-    { kind, area: 'medium', maxDetections: 20 },
-    { kind, area: 'large', maxDetections: 20 },
+    { kind, area: 'all', maxDetections },
+    { kind, iou: 0.5, area: 'all', maxDetections },
+    { kind, iou: 0.75, area: 'all', maxDetections },
+    { kind, area: 'medium', maxDetections },
+    { kind, area: 'large', maxDetections },
   ]);
 }
 
