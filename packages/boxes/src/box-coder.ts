@@ -13,12 +13,20 @@ export interface BoxCoderOptions {
   readonly maxLogScale?: number;
 }
 
+/** Boxes as deltas from other boxes, and back. {@link BoxCoder} is one. */
+export interface BoxCoding {
+  /** The deltas `[R * 4]` that lead from each box of `boxes` to the one of `gtBoxes` at the same place. */
+  encode(gtBoxes: Boxes, boxes: Boxes): Float32Array;
+  /** Decodes the four deltas at `d` against the box at `p` into the four numbers at `q`. */
+  decodeOne(deltas: ArrayLike<number>, d: number, boxes: Boxes, p: number, into: Boxes, q: number): void;
+}
+
 /**
  * Boxes as offsets from other boxes: `dx = (xg - xa) / wa`, `dw = ln(wg / wa)`, of centres and sides, each times its
  * weight. Every step is float32.
  * @see Girshick et al. 2014, appendix C (arXiv:1311.2524)
  */
-export class BoxCoder {
+export class BoxCoder implements BoxCoding {
   readonly weights: BoxCoderWeights;
   readonly maxLogScale: number;
 

@@ -15,6 +15,12 @@ export interface MatcherOptions {
   readonly lowQuality?: boolean;
 }
 
+/** Links boxes with gt boxes. {@link Matcher} is one. */
+export interface BoxMatcher {
+  /** Per box the index of its gt box, {@link BELOW_THRESHOLD} or {@link BETWEEN_THRESHOLDS}: `[boxes]`. */
+  matchBoxes(gtBoxes: Boxes, boxes: Boxes): Int32Array;
+}
+
 /**
  * Links boxes (anchors or proposals) to gt boxes by IoU. Per box the index of its gt box, or
  * {@link BELOW_THRESHOLD} or {@link BETWEEN_THRESHOLDS}. Without gt boxes all are background.
@@ -23,7 +29,7 @@ export interface MatcherOptions {
  * which need not be that one.
  * @see Ren et al. 2015, section 3.1.2 (arXiv:1506.01497)
  */
-export class Matcher {
+export class Matcher implements BoxMatcher {
   readonly #foreground: number;
   readonly #background: number;
   readonly #lowQuality: boolean;

@@ -33,6 +33,7 @@ export {
   type NormFactory,
 } from './layers/norms.ts';
 export * from './module.ts';
+export { mergeLosses, mergeNamed } from './named.ts';
 export { type Objects, rowsWhere, takeObjects } from './objects.ts';
 export { addRelu } from './ops/add-relu.ts';
 export { type ConvolutionOptions, convolution, padMap } from './ops/convolution.ts';

@@ -73,6 +73,11 @@ export interface Target {
   readonly imageId?: number | string;
 }
 
+/** A detection of a model that finds masks. */
+export interface MaskDetection extends Detection {
+  readonly mask: DetectionMask;
+}
+
 /** One object that a model found. Plain data; the mask is computed when asked for. */
 export interface Detection {
   /** `x1, y1, x2, y2` in pixels of the image that was given. */

@@ -1,4 +1,12 @@
-import type { Backbone, FeatureSpec, Random, TargetExtra } from '@rcnn/core';
+import {
+  type Backbone,
+  type Detection,
+  type DetectorSpec,
+  type FeatureSpec,
+  mergeNamed,
+  type Random,
+  RcnnError,
+} from '@rcnn/core';
 import { ImageTransform, type ImageTransformOptions, type ModelTransform } from '@rcnn/detector';
 import { MultiScaleRoIAlign } from '@rcnn/roi-align';
 import {
@@ -7,6 +15,7 @@ import {
   type BoxHead,
   type BoxPredictor,
   FastRCNNPredictor,
+  type RegionHeads,
   type RoIBranch,
   RoIHeads,
   type RoIHeadsOptions,
@@ -21,19 +30,19 @@ export interface FasterRCNNOptions extends ImageTransformOptions, RPNOptions, Bo
   /** Background included: 91 for COCO, 2 for one class. */
   readonly numClasses: number;
   /** Instead of an {@link ImageTransform}. */
-  readonly transform?: ModelTransform;
+  readonly transform?: ModelTransform | undefined;
   /** Instead of a `RegionProposalNetwork`. */
-  readonly rpn?: ProposalNetwork;
+  readonly rpn?: ProposalNetwork | undefined;
   /** Instead of a 7x7 `MultiScaleRoIAlign`. */
-  readonly boxRoiPool?: RoIPooler;
+  readonly boxRoiPool?: RoIPooler | undefined;
   /** Instead of a {@link TwoFCHead}. */
-  readonly boxHead?: BoxHead;
+  readonly boxHead?: BoxHead | undefined;
   /** Instead of a {@link FastRCNNPredictor}. */
-  readonly boxPredictor?: BoxPredictor;
-  /** Branches after the box branch. */
-  readonly branches?: readonly RoIBranch[];
-  /** What these branches learn from and find, beside boxes. Default nothing. */
-  readonly extras?: readonly TargetExtra[];
+  readonly boxPredictor?: BoxPredictor | undefined;
+  /** Branches after the box branch, by name. */
+  readonly branches?: Readonly<Record<string, RoIBranch>> | undefined;
+  /** Instead of {@link RoIHeads} with a box branch and the branches above. */
+  readonly roiHeads?: RegionHeads | undefined;
   /** Draws the first weights. Default the stream of `seedLayers`. */
   readonly random?: Random | undefined;
 }
@@ -42,31 +51,66 @@ export interface FasterRCNNOptions extends ImageTransformOptions, RPNOptions, Bo
  * A detector of boxes on any backbone.
  * @see Ren et al. 2015 (arXiv:1506.01497); Lin et al. 2017 (arXiv:1612.03144)
  */
-export class FasterRCNN extends GeneralizedRCNN {
+export class FasterRCNN<D extends Detection = Detection> extends GeneralizedRCNN<D> {
   constructor(backbone: Backbone, options: FasterRCNNOptions) {
-    const { numClasses, extras = [], random, branches = [] } = options;
     const { outputs } = backbone;
-    const pool = options.boxRoiPool ?? roiPool(outputs, 7);
-    const head = options.boxHead ?? new TwoFCHead({ inChannels: outputs[0]!.channels, random });
-    const predictor = options.boxPredictor ?? new FastRCNNPredictor(head.outFeatures, numClasses, { random });
-    const box = new BoxBranch({ pool, head, predictor }, options);
-    super(
-      {
-        backbone,
-        transform: options.transform ?? new ImageTransform(options),
-        rpn: options.rpn ?? new RegionProposalNetwork(outputs, options),
-        roiHeads: new RoIHeads([box, ...branches], options),
-      },
-      { numClasses, learnsFrom: extras, finds: ['boxes', ...extras], isPredictor: (name) => PREDICTOR.test(name) },
-    );
+    checkParts(options);
+    super({
+      backbone,
+      transform: options.transform ?? new ImageTransform(options),
+      rpn: options.rpn ?? new RegionProposalNetwork(outputs, options),
+      roiHeads: options.roiHeads ?? boxHeads(outputs, options),
+    });
+    checkClasses(this.spec, options);
   }
 }
 
-/** Layers of torchvision's detectors with an output for each class. */
-const PREDICTOR = /^roi_heads\.(box_predictor\.|mask_predictor\.mask_fcn_logits\.)/;
+/** The usual second stage: a box branch, and what else there is. */
+function boxHeads(outputs: readonly FeatureSpec[], options: FasterRCNNOptions): RoIHeads {
+  const { numClasses, random, branches = {} } = options;
+  const pool = options.boxRoiPool ?? pyramidRoIAlign(outputs, 7);
+  const head = options.boxHead ?? new TwoFCHead({ inChannels: outputs[0]!.channels, random });
+  const predictor = options.boxPredictor ?? new FastRCNNPredictor(head.outFeatures, numClasses, { random });
+  const box = new BoxBranch({ pool, head, predictor }, options);
+  return new RoIHeads(withBranches({ box }, branches), options);
+}
+
+type Branches = Readonly<Record<string, RoIBranch>>;
+
+/** Branches and more branches. @throws INVALID_ARGUMENT when two have one name */
+export function withBranches(first: Branches, more: Branches): Branches {
+  const owners = { 'the usual branches': first, 'those given': more };
+  const named = Object.entries(owners).map(([owner, branches]) => [owner, Object.entries(branches)] as const);
+  return Object.fromEntries(mergeNamed('FasterRCNN', 'a branch', named));
+}
+
+/** Parts of the usual second stage have no place in another one. */
+function checkParts(options: FasterRCNNOptions): void {
+  if (options.roiHeads === undefined) return;
+  const parts = (['branches', 'boxRoiPool', 'boxHead', 'boxPredictor'] as const).filter((part) => options[part]);
+  if (parts.length === 0) return;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'FasterRCNN',
+    place: parts.join(', '),
+    problem: 'these parts would not be used: roiHeads is given',
+    hint: 'Build roiHeads with these parts, or leave it out.',
+  });
+}
+
+/** Parts of one's own may have been made for another number of classes. */
+function checkClasses({ numClasses }: DetectorSpec, options: FasterRCNNOptions): void {
+  if (numClasses === options.numClasses) return;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'FasterRCNN',
+    place: 'numClasses',
+    problem: 'the parts are made for another number of classes',
+    found: `${numClasses}`,
+    expected: `${options.numClasses}`,
+  });
+}
 
 /** RoIAlign on the levels that regions are read from: strides 4 to 32, never P6 or P7. */
-export function roiPool(outputs: readonly FeatureSpec[], outputSize: number): MultiScaleRoIAlign {
+export function pyramidRoIAlign(outputs: readonly FeatureSpec[], outputSize: number): MultiScaleRoIAlign {
   const strides = outputs.map(({ stride }) => stride).filter((stride) => stride <= 32);
   return new MultiScaleRoIAlign({ outputSize, strides });
 }

@@ -9,6 +9,7 @@ import {
   type Losses,
   type LossOptions,
   Module,
+  mergeLosses,
   type ParameterOwner,
   type Phase,
   type Pyramid,
@@ -16,7 +17,7 @@ import {
   type Target,
 } from '@rcnn/core';
 import { type ModelTransform, prepare, prepareToLearn } from '@rcnn/detector';
-import type { BranchLosses, RoIs } from '@rcnn/roi-heads';
+import type { RegionHeads, RoIs } from '@rcnn/roi-heads';
 import type { Proposals, ProposalUse, RPNLosses, RPNOutputs } from '@rcnn/rpn-anchors';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -32,17 +33,6 @@ export interface ProposalNetwork extends ParameterOwner {
   losses(outputs: RPNOutputs, gtBoxes: readonly Float32Array[], paddedSize: ImageSize, random?: Random): RPNLosses;
 }
 
-/** The second stage: says what is there. `RoIHeads` is one. */
-export interface RegionHeads extends ParameterOwner {
-  detect(features: Pyramid, proposals: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]>;
-  losses(
-    features: Pyramid,
-    proposals: readonly Float32Array[],
-    targets: readonly Target[],
-    options: { readonly phase: Phase; readonly random: Random },
-  ): BranchLosses;
-}
-
 /** What a two-stage detector is made of. Each part can be somebody else's. */
 export interface RCNNParts {
   readonly transform: ModelTransform;
@@ -51,28 +41,34 @@ export interface RCNNParts {
   readonly roiHeads: RegionHeads;
 }
 
-/** What a two-stage detector knows of itself beyond its transform's `input`. */
-export type RCNNFacts = Omit<DetectorSpec, 'input'>;
+/** Where the second stage's parameters are. */
+const HEADS = 'roi_heads.';
 
 /**
  * The two-stage detector on one screen: transform, backbone, proposals, heads, and the way back. It neither knows nor
  * cares which parts it was given. Detecting and learning are two methods; there is no mode to set.
+ *
+ * `D` is what a detection surely has: whoever chooses the heads knows it.
  * @see Ren et al. 2015 (arXiv:1506.01497), figure 2; He et al. 2017 (arXiv:1703.06870)
  */
-export class GeneralizedRCNN extends Module implements Detector {
+export class GeneralizedRCNN<D extends Detection = Detection> extends Module implements Detector<D> {
   readonly transform: ModelTransform;
   readonly backbone: Backbone;
   readonly rpn: ProposalNetwork;
   readonly roiHeads: RegionHeads;
   readonly spec: DetectorSpec;
 
-  constructor({ transform, backbone, rpn, roiHeads }: RCNNParts, facts: RCNNFacts) {
+  constructor({ transform, backbone, rpn, roiHeads }: RCNNParts) {
     super();
     this.transform = transform;
     this.backbone = this.register('backbone', backbone);
     this.rpn = this.register('rpn', rpn);
     this.roiHeads = this.register('roi_heads', roiHeads);
-    this.spec = { ...facts, input: transform.input };
+    this.spec = {
+      ...roiHeads.spec,
+      input: transform.input,
+      isPredictor: (name) => name.startsWith(HEADS) && roiHeads.spec.isPredictor(name.slice(HEADS.length)),
+    };
   }
 
   /**
@@ -80,7 +76,7 @@ export class GeneralizedRCNN extends Module implements Detector {
    * Plain data; no tensor is left behind.
    * @throws IMAGE_INVALID naming image and pixel
    */
-  async detect(images: readonly ImageInput[], options: DetectOptions = {}): Promise<Detection[][]> {
+  async detect(images: readonly ImageInput[], options: DetectOptions = {}): Promise<D[][]> {
     const batch = await prepare('detect', this.transform, images);
     const sizes = batch.placements.map(({ size }) => size);
     const held: tf.Tensor[] = [batch.images];
@@ -93,7 +89,7 @@ export class GeneralizedRCNN extends Module implements Detector {
       const proposals = await this.rpn.propose(outputs, sizes, batch.paddedSize, 'test');
       tf.dispose([outputs.logits, outputs.deltas] as tf.TensorContainer);
       const found = await this.roiHeads.detect(features, proposals.map(asRoIs), sizes);
-      return found.map((objects, i) => batch.placements[i]!.toImage(objects, options));
+      return found.map((objects, i) => batch.placements[i]!.toImage(objects, options) as D[]);
     } finally {
       for (const tensor of held) tensor.dispose();
     }
@@ -119,12 +115,16 @@ export class GeneralizedRCNN extends Module implements Detector {
       const outputs = this.rpn.forward(features, phase);
       held.push(...outputs.logits, ...outputs.deltas);
       const proposals = await this.rpn.propose(outputs, sizes, batch.paddedSize, 'train');
-      return tf.tidy(() => {
-        const gtBoxes = batch.targets.map(({ boxes }) => boxes);
-        const first = this.rpn.losses(outputs, gtBoxes, batch.paddedSize, random);
+      const gtBoxes = batch.targets.map(({ boxes }) => boxes);
+      const first = this.rpn.losses(outputs, gtBoxes, batch.paddedSize, random);
+      try {
         const boxes = proposals.map((proposal) => proposal.boxes);
-        return { ...this.roiHeads.losses(features, boxes, batch.targets, { phase, random }), ...first };
-      });
+        const second = await this.roiHeads.losses(features, boxes, batch.targets, { sizes, phase, random });
+        return mergeLosses('losses', { roiHeads: second, rpn: { ...first } });
+      } catch (error) {
+        tf.dispose({ ...first });
+        throw error;
+      }
     } finally {
       for (const tensor of held) tensor.dispose(); // a tape keeps what it needs by itself
     }

@@ -8,20 +8,14 @@ export * from '@rcnn/roi-align';
 export * from '@rcnn/roi-heads';
 export * from '@rcnn/rpn-anchors';
 export { architecture, architectures } from './architectures.ts';
-export { FasterRCNN, type FasterRCNNOptions } from './faster-rcnn.ts';
+export { FasterRCNN, type FasterRCNNOptions, pyramidRoIAlign } from './faster-rcnn.ts';
 export {
   detectorFromCheckpoint,
   type FromCheckpointOptions,
   type LoadedDetector,
   otherArchitecture,
 } from './from-checkpoint.ts';
-export {
-  GeneralizedRCNN,
-  type ProposalNetwork,
-  type RCNNFacts,
-  type RCNNParts,
-  type RegionHeads,
-} from './generalized-rcnn.ts';
+export { GeneralizedRCNN, type ProposalNetwork, type RCNNParts } from './generalized-rcnn.ts';
 export { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 export {
   fasterRcnnResnet50Fpn,

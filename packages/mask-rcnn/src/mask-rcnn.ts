@@ -1,4 +1,4 @@
-import type { Backbone } from '@rcnn/core';
+import { type Backbone, type MaskDetection, RcnnError } from '@rcnn/core';
 import {
   MaskBranch,
   type MaskBranchOptions,
@@ -8,30 +8,41 @@ import {
   MaskRCNNPredictor,
   type RoIPooler,
 } from '@rcnn/roi-heads';
-import { FasterRCNN, type FasterRCNNOptions, roiPool } from './faster-rcnn.ts';
+import { FasterRCNN, type FasterRCNNOptions, pyramidRoIAlign, withBranches } from './faster-rcnn.ts';
 
 /** As {@link FasterRCNNOptions}, and the parts of the mask branch. */
 export interface MaskRCNNOptions extends FasterRCNNOptions, MaskBranchOptions {
   /** Instead of a 14x14 `MultiScaleRoIAlign`. */
-  readonly maskRoiPool?: RoIPooler;
+  readonly maskRoiPool?: RoIPooler | undefined;
   /** Instead of {@link MaskRCNNHeads}. */
-  readonly maskHead?: MaskHead;
+  readonly maskHead?: MaskHead | undefined;
   /** Instead of a {@link MaskRCNNPredictor}. */
-  readonly maskPredictor?: MaskPredictor;
+  readonly maskPredictor?: MaskPredictor | undefined;
 }
 
 /**
- * Faster R-CNN with a mask branch beside the box branch.
+ * Faster R-CNN with a mask branch beside the box branch: every detection has a mask.
  * @see He et al. 2017 (arXiv:1703.06870)
  */
-export class MaskRCNN extends FasterRCNN {
+export class MaskRCNN extends FasterRCNN<MaskDetection> {
   constructor(backbone: Backbone, options: MaskRCNNOptions) {
-    const { outputs } = backbone;
-    const { numClasses, random, branches = [] } = options;
-    const pool = options.maskRoiPool ?? roiPool(outputs, 14);
-    const head = options.maskHead ?? new MaskRCNNHeads({ inChannels: outputs[0]!.channels, random });
-    const predictor = options.maskPredictor ?? new MaskRCNNPredictor(head.outChannels, numClasses, { random });
-    const mask = new MaskBranch({ pool, head, predictor }, options);
-    super(backbone, { ...options, branches: [mask, ...branches], extras: ['masks'] });
+    super(backbone, options.roiHeads === undefined ? withMaskBranch(backbone, options) : options);
+    if (this.spec.finds.includes('masks')) return;
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'MaskRCNN',
+      place: 'roiHeads',
+      problem: 'they find no masks',
+      found: this.spec.finds.join(', '),
+      hint: 'Give their spec `finds: [..., "masks"]`, or take FasterRCNN.',
+    });
   }
+}
+
+function withMaskBranch({ outputs }: Backbone, options: MaskRCNNOptions): FasterRCNNOptions {
+  const { numClasses, random, branches = {} } = options;
+  const pool = options.maskRoiPool ?? pyramidRoIAlign(outputs, 14);
+  const head = options.maskHead ?? new MaskRCNNHeads({ inChannels: outputs[0]!.channels, random });
+  const predictor = options.maskPredictor ?? new MaskRCNNPredictor(head.outChannels, numClasses, { random });
+  const mask = new MaskBranch({ pool, head, predictor }, options);
+  return { ...options, branches: withBranches({ mask }, branches) };
 }

@@ -96,7 +96,9 @@ function detectorOf(options: RecipeOptions): FasterRCNNOptions {
   return {
     ...options,
     numClasses,
-    boxHead: options.boxHead ?? boxHeadOf(version, fpnChannels, boxFeatures, random),
+    ...(options.roiHeads === undefined && {
+      boxHead: options.boxHead ?? boxHeadOf(version, fpnChannels, boxFeatures, random),
+    }),
     ...(version === 2 && options.rpnHead === undefined && options.rpn === undefined
       ? { rpnHead: new RPNHead(fpnChannels, anchorsPerCell(options), { convDepth: 2, random }) }
       : {}),

@@ -12,7 +12,7 @@ import {
 } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { roiPool } from '../src/faster-rcnn.ts';
+import { pyramidRoIAlign } from '../src/faster-rcnn.ts';
 import {
   type FasterRCNN,
   fasterRcnnResnet50Fpn,
@@ -118,7 +118,7 @@ describe.each(cases)('%s', (file, recipe, names) => {
 
   test('the first pooled regions', async () => {
     const boxes = names.map((_, i) => fixture.floats(`proposals.${i}`).slice(0, 20 * 4));
-    const pooled = roiPool(model.backbone.outputs, 7).forward(features, boxes);
+    const pooled = pyramidRoIAlign(model.backbone.outputs, 7).forward(features, boxes);
     const values = sampleChannelsFirst(await pooled.data(), pooled.shape, { skip: 32 });
     expect(relativeToMaximum(values, fixture.floats('box_roi_pool.first20.sample'))).toBeLessThan(1e-4);
     pooled.dispose();

@@ -1,4 +1,14 @@
-import { Conv2d, ConvNorm, type Layer, Linear, Module, type NormFactory, type Phase, type Random } from '@rcnn/core';
+import {
+  Conv2d,
+  ConvNorm,
+  type Layer,
+  Linear,
+  Module,
+  type NormFactory,
+  type ParameterOwner,
+  type Phase,
+  type Random,
+} from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Turns pooled regions `[R, S, S, C]` into one vector each: `[R, features]`. */
@@ -10,9 +20,9 @@ export interface BoxHeadOptions {
   /** Channels of the pyramid. */
   readonly inChannels: number;
   /** Cells on a side of a pooled region. Default 7. */
-  readonly poolSize?: number;
+  readonly poolSize?: number | undefined;
   /** Length of the vector. Default 1024. */
-  readonly outFeatures?: number;
+  readonly outFeatures?: number | undefined;
   readonly random?: Random | undefined;
 }
 
@@ -78,17 +88,25 @@ export class ConvFCHead extends Module implements BoxHead {
   }
 }
 
-/** Class logits and, per class, box deltas. */
+/** Class logits and box deltas. */
 export interface BoxPredictions {
   /** `[R, K]`, background first. */
   readonly logits: tf.Tensor2D;
-  /** `[R, K * 4]`, class-major, background included. */
+  /** `[R, K * 4]`, class-major, background included; or `[R, 4]`, one box for all classes. */
   readonly deltas: tf.Tensor2D;
 }
 
-export interface BoxPredictor extends Module {
+/** Turns a region's vector `[R, features]` into logits and deltas. */
+export interface BoxPredictor extends ParameterOwner {
+  /** Background included. */
   readonly numClasses: number;
   forward(x: tf.Tensor2D, phase?: Phase): BoxPredictions;
+}
+
+export interface BoxPredictorOptions {
+  /** One box for all classes, as Cascade R-CNN and R-FCN have it. Default false: a box for each. */
+  readonly classAgnostic?: boolean | undefined;
+  readonly random?: Random | undefined;
 }
 
 /** Two dense layers side by side. @see Girshick 2015 (arXiv:1504.08083) */
@@ -98,11 +116,11 @@ export class FastRCNNPredictor extends Module implements BoxPredictor {
   readonly #deltas: Linear;
 
   /** @param numClasses background included */
-  constructor(inFeatures: number, numClasses: number, { random }: { random?: Random | undefined } = {}) {
+  constructor(inFeatures: number, numClasses: number, { classAgnostic = false, random }: BoxPredictorOptions = {}) {
     super();
     this.numClasses = numClasses;
     this.#logits = this.register('cls_score', new Linear(inFeatures, numClasses, { random }));
-    this.#deltas = this.register('bbox_pred', new Linear(inFeatures, numClasses * 4, { random }));
+    this.#deltas = this.register('bbox_pred', new Linear(inFeatures, classAgnostic ? 4 : numClasses * 4, { random }));
   }
 
   forward(x: tf.Tensor2D): BoxPredictions {

@@ -4,10 +4,12 @@ export {
   type BoxHeadOptions,
   type BoxPredictions,
   type BoxPredictor,
+  type BoxPredictorOptions,
   ConvFCHead,
   FastRCNNPredictor,
   TwoFCHead,
 } from './box-heads.ts';
+export type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 export { MaskBranch, type MaskBranchOptions, type MaskParts } from './mask-branch.ts';
 export {
   type MaskHead,
@@ -16,5 +18,9 @@ export {
   MaskRCNNHeads,
   MaskRCNNPredictor,
 } from './mask-heads.ts';
+export type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
+export { boxRegressionLoss, type RegressionLossOptions } from './regression-loss.ts';
 export { RoIHeads, type RoIHeadsOptions } from './roi-heads.ts';
-export type { BranchLosses, RoIBranch, RoIPooler, RoIs, SampledRoIs } from './rois.ts';
+export { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
+export { matchedBoxes, matchRegions, type SampleRegionsOptions, sampleRegions } from './sample-regions.ts';
+export { type RegionPredictions, type SelectionRules, selectDetections } from './select-detections.ts';

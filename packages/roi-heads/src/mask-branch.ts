@@ -1,11 +1,21 @@
 import { bceWithLogits } from '@rcnn/boxes';
-import { Module, type Phase, type Pyramid, RcnnError, rowsWhere, type Target, takeObjects } from '@rcnn/core';
+import {
+  type Losses,
+  Module,
+  type Phase,
+  type Pyramid,
+  RcnnError,
+  rowsWhere,
+  type Target,
+  takeObjects,
+} from '@rcnn/core';
 import { boxMask } from '@rcnn/detector';
 import type { PasteMode } from '@rcnn/masks';
 import { maskTargets } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
+import type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import type { MaskHead, MaskPredictor } from './mask-heads.ts';
-import { type BranchLosses, countRoIs, type RoIBranch, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
+import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 
 export interface MaskParts {
   readonly pool: RoIPooler;
@@ -19,11 +29,12 @@ export interface MaskBranchOptions {
 }
 
 /**
- * Which pixels of a region belong to its object? Asked of final boxes only, and of one class each. Children
- * `mask_head`, `mask_predictor`.
+ * Says which pixels of a region belong to its object: for final boxes only, and one class each. Children `mask_head`,
+ * `mask_predictor`.
  * @see He et al. 2017 (arXiv:1703.06870)
  */
 export class MaskBranch extends Module implements RoIBranch {
+  readonly spec: BranchSpec;
   readonly #pool: RoIPooler;
   readonly #head: MaskHead;
   readonly #predictor: MaskPredictor;
@@ -35,6 +46,12 @@ export class MaskBranch extends Module implements RoIBranch {
     this.#head = this.register('mask_head', head);
     this.#predictor = this.register('mask_predictor', predictor);
     this.#paste = maskPaste;
+    this.spec = {
+      numClasses: predictor.numClasses,
+      learnsFrom: ['masks'],
+      finds: ['masks'],
+      isPredictor: (name) => name.startsWith('mask_predictor.mask_fcn_logits.'),
+    };
   }
 
   /** Mask logits `[R, 28, 28]` of the class of each region. The caller owns them. */
@@ -59,7 +76,12 @@ export class MaskBranch extends Module implements RoIBranch {
    * `loss_mask`: binary cross-entropy on the logits of the true class, mean over all cells of the positives. The
    * target is the soft part of the object's mask inside the **proposal**. No positives: 0.
    */
-  losses(features: Pyramid, sampled: readonly SampledRoIs[], targets: readonly Target[], phase: Phase): BranchLosses {
+  losses(
+    features: Pyramid,
+    sampled: readonly SampledRoIs[],
+    targets: readonly Target[],
+    { phase }: BranchLossOptions,
+  ): Losses {
     const positives = sampled.map(onlyPositives);
     if (countRoIs(positives) === 0) return { loss_mask: tf.scalar(0) };
     return tf.tidy(() => {
@@ -80,9 +102,8 @@ export class MaskBranch extends Module implements RoIBranch {
   async detect(features: Pyramid, rois: readonly RoIs[]): Promise<RoIs[]> {
     if (countRoIs(rois) === 0) return rois.map((ofImage) => ({ ...ofImage, masks: [] }));
     const probabilities = tf.tidy(() => tf.sigmoid(this.forward(features, rois)));
-    const values = await probabilities.data<'float32'>();
+    const values = await probabilities.data<'float32'>().finally(() => probabilities.dispose());
     const cells = probabilities.shape[1] * probabilities.shape[2];
-    probabilities.dispose();
     let at = 0;
     return rois.map((ofImage) => {
       const masks = Array.from(ofImage.labels, () => boxMask(values.slice(at * cells, ++at * cells), this.#paste));

@@ -7,6 +7,7 @@ import {
   linear,
   Module,
   type NormFactory,
+  type ParameterOwner,
   type Phase,
   type Random,
 } from '@rcnn/core';
@@ -58,7 +59,8 @@ export class MaskRCNNHeads extends Module implements MaskHead {
   }
 }
 
-export interface MaskPredictor extends Module {
+/** Turns maps of regions into mask logits. */
+export interface MaskPredictor extends ParameterOwner {
   readonly numClasses: number;
   /** Mask logits of one class per region, the others never computed: `[R, S, S, C]` and R labels to `[R, 2S, 2S]`. */
   forward(x: tf.Tensor4D, labels: Int32Array, phase?: Phase): tf.Tensor3D;

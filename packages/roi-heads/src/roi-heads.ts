@@ -1,99 +1,119 @@
-import { BalancedSampler, BETWEEN_THRESHOLDS, Matcher, type Sampler, takeBoxes } from '@rcnn/boxes';
+import { BalancedSampler, type BoxMatcher, Matcher, type Sampler } from '@rcnn/boxes';
 import {
   type ImageSize,
+  type Losses,
+  mergeLosses,
+  mergeNamed,
   type Parameter,
-  type ParameterOwner,
-  type Phase,
   type Pyramid,
   Random,
   RcnnError,
   type Target,
 } from '@rcnn/core';
-import type * as tf from '@tensorflow/tfjs-core';
-import type { RoIBranch, RoIs, SampledRoIs } from './rois.ts';
+import * as tf from '@tensorflow/tfjs-core';
+import type { RoIBranch } from './branch.ts';
+import type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
+import type { RoIs } from './rois.ts';
+import { sampleRegions } from './sample-regions.ts';
 
 /** Options by torchvision's names. */
 export interface RoIHeadsOptions {
   /** A region is an object from this IoU on. Default 0.5. */
-  readonly boxFgIouThresh?: number;
+  readonly boxFgIouThresh?: number | undefined;
   /** A region is background below this IoU. Default 0.5. */
-  readonly boxBgIouThresh?: number;
+  readonly boxBgIouThresh?: number | undefined;
+  /** Links regions with objects. Default a `Matcher` of the two options above. */
+  readonly boxMatcher?: BoxMatcher | undefined;
   /** Regions per image in the losses. Default 512. */
-  readonly boxBatchSizePerImage?: number;
-  /** At most this share of them is positive. Default 0.25. */
-  readonly boxPositiveFraction?: number;
+  readonly boxBatchSizePerImage?: number | undefined;
+  /** At most this fraction of them is positive. Default 0.25. */
+  readonly boxPositiveFraction?: number | undefined;
   /** Chooses the regions of the losses. Default a `BalancedSampler` of the two options above. */
-  readonly boxSampler?: Sampler;
+  readonly boxSampler?: Sampler | undefined;
 }
 
 /**
- * The second stage: looks closely at each proposal, through a list of branches. The first finds (class and box), the
- * others add what they know of the regions found. Parameters are those of the branches, under torchvision's names.
+ * The second stage as a list of branches: each asks one question of every region. The first finds (class and box), the
+ * others add what they know of the regions found. Each branch has a name, for programs and for errors; parameters are
+ * those of the branches, under torchvision's names.
  */
-export class RoIHeads implements ParameterOwner {
-  readonly branches: readonly RoIBranch[];
-  readonly #matcher: Matcher;
+export class RoIHeads implements RegionHeads {
+  readonly spec: RegionSpec;
+  readonly branches: Readonly<Record<string, RoIBranch>>;
+  readonly #matcher: BoxMatcher;
   readonly #sampler: Sampler;
 
-  constructor(branches: readonly RoIBranch[], options: RoIHeadsOptions = {}) {
-    if (branches.length === 0) {
-      throw new RcnnError('INVALID_ARGUMENT', {
-        where: 'RoIHeads',
-        place: 'branches',
-        problem: 'there is no branch',
-        hint: 'The first branch names classes and moves boxes, e.g. new BoxBranch(…).',
-      });
-    }
+  /**
+   * @param branches by name, in the order in which they run
+   * @throws INVALID_ARGUMENT without a branch, or when two have a parameter of one name
+   */
+  constructor(branches: Readonly<Record<string, RoIBranch>>, options: RoIHeadsOptions = {}) {
     this.branches = branches;
+    this.spec = specOf(branches);
+    this.namedParameters(); // refuses names that two branches have
     const { boxFgIouThresh: foreground = 0.5, boxBgIouThresh: background = 0.5 } = options;
-    this.#matcher = new Matcher({ foreground, background });
+    this.#matcher = options.boxMatcher ?? new Matcher({ foreground, background });
     const { boxBatchSizePerImage: batchSize = 512, boxPositiveFraction: positiveFraction = 0.25 } = options;
     this.#sampler = options.boxSampler ?? new BalancedSampler({ batchSize, positiveFraction });
   }
 
   namedParameters(prefix = ''): Map<string, Parameter> {
-    return new Map(this.branches.flatMap((branch) => [...branch.namedParameters(prefix)]));
+    const owners = Object.entries(this.branches).map(([name, branch]) => {
+      return [`branch '${name}'`, branch.namedParameters(prefix)] as const;
+    });
+    return mergeNamed('RoIHeads', 'a parameter', owners);
   }
 
   dispose(): void {
-    for (const branch of this.branches) branch.dispose();
+    for (const branch of Object.values(this.branches)) branch.dispose();
   }
 
-  /** Turns the proposals of each image into detections, in pixels of the resized image. */
   async detect(features: Pyramid, proposals: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]> {
     let rois = [...proposals];
-    for (const branch of this.branches) rois = await branch.detect(features, rois, sizes);
+    for (const branch of Object.values(this.branches)) rois = await branch.detect(features, rois, sizes);
     return rois;
   }
 
-  /**
-   * Samples regions of each image and adds up what every branch learns from them.
-   * @param proposals `[P * 4]` of each image, in pixels of the resized image; the true boxes are added to them
-   * @param random draws the sample
-   */
-  losses(
+  /** Samples regions of each image, and gathers what every branch learns from them. The true boxes are proposals too. */
+  async losses(
     features: Pyramid,
     proposals: readonly Float32Array[],
     targets: readonly Target[],
-    { phase = 'train', random = new Random(0) }: { readonly phase?: Phase; readonly random?: Random } = {},
-  ): Record<string, tf.Scalar> {
-    const sampled = proposals.map((boxes, i) => this.sample(boxes, targets[i]!, random));
-    return Object.assign({}, ...this.branches.map((branch) => branch.losses(features, sampled, targets, phase)));
+    { phase = 'train', random = new Random(0) }: Partial<RegionLossOptions> = {},
+  ): Promise<Losses> {
+    const how = { matcher: this.#matcher, sampler: this.#sampler, random };
+    const sampled = proposals.map((boxes, i) => sampleRegions(boxes, targets[i]!, how));
+    const found: Record<string, Losses> = {};
+    try {
+      for (const [name, branch] of Object.entries(this.branches)) {
+        found[name] = await branch.losses(features, sampled, targets, { phase, random });
+      }
+      return mergeLosses('RoIHeads.losses', found);
+    } catch (error) {
+      for (const losses of Object.values(found)) tf.dispose({ ...losses });
+      throw error;
+    }
   }
+}
 
-  /** Matches the proposals of one image, and its true boxes, with its objects, and draws those to learn from. */
-  sample(proposals: Float32Array, target: Target, random: Random): SampledRoIs {
-    const boxes = new Float32Array(proposals.length + target.boxes.length);
-    boxes.set(proposals);
-    boxes.set(target.boxes, proposals.length); // so that every object has a region, however poor the proposals
-    const matched = this.#matcher.matchBoxes(target.boxes, boxes);
-    const labels = matched.map((gt) => (gt >= 0 ? target.labels[gt]! : gt === BETWEEN_THRESHOLDS ? -1 : 0));
-    const { positives, negatives } = this.#sampler.sample(labels, random);
-    const chosen = Int32Array.from([...positives, ...negatives]).sort();
-    return {
-      boxes: takeBoxes(boxes, chosen),
-      labels: chosen.map((i) => labels[i]!),
-      matchedIndices: chosen.map((i) => (labels[i]! > 0 ? matched[i]! : -1)),
-    };
+/** What the branches say of themselves, put together. */
+function specOf(branches: Readonly<Record<string, RoIBranch>>): RegionSpec {
+  const specs = Object.values(branches).map(({ spec }) => spec);
+  const counts = new Set(specs.flatMap(({ numClasses }) => numClasses ?? []));
+  if (counts.size !== 1) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'RoIHeads',
+      place: 'branches',
+      problem: specs.length === 0 ? 'there is no branch' : 'the branches do not agree on the number of classes',
+      found: counts.size === 0 ? 'none that knows it' : [...counts].join(' and '),
+      hint: 'The first branch names classes and moves boxes, e.g. new BoxBranch(…).',
+    });
   }
+  return {
+    numClasses: [...counts][0]!,
+    learnsFrom: [...new Set(specs.flatMap(({ learnsFrom = [] }) => learnsFrom))],
+    finds: [...new Set(specs.flatMap(({ finds = [] }) => finds))],
+    numKeypoints: specs.find(({ numKeypoints }) => numKeypoints !== undefined)?.numKeypoints,
+    isPredictor: (name) => specs.some((spec) => spec.isPredictor?.(name) ?? false),
+  };
 }

@@ -1,4 +1,4 @@
-import type { ImageSize, Objects, ParameterOwner, Phase, Pyramid, Target } from '@rcnn/core';
+import type { Objects, Pyramid } from '@rcnn/core';
 import type { FoundObjects } from '@rcnn/detector';
 import type * as tf from '@tensorflow/tfjs-core';
 
@@ -16,23 +16,6 @@ export interface SampledRoIs extends Objects {
   readonly labels: Int32Array;
   /** `[R]`: row of the target; -1 for background. */
   readonly matchedIndices: Int32Array;
-}
-
-/** Losses by torchvision's names, each a scalar. */
-export type BranchLosses = Readonly<Record<string, tf.Scalar>>;
-
-/**
- * One question asked of every region: which class and which box, which mask, which keypoints. A detector has a list
- * of branches; the first must be one that finds (names classes and drops what is none).
- */
-export interface RoIBranch extends ParameterOwner {
-  /** What the branch learns from the regions that were sampled; on the tape where there is one. */
-  losses(features: Pyramid, sampled: readonly SampledRoIs[], targets: readonly Target[], phase: Phase): BranchLosses;
-  /**
-   * Adds what the branch knows, image by image. Reads the device, hence asynchronous.
-   * @param sizes of the resized images, without padding
-   */
-  detect(features: Pyramid, rois: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]>;
 }
 
 /** Cuts regions out of a pyramid: `[R, S, S, C]`, the regions of all images one after the other. */

@@ -1,5 +1,4 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { firstInOrderSampler } from '@rcnn/boxes';
 import { BatchNorm, type Pyramid, Random, type Target, trainableParameters, valueAndGradients } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import type { BoxMask } from '@rcnn/detector';
@@ -50,6 +49,7 @@ function maskBranch(): MaskBranch {
   return new MaskBranch({ pool: pool(4), head, predictor });
 }
 
+const training = { phase: 'train', random: new Random(0) } as const;
 const boxes = (...rows: number[][]): Float32Array => Float32Array.from(rows.flat());
 const target = (): Target => ({
   boxes: boxes([2, 2, 20, 20], [18, 4, 38, 30]),
@@ -57,35 +57,6 @@ const target = (): Target => ({
   masks: [Mask.fromBox([2, 2, 18, 18], size), Mask.fromBox([18, 4, 20, 26], size)],
 });
 const nothing = (): Target => ({ boxes: boxes(), labels: new Int32Array(), masks: [] });
-
-describe('sampling', () => {
-  const heads = new RoIHeads([{ losses: () => ({}), detect: async (_, rois) => [...rois], namedParameters: () => new Map(), dispose: () => {} }], { boxSampler: firstInOrderSampler({ batchSize: 4, positiveFraction: 0.5 }) }); // biome-ignore format: one stub
-
-  test('the true boxes are proposals too, and carry their classes', () => {
-    const { boxes: chosen, labels, matchedIndices } = heads.sample(boxes([30, 0, 40, 8]), target(), random);
-    expect([...labels]).toEqual([0, 1, 2]);
-    expect([...matchedIndices]).toEqual([-1, 0, 1]);
-    expectClose(chosen.subarray(4, 8), [2, 2, 20, 20]);
-  });
-
-  test('at IoU 0.5 a region is an object, below it is background', () => {
-    const gt = { boxes: boxes([0, 0, 10, 10]), labels: Int32Array.of(2) };
-    const { labels } = heads.sample(boxes([0, 0, 10, 5], [0, 0, 10, 4.9]), gt, random);
-    expect([...labels]).toEqual([2, 0, 2]); // half of it, less than half, itself
-  });
-
-  test('positives up to their share, negatives for the rest, in order', () => {
-    const near = Array.from({ length: 5 }, () => [2, 2, 20, 20]);
-    const far = Array.from({ length: 5 }, () => [30, 0, 40, 3]);
-    const { labels } = heads.sample(boxes(...near, ...far), target(), random);
-    expect([...labels]).toEqual([1, 1, 0, 0]);
-  });
-
-  test('no objects: everything is background', () => {
-    const { labels } = heads.sample(boxes([1, 1, 5, 5], [3, 3, 9, 9]), nothing(), random);
-    expect([...labels]).toEqual([0, 0]);
-  });
-});
 
 describe('the box branch', () => {
   test('classifies and moves boxes as worked out by hand', async () => {
@@ -134,14 +105,14 @@ describe('the box branch', () => {
       },
       { boxes: boxes(), labels: new Int32Array(), matchedIndices: new Int32Array() },
     ];
-    const losses = branch.losses(features, sampled, [target(), nothing()], 'train');
+    const losses = branch.losses(features, sampled, [target(), nothing()], training);
     expectClose(losses['loss_classifier']!, Math.log(3));
     expectClose(losses['loss_box_reg']!, (2 - 1 / 18) / 2); // smooth L1 of 2, beta 1/9, over 2 regions
   });
 
   test('nothing sampled: zero, not NaN', () => {
     const none = { boxes: boxes(), labels: new Int32Array(), matchedIndices: new Int32Array() };
-    const losses = boxBranch().losses(features, [none, none], [nothing(), nothing()], 'train');
+    const losses = boxBranch().losses(features, [none, none], [nothing(), nothing()], training);
     expect(Object.values(losses).map((loss) => loss.dataSync()[0])).toEqual([0, 0]);
   });
 });
@@ -174,7 +145,7 @@ describe('the mask branch', () => {
     const one = { boxes: boxes([2, 2, 20, 20]), labels: Int32Array.of(1), matchedIndices: Int32Array.of(0) };
     const background = { boxes: boxes([2, 2, 20, 20]), labels: Int32Array.of(0), matchedIndices: Int32Array.of(-1) };
     const loss = (...sampled: (typeof one)[]): tf.Tensor =>
-      branch.losses(features, sampled, [target(), nothing()], 'train')['loss_mask']!;
+      branch.losses(features, sampled, [target(), nothing()], training)['loss_mask']!;
     expectClose(loss(one, background), Math.log(2));
     expectClose(loss(background, background), 0);
   });
@@ -194,12 +165,12 @@ describe('the mask branch', () => {
     const sampled = [{ boxes: boxes([2, 2, 20, 20]), labels: Int32Array.of(1), matchedIndices: Int32Array.of(0) }];
     const { boxes: gtBoxes, labels } = target();
     const one = features.map((map) => tf.slice(map, 0, 1)) as unknown as Pyramid;
-    expect(() => maskBranch().losses(one, sampled, [{ boxes: gtBoxes, labels }], 'train')).toThrow('targets[0].masks');
+    expect(() => maskBranch().losses(one, sampled, [{ boxes: gtBoxes, labels }], training)).toThrow('targets[0].masks');
   });
 });
 
 describe('all branches', () => {
-  const heads = (): RoIHeads => new RoIHeads([boxBranch(), maskBranch()], { boxBatchSizePerImage: 8 });
+  const heads = (): RoIHeads => new RoIHeads({ box: boxBranch(), mask: maskBranch() }, { boxBatchSizePerImage: 8 });
   const proposals = [boxes([1, 1, 18, 22], [30, 0, 40, 3]), boxes([0, 0, 9, 9])];
 
   test('parameters are named as in torchvision', () => {
@@ -226,7 +197,7 @@ describe('all branches', () => {
     const owner = heads();
     const parameters = trainableParameters(owner);
     const { gradients, loss } = await valueAndGradients(
-      () => ({ loss: tf.addN(Object.values(owner.losses(features, proposals, [target(), nothing()]))) }),
+      async () => ({ loss: tf.addN(Object.values(await owner.losses(features, proposals, [target(), nothing()]))) }),
       parameters,
     );
     expect([...gradients.keys()].sort()).toEqual([...parameters.keys()].sort());
@@ -235,10 +206,10 @@ describe('all branches', () => {
 
   test('losses and detections keep nothing', async () => {
     const owner = heads();
-    await expectNoLeak(() => tf.dispose(Object.values(owner.losses(features, proposals, [target(), nothing()]))));
+    await expectNoLeak(async () => tf.dispose({ ...(await owner.losses(features, proposals, [target(), nothing()])) }));
     const rois = proposals.map((rows) => ({ boxes: rows, scores: new Float32Array(rows.length / 4), labels: new Int32Array(rows.length / 4) })); // biome-ignore format: one object
     await expectNoLeak(() => owner.detect(features, rois, [size, size]));
   });
 
-  test('a list without branches is refused', () => expect(() => new RoIHeads([])).toThrow('there is no branch'));
+  test('none at all is refused', () => expect(() => new RoIHeads({})).toThrow('there is no branch'));
 });

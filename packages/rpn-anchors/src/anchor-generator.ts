@@ -9,6 +9,17 @@ export interface AnchorGeneratorOptions {
   readonly aspectRatios?: readonly number[] | readonly (readonly number[])[];
 }
 
+/** Gives the anchors of every level. {@link AnchorGenerator} is one; inject your own into the RPN. */
+export interface AnchorSource {
+  /** Anchors per cell, per level. */
+  readonly anchorsPerCell: readonly number[];
+  /**
+   * The anchors `[H * W * A * 4]` of each level, `x1, y1, x2, y2` in pixels of the padded image, cell by cell in rows.
+   * Nobody writes into them.
+   */
+  forward(gridSizes: readonly ImageSize[], paddedSize: ImageSize): readonly Float32Array[];
+}
+
 /** Grids whose anchors are kept; a training run sees a handful of padded sizes, a server a few more. */
 const KEPT_GRIDS = 16;
 
@@ -17,7 +28,7 @@ const KEPT_GRIDS = 16;
  * image. Order: row, column, ratio, size. Anchors that leave the image stay.
  * @see Ren et al. 2015, section 3.1.1 (arXiv:1506.01497); one size per level: Lin et al. 2017, section 4.1
  */
-export class AnchorGenerator {
+export class AnchorGenerator implements AnchorSource {
   /** Per level the anchors of the cell at the origin: `[A * 4]`, whole pixels. */
   readonly baseAnchors: readonly Float32Array[];
   readonly #kept = new Map<string, Float32Array[]>();

@@ -1,4 +1,4 @@
-import { type BoxCoder, type Boxes, clipBoxes, nms, removeSmallBoxes, takeBoxes, topK } from '@rcnn/boxes';
+import { type BoxCoding, type Boxes, clipBoxes, nms, removeSmallBoxes, takeBoxes, topK } from '@rcnn/boxes';
 import type { ImageSize } from '@rcnn/core';
 
 /** Boxes of one image where the RPN suspects an object, best first. */
@@ -36,7 +36,7 @@ export interface LevelPredictions {
 /** Chooses the proposals of one image. Only the best of each level are ever decoded. */
 export function selectProposals(
   levels: readonly LevelPredictions[],
-  coder: BoxCoder,
+  coder: BoxCoding,
   size: ImageSize,
   { preNmsTopN, postNmsTopN, nmsThreshold, scoreThreshold, minSize }: ProposalRules,
 ): Proposals {

@@ -2,7 +2,9 @@ import {
   BalancedSampler,
   BETWEEN_THRESHOLDS,
   BoxCoder,
+  type BoxCoding,
   type Boxes,
+  type BoxMatcher,
   bceWithLogits,
   Matcher,
   type Sampler,
@@ -11,39 +13,43 @@ import {
 } from '@rcnn/boxes';
 import { type FeatureSpec, type ImageSize, Module, type Phase, type Pyramid, Random, RcnnError } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type AnchorGenerator, pyramidAnchors } from './anchor-generator.ts';
+import { type AnchorSource, pyramidAnchors } from './anchor-generator.ts';
 import { type Proposals, selectProposals } from './proposals.ts';
-import { RPNHead, type RPNHeadLike, type RPNOutputs } from './rpn-head.ts';
+import { type ProposalHead, RPNHead, type RPNOutputs } from './rpn-head.ts';
 import { takeRows } from './take-rows.ts';
 
 /** Options of the RPN, by torchvision's names. */
 export interface RPNOptions {
   /** Default {@link pyramidAnchors}: sizes 32, 64, … from the finest level, ratios 0.5, 1, 2. */
-  readonly rpnAnchorGenerator?: AnchorGenerator;
+  readonly rpnAnchorGenerator?: AnchorSource | undefined;
   /** Default an {@link RPNHead} with one 3x3 convolution. */
-  readonly rpnHead?: RPNHeadLike;
+  readonly rpnHead?: ProposalHead | undefined;
   /** Kept per level and image before NMS when training. Default 2000. */
-  readonly rpnPreNmsTopNTrain?: number;
+  readonly rpnPreNmsTopNTrain?: number | undefined;
   /** The same when detecting. Default 1000. */
-  readonly rpnPreNmsTopNTest?: number;
+  readonly rpnPreNmsTopNTest?: number | undefined;
   /** Kept per image after NMS when training. Default 2000. */
-  readonly rpnPostNmsTopNTrain?: number;
+  readonly rpnPostNmsTopNTrain?: number | undefined;
   /** The same when detecting. Default 1000. */
-  readonly rpnPostNmsTopNTest?: number;
+  readonly rpnPostNmsTopNTest?: number | undefined;
   /** Suppress above this IoU. Default 0.7. */
-  readonly rpnNmsThresh?: number;
+  readonly rpnNmsThresh?: number | undefined;
   /** An anchor is an object from this IoU on. Default 0.7. */
-  readonly rpnFgIouThresh?: number;
+  readonly rpnFgIouThresh?: number | undefined;
   /** An anchor is background below this IoU. Default 0.3. */
-  readonly rpnBgIouThresh?: number;
+  readonly rpnBgIouThresh?: number | undefined;
+  /** Links anchors with objects. Default a `Matcher` of the two options above, with low-quality matches. */
+  readonly rpnMatcher?: BoxMatcher | undefined;
+  /** Boxes as deltas and back. Default a `BoxCoder` with weights of 1. */
+  readonly rpnBoxCoder?: BoxCoding | undefined;
   /** Anchors per image in the losses. Default 256. */
-  readonly rpnBatchSizePerImage?: number;
-  /** At most this share of them is positive. Default 0.5. */
-  readonly rpnPositiveFraction?: number;
+  readonly rpnBatchSizePerImage?: number | undefined;
+  /** At most this fraction of them is positive. Default 0.5. */
+  readonly rpnPositiveFraction?: number | undefined;
   /** Drop proposals below this score. Default 0. */
-  readonly rpnScoreThresh?: number;
+  readonly rpnScoreThresh?: number | undefined;
   /** Chooses the anchors of the losses. Default a {@link BalancedSampler} of the two options above. */
-  readonly rpnSampler?: Sampler;
+  readonly rpnSampler?: Sampler | undefined;
   /** Draws the weights. Default the stream of `seedLayers`. */
   readonly random?: Random | undefined;
 }
@@ -65,11 +71,11 @@ const MIN_SIZE = 1e-3;
  * @see Ren et al. 2015, section 3.1 (arXiv:1506.01497)
  */
 export class RegionProposalNetwork extends Module {
-  readonly head: RPNHeadLike;
-  readonly anchorGenerator: AnchorGenerator;
-  readonly coder: BoxCoder = new BoxCoder();
+  readonly head: ProposalHead;
+  readonly anchorGenerator: AnchorSource;
+  readonly coder: BoxCoding;
   readonly #options: RPNOptions;
-  readonly #matcher: Matcher;
+  readonly #matcher: BoxMatcher;
   readonly #sampler: Sampler;
 
   /** @param inputs channels and stride of each level, finest first: any `fpn.outputs` */
@@ -83,7 +89,8 @@ export class RegionProposalNetwork extends Module {
       options.rpnHead ?? new RPNHead(channels, anchorsPerCell, { random: options.random }),
     );
     const { rpnFgIouThresh: foreground = 0.7, rpnBgIouThresh: background = 0.3 } = options;
-    this.#matcher = new Matcher({ foreground, background, lowQuality: true });
+    this.coder = options.rpnBoxCoder ?? new BoxCoder();
+    this.#matcher = options.rpnMatcher ?? new Matcher({ foreground, background, lowQuality: true });
     const { rpnBatchSizePerImage: batchSize = 256, rpnPositiveFraction: positiveFraction = 0.5 } = options;
     this.#sampler = options.rpnSampler ?? new BalancedSampler({ batchSize, positiveFraction });
   }
@@ -267,11 +274,11 @@ function concatenate(parts: readonly Float32Array[]): Float32Array {
 
 function sharedShape(
   inputs: readonly FeatureSpec[],
-  anchors: AnchorGenerator,
+  anchors: AnchorSource,
 ): { channels: number; anchorsPerCell: number } {
   const channels = new Set(inputs.map((input) => input.channels));
   const perCell = new Set(anchors.anchorsPerCell);
-  if (channels.size !== 1 || perCell.size !== 1 || inputs.length !== anchors.baseAnchors.length) {
+  if (channels.size !== 1 || perCell.size !== 1 || inputs.length !== anchors.anchorsPerCell.length) {
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'RegionProposalNetwork',
       problem: 'one head is shared by all levels, so they must agree in channels and anchors per cell',

@@ -1,4 +1,4 @@
-import { Conv2d, Module, normal, type Phase, type Pyramid, type Random } from '@rcnn/core';
+import { Conv2d, Module, normal, type ParameterOwner, type Phase, type Pyramid, type Random } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Raw outputs of the RPN head, per level, finest first. */
@@ -9,8 +9,8 @@ export interface RPNOutputs {
   readonly deltas: readonly tf.Tensor4D[];
 }
 
-/** Whatever gives objectness and deltas for every anchor; inject your own into the RPN. */
-export interface RPNHeadLike extends Module {
+/** Gives objectness and deltas for every anchor. {@link RPNHead} is one; inject your own into the RPN. */
+export interface ProposalHead extends ParameterOwner {
   forward(features: Pyramid, phase?: Phase): RPNOutputs;
 }
 
@@ -25,7 +25,7 @@ export interface RPNHeadOptions {
  * Shared by all levels.
  * @see Ren et al. 2015, section 3.1 and figure 3 (arXiv:1506.01497)
  */
-export class RPNHead extends Module implements RPNHeadLike {
+export class RPNHead extends Module implements ProposalHead {
   readonly #convs: readonly Conv2d[];
   readonly #logits: Conv2d;
   readonly #deltas: Conv2d;
