@@ -1,10 +1,10 @@
 import { RcnnError } from '@rcnn/core/errors';
-import { type CheckedSet, checkRecords } from './check.ts';
 import { ClassMap } from './class-map.ts';
-import type { ImageStore } from './image-store.ts';
-import type { Problems } from './problems.ts';
+import { type CheckedSet, checkRecords } from './doctor/check.ts';
+import type { Problems } from './doctor/problems.ts';
+import type { ImageStore } from './images/image-store.ts';
+import { buildSample, type Sample, type SampleFields, type SampleRecords } from './loader/sample.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from './records.ts';
-import { buildSample, type Sample, type SampleFields, type SampleRecords } from './sample.ts';
 
 export interface DatasetOptions {
   /** Shown in reports. Default: the source of the annotations. */

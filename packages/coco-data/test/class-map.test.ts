@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { renumbered } from '../src/doctor/renumber.ts';
 import { ClassMap, Dataset, Problems } from '../src/index.ts';
-import { renumbered } from '../src/renumber.ts';
 
 const categories = [
   { id: 18, name: 'dog' },

@@ -4,10 +4,10 @@ import { crc32, deflateSync } from 'node:zlib';
 import { isRcnnError } from '@rcnn/core/errors';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { cocoOf } from '../src/coco/write-coco.ts';
+import { cocoOf } from '../src/formats/coco/write-coco.ts';
+import { shapesAnnotations } from '../src/formats/shapes/dataset.ts';
 import { drawShapes, Problems, parseVocXml, readCoco } from '../src/index.ts';
 import { createLoader, decodeImage, FolderImages, openDataset, writeShapes } from '../src/node/index.ts';
-import { shapesAnnotations } from '../src/shapes/dataset.ts';
 import { temporaryFolder } from './folders.ts';
 
 const root = temporaryFolder();

@@ -1,9 +1,9 @@
 import { isRcnnError } from '@rcnn/core/errors';
 import { Random } from '@rcnn/core/random';
 import { expect, test } from 'vitest';
-import { cocoOf } from '../src/coco/write-coco.ts';
+import { cocoOf } from '../src/formats/coco/write-coco.ts';
+import { shapesAnnotations } from '../src/formats/shapes/dataset.ts';
 import { checkMasks, checkRecords, Problems, parseVia, parseVocXml, readCoco } from '../src/index.ts';
-import { shapesAnnotations } from '../src/shapes/dataset.ts';
 
 /** Words that readers trip over, put in at random places. */
 const NASTY = [

@@ -4,7 +4,7 @@ import { isRcnnError } from '@rcnn/core/errors';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { convertDataset, inspectDataset, repairDataset, writeShapes } from '../src/node/index.ts';
-import { OutputFolder } from '../src/node/output-folder.ts';
+import { OutputFolder } from '../src/node/write/output-folder.ts';
 import { temporaryFolder } from './folders.ts';
 
 const root = temporaryFolder();

@@ -1,6 +1,6 @@
 import { Random } from '@rcnn/core/random';
 import { expect, test } from 'vitest';
-import { PolygonStore } from '../src/polygon-store.ts';
+import { PolygonStore } from '../src/formats/coco/polygon-store.ts';
 
 test('polygons come back to the last bit, whatever their numbers are', () => {
   const random = new Random(6);

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { createLoader as createLoaderHere, type Dataset, shapesDataset } from '../src/index.ts';
-import { freeMemory } from '../src/node/free-memory.ts';
 import { createLoader, LoaderWorkers, type NodeLoaderOptions, openDataset, writeShapes } from '../src/node/index.ts';
+import { freeMemory } from '../src/node/loader/free-memory.ts';
 import { temporaryFolder } from './folders.ts';
 
 const folder = join(temporaryFolder(), 'shapes');

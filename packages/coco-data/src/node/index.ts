@@ -1,10 +1,10 @@
-export { type ConvertOptions, convertDataset } from './convert.ts';
-export { type DecodeOptions, decodeImage, type ImageHeader, MAX_PIXELS, readImageHeader } from './decode.ts';
-export { FolderImages, type FolderImagesOptions } from './folder-images.ts';
-export * from './inspect.ts';
-export { createLoader, LoaderWorkers, type NodeLoaderOptions, type WorkersOptions } from './loader-workers.ts';
-export { type Digests, readManifest, writeManifest } from './manifest.ts';
-export type { ModuleExport } from './messages.ts';
+export * from '../doctor/inspect.ts';
+export { type Digests, readManifest, writeManifest } from '../doctor/manifest.ts';
+export { type Repair, repairDataset } from '../doctor/repair.ts';
+export { type DecodeOptions, decodeImage, type ImageHeader, MAX_PIXELS, readImageHeader } from './images/decode.ts';
+export { FolderImages, type FolderImagesOptions } from './images/folder-images.ts';
+export { createLoader, LoaderWorkers, type NodeLoaderOptions, type WorkersOptions } from './loader/loader-workers.ts';
+export type { ModuleExport } from './loader/messages.ts';
 export {
   type DatasetFormat,
   type DatasetSource,
@@ -13,8 +13,8 @@ export {
   openDataset,
   openSource,
   readSource,
-} from './open.ts';
-export { isVocFolder, readVoc, vocSplits } from './read-voc.ts';
-export { type Repair, repairDataset } from './repair.ts';
-export { writeCoco } from './write-coco.ts';
-export { type WriteShapesOptions, writeShapes } from './write-shapes.ts';
+} from './read/open.ts';
+export { isVocFolder, readVoc, vocSplits } from './read/read-voc.ts';
+export { type ConvertOptions, convertDataset } from './write/convert.ts';
+export { writeCoco } from './write/write-coco.ts';
+export { type WriteShapesOptions, writeShapes } from './write/write-shapes.ts';

@@ -1,0 +1,200 @@
+import type { ImageSize } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import type { Problems } from '../../doctor/problems.ts';
+import type { AnnotationRecord, AnnotationSet, Category, ImageRecord, Segmentation } from '../../records.ts';
+import { FieldReader, show } from '../json/fields.ts';
+import { type ElementVisitor, JSONElements } from '../json/json-stream.ts';
+import { PolygonStore } from './polygon-store.ts';
+
+/** Bytes of a file, in any pieces. */
+export type ByteChunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/**
+ * Reads COCO annotations (instances or keypoints) from bytes in pieces; memory holds the records and one element's text.
+ * Records that cannot be read are reported and left out; whether that is fatal, the caller decides.
+ * @param source the file, named in errors
+ * @throws FILE_TRUNCATED, FILE_MALFORMED with line and column; DATASET_INVALID when a list is missing
+ */
+export async function readCoco(chunks: ByteChunks, source: string, problems: Problems): Promise<AnnotationSet> {
+  const reader = new CocoReader(source, problems);
+  const elements = new JSONElements(source, reader);
+  for await (const chunk of chunks) elements.push(chunk);
+  elements.end();
+  return reader.finish();
+}
+
+/** The same from a parsed object, e.g. of `response.json()`. */
+export function parseCoco(value: unknown, source: string, problems: Problems): AnnotationSet {
+  const reader = new CocoReader(source, problems);
+  if (typeof value === 'object' && value !== null) {
+    for (const [key, list] of Object.entries(value)) {
+      if (!Array.isArray(list)) continue;
+      reader.open(key);
+      for (const [index, item] of list.entries()) reader.element(key, index, item);
+    }
+  }
+  return reader.finish();
+}
+
+class CocoReader implements ElementVisitor {
+  readonly #source: string;
+  readonly #problems: Problems;
+  readonly #images: ImageRecord[] = [];
+  readonly #annotations: AnnotationRecord[] = [];
+  readonly #categories: Category[] = [];
+  readonly #lists = new Set<string>();
+  readonly #polygonStore = new PolygonStore();
+
+  constructor(source: string, problems: Problems) {
+    this.#source = source;
+    this.#problems = problems;
+  }
+
+  open(key: string): void {
+    this.#lists.add(key);
+  }
+
+  element(key: string, index: number, value: unknown): void {
+    if (key !== 'images' && key !== 'annotations' && key !== 'categories') return;
+    // Joined, for a template keeps its pieces and links: in a million places that tells.
+    const place = ['', key, index].join('/');
+    const fields = new FieldReader(value, place, this.#source, this.#problems);
+    if (fields.failed) return;
+    if (key === 'images') this.#addImage(fields);
+    else if (key === 'annotations') this.#addAnnotation(fields);
+    else this.#addCategory(fields);
+  }
+
+  finish(): AnnotationSet {
+    const missing = ['images', 'categories'].filter((key) => !this.#lists.has(key));
+    if (missing.length > 0) {
+      throw new RcnnError('DATASET_INVALID', {
+        where: this.#source,
+        place: `/${missing[0]}`,
+        problem: 'this is not a COCO annotation file: a list is missing',
+        found: `lists: ${[...this.#lists].join(', ') || 'none'}`,
+        expected: 'images, annotations, categories',
+      });
+    }
+    return {
+      source: this.#source,
+      images: this.#images,
+      annotations: this.#annotations,
+      categories: this.#categories,
+    };
+  }
+
+  #addImage(fields: FieldReader): void {
+    const id = fields.imageId('id');
+    const file = fields.text('file_name');
+    const size: ImageSize = [fields.side('height'), fields.side('width')];
+    if (!fields.failed) this.#images.push({ id, file, size, place: fields.place });
+  }
+
+  #addCategory(fields: FieldReader): void {
+    const id = fields.id('id');
+    const name = fields.text('name');
+    const [supercategory, keypoints, skeleton] = ['supercategory', 'keypoints', 'skeleton'].map((key) =>
+      fields.get(key),
+    );
+    if (fields.failed) return;
+    this.#categories.push({
+      id,
+      name,
+      ...(typeof supercategory === 'string' && { supercategory }),
+      ...(Array.isArray(keypoints) && { keypoints: keypoints.map(String) }),
+      ...(Array.isArray(skeleton) && { skeleton: skeleton as (readonly [number, number])[] }),
+    });
+  }
+
+  #addAnnotation(fields: FieldReader): void {
+    const id = fields.id('id');
+    const imageId = fields.imageId('image_id');
+    const categoryId = fields.id('category_id');
+    const crowd = fields.flag('iscrowd');
+    const area = fields.optionalNumber('area');
+    const bbox = fields.numbers('bbox', 4);
+    const keypoints = this.#keypoints(fields);
+    const segmentation = this.#segmentation(fields);
+    if (fields.failed || bbox === undefined || segmentation === 'bad' || keypoints === 'bad') return;
+    const [x, y, width, height] = bbox as [number, number, number, number];
+    const box = [x, y, x + width, y + height] as const;
+    const { place } = fields;
+    if (area !== undefined && segmentation && !keypoints) {
+      // Almost all there are. Written out, a record keeps all its fields in one place.
+      this.#annotations.push({ id, imageId, categoryId, box, crowd, area, segmentation, place });
+      return;
+    }
+    this.#annotations.push({
+      id,
+      imageId,
+      categoryId,
+      box,
+      crowd,
+      ...(area !== undefined && { area }),
+      ...(segmentation && { segmentation }),
+      ...(keypoints && { keypoints }),
+      place,
+    });
+  }
+
+  #keypoints(fields: FieldReader): Float32Array | undefined | 'bad' {
+    const value = fields.get('keypoints');
+    if (value === undefined) return undefined;
+    const good =
+      Array.isArray(value) &&
+      value.length % 3 === 0 &&
+      value.every((item, i) => Number.isFinite(item) && (i % 3 < 2 || item === 0 || item === 1 || item === 2));
+    if (good) return Float32Array.from(value as number[]);
+    return this.#bad('keypoints-invalid', `${fields.place}/keypoints`, show(value));
+  }
+
+  #segmentation(fields: FieldReader): Segmentation | undefined | 'bad' {
+    const value = fields.get('segmentation');
+    const place = `${fields.place}/segmentation`;
+    if (value === undefined || value === null) return undefined;
+    if (Array.isArray(value)) return value.length === 0 ? undefined : this.#polygons(value, place);
+    return this.#rle(value, place);
+  }
+
+  #polygons(value: readonly unknown[], place: string): Segmentation | 'bad' {
+    if (value.some((item) => typeof item === 'number')) return this.#bad('polygon-flat', place, show(value));
+    for (const [i, part] of value.entries()) {
+      const at = `${place}/${i}`;
+      if (!Array.isArray(part)) return this.#bad('field-type', at, `${show(part)}, expected a list of numbers`);
+      if (!part.every((item) => typeof item === 'number' && Number.isFinite(item))) {
+        return this.#bad('polygon-not-finite', at, show(part));
+      }
+      if (part.length % 2 === 1) return this.#bad('polygon-odd', at, `${part.length} numbers`);
+      if (part.length < 6) return this.#bad('polygon-short', at, show(part));
+    }
+    return this.#polygonStore.add(value as number[][]);
+  }
+
+  #rle(value: unknown, place: string): Segmentation | 'bad' {
+    const fields = new FieldReader(value, place, this.#source, this.#problems);
+    const size = fields.failed ? undefined : fields.numbers('size', 2);
+    if (size === undefined) return 'bad';
+    if (!size.every((side) => Number.isInteger(side) && side > 0))
+      return this.#bad('rle-invalid', `${place}/size`, show(size));
+    const [height, width] = size as [number, number];
+    const counts = fields.get('counts');
+    if (typeof counts === 'string') return { kind: 'rle', size: [height, width], counts };
+    if (!Array.isArray(counts)) return this.#bad('rle-invalid', `${place}/counts`, show(counts));
+    let sum = 0;
+    for (const count of counts as unknown[]) {
+      if (!Number.isInteger(count) || (count as number) < 0)
+        return this.#bad('rle-invalid', `${place}/counts`, show(count));
+      sum += count as number;
+    }
+    if (sum !== height * width) {
+      return this.#bad('rle-invalid', `${place}/counts`, `runs of ${sum} pixels in a mask of ${height}x${width}`);
+    }
+    return { kind: 'runs', runs: { size: [height, width], counts: Uint32Array.from(counts as number[]) } };
+  }
+
+  #bad(kind: Parameters<Problems['add']>[0]['kind'], place: string, found: string): 'bad' {
+    this.#problems.add({ kind, source: this.#source, place, found });
+    return 'bad';
+  }
+}

@@ -1,0 +1,123 @@
+import type { Detection } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import { Mask } from '@rcnn/masks';
+import type { ClassMap } from '../../class-map.ts';
+import type { ImageId } from '../../records.ts';
+
+/** One entry of a COCO results list, as pycocotools reads it. */
+export interface CocoResult {
+  readonly image_id: ImageId;
+  /** The dataset's own id, never the label that the model learned. */
+  readonly category_id: number;
+  /** For people; COCO's tools pass over it. */
+  readonly category_name?: string;
+  /** `x, y, width, height` in pixels, unrounded. */
+  readonly bbox: readonly [x: number, y: number, width: number, height: number];
+  readonly score: number;
+  readonly segmentation?: { readonly size: readonly [height: number, width: number]; readonly counts: string };
+  /** Flat `x, y, score` per keypoint. */
+  readonly keypoints?: readonly number[];
+}
+
+/**
+ * The detections of one image as COCO results. Labels become category ids by the class map of the model; a label that
+ * the map does not know (COCO's unused ids, which no dataset can contain) is left out, since it cannot be right.
+ * Without a map the labels themselves are the ids: nothing better is known.
+ */
+export function cocoResults(
+  detections: readonly Detection[],
+  imageId: ImageId,
+  classes: ClassMap | undefined,
+): CocoResult[] {
+  return detections.flatMap((detection): CocoResult[] => {
+    if (classes === undefined) return [resultOf(detection, imageId, detection.label)];
+    const entry = classes.entryOf(detection.label);
+    return entry === undefined ? [] : [resultOf(detection, imageId, entry.categoryId, entry.name)];
+  });
+}
+
+function resultOf(
+  { box: [x1, y1, x2, y2], score, mask, keypoints }: Detection,
+  imageId: ImageId,
+  categoryId: number,
+  name?: string,
+): CocoResult {
+  return {
+    image_id: imageId,
+    category_id: categoryId,
+    ...(name !== undefined && { category_name: name }),
+    bbox: [x1, y1, x2 - x1, y2 - y1],
+    score,
+    ...(mask !== undefined && { segmentation: mask.rle() }),
+    ...(keypoints !== undefined && { keypoints: keypoints.flat() }),
+  };
+}
+
+/** An object of a results list, with the label of its class; the mask is decoded when it is asked for. */
+export interface ListedDetection {
+  readonly box: readonly [x1: number, y1: number, x2: number, y2: number];
+  readonly label: number;
+  readonly score: number;
+  readonly mask?: Mask;
+}
+
+/**
+ * A parsed results list by image: the way back from {@link cocoResults}.
+ * @throws DETECTION_INVALID naming the entry
+ */
+export function listedDetections(results: unknown, classes: ClassMap, where: string): Map<ImageId, ListedDetection[]> {
+  if (!Array.isArray(results)) {
+    throw new RcnnError('DETECTION_INVALID', {
+      where,
+      problem: 'results must be a list',
+      found: results === null ? 'null' : typeof results,
+      hint: 'Name the list of detections, not the annotations.',
+    });
+  }
+  const byImage = new Map<ImageId, ListedDetection[]>();
+  for (const [i, result] of results.entries()) {
+    const object = listedDetection(result, classes, `${where} /${i}`);
+    const { image_id: id } = result as CocoResult;
+    const list = byImage.get(id);
+    if (list === undefined) byImage.set(id, [object]);
+    else list.push(object);
+  }
+  return byImage;
+}
+
+function listedDetection(value: unknown, classes: ClassMap, where: string): ListedDetection {
+  const result = (typeof value === 'object' && value !== null ? value : {}) as Partial<CocoResult>;
+  const { image_id: id, category_id: category, bbox, score, segmentation } = result;
+  const numbers = Array.isArray(bbox) && bbox.length === 4 && bbox.every((side) => Number.isFinite(side));
+  if ((typeof id !== 'number' && typeof id !== 'string') || typeof category !== 'number' || !numbers) {
+    throw new RcnnError('DETECTION_INVALID', {
+      where,
+      problem: 'this is not a detection',
+      found: JSON.stringify(value)?.slice(0, 80) ?? 'nothing',
+      expected: 'image_id, category_id, bbox of four numbers, score',
+    });
+  }
+  const [x, y, width, height] = bbox as readonly number[] as readonly [number, number, number, number];
+  return {
+    box: [x, y, x + width, y + height],
+    label: classes.labelOf(category) ?? 0,
+    score: typeof score === 'number' ? score : 1,
+    ...(segmentation && { mask: maskOf(segmentation, where) }),
+  };
+}
+
+/** Compressed as the tools write it, or plain run lengths. */
+function maskOf({ size, counts }: Readonly<Record<string, unknown>>, where: string): Mask {
+  const isSize = Array.isArray(size) && size.length === 2;
+  if (!isSize || (typeof counts !== 'string' && !Array.isArray(counts))) {
+    throw new RcnnError('DETECTION_INVALID', {
+      where,
+      place: 'segmentation',
+      problem: 'this is not a mask',
+      expected: 'size and counts, as pycocotools writes them',
+    });
+  }
+  const shape: [number, number] = [Number(size[0]), Number(size[1])];
+  if (typeof counts === 'string') return Mask.fromRLE({ size: shape, counts });
+  return Mask.fromRuns({ size: shape, counts: Uint32Array.from(counts as readonly number[]) });
+}

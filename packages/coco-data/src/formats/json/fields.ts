@@ -1,0 +1,104 @@
+import type { Problems } from '../../doctor/problems.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Reads the fields of one record and reports what is wrong with them, each by its JSON pointer. */
+export class FieldReader {
+  readonly fields: Fields;
+  readonly place: string;
+  readonly #source: string;
+  readonly #problems: Problems;
+  /** Whether something needed was missing or wrong. */
+  failed = false;
+
+  constructor(value: unknown, place: string, source: string, problems: Problems) {
+    this.place = place;
+    this.#source = source;
+    this.#problems = problems;
+    const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value);
+    this.fields = isRecord ? (value as Fields) : {};
+    if (!isRecord) this.#report('field-type', place, `${show(value)}, expected an object`);
+  }
+
+  /** Own properties only: a file may name `__proto__` or `constructor`. */
+  get(name: string): unknown {
+    return Object.hasOwn(this.fields, name) ? this.fields[name] : undefined;
+  }
+
+  id(name: string): number {
+    const value = this.#needed(name);
+    if (value === undefined) return Number.NaN;
+    if (typeof value !== 'number') return this.#wrong(name, value, 'a whole number');
+    if (Number.isSafeInteger(value)) return value;
+    this.#report('id-unsafe', `${this.place}/${name}`, show(value));
+    return Number.NaN;
+  }
+
+  /** An image's id may be text too. */
+  imageId(name: string): number | string {
+    const value = this.get(name);
+    return typeof value === 'string' && value.length > 0 ? value : this.id(name);
+  }
+
+  text(name: string): string {
+    const value = this.#needed(name);
+    if (value === undefined) return '';
+    if (typeof value === 'string' && value.length > 0) return value;
+    this.#wrong(name, value, 'a text');
+    return '';
+  }
+
+  side(name: string): number {
+    const value = this.#needed(name);
+    if (value === undefined) return Number.NaN;
+    if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 31) return value;
+    return this.#wrong(name, value, 'a whole number of pixels from 1');
+  }
+
+  numbers(name: string, count: number): readonly number[] | undefined {
+    const value = this.#needed(name);
+    if (value === undefined) return undefined;
+    if (Array.isArray(value) && value.length === count && value.every((item) => typeof item === 'number')) return value;
+    this.#wrong(name, value, `${count} numbers`);
+    return undefined;
+  }
+
+  optionalNumber(name: string): number | undefined {
+    const value = this.get(name);
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    this.#wrong(name, value, 'a number');
+    return undefined;
+  }
+
+  flag(name: string): boolean {
+    const value = this.get(name);
+    if (value === undefined || value === 0 || value === false) return false;
+    if (value === 1 || value === true) return true;
+    this.#wrong(name, value, '0 or 1');
+    return false;
+  }
+
+  #needed(name: string): unknown {
+    const value = this.get(name);
+    if (value !== undefined) return value;
+    this.#report('field-missing', `${this.place}/${name}`, `no '${name}'`);
+    return undefined;
+  }
+
+  #wrong(name: string, value: unknown, expected: string): number {
+    this.#report('field-type', `${this.place}/${name}`, `${show(value)}, expected ${expected}`);
+    return Number.NaN;
+  }
+
+  #report(kind: 'field-missing' | 'field-type' | 'id-unsafe', place: string, found: string): void {
+    this.failed = true;
+    this.#problems.add({ kind, source: this.#source, place, found });
+  }
+}
+
+/** A value in few characters. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

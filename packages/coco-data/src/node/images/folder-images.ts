@@ -1,0 +1,82 @@
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { resolve, sep } from 'node:path';
+import type { PixelImage } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import { pathProblem } from '../../images/image-path.ts';
+import type { ImageStore } from '../../images/image-store.ts';
+import type { ImageRecord } from '../../records.ts';
+import { type DecodeOptions, decodeImage } from './decode.ts';
+
+export type FolderImagesOptions = Omit<DecodeOptions, 'name'>;
+
+const MAX_FILE_BYTES = 512 * 2 ** 20;
+
+/** Images of one folder. A name that leads out of it, by dots or by symbolic link, is refused. */
+export class FolderImages implements ImageStore {
+  readonly root: string;
+  readonly options: FolderImagesOptions;
+  #realRoot: Promise<string> | undefined;
+
+  constructor(root: string, options: FolderImagesOptions = {}) {
+    this.root = resolve(root);
+    this.options = options;
+  }
+
+  async load(image: ImageRecord): Promise<PixelImage> {
+    const pixels = await decodeImage(await this.read(image.file), {
+      ...this.options,
+      name: `${this.root}${sep}${image.file}`,
+    });
+    const [height, width] = image.size;
+    if (pixels.height === height && pixels.width === width) return pixels;
+    throw new RcnnError('IMAGE_SIZE_MISMATCH', {
+      where: image.file,
+      place: `image ${image.id}`,
+      problem: 'the image has another size than its record',
+      found: `${pixels.width}x${pixels.height}`,
+      expected: `${width}x${height}`,
+      hint: 'Boxes and masks would be in the wrong place. A rotated photograph may need the orientation setting.',
+    });
+  }
+
+  /** The bytes of a file below the folder. @throws PATH_REFUSED, IMAGE_MISSING */
+  async read(file: string): Promise<Uint8Array> {
+    const path = await this.locate(file);
+    const { size } = await stat(path);
+    if (size <= MAX_FILE_BYTES) return readFile(path);
+    throw new RcnnError('IMAGE_TOO_LARGE', {
+      where: file,
+      problem: 'the file is larger than 512 MiB',
+      found: `${size} bytes`,
+    });
+  }
+
+  /** The real path of a file below the folder, symbolic links followed. @throws PATH_REFUSED, IMAGE_MISSING */
+  async locate(file: string): Promise<string> {
+    const textProblem = pathProblem(file);
+    if (textProblem !== undefined) throw refused(file, textProblem);
+    this.#realRoot ??= realpath(this.root).catch((cause: unknown) => {
+      throw new RcnnError('FILE_MISSING', { where: this.root, problem: 'there is no such folder of images', cause });
+    });
+    const root = await this.#realRoot;
+    const path = await realpath(resolve(root, file)).catch((cause: unknown) => {
+      throw new RcnnError('IMAGE_MISSING', {
+        where: file,
+        problem: 'there is no such image file',
+        expected: `a file below ${this.root}`,
+        cause,
+      });
+    });
+    if (!path.startsWith(root.endsWith(sep) ? root : root + sep))
+      throw refused(file, 'is a link that leaves its folder');
+    return path;
+  }
+}
+
+function refused(file: string, why: string): RcnnError {
+  return new RcnnError('PATH_REFUSED', {
+    where: JSON.stringify(file),
+    problem: `the file name ${why}`,
+    hint: 'Image files are only read from below the folder of images.',
+  });
+}

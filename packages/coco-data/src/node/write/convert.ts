@@ -1,0 +1,91 @@
+import { constants, copyFile, link } from 'node:fs/promises';
+import { RcnnError } from '@rcnn/core/errors';
+import { checkRecords } from '../../doctor/check.ts';
+import { type ProblemCount, Problems } from '../../doctor/problems.ts';
+import type { ImageRecord } from '../../records.ts';
+import { FolderImages } from '../images/folder-images.ts';
+import { findSources, type OpenOptions, readSource } from '../read/open.ts';
+import { OutputFolder, writeError } from './output-folder.ts';
+import { writeCoco } from './write-coco.ts';
+
+export interface ConvertOptions extends OpenOptions {
+  /** What to do with image files: `copy` (the default), `link` (hard links: one file, two names) or `none`. */
+  readonly imageFiles?: 'copy' | 'link' | 'none';
+}
+
+export interface ConvertedSplit {
+  readonly split: string;
+  readonly format: string;
+  readonly annotations: string;
+  readonly images: number;
+  readonly objects: number;
+  /** With policy `drop`: what was left out, and why. */
+  readonly problems: readonly ProblemCount[];
+}
+
+/**
+ * Writes any dataset that can be read in COCO's layout: `annotations/instances_<split>.json` and `<split>/…`.
+ * @throws FILE_EXISTS rather than overwrite; the errors of reading, unless the policy is `drop`
+ */
+export async function convertDataset(
+  path: string,
+  out: string,
+  options: ConvertOptions = {},
+): Promise<readonly ConvertedSplit[]> {
+  const { imageFiles = 'copy', policy = 'fail', split: wanted } = options;
+  const sources = (await findSources(path, options)).filter(({ split }) => wanted === undefined || split === wanted);
+  if (sources.length === 0)
+    throw new RcnnError('FILE_MISSING', { where: path, problem: `there is no split '${wanted}'` });
+  let output: OutputFolder | undefined;
+  const done: ConvertedSplit[] = [];
+  for (const source of sources) {
+    const problems = new Problems();
+    const set = checkRecords(await readSource(source, problems, options), problems);
+    if (policy === 'fail') problems.throwErrors(set.source);
+    output ??= await OutputFolder.open(out);
+    const folder = output.takeFolder(source.split);
+    const file = await output.file(`annotations/${output.take('annotations', `instances_${folder}.json`)}`);
+    if (imageFiles === 'none') await writeCoco(file, set);
+    else {
+      const copies = takeNames(output, folder, set.images);
+      await writeCoco(file, {
+        ...set,
+        images: set.images.map((image) => ({ ...image, file: copies.get(image.file)! })),
+      });
+      const store = new FolderImages(source.images, options);
+      for (const [name, copy] of copies)
+        await bringImage(await store.locate(name), await output.file(`${folder}/${copy}`), imageFiles);
+    }
+    done.push({
+      split: source.split,
+      format: source.format,
+      annotations: file,
+      images: set.images.length,
+      objects: set.annotations.length,
+      problems: problems.list(),
+    });
+  }
+  return done;
+}
+
+/** The name in the copy of every image file; records that share a file share its copy. */
+export function takeNames(
+  output: OutputFolder,
+  folder: string,
+  images: readonly ImageRecord[],
+): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const { file } of images) if (!names.has(file)) names.set(file, output.take(folder, file));
+  return names;
+}
+
+/** Never over a file that is there. @throws FILE_EXISTS, DISK_FULL, IO_FAILED */
+export async function bringImage(original: string, target: string, how: 'copy' | 'link' = 'copy'): Promise<void> {
+  const { COPYFILE_FICLONE, COPYFILE_EXCL } = constants;
+  try {
+    if (how === 'link') await link(original, target);
+    else await copyFile(original, target, COPYFILE_FICLONE | COPYFILE_EXCL);
+  } catch (cause) {
+    throw writeError(target, cause);
+  }
+}

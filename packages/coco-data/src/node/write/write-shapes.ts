@@ -1,0 +1,48 @@
+import { writeFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { cocoOf } from '../../formats/coco/write-coco.ts';
+import { pictureName, shapesAnnotations } from '../../formats/shapes/dataset.ts';
+import { drawShapes, type ShapesOptions } from '../../formats/shapes/draw.ts';
+import { OutputFolder, writeError } from './output-folder.ts';
+
+export interface WriteShapesOptions extends ShapesOptions {
+  /** Pictures per split. Default 500 to train on and 100 to validate. */
+  readonly splits?: Readonly<Record<string, number>>;
+  /** Default 0. */
+  readonly seed?: number;
+  /** Default `png`. JPEG has quality 95. */
+  readonly format?: 'png' | 'jpg';
+}
+
+/**
+ * Writes the generated dataset in COCO's layout: `annotations/instances_<split>.json` and `<split>/000000.png` ….
+ * The same options give the same files. No picture is in two splits.
+ * @throws FILE_EXISTS when the folder has annotations already
+ */
+export async function writeShapes(folder: string, options: WriteShapesOptions = {}): Promise<void> {
+  const { splits = { train: 500, val: 100 }, format = 'png', seed = 0 } = options;
+  let first = 0;
+  const output = await OutputFolder.open(folder);
+  for (const [name, count] of Object.entries(splits)) {
+    const split = output.takeFolder(name);
+    for (let number = first; number < first + count; number++) {
+      const { image } = drawShapes(seed, number, options);
+      const raw = { width: image.width, height: image.height, channels: 3 as const };
+      const encoder = sharp(image.data, { raw });
+      const encoded = format === 'png' ? encoder.png() : encoder.jpeg({ quality: 95, chromaSubsampling: '4:4:4' });
+      await writeNew(await output.file(`${split}/${pictureName(number, format)}`), await encoded.toBuffer());
+    }
+    const file = await output.file(`annotations/instances_${split}.json`);
+    const set = shapesAnnotations(count, { ...options, first }, file);
+    const images = set.images.map((image, i) => ({ ...image, file: pictureName(first + i, format) }));
+    const text = JSON.stringify(cocoOf({ ...set, images }));
+    await writeNew(file, text);
+    first += count;
+  }
+}
+
+async function writeNew(file: string, content: string | Uint8Array): Promise<void> {
+  await writeFile(file, content, { flag: 'wx' }).catch((cause: unknown) => {
+    throw writeError(file, cause);
+  });
+}
