@@ -1,6 +1,6 @@
 // npm run bench -- coco-eval [--python PATH] [--rounds N] [--small]
 //
-// COCO evaluation at the size of val2017, beside pycocotools and faster-coco-eval when a Python with them is given.
+// COCO evaluation at the size of val2017, beside what of PEERS the given Python has.
 // Same files, one process per measurement, taken in turns; results are compared before any time counts.
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
@@ -25,6 +25,8 @@ interface Measurement {
   times?: Record<string, number>;
 }
 
+const PEERS = ['pycocotools', 'faster-coco-eval', 'ultrafast-pycocotools', 'hotcoco'];
+
 const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
 const script = fileURLToPath(new URL('../../../tools/reference/time_evaluation.py', import.meta.url));
 
@@ -47,7 +49,7 @@ function median(values: readonly number[]): number {
 function measure(kind: string, count: number, source: 'files' | 'memory'): void {
   const { truth, detections } = generate(count);
   const peers: Record<string, () => Measurement> = { ours: () => ours(kind, truth, detections, source) };
-  for (const peer of options.python === undefined ? [] : ['pycocotools', 'faster-coco-eval']) {
+  for (const peer of options.python === undefined ? [] : PEERS) {
     peers[peer] = () => run(options.python!, [script, peer, kind, truth, detections, source]);
   }
   const taken = new Map<string, Measurement[]>(Object.keys(peers).map((name) => [name, []]));

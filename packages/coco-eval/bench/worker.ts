@@ -48,6 +48,7 @@ if (source === 'stream') {
     for (const name of Object.keys(times)) delete times[name];
   }
   evaluation = evaluate(truth, detections, { iouType: kind });
+  void (evaluation.precision.length + evaluation.scores.length); // made when they are asked for: the peers make them too
   lap('evaluate');
 }
 const wall = (performance.now() - start) / 1000;

@@ -119,8 +119,10 @@ export class StreamingEvaluator {
     const categories = places(category, this.#axes.category);
     const rows = identity(category.length).filter((row) => categories[row]! >= 0);
     const found = rankedRows(rows, scores, categories, this.#params, this.#axes);
-    walkImage(ofImage(this.#truths, place), found, (column, own, ranked) => {
-      this.#matcher.match(this.#reader.read(place, column, own, ranked), this.#outcomes);
+    const truths = ofImage(this.#truths, place);
+    walkImage(truths, found, (column, g, truthEnd, d, end) => {
+      const cell = this.#reader.read(place, column, truths.rows.subarray(g, truthEnd), found.rows.subarray(d, end));
+      this.#matcher.match(cell, this.#outcomes);
     });
   }
 

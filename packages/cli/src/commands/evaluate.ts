@@ -15,7 +15,7 @@ interface Options {
   readonly plots?: string;
   readonly skipUnknownCategories?: boolean;
   readonly maxDetections?: readonly number[];
-  readonly workers: number;
+  readonly workers?: number;
 }
 
 /** `mask-rcnn evaluate`: the numbers of pycocotools, from COCO files. */
@@ -43,7 +43,11 @@ export const evaluate: CommandDefinition = {
         'detections of an image that count, such as 1,10,300; AP is at the most. Default 1,10,100; keypoints 20',
         counts,
       )
-      .option('--workers <n>', 'threads that match images; the numbers are the same', countOrNone, 0)
+      .option(
+        '--workers <n>',
+        'threads that match images; the numbers are the same. Default: several for very many masks, else 0',
+        countOrNone,
+      )
       .action(run);
   },
 };

@@ -1,6 +1,6 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { type Cell, CellReader } from '../match/cell.ts';
-import { axesOf, walkCells } from '../match/cells.ts';
+import { axesOf, forEachCell, listCells } from '../match/cells.ts';
 import { type IoUType, resolveParams } from '../params.ts';
 import type { Detections, GroundTruth } from '../read/columns.ts';
 import { type CocoDataset, type CocoResult, detectionsFrom, groundTruthFrom } from '../read/from-json.ts';
@@ -47,12 +47,15 @@ export function forEachImage(
   const params = resolveParams(iouType, { useCategories: false, maxDetections: [maxDetections] });
   const axes = axesOf(truth, params);
   const reader = new CellReader(truth, detections, params, least);
-  walkCells({ truth, detections, params, axes, from: 0, to: axes.imageIds.length }, (image, column, truths, rows) => {
-    const cell = reader.read(image, column, truths, rows);
-    visit({
-      cell,
-      truthClasses: Array.from(truths, (row) => truth.category[row]!),
-      classes: Array.from(rows.subarray(0, cell.detections), (row) => detections.category[row]!),
-    });
-  });
+  forEachCell(
+    listCells({ truth, detections, params, axes, from: 0, to: axes.imageIds.length }),
+    (image, column, truths, rows) => {
+      const cell = reader.read(image, column, truths, rows);
+      visit({
+        cell,
+        truthClasses: Array.from(truths, (row) => truth.category[row]!),
+        classes: Array.from(rows.subarray(0, cell.detections), (row) => detections.category[row]!),
+      });
+    },
+  );
 }

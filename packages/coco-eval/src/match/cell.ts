@@ -3,7 +3,7 @@ import type { ResolvedParams } from '../params.ts';
 import type { Detections, GroundTruth } from '../read/columns.ts';
 import { looksUnmatched } from '../read/ids.ts';
 import { MaskArena } from '../read/segmentations.ts';
-import { shownValue } from '../read/shown.ts';
+import { badDetection, badTruth, MaskLoader } from './mask-loader.ts';
 import { boxIoU, keypointSimilarity, maskIoU } from './similarity.ts';
 
 /** One (image, category) cell: truths in the order of the file, detections by falling score. */
@@ -30,6 +30,7 @@ export interface Cell {
 export class CellReader {
   readonly #truth: GroundTruth;
   #detections: Detections;
+  #loader: MaskLoader;
   readonly #params: ResolvedParams;
   readonly #least: number;
   readonly #truthMasks = new MaskArena();
@@ -55,6 +56,7 @@ export class CellReader {
   constructor(truth: GroundTruth, detections: Detections, params: ResolvedParams, least: number) {
     this.#truth = truth;
     this.#detections = detections;
+    this.#loader = new MaskLoader(truth, detections);
     this.#params = params;
     this.#least = least;
     this.#variances = params.oksSigmas.map((sigma) => (sigma * 2) ** 2);
@@ -65,6 +67,7 @@ export class CellReader {
   use(detections: Detections): void {
     checkParts(this.#truth, detections, this.#params);
     this.#detections = detections;
+    this.#loader = new MaskLoader(this.#truth, detections);
   }
 
   /** Gives a cell that is valid until the next one is read. @param detections rows by falling score */
@@ -81,7 +84,7 @@ export class CellReader {
     const kind = this.#params.iouType;
     this.#masks.clear();
     this.#truthMasks.clear();
-    if (kind === 'segm' && detections.length > 0) for (const row of truths) this.#loadTruthMask(row);
+    if (kind === 'segm' && detections.length > 0) for (const row of truths) this.#loader.truth(row, this.#truthMasks);
     for (let d = 0; d < detections.length; d++) {
       const row = detections[d]!;
       if (kind === 'segm') this.#addMask(d, row, truths);
@@ -105,9 +108,9 @@ export class CellReader {
       cell.truthAreas[g] = areas[row]!;
       cell.truthCrowd[g] = crowd[row] !== 0;
       cell.truthIgnored[g] = crowd[row] !== 0 || (kind === 'keypoints' && keypoints!.labelled![row] === 0);
-      if (Number.isNaN(areas[row]!)) throw this.#badTruth(row, 'area', 'an annotation needs its area');
+      if (Number.isNaN(areas[row]!)) throw badTruth(this.#truth, row, 'area', 'an annotation needs its area');
       if (kind !== 'segm' && Number.isNaN(this.#truth.boxes[4 * row]!)) {
-        throw this.#badTruth(row, 'bbox', 'an annotation needs its box');
+        throw badTruth(this.#truth, row, 'bbox', 'an annotation needs its box');
       }
     }
   }
@@ -121,7 +124,7 @@ export class CellReader {
     if (Number.isNaN(boxes[at]!)) {
       // Results with masks only: COCO takes the mask's box, and its area.
       this.#masks.clear();
-      this.#loadMask(row);
+      this.#loader.detection(row, this.#masks);
       this.#box.set(this.#masks.boxes);
       source = this.#box;
       at = 0;
@@ -139,7 +142,7 @@ export class CellReader {
     const cell = this.#cell;
     if (truths.length === 0 || d >= cell.detections) this.#masks.clear(); // only its area is asked for
     const mask = this.#masks.masks;
-    const isMask = this.#loadMask(row);
+    const isMask = this.#loader.detection(row, this.#masks);
     if (d >= cell.detections) return;
     const { boxes } = this.#detections;
     cell.areas[d] = isMask ? this.#masks.areas[mask]! : boxes[4 * row + 2]! * boxes[4 * row + 3]!;
@@ -162,7 +165,7 @@ export class CellReader {
     const start = 3 * points * keypoints!.blocks[row]!;
     for (let i = 0; i < 3 * points; i++) {
       if (i % 3 !== 2 && !Number.isFinite(values[start + i])) {
-        throw this.#badDetection(row, 'keypoints', 'keypoints must be finite numbers');
+        throw badDetection(this.#detections, row, 'keypoints', 'keypoints must be finite numbers');
       }
     }
     if (d >= cell.detections) return;
@@ -183,89 +186,6 @@ export class CellReader {
         ? keypointSimilarity(values, start, place, this.#variances)
         : Number.NEGATIVE_INFINITY;
     }
-  }
-
-  #loadTruthMask(row: number): void {
-    const { segmentations, imageSizes, image } = this.#truth;
-    if (segmentations?.has(row) !== true) {
-      throw this.#badTruth(row, 'segmentation', 'an annotation needs a mask for segm');
-    }
-    if (!segmentations.hasSize(row)) this.#checkSize(image[row]!);
-    try {
-      segmentations.load(row, this.#truthMasks, imageSizes[2 * image[row]!]!, imageSizes[2 * image[row]! + 1]!);
-    } catch (cause) {
-      throw this.#badTruth(row, 'segmentation', 'the mask cannot be read', cause);
-    }
-  }
-
-  /** Decodes the mask of a detection; without one its box is filled. Gives whether it had one. */
-  #loadMask(row: number): boolean {
-    const { segmentations, boxes, image } = this.#detections;
-    const height = this.#truth.imageSizes[2 * image[row]!]!;
-    const width = this.#truth.imageSizes[2 * image[row]! + 1]!;
-    const isMask = segmentations?.has(row) === true;
-    if (!isMask && Number.isNaN(boxes[4 * row]!)) {
-      throw this.#badDetection(row, 'bbox', 'there is neither a box nor a mask');
-    }
-    if (!isMask || !segmentations.hasSize(row)) this.#checkSize(image[row]!);
-    try {
-      if (isMask) segmentations.load(row, this.#masks, height, width);
-      else {
-        const [x, y, w, h] = boxes.subarray(4 * row) as unknown as [number, number, number, number];
-        this.#masks.addBox(x, y, w, h, height, width);
-      }
-    } catch (cause) {
-      throw this.#badDetection(row, 'segmentation', 'the mask cannot be read', cause);
-    }
-    const last = this.#masks.masks - 1;
-    if (height > 0 && (this.#masks.heights[last] !== height || this.#masks.widths[last] !== width)) {
-      throw new RcnnError('DETECTION_INVALID', {
-        where: this.#detections.where,
-        place: `/${this.#index(row)}/segmentation/size`,
-        problem: 'the mask has another size than its image',
-        found: `[${this.#masks.heights[last]}, ${this.#masks.widths[last]}]`,
-        expected: `[${height}, ${width}]`,
-      });
-    }
-    return isMask;
-  }
-
-  /** Polygons and boxes become masks of the size of their image: without one they would be empty. */
-  #checkSize(image: number): void {
-    const { imageSizes, imageIds, where } = this.#truth;
-    if (imageSizes[2 * image]! > 0 && imageSizes[2 * image + 1]! > 0) return;
-    throw new RcnnError('DATASET_INVALID', {
-      where,
-      place: '/images',
-      problem: 'an image has no width and height, which masks need',
-      found: `image ${shownValue(imageIds[image])}`,
-      expected: 'whole numbers of pixels',
-      hint: 'Write the size of each image into the annotations.',
-    });
-  }
-
-  #badTruth(row: number, field: string, problem: string, cause?: unknown): RcnnError {
-    return new RcnnError('DATASET_INVALID', {
-      where: this.#truth.where,
-      place: `/annotations/${row}/${field}`,
-      problem: cause instanceof Error ? `${problem}: ${cause.message}` : problem,
-      found: `annotation ${shownValue(this.#truth.ids[row])}`,
-      cause,
-    });
-  }
-
-  /** Where the row stood in the file. */
-  #index(row: number): number {
-    return this.#detections.indices?.[row] ?? row;
-  }
-
-  #badDetection(row: number, field: string, problem: string, cause?: unknown): RcnnError {
-    return new RcnnError('DETECTION_INVALID', {
-      where: this.#detections.where,
-      place: `/${this.#index(row)}/${field}`,
-      problem: cause instanceof Error ? `${problem}: ${cause.message}` : problem,
-      cause,
-    });
   }
 }
 

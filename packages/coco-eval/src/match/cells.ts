@@ -3,6 +3,7 @@ import type { Detections, GroundTruth } from '../read/columns.ts';
 import { type Id, IdIndex, type Ids, sortedIds } from '../read/ids.ts';
 import { CellReader } from './cell.ts';
 import { Matcher } from './match.ts';
+import { matchNatively } from './native.ts';
 import { Outcomes } from './outcomes.ts';
 import { sortByFallingScore, sortByIndex } from './sort.ts';
 
@@ -40,6 +41,7 @@ function chosen(all: Ids, wanted: readonly Id[] | undefined): Ids {
 
 /**
  * Matches all images whose place in `axes.imageIds` is in `[from, to)`. Masks live as long as their cell.
+ * @param native false leaves WebAssembly out
  */
 export function matchImages(
   truth: GroundTruth,
@@ -48,11 +50,15 @@ export function matchImages(
   axes: Axes,
   from = 0,
   to: number = axes.imageIds.length,
+  native = true,
 ): Outcomes {
+  const list = listCells({ truth, detections, params, axes, from, to });
+  const matched = native ? matchNatively(truth, detections, params, axes.columns, list) : undefined;
+  if (matched !== undefined) return matched;
   const matcher = new Matcher(params);
   const reader = new CellReader(truth, detections, params, matcher.least);
   const outcomes = new Outcomes(params, axes.columns, Math.max(1, detections.count));
-  walkCells({ truth, detections, params, axes, from, to }, (image, column, truths, rows) => {
+  forEachCell(list, (image, column, truths, rows) => {
     matcher.match(reader.read(image, column, truths, rows), outcomes);
   });
   return outcomes;
@@ -68,19 +74,64 @@ export interface Walk {
   readonly to: number;
 }
 
-/**
- * Visits every (image, category) that has a truth or a detection, images first. Both sides are sorted and walked
- * together, so no table of images times categories exists.
- * @param visit gets rows of the truth in the order of the file, and of the detections by falling score
- */
-export function walkCells(
-  { truth, detections, params, axes, from, to }: Walk,
-  visit: (image: number, column: number, truths: Uint32Array, rows: Uint32Array) => void,
-): void {
+/** Every (image, category) that has a truth or a detection, images first. */
+export interface CellList {
+  /** Six numbers for each: image, column, first and last truth in `truths`, first and last detection in `rows`. */
+  readonly cells: Int32Array;
+  /** Rows of the truth, cell by cell, in the order of the file. */
+  readonly truths: Uint32Array;
+  /** Rows of the detections, cell by cell, by falling score. */
+  readonly rows: Uint32Array;
+}
+
+/** Both sides are sorted and walked together, so no table of images times categories exists. */
+export function listCells({ truth, detections, params, axes, from, to }: Walk): CellList {
   const truths = truthRows(truth, params, axes, from, to);
   const found = detectionRows(detections, params, axes, from, to);
+  const cells = new Integers();
   for (let image = from; image < to; image++) {
-    walkImage(ofImage(truths, image), ofImage(found, image), (column, own, rows) => visit(image, column, own, rows));
+    const firstTruth = truths.starts[image]!;
+    const first = found.starts[image]!;
+    walkImage(ofImage(truths, image), ofImage(found, image), (column, g, truthEnd, d, end) => {
+      cells.push(image, column, firstTruth + g, firstTruth + truthEnd, first + d, first + end);
+    });
+  }
+  return { cells: cells.view(), truths: truths.rows, rows: found.rows };
+}
+
+/** @param visit gets the rows of one cell after the other */
+export function forEachCell(
+  { cells, truths, rows }: CellList,
+  visit: (image: number, column: number, truths: Uint32Array, rows: Uint32Array) => void,
+): void {
+  for (let c = 0; c < cells.length; c += 6) {
+    const own = truths.subarray(cells[c + 2], cells[c + 3]);
+    visit(cells[c]!, cells[c + 1]!, own, rows.subarray(cells[c + 4], cells[c + 5]));
+  }
+}
+
+/** An Int32Array that grows by six numbers at a time. */
+class Integers {
+  #values: Int32Array = new Int32Array(6 * 256);
+  #length = 0;
+
+  push(a: number, b: number, c: number, d: number, e: number, f: number): void {
+    if (this.#length === this.#values.length) {
+      const larger = new Int32Array(2 * this.#length);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    const values = this.#values;
+    values[this.#length++] = a;
+    values[this.#length++] = b;
+    values[this.#length++] = c;
+    values[this.#length++] = d;
+    values[this.#length++] = e;
+    values[this.#length++] = f;
+  }
+
+  view(): Int32Array {
+    return this.#values.subarray(0, this.#length);
   }
 }
 
@@ -159,11 +210,14 @@ function byImage({ rows, columns }: Rows, images: Int32Array, axes: Axes): RowsB
   return { rows: sortByIndex(rows, images, count), starts, columns };
 }
 
-/** Visits the columns of one image that have a truth or a detection. */
+/**
+ * Visits the columns of one image that have a truth or a detection.
+ * @param visit gets the column, and where its truths and its detections begin and end in the rows
+ */
 export function walkImage(
   truths: Rows,
   found: Rows,
-  visit: (column: number, truths: Uint32Array, rows: Uint32Array) => void,
+  visit: (column: number, truthsFrom: number, truthsTo: number, from: number, to: number) => void,
 ): void {
   for (let g = 0, d = 0; g < truths.rows.length || d < found.rows.length; ) {
     const column = Math.min(columnAt(truths, g), columnAt(found, d));
@@ -171,7 +225,7 @@ export function walkImage(
     while (columnAt(truths, truthEnd) === column) truthEnd++;
     let end = d;
     while (columnAt(found, end) === column) end++;
-    visit(column, truths.rows.subarray(g, truthEnd), found.rows.subarray(d, end));
+    visit(column, g, truthEnd, d, end);
     g = truthEnd;
     d = end;
   }

@@ -3,7 +3,7 @@ import type { Cell } from './cell.ts';
 import type { Outcomes } from './outcomes.ts';
 
 /** Similarity at or above which a pair can match: a threshold of 1 is met by 1 - 1e-10. */
-function reachable(threshold: number): number {
+export function reachable(threshold: number): number {
   return Math.min(threshold, 1 - 1e-10);
 }
 

@@ -1,3 +1,5 @@
+import { Kernel } from '../kernel.ts';
+
 /** Rows `0 … count - 1`. */
 export function identity(count: number): Uint32Array {
   const order = new Uint32Array(count);
@@ -20,11 +22,31 @@ export function sortByIndex(order: Uint32Array, keys: ArrayLike<number>, buckets
 const DIGIT_BITS = 11;
 const BUCKETS = 1 << DIGIT_BITS;
 
-/**
- * Reorders `order` by falling score. Stable: equal scores keep their order. A radix sort over the bits of the doubles,
- * which needs no comparisons; digits in which all scores agree are passed over.
- */
+/** Fewer rows are sorted before a kernel is made. */
+const FEW = 256;
+
+/** Reorders `order` by falling score. Stable: equal scores keep their order. */
 export function sortByFallingScore(order: Uint32Array, scores: Float64Array): Uint32Array {
+  const kernel = order.length < FEW ? undefined : Kernel.make();
+  return kernel === undefined ? sortInJs(order, scores) : sortNatively(kernel, order, scores);
+}
+
+function sortNatively(kernel: Kernel, order: Uint32Array, scores: Float64Array): Uint32Array {
+  const n = order.length;
+  const rows = kernel.copy(order);
+  const keys = kernel.room(8 * n);
+  const spare = kernel.room(12 * n);
+  const own = kernel.doubles(keys, n);
+  for (let i = 0; i < n; i++) own[i] = scores[order[i]!]!;
+  kernel.run.sortByFallingScore(rows, keys, spare, n);
+  return kernel.words(rows, n).slice();
+}
+
+/**
+ * A radix sort over the bits of the doubles, which needs no comparisons; digits in which all scores agree are passed
+ * over.
+ */
+export function sortInJs(order: Uint32Array, scores: Float64Array): Uint32Array {
   const n = order.length;
   const bits = new Uint32Array(new Float64Array(1).buffer);
   const value = new Float64Array(bits.buffer);

@@ -1,15 +1,19 @@
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { RcnnError, unpackError } from '@rcnn/core/errors';
 import { type EvaluateOptions, type Evaluation, evaluate, finish } from '../evaluate.ts';
 import { axesOf } from '../match/cells.ts';
 import { type OutcomeColumns, Outcomes } from '../match/outcomes.ts';
-import { resolveParams } from '../params.ts';
+import { type IoUType, resolveParams } from '../params.ts';
 import type { Detections, GroundTruth } from '../read/columns.ts';
 import { type MatchAnswer, type MatchJob, packColumns } from './messages.ts';
 
 export interface WorkersOptions {
-  /** Threads that match images, each its share of them. Default 0: on this one. */
-  readonly workers?: number;
+  /**
+   * Threads that match images, each its share of them; 0 is this one. Default: this one, but for very many masks as many
+   * as the machine has processors, up to 4.
+   */
+  readonly workers?: number | undefined;
 }
 
 /**
@@ -20,8 +24,9 @@ export interface WorkersOptions {
 export async function evaluateWithWorkers(
   truth: GroundTruth,
   detections: Detections,
-  { workers = 0, ...options }: EvaluateOptions & WorkersOptions = {},
+  { workers: wanted, ...options }: EvaluateOptions & WorkersOptions = {},
 ): Promise<Evaluation> {
+  const workers = wanted ?? usefulWorkers(detections, options.iouType);
   checkWorkers(workers);
   if (workers === 0) return evaluate(truth, detections, options);
   const { iouType = 'bbox', ...rest } = options;
@@ -40,6 +45,13 @@ export async function evaluateWithWorkers(
     outcomes.append(part.value);
   }
   return finish(truth, outcomes, params, detections.warnings);
+}
+
+/** Fewer masks than this are matched before threads have started. */
+const MANY_MASKS = 150_000;
+
+function usefulWorkers({ count }: Detections, iouType: IoUType | undefined): number {
+  return iouType === 'segm' && count >= MANY_MASKS ? Math.min(4, availableParallelism()) : 0;
 }
 
 async function matchInThread(job: MatchJob): Promise<OutcomeColumns> {

@@ -5,6 +5,7 @@ import { asUtf8 } from './encoding.ts';
 import { Numbers } from './growable.ts';
 import type { Id } from './ids.ts';
 import { JsonCursor } from './json-cursor.ts';
+import { NativeRows } from './native-rows.ts';
 import type { MaskArena, Segmentations } from './segmentations.ts';
 import { shown } from './shown.ts';
 
@@ -27,7 +28,7 @@ export function parseGroundTruth(file: Uint8Array, where = 'ground truth'): Grou
     });
   }
   const builder = new GroundTruthBuilder(where);
-  const spans = new Numbers();
+  const spans = new Spans();
   const lists = new Set<string>();
   cursor.object((start, end) => {
     const list = LISTS.find((name) => cursor.spells(start, end, name));
@@ -42,16 +43,16 @@ export function parseGroundTruth(file: Uint8Array, where = 'ground truth'): Grou
     if (list === 'images') cursor.list(() => readImage(cursor, builder));
     else if (list === 'categories') cursor.list(() => readCategory(cursor, builder));
     else
-      readRows(cursor, (row, span) => {
+      readRows(cursor, (row, start, end) => {
         builder.addAnnotation(row);
-        spans.push(span);
+        spans.add(start, end);
       });
   });
   cursor.end();
   if (!lists.has('images')) {
     throw new RcnnError('DATASET_INVALID', { where, place: '/images', problem: 'there is no list of images' });
   }
-  return builder.finish(segmentationsAt(bytes, spans, where));
+  return builder.finish(spans.segmentations(bytes, where));
 }
 
 /**
@@ -67,12 +68,12 @@ export function parseDetections(
   const cursor = new JsonCursor(bytes, where);
   if (cursor.peek() === OPEN_OBJECT) throw noList(cursor);
   const builder = new DetectionBuilder(where, truth, reading);
-  const spans = new Numbers();
-  readRows(cursor, (row, span) => {
-    if (builder.add(row)) spans.push(span);
+  const spans = new Spans();
+  readRows(cursor, (row, start, end) => {
+    if (builder.add(row)) spans.add(start, end);
   });
   cursor.end();
-  return builder.finish(segmentationsAt(bytes, spans, where));
+  return builder.finish(spans.segmentations(bytes, where));
 }
 
 const OPEN_LIST = 0x5b;
@@ -124,15 +125,30 @@ function readCategory(cursor: JsonCursor, builder: GroundTruthBuilder): void {
   builder.addCategory(id, name ?? String(id), () => writtenAt(cursor, begin, 'id'));
 }
 
-/** Reads a list of annotations or detections. `take` gets each as a row, and where its segmentation begins, or -1. */
-function readRows(cursor: JsonCursor, take: (row: Row, span: number) => void): void {
+/**
+ * Reads a list of annotations or detections. `take` gets each as a row, and where its segmentation begins and ends, or
+ * -1. Runs of usual rows are read by WebAssembly, the others here.
+ */
+function readRows(cursor: JsonCursor, take: (row: Row, start: number, end: number) => void): void {
+  const native = NativeRows.of(cursor.bytes);
   const row = new Row();
   let begin = 0;
   row.written = (path) => writtenAt(cursor, begin, path);
   cursor.list(() => {
     cursor.peek();
+    const count = native?.read(cursor.position) ?? 0;
+    for (let i = 0; i < count; i++) {
+      begin = native!.begins(i);
+      native!.fill(i, row);
+      take(row, native!.maskStart(i), native!.maskEnd(i));
+    }
+    if (count > 0) {
+      cursor.position = native!.end;
+      return;
+    }
     begin = cursor.position;
-    take(row, readRow(cursor, row));
+    const [start, end] = readRow(cursor, row);
+    take(row, start, end);
   });
 }
 
@@ -150,10 +166,10 @@ function writtenAt({ bytes, where }: JsonCursor, begin: number, path: string): s
   return found;
 }
 
-/** Reads one annotation or detection into the row. Gives where its segmentation begins, or -1. */
-function readRow(cursor: JsonCursor, row: Row): number {
+/** Reads one annotation or detection into the row. Gives where its segmentation begins and ends, or -1. */
+function readRow(cursor: JsonCursor, row: Row): readonly [start: number, end: number] {
   row.clear();
-  let segmentation = -1;
+  let span: readonly [number, number] = NO_SPAN;
   const { bytes } = cursor;
   cursor.object((start, end) => {
     const field = FIELDS.get((end - start) * 256 + bytes[start]!); // length and first letter tell the fields apart
@@ -163,13 +179,16 @@ function readRow(cursor: JsonCursor, row: Row): number {
     else if (field === 'segmentation') {
       const next = cursor.peek();
       const mask = next === OPEN_LIST || next === OPEN_OBJECT;
-      segmentation = mask ? cursor.position : -1;
+      const start = cursor.position;
       row.segmentable = mask || next === NULL;
       cursor.skip();
+      span = mask ? [start, cursor.position] : NO_SPAN;
     } else readNumber(cursor, row, field);
   });
-  return segmentation;
+  return span;
 }
+
+const NO_SPAN = [-1, -1] as const;
 
 const FIELD_NAMES = [
   'id',
@@ -225,17 +244,34 @@ function readKeypoints(cursor: JsonCursor, row: Row): void {
   else cursor.list(() => row.keypoints.push(cursor.numberOrNaN()));
 }
 
-function segmentationsAt(bytes: Uint8Array, spans: Numbers, where: string): Segmentations | undefined {
-  const starts = spans.view();
-  return starts.some((start) => start >= 0)
-    ? new ByteSegmentations({ bytes, starts: starts.slice(), where })
-    : undefined;
+/** Where the masks of rows stand. */
+class Spans {
+  readonly #starts = new Numbers();
+  readonly #ends = new Numbers();
+  #any = false;
+
+  add(start: number, end: number): void {
+    this.#starts.push(start);
+    this.#ends.push(end);
+    this.#any ||= start >= 0;
+  }
+
+  segmentations(bytes: Uint8Array, where: string): Segmentations | undefined {
+    if (!this.#any) return undefined;
+    return new ByteSegmentations({
+      bytes,
+      starts: this.#starts.view().slice(),
+      ends: this.#ends.view().slice(),
+      where,
+    });
+  }
 }
 
-/** The bytes of a file and where in them each row's mask begins, or -1. */
+/** The bytes of a file and where in them each row's mask begins and ends, or -1. */
 export interface MaskBytes {
   readonly bytes: Uint8Array;
   readonly starts: Float64Array;
+  readonly ends: Float64Array;
   /** The file's name, for errors. */
   readonly where: string;
 }

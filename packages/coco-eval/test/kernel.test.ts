@@ -1,0 +1,199 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Random } from '@rcnn/core/random';
+import { compileKernel, kernelModule } from '@rcnn/shared/kernel';
+import { describe, expect, test } from 'vitest';
+import { type Detections, type GroundTruth, parseDetections, parseGroundTruth } from '../src/index.ts';
+import { Kernel } from '../src/kernel.ts';
+import { axesOf, matchImages } from '../src/match/cells.ts';
+import { identity, sortByFallingScore, sortInJs } from '../src/match/sort.ts';
+import { type EvalParams, type IoUType, resolveParams } from '../src/params.ts';
+import { Row } from '../src/read/builders.ts';
+import { NativeRows } from '../src/read/native-rows.ts';
+import { accumulate } from '../src/score/accumulate.ts';
+import { randomDataset } from './reference-cases.ts';
+
+const folder = fileURLToPath(new URL('..', import.meta.url));
+const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+test('the committed bytes are what the sources compile to', async () => {
+  const committed = readFileSync(new URL('../src/kernel-bytes.ts', import.meta.url), 'utf8');
+  expect(committed).toBe(kernelModule(await compileKernel(folder)));
+});
+
+/** Names the first difference of two evaluations, one by WebAssembly and one by JavaScript. */
+function difference(truth: GroundTruth, detections: Detections, iouType: IoUType, options: EvalParams = {}) {
+  const params = resolveParams(iouType, options);
+  const axes = axesOf(truth, params);
+  const images = axes.imageIds.length;
+  const [native, ours] = [true, false].map((on) => {
+    const outcomes = matchImages(truth, detections, params, axes, 0, images, on);
+    return { outcomes, arrays: accumulate(outcomes, images, params, on).held };
+  }) as [Sides, Sides];
+  const { count, areas } = ours.outcomes;
+  const columns = ['scores', 'image', 'category', 'rank', 'matched', 'ignored', 'positives', 'seen'] as const;
+  for (const column of columns) {
+    const length = column === 'matched' || column === 'ignored' ? count * areas : count;
+    const end = column === 'positives' || column === 'seen' ? ours.outcomes[column].length : length;
+    for (let i = 0; i < end; i++) {
+      if (native.outcomes[column][i] !== ours.outcomes[column][i]) return `${column}[${i}]`;
+    }
+  }
+  for (const name of ['precision', 'recall', 'scores'] as const) {
+    for (let i = 0; i < ours.arrays[name].length; i++) {
+      if (!Object.is(native.arrays[name][i], ours.arrays[name][i])) return `${name}[${i}]`;
+    }
+  }
+  return native.outcomes.count === count ? undefined : 'count';
+}
+
+interface Sides {
+  readonly outcomes: ReturnType<typeof matchImages>;
+  readonly arrays: ReturnType<typeof accumulate>['held'];
+}
+
+describe('WebAssembly and JavaScript give the same bits', () => {
+  test.each<[string, EvalParams]>([
+    ['as COCO has it', {}],
+    ['one detection of a cell', { maxDetections: [1] }],
+    ['three', { maxDetections: [1, 3] }],
+    ['31 thresholds, 0 and 1 among them', { iouThresholds: Array.from({ length: 31 }, (_, i) => i / 30) }],
+    ['few recalls', { recallThresholds: [0, 0.3, 1] }],
+  ])('random datasets, %s', (_, options) => {
+    let compared = 0;
+    for (let seed = 0; seed < 80; seed++) {
+      const { kind, truth, results, useCategories } = randomDataset(seed);
+      if (kind === 'keypoints' || results.length === 0) continue;
+      const columns = parseGroundTruth(encode(truth));
+      const detections = parseDetections(encode(results), columns);
+      expect(difference(columns, detections, kind, { ...options, useCategories }), `seed ${seed}`).toBeUndefined();
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(40);
+  });
+
+  test('outlines that leave the image, touch themselves or have no area', () => {
+    const random = new Random(11);
+    const size = { height: 37, width: 53 };
+    const images = Array.from({ length: 40 }, (_, id) => ({ id, ...size }));
+    const coordinate = (): number =>
+      random.pick([random.uniform(-20, 80), random.integer(60), random.integer(12) * 4.5]);
+    const outline = (): number[] => Array.from({ length: 2 * (3 + random.integer(9)) }, coordinate);
+    const annotations = images.flatMap(({ id: image_id }, i) =>
+      [0, 1, 2].map((k) => ({
+        id: 3 * i + k + 1,
+        image_id,
+        category_id: 1,
+        area: 100,
+        bbox: [0, 0, 9, 9],
+        segmentation: random.chance(0.3) ? [outline(), outline()] : [outline()],
+      })),
+    );
+    const results = annotations.flatMap(({ image_id, segmentation }) =>
+      [segmentation, [outline()]].map((mask) => ({
+        image_id,
+        category_id: 1,
+        score: random.uniform(),
+        segmentation: mask,
+      })),
+    );
+    const truth = parseGroundTruth(encode({ images, categories: [{ id: 1 }], annotations }));
+    expect(difference(truth, parseDetections(encode(results), truth), 'segm')).toBeUndefined();
+  });
+
+  test('sorting, with equal scores, zeros of both signs and extremes', () => {
+    const random = new Random(5);
+    const scores = Float64Array.from({ length: 5000 }, () =>
+      random.pick([random.uniform(), random.integer(9) / 9, -random.uniform(), 0, -0, 1e300, 5e-324, -1e9]),
+    );
+    const order = identity(5000).reverse();
+    const [native, ours] = [sortByFallingScore(order, scores), sortInJs(order, scores)];
+    expect(native.findIndex((row, i) => row !== ours[i])).toBe(-1);
+  });
+});
+
+describe('rows', () => {
+  const row = (i: number): string =>
+    `{"image_id": 1, "category_id": 1, "bbox": [${i}, 1, 2.5, 3e-1], "score": 0.${i + 1}}`;
+
+  test('usual rows are read by WebAssembly, wherever the window ends', () => {
+    const text = `[${Array.from({ length: 40_000 }, (_, i) => row(i)).join(', ')}]`;
+    const bytes = new TextEncoder().encode(text);
+    const rows = NativeRows.of(bytes)!;
+    const out = new Row();
+    let read = 0;
+    for (let position = 1; bytes[position] !== 0x5d; position = rows.end + (bytes[rows.end] === 0x2c ? 1 : 0)) {
+      const count = rows.read(position);
+      expect(count).toBeGreaterThan(0);
+      rows.fill(count - 1, out);
+      read += count;
+      expect(out.box[0]).toBe(read - 1);
+      expect(out.box[3]).toBe(0.3);
+      expect(out.score).toBe(Number(`0.${read}`));
+    }
+    expect(read).toBe(40_000);
+  });
+
+  test.each([
+    ['text as id', row(0).replace('"image_id": 1', '"image_id": "1"')],
+    ['an id beyond 2^53', row(0).replace('"image_id": 1', '"image_id": 9007199254740993')],
+    ['keypoints', row(0).replace('"score"', '"keypoints": [1, 2, 2], "score"')],
+    ['a NaN', row(0).replace('0.1}', 'NaN}')],
+    ['a number of 25 digits', row(0).replace('0.1}', '0.1234567890123456789012345}')],
+    ['a leading zero', row(0).replace('0.1}', '01}')],
+    ['a point without digits', row(0).replace('0.1}', '1.}')],
+    ['a missing comma', row(0).replace('1, "cat', '1 "cat')],
+    ['a box of five', row(0).replace('2.5,', '2.5, 2.5,')],
+    ['an unknown word', row(0).replace('"score"', '"x": nil, "score"')],
+    ['deep nesting', row(0).replace('"score"', `"x": ${'['.repeat(40)}${']'.repeat(40)}, "score"`)],
+    ['nothing', ''],
+    ['half a row', row(0).slice(0, 40)],
+  ])('is left to JavaScript: %s', (_, text) => {
+    expect(NativeRows.of(new TextEncoder().encode(`${text}]`))!.read(0)).toBe(0);
+  });
+
+  test('numbers are rounded as JSON.parse rounds them', () => {
+    const random = new Random(7);
+    const view = new DataView(new ArrayBuffer(8));
+    const written = Array.from({ length: 20_000 }, (_, i) => {
+      if (i % 3 === 0) return String(Math.fround(random.uniform(-700, 700)));
+      if (i % 3 === 1) return `${random.integer(1e9)}${random.integer(1e9)}e-${random.integer(20)}`;
+      view.setUint32(0, (random.integer(2 ** 12) << 20) | random.integer(2 ** 20));
+      view.setUint32(4, random.integer(2 ** 32));
+      const value = view.getFloat64(0);
+      return Number.isFinite(value) ? String(value) : '0';
+    });
+    const bytes = new TextEncoder().encode(written.map((score) => `{"score":${score}}`).join(','));
+    const rows = NativeRows.of(bytes)!;
+    const out = new Row();
+    let i = 0;
+    let left = 0;
+    for (let position = 0; position < bytes.length; ) {
+      const count = rows.read(position);
+      for (let k = 0; k < count; k++, i++) {
+        rows.fill(k, out);
+        if (!Object.is(out.score, JSON.parse(written[i]!))) throw new Error(`${written[i]} became ${out.score}`);
+      }
+      position = count > 0 ? rows.end + 1 : position + `{"score":${written[i++]}},`.length;
+      left += Number(count === 0);
+    }
+    expect(i).toBe(written.length);
+    expect(left).toBeLessThan(0.4 * written.length); // exponents beyond 22, which JavaScript reads
+  });
+
+  test('cut anywhere, a row never becomes another', () => {
+    const text = row(3);
+    for (let end = 0; end < text.length; end++) {
+      expect(NativeRows.of(new TextEncoder().encode(text.slice(0, end)))!.read(0)).toBe(0);
+    }
+  });
+});
+
+test('each kernel has memory of its own', () => {
+  const [a, b] = [Kernel.make()!, Kernel.make()!];
+  const at = a.copy(Float64Array.of(1, 2, 3));
+  a.room(2 ** 20);
+  expect([...a.doubles(at, 3)]).toEqual([1, 2, 3]);
+  expect(b.copy(Float64Array.of(4))).toBe(at);
+  expect(a.doubles(at, 1)[0]).toBe(1);
+});
