@@ -28,4 +28,5 @@ export { parseDetections, parseGroundTruth } from './read/parse.ts';
 export type { Segmentation, Segmentations } from './read/segmentations.ts';
 export type { EvalArrays } from './score/arrays.ts';
 export { type ArrayDigests, arrayDigests, littleEndian } from './score/digests.ts';
+export { statNames } from './score/summary.ts';
 export { type ImageResult, StreamingEvaluator } from './streaming.ts';

@@ -5,9 +5,11 @@
 export * from '@rcnn/optim';
 export { type Example, evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from './loop/evaluate.ts';
 export type * from './loop/events.ts';
+export type * from './loop/records.ts';
 export {
   decisive,
   type Position,
+  type RecordEntry,
   runTraining,
   START,
   stepsPerEpoch,
@@ -15,4 +17,3 @@ export {
   type TrainerOptions,
 } from './loop/trainer.ts';
 export type * from './loop/types.ts';
-export type * from './run/records.ts';

@@ -1,6 +1,7 @@
 import { printable } from '@rcnn/core/errors';
 import cliProgress from 'cli-progress';
-import type { Listener, StepReport, TrainEvent } from './loop/events.ts';
+import type { Listener, Scores, StepReport, TrainEvent } from './loop/events.ts';
+import { kindAsAdjective, kindsOf } from './loop/kinds.ts';
 
 export interface ProgressOptions {
   /** `auto`: a bar on a terminal, lines elsewhere. Default `auto`. */
@@ -84,24 +85,13 @@ function stepLine(report: StepReport): string {
 }
 
 function stepDetails({ loss, losses, learningRate, stepTime, dataTime, eta, memory, tensors }: StepReport): string {
-  const parts = Object.entries(losses).map(
-    ([name, value]) => `${SHORT[name] ?? name.replace(/^loss_/, '')} ${value.toFixed(3)}`,
-  );
+  const parts = Object.entries(losses).map(([name, value]) => `${name.replace(/^loss_/, '')} ${value.toFixed(3)}`);
   const rate = learningRate < 1e-3 ? learningRate.toExponential(2) : learningRate.toPrecision(3);
   return (
     `loss ${loss.toFixed(3)} (${parts.join(' ')})  lr ${rate}  time ${stepTime.toFixed(2)} s (data ${dataTime.toFixed(2)})  ` +
     `eta ${duration(eta)}  ${Math.round(memory)} MiB, ${tensors} tensors`
   );
 }
-
-/** The five losses in a few letters. */
-const SHORT: Readonly<Record<string, string>> = {
-  loss_classifier: 'class',
-  loss_box_reg: 'box',
-  loss_mask: 'mask',
-  loss_objectness: 'object',
-  loss_rpn_box_reg: 'rpn',
-};
 
 function describe(event: TrainEvent): string | undefined {
   switch (event.kind) {
@@ -122,18 +112,14 @@ function describe(event: TrainEvent): string | undefined {
   }
 }
 
-function scoreText(scores: Readonly<Record<string, number>>): string {
-  const named = [
-    ['mask AP', 'segm/AP'],
-    ['AP50', 'segm/AP50'],
-    ['box AP', 'bbox/AP'],
-    ['validation loss', 'loss/val'],
-  ] as const;
-  return named
-    .flatMap(([name, key]) =>
-      scores[key] === undefined ? [] : [`${name} ${scores[key] < 0 ? '-' : scores[key].toFixed(3)}`],
-    )
-    .join('  ');
+function scoreText(scores: Scores): string {
+  const number = (name: string): string => (scores[name]! < 0 ? '-' : scores[name]!.toFixed(3));
+  const shown = kindsOf(scores).map((kind, i) => {
+    const precision = `${kindAsAdjective(kind)} AP ${number(`${kind}/AP`)}`;
+    return i === 0 ? `${precision}  AP50 ${number(`${kind}/AP50`)}` : precision;
+  });
+  const loss = scores['loss/val'] === undefined ? [] : [`validation loss ${number('loss/val')}`];
+  return [...shown, ...loss].join('  ');
 }
 
 /** `1:02:03` or `2:03`. */

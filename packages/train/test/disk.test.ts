@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { requireSpace } from '../src/files/disk.ts';
 import { acquireLock, EventWriter, Metrics, RunFolder, readMetrics } from '../src/index.ts';
-import { requireSpace } from '../src/run/disk.ts';
 
 let folder: string;
 beforeEach(() => {

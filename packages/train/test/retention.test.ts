@@ -7,7 +7,7 @@ import { loadCheckpoint, nodeHashing } from '@rcnn/checkpoint/node';
 import { isRcnnError } from '@rcnn/core/errors';
 import { Random } from '@rcnn/core/random';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { keepNumbered, type RetentionFiles } from '../src/run/retention.ts';
+import { keepNumbered, type RetentionFiles } from '../src/files/retention.ts';
 
 let directory: string;
 beforeEach(() => {

@@ -40,6 +40,35 @@ export const forbidden: readonly (readonly [from: string, to: string])[] = [
   ['roi-heads', 'coco-eval'],
 ];
 
+/**
+ * The order of the rooms inside a package, from the ground up: the folders of `src` in the order in which data flow. A
+ * file may import from its own room and from those before it; rooms of one step know nothing of each other. Files that
+ * lie in `src` itself stand above all rooms, or on the step that names them.
+ */
+export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  checkpoint: [
+    ['byte-source.ts', 'dtypes.ts', 'hashing.ts', 'json.ts', 'refuse.ts', 'strict-json.ts'],
+    ['profile.ts', 'tensor-source.ts'],
+    ['pretrained', 'pth', 'safetensors', 'state-dict'],
+    ['open.ts'],
+    ['checkpoint.ts'],
+    ['inspect.ts'],
+    ['node'],
+  ],
+  cli: [['command.ts', 'engines', 'models', 'options', 'output'], ['pictures'], ['commands']],
+  'coco-eval': [['read'], ['params.ts'], ['match'], ['score'], ['evaluate.ts'], ['analysis', 'node'], ['plots']],
+  core: [
+    ['printable.ts', 'types.ts'],
+    ['errors.ts'],
+    ['engine', 'parameter.ts', 'random.ts'],
+    ['autograd', 'initialisers.ts', 'module.ts'],
+    ['ops'],
+    ['layers'],
+  ],
+  train: [['config', 'loop'], ['files'], ['report', 'tensorboard'], ['run']],
+  visualize: [['canvas.ts', 'palette.ts'], ['image.ts', 'scene.ts', 'text.ts'], ['annotators']],
+};
+
 /** Packages that run in Node alone: their entries may use native code, but for those named in {@link browserEntries}. */
 export const nodeOnly: readonly string[] = ['cli', 'train', 'tfjs-backend-onnxruntime', 'tfjs-tensorflow'];
 

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   backends,
@@ -9,6 +9,7 @@ import {
   mayImportBackends,
   nativeModules,
   nodeOnly,
+  rooms,
   sameFloor,
 } from './floors.ts';
 import { importsOf, type Package, packageOf, packages, root, sources } from './house.ts';
@@ -83,6 +84,32 @@ describe.each(all.map((p) => [p.folder, p] as const))('packages/%s', (folder, { 
       const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
       if (!Object.hasOwn(declared, target.manifest.name)) {
         problems.push(`${file}:${line} imports ${specifier}; add it to the dependencies of packages/${folder}.`);
+      }
+    }
+    none(problems);
+  });
+
+  test('keeps the order of its rooms', () => {
+    const steps = rooms[folder];
+    if (steps === undefined) return;
+    const problems: string[] = [];
+    const src = join(path, 'src');
+    const roomOf = (file: string): string => relative(src, file).split('/')[0]!;
+    const stepOf = (room: string): number => {
+      const step = steps.findIndex((names) => names.includes(room));
+      return step >= 0 || !room.endsWith('.ts') ? step : steps.length;
+    };
+    for (const file of sources(src)) {
+      const from = roomOf(file);
+      if (stepOf(from) < 0) problems.push(`packages/${folder}/src/${from} has no place in 'rooms' of floors.ts.`);
+      for (const { file: name, line, specifier } of importsOf(file)) {
+        if (!specifier.startsWith('.')) continue;
+        const to = roomOf(join(file, '..', specifier));
+        if (to === '..') continue; // made by the build
+        if (from === to || stepOf(to) < stepOf(from) || (to.endsWith('.ts') && stepOf(from) === steps.length)) continue;
+        problems.push(
+          `${name}:${line} imports ${specifier}: '${to}' does not come before '${from}'. Move what both need down.`,
+        );
       }
     }
     none(problems);

@@ -1,5 +1,5 @@
 import { pairwiseSum } from '../match/similarity.ts';
-import type { ResolvedParams } from '../params.ts';
+import type { IoUType, ResolvedParams } from '../params.ts';
 import type { EvalArrays } from './arrays.ts';
 
 interface Line {
@@ -18,6 +18,17 @@ export function summarize(arrays: EvalArrays, params: ResolvedParams): { stats: 
   const text = lines.map((line, i) => `${describe(line, params)} = ${fixed(stats[i]!, 3)}\n`);
   return { stats, summary: text.join('') };
 }
+
+/**
+ * Short names of the numbers in `stats`, in their order: `AP`, `AP50`, … `ARl` for boxes and masks; key points have no
+ * small ones, and no AR by the number of detections.
+ */
+export function statNames(iouType: IoUType): readonly string[] {
+  if (iouType !== 'keypoints') return DETECTION_NAMES;
+  return ['AP', 'AR'].flatMap((name) => [name, `${name}50`, `${name}75`, `${name}m`, `${name}l`]);
+}
+
+const DETECTION_NAMES = 'AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl'.split(' ');
 
 /** AP is at the most detections. The original wants three numbers, and gives -1 where 100 is none of them. */
 function detectionLines(max: readonly number[]): Line[] {

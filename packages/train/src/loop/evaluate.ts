@@ -11,14 +11,16 @@ import {
   type CocoDataset,
   type Evaluation,
   evaluate as evaluateCoco,
+  type IoUType,
   type CocoResult as NumberedResult,
   perClass,
+  statNames,
 } from '@rcnn/coco-eval';
-import type { Detection, PixelImage, Target } from '@rcnn/core';
+import type { Detection, Detector, DetectorSpec, PixelImage, Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { FasterRCNN } from 'mask-rcnn';
-import type { EvaluationRecord, KindRecord } from '../run/records.ts';
 import type { Scores } from './events.ts';
+import { KIND_OF } from './kinds.ts';
+import type { EvaluationRecord, KindRecord } from './records.ts';
 
 /** One image with what is on it and what the model found. */
 export interface Example {
@@ -47,7 +49,7 @@ export interface ModelEvaluation {
 
 /** Predicts every image of a dataset, one at a time as torchvision does, and evaluates it as pycocotools does. */
 export async function evaluateModel(
-  model: FasterRCNN,
+  model: Detector,
   dataset: Dataset,
   { epoch = 0, losses = true, examples: wanted = 0, onProgress }: ModelEvaluationOptions = {},
 ): Promise<ModelEvaluation> {
@@ -78,14 +80,22 @@ export async function evaluateModel(
     onProgress?.(++done, dataset.length);
   }
   const means = Object.fromEntries([...sums].map(([name, total]) => [name, total / counted]));
-  const results = {
-    bbox: recordOf(evaluateCoco(truth, numbered, { iouType: 'bbox' })),
-    ...(dataset.hasMasks && model.spec.finds.includes('masks')
-      ? { segm: recordOf(evaluateCoco(truth, numbered, { iouType: 'segm' })) }
-      : {}),
-  };
+  const results: Partial<Record<IoUType, KindRecord>> = {};
+  for (const iouType of kindsToMeasure(model.spec, dataset)) {
+    results[iouType] = recordOf(evaluateCoco(truth, numbered, { iouType }));
+  }
   const record: EvaluationRecord = { epoch, images: dataset.length, results, losses: means, seconds };
   return { record, scores: scoresOf(record), predictions, examples };
+}
+
+/** What the model finds and the data can judge, in the order of the model's own list. */
+function kindsToMeasure({ finds }: DetectorSpec, dataset: Dataset): IoUType[] {
+  const known = finds.filter((finding) => {
+    if (finding === 'masks') return dataset.hasMasks;
+    if (finding === 'keypoints') return dataset.numKeypoints > 0;
+    return true;
+  });
+  return known.map((finding) => KIND_OF[finding]);
 }
 
 /** The dataset as a COCO file, as it stands: crowds are kept, because the evaluation needs them. */
@@ -96,12 +106,7 @@ function truthOf(dataset: Dataset): CocoDataset {
   return cocoOf(set) as unknown as CocoDataset;
 }
 
-async function addLosses(
-  sums: Map<string, number>,
-  model: FasterRCNN,
-  image: PixelImage,
-  target: Target,
-): Promise<void> {
+async function addLosses(sums: Map<string, number>, model: Detector, image: PixelImage, target: Target): Promise<void> {
   const losses = await model.losses([image], [target], { phase: 'predict' });
   for (const [name, loss] of Object.entries(losses)) {
     const [value] = await loss.data();
@@ -116,10 +121,10 @@ function recordOf(evaluation: Evaluation): KindRecord {
 }
 
 function scoresOf({ results, losses }: EvaluationRecord): Scores {
-  const names = ['AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'AR1', 'AR10', 'AR100', 'ARs', 'ARm', 'ARl'];
   const scores: Record<string, number> = {};
-  for (const [kind, { stats }] of Object.entries(results))
-    names.forEach((name, i) => (scores[`${kind}/${name}`] = stats[i]!));
+  for (const [kind, { stats }] of Object.entries(results)) {
+    for (const [i, name] of statNames(kind as IoUType).entries()) scores[`${kind}/${name}`] = stats[i]!;
+  }
   for (const [name, value] of Object.entries(losses)) scores[`loss/val_${name.replace(/^loss_/, '')}`] = value;
   const parts = Object.values(losses);
   if (parts.length > 0) scores['loss/val'] = parts.reduce((sum, value) => sum + value, 0);

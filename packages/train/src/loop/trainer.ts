@@ -11,6 +11,7 @@ import {
 } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import type { EndReason, Listener, Scores, StepReport } from './events.ts';
+import { kindsOf } from './kinds.ts';
 import type { BatchSource } from './types.ts';
 
 /** Where a training is. Everything else follows from it: order, augmentation, samples and rate are functions of it. */
@@ -38,38 +39,41 @@ export interface TrainerOptions {
   readonly learningRate: number;
   readonly totalSteps: number;
   /** Batches per step. Default 1. */
-  readonly accumulate?: number;
+  readonly accumulate?: number | undefined;
   readonly clipNorm?: number | undefined;
   readonly average?: WeightAverage | undefined;
   /** Default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** Epochs between evaluations. Default 1. */
-  readonly evaluateEvery?: number;
+  readonly evaluateEvery?: number | undefined;
   /** Evaluations without gain before stopping. Default: never. */
   readonly patience?: number | undefined;
   /** Steps between two saves inside an epoch. Default: only at its end. */
   readonly saveEvery?: number | undefined;
-  readonly hooks?: TrainerHooks;
+  readonly hooks?: TrainerHooks | undefined;
 }
 
 /** What the loop asks of its surroundings. */
 export interface TrainerHooks {
-  readonly onEvent?: Listener;
+  readonly onEvent?: Listener | undefined;
   /** Called before each step; true ends the training after saving. */
-  readonly shouldStop?: () => boolean;
+  readonly shouldStop?: (() => boolean) | undefined;
   /** Keeps the state, all or nothing. `best` asks for a copy of the weights that is kept apart. */
-  readonly save?: (position: Position, best: boolean) => Promise<void>;
-  /** Measures the model (throwing INTERRUPTED stops the training); the first of `segm/AP`, `bbox/AP` that is there decides what is best. */
-  readonly evaluate?: (epoch: number, step: number) => Promise<Scores>;
+  readonly save?: ((position: Position, best: boolean) => Promise<void>) | undefined;
+  /** Measures the model (throwing INTERRUPTED stops the training); {@link decisive} says what is best. */
+  readonly evaluate?: ((epoch: number, step: number) => Promise<Scores>) | undefined;
   /** Records a step or an epoch. */
-  readonly record?: (
-    entry: { kind: 'step'; report: StepReport } | { kind: 'epoch'; epoch: number; step: number; scores: Scores },
-  ) => Promise<void>;
+  readonly record?: ((entry: RecordEntry) => Promise<void>) | undefined;
   /** Sees the batches of a step before it is taken: pictures of what the model is shown. */
-  readonly onBatches?: (step: number, batches: readonly TrainingBatch[]) => Promise<void>;
+  readonly onBatches?: ((step: number, batches: readonly TrainingBatch[]) => Promise<void>) | undefined;
   /** A step failed: a chance to keep its batches. The error goes on to the caller. */
-  readonly onFailure?: (step: number, batches: readonly TrainingBatch[], error: unknown) => Promise<void>;
+  readonly onFailure?: ((step: number, batches: readonly TrainingBatch[], error: unknown) => Promise<void>) | undefined;
 }
+
+/** A step that was taken, or an epoch that was measured. */
+export type RecordEntry =
+  | { readonly kind: 'step'; readonly report: StepReport }
+  | { readonly kind: 'epoch'; readonly epoch: number; readonly step: number; readonly scores: Scores };
 
 /** Steps in an epoch: batches that do not fill a step are left out. */
 export function stepsPerEpoch(batchesPerEpoch: number, accumulate = 1): number {
@@ -216,10 +220,10 @@ async function save({ hooks = {} }: TrainerOptions, position: Position, best: bo
   await hooks.save?.(position, best);
 }
 
-/** The number that says how good a model is; more is better. */
+/** The number that says how good a model is, more is better: AP of what it is made for, else of boxes, else minus the loss. */
 export function decisive(scores: Scores): number | undefined {
-  const name = ['segm/AP', 'bbox/AP'].find((key) => scores[key] !== undefined && scores[key] >= 0);
-  if (name !== undefined) return scores[name];
+  const kind = kindsOf(scores).find((name) => scores[`${name}/AP`]! >= 0);
+  if (kind !== undefined) return scores[`${kind}/AP`];
   return scores['loss/val'] === undefined ? undefined : -scores['loss/val'];
 }
 

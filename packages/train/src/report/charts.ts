@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
-import type { MetricsLine } from '../run/metrics.ts';
+import type { MetricsLine } from '../files/metrics.ts';
 
 /** One curve chart: a title and the vega-lite specification that draws it. */
 export interface Chart {
@@ -33,7 +33,7 @@ export function chartsOf(lines: readonly MetricsLine[]): Chart[] {
     lineChart('loss', 'Loss by step (smoothed)', 'step', smoothed(steps, ['loss'])),
     lineChart('losses', 'Parts of the loss (smoothed)', 'step', smoothed(steps, named(steps, /^loss_/))),
     lineChart('learning-rate', 'Learning rate', 'step', smoothed(steps, ['learningRate'], 1)),
-    lineChart('ap', 'Average precision', 'epoch', perEpoch(named(epochs, /^(bbox|segm)\/(AP|AP50|AP75)$/))),
+    lineChart('ap', 'Average precision', 'epoch', perEpoch(named(epochs, /\/(AP|AP50|AP75)$/))),
     lineChart('validation-loss', 'Validation loss', 'epoch', perEpoch(named(epochs, /^loss\/val$/))),
   ];
   return charts.filter((chart) => chart !== undefined);

@@ -1,4 +1,6 @@
-import type { ClassScore, EvaluationRecord } from '../run/records.ts';
+import { type IoUType, statNames } from '@rcnn/coco-eval';
+import { kindInWords, mostTellingFirst } from '../loop/kinds.ts';
+import type { EvaluationRecord, KindRecord } from '../loop/records.ts';
 
 /** Everything that a report shows. Pictures and curves are inside the page: one file can be mailed and kept. */
 export interface ReportContents {
@@ -13,22 +15,6 @@ export interface ReportContents {
   readonly config: string;
   readonly environment: Readonly<Record<string, unknown>>;
 }
-
-/** The twelve numbers of a COCO evaluation, as people call them. */
-const STATS = [
-  'AP',
-  'AP50',
-  'AP75',
-  'AP small',
-  'AP medium',
-  'AP large',
-  'AR 1',
-  'AR 10',
-  'AR 100',
-  'AR small',
-  'AR medium',
-  'AR large',
-];
 
 /** A page without scripts or links: everything it needs is in it. */
 export function reportHtml(contents: ReportContents): string {
@@ -78,24 +64,36 @@ function section(title: string, body: string): string {
 }
 
 function scoreTable({ results }: EvaluationRecord): string {
-  const kinds = Object.entries(results);
-  const head = kinds
-    .map(([kind]) => `<th>${kind === 'segm' ? 'masks' : kind === 'bbox' ? 'boxes' : escape(kind)}</th>`)
-    .join('');
-  const rows = STATS.map((name, i) => {
-    const cells = kinds.map(([, { stats }]) => `<td>${score(stats[i])}</td>`).join('');
-    return `<tr${i === 0 ? ' class="strong"' : ''}><td>${name}</td>${cells}</tr>`;
+  const kinds = Object.entries(results).map(([kind, { stats }]) => {
+    const names = statNames(kind as IoUType);
+    return { kind, score: new Map(names.map((name, i) => [name, stats[i]])) };
   });
-  return `<p class="note">COCO's twelve numbers, from 0 to 1; a dash where there is nothing of that size to find.
+  const names = [...new Set(kinds.flatMap(({ score }) => [...score.keys()]))];
+  const head = kinds.map(({ kind }) => `<th>${escape(kindInWords(kind))}</th>`).join('');
+  const rows = names.map((name) => {
+    const cells = kinds.map(({ score }) => `<td>${number(score.get(name))}</td>`).join('');
+    return `<tr${name === 'AP' ? ' class="strong"' : ''}><td>${inWords(name)}</td>${cells}</tr>`;
+  });
+  return `<p class="note">COCO's numbers, from 0 to 1; a dash where there is nothing of that size to find.
 AP is the mean over ten overlaps from 0.5 to 0.95, AP50 asks for an overlap of half; AR is the share of objects that were found.</p>
 <table><tr><th></th>${head}</tr>${rows.join('')}</table>`;
 }
 
+/** `APs`: `AP small`; `AR10`: `AR 10`, the most detections that count. */
+function inWords(name: string): string {
+  const sizes: Readonly<Record<string, string>> = { s: 'small', m: 'medium', l: 'large' };
+  return name
+    .replace(/^(A[PR])([sml])$/, (_, short: string, size: string) => `${short} ${sizes[size]}`)
+    .replace(/^AR(1|10|100)$/, 'AR $1');
+}
+
+/** The classes by what the detector is made for. */
 function classTable({ results }: EvaluationRecord): string {
-  const kind = results.segm ?? results.bbox;
+  const [first] = mostTellingFirst(Object.keys(results));
+  const kind = results[first as IoUType];
   if (kind === undefined || kind.classes.length === 0) return '';
-  const row = ({ name, ap, ap50 }: ClassScore): string =>
-    `<tr><td>${escape(name)}</td><td>${score(ap)}</td><td>${score(ap50)}</td><td><span class="bar" style="width:${Math.max(0, ap) * 160}px"></span></td></tr>`;
+  const row = ({ name, ap, ap50 }: KindRecord['classes'][number]): string =>
+    `<tr><td>${escape(name)}</td><td>${number(ap)}</td><td>${number(ap50)}</td><td><span class="bar" style="width:${Math.max(0, ap) * 160}px"></span></td></tr>`;
   const best = kind.classes.toSorted((a, b) => b.ap - a.ap);
   return `<table><tr><th>class</th><th>AP</th><th>AP50</th><th></th></tr>${best.map(row).join('')}</table>`;
 }
@@ -105,7 +103,7 @@ function figure({ caption, webp }: ReportContents['pictures'][number]): string {
   return `<figure><img alt="${escape(caption)}" src="data:image/webp;base64,${data}"><figcaption>${escape(caption)}</figcaption></figure>`;
 }
 
-function score(value: number | undefined): string {
+function number(value: number | undefined): string {
   return value === undefined || value < 0 ? '–' : value.toFixed(3);
 }
 

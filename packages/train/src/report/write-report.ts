@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import sharp from 'sharp';
-import type { RunFolder } from '../run/folder.ts';
-import { readMetrics } from '../run/metrics.ts';
-import type { EvaluationRecord } from '../run/records.ts';
+import type { RunFolder } from '../files/folder.ts';
+import { readMetrics } from '../files/metrics.ts';
+import type { EvaluationRecord } from '../loop/records.ts';
 import { chartsOf, renderChart } from './charts.ts';
 import { type ReportContents, reportHtml } from './html.ts';
 

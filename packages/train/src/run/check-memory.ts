@@ -12,11 +12,7 @@ import {
   type MemoryOptions,
   requireMemory,
 } from './memory.ts';
-
-/** Numbers that a config keeps beside each learning weight. */
-export function slotsOf({ optimizer, ema }: Pick<TrainConfig, 'optimizer' | 'ema'>): number {
-  return (optimizer === 'adamw' ? 2 : 1) + (ema === undefined ? 0 : 1);
-}
+import { slotsOf } from './plan.ts';
 
 /** Engines that hold their tensors in this process as was measured; of a GPU's memory nothing is known here. */
 const MEASURED: readonly EngineName[] = ['onnxruntime', 'cpu'];

@@ -11,9 +11,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { FasterRCNN } from 'mask-rcnn';
 import type { TrainConfig } from '../config/options.ts';
 import { parseConfig, resolveConfig } from '../config/resolve.ts';
+import { loadBatch } from '../files/failed-batch.ts';
+import type { TrainingInfo } from '../files/training-state.ts';
 import { freshModel } from './build-model.ts';
-import { loadBatch } from './failed-batch.ts';
-import type { TrainingInfo } from './training-state.ts';
 
 export interface ReplayOptions {
   /** Default: that of the run. */

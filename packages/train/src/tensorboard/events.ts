@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { onDisk } from '../run/disk.ts';
+import { onDisk } from '../files/disk.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import { bytesField, concatenate, doubleField, floatField, message, varintField } from './protobuf.ts';
 

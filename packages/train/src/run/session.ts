@@ -1,0 +1,105 @@
+import type { UseEngineOptions } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import { freeze } from '@rcnn/optim';
+import type { TrainConfig } from '../config/options.ts';
+import type { RunFolder } from '../files/folder.ts';
+import { evaluateModel } from '../loop/evaluate.ts';
+import type { EndReason, Listener, Scores } from '../loop/events.ts';
+import { type Position, runTraining, START, type TrainerHooks } from '../loop/trainer.ts';
+import { type BuiltModel, profileOf } from './build-model.ts';
+import type { TrainingData } from './data.ts';
+import { averageOf, describePlan, optimizerOf, planOf } from './plan.ts';
+import { RunRecorder } from './run-recorder.ts';
+import { writeSettings } from './settings.ts';
+import { StateKeeper } from './state-keeper.ts';
+
+export interface TrainOptions {
+  /** Hears everything that happens. Default: silence. */
+  readonly onEvent?: Listener | undefined;
+  /** How optional engines are imported, where they cannot be found from the current folder. */
+  readonly loaders?: UseEngineOptions['loaders'];
+  /** Asked before each step; true finishes, saves and leaves. `StopSignals` answers for SIGINT and SIGTERM. */
+  readonly shouldStop?: (() => boolean) | undefined;
+}
+
+/** How a training ended, and where its files are. */
+export interface TrainResult {
+  readonly folder: RunFolder;
+  readonly reason: EndReason;
+  readonly position: Position;
+  /** Of the last evaluation. */
+  readonly scores: Scores | undefined;
+}
+
+/** Everything that a training needs, opened and built. */
+export interface Session {
+  readonly config: TrainConfig;
+  readonly data: TrainingData;
+  readonly built: BuiltModel;
+  readonly folder: RunFolder;
+  readonly options: TrainOptions;
+}
+
+/** One training in its folder: the loop, with those who record it and keep its states around it. */
+export async function runSession(session: Session, resuming: boolean): Promise<TrainResult> {
+  const { config, data, built, folder } = session;
+  const { onEvent = () => undefined, shouldStop } = session.options;
+  const { model } = built;
+  const parameters = model.namedParameters();
+  freeze(parameters, config.freeze);
+  const state = { model, optimizer: optimizerOf(config, parameters), average: averageOf(config, parameters) };
+  const profile = profileOf(config, data.train.classes, built);
+  const { load, requireSpace, save, onFailure } = new StateKeeper({ config, folder, state, profile, onEvent });
+  let recorder: RunRecorder | undefined;
+  try {
+    const position = resuming ? await load() : START;
+    requireSpace(resuming);
+    await writeSettings(folder, config, resuming);
+    recorder = await RunRecorder.open({ config, folder, data }, position.step);
+    const where = resuming ? `Resuming ${folder.path} after step ${position.step}.` : `Writing to ${folder.path}`;
+    const plan = planOf(config, parameters, data.source.batchesPerEpoch);
+    for (const text of [where, ...describePlan(config, plan, parameters, data.train)]) onEvent({ kind: 'note', text });
+    const { record, onBatches } = recorder;
+    const measured = measuring(session, recorder);
+    const hooks = { onEvent, shouldStop, save, onFailure, record, onBatches, evaluate: measured?.evaluate };
+    const end = await goOn(session, () => runTraining({ ...plan, ...state, data: data.source, hooks }, position));
+    await recorder.report(end.position.step);
+    return { folder, ...end, scores: measured?.last() };
+  } finally {
+    recorder?.close();
+    state.optimizer.dispose();
+    state.average?.dispose();
+  }
+}
+
+/** Runs the training; when it breaks off, says that and how it can be gone on with. */
+async function goOn<T>({ folder, options }: Session, training: () => Promise<T>): Promise<T> {
+  try {
+    return await training();
+  } catch (error) {
+    const text = `The last checkpoint is whole. Go on with: mask-rcnn train --resume ${folder.path}`;
+    if (folder.canResume) options.onEvent?.({ kind: 'warning', text });
+    throw error;
+  }
+}
+
+/** Measures the model on the validation data, where there are any. */
+function measuring(
+  { data: { val }, built: { model }, options: { onEvent, shouldStop } }: Session,
+  recorder: RunRecorder,
+): { evaluate: NonNullable<TrainerHooks['evaluate']>; last(): Scores | undefined } | undefined {
+  if (val === undefined) return undefined;
+  let last: Scores | undefined;
+  const evaluate = async (epoch: number, step: number): Promise<Scores> => {
+    const onProgress = (done: number, of: number): void => {
+      onEvent?.({ kind: 'evaluating', epoch, done, of });
+      if (shouldStop?.() !== true) return;
+      throw new RcnnError('INTERRUPTED', { where: 'evaluation', problem: `stopped after ${done} of ${of} images` });
+    };
+    const evaluation = await evaluateModel(model, val, { epoch, examples: 8, onProgress });
+    await recorder.recordEvaluation(evaluation, step);
+    last = evaluation.scores;
+    return last;
+  };
+  return { evaluate, last: () => last };
+}

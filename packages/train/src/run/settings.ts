@@ -1,0 +1,26 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { atomicWrite } from '@rcnn/checkpoint/node';
+import { stringify } from 'yaml';
+import type { TrainConfig } from '../config/options.ts';
+import { optionNames } from '../config/schema.ts';
+import type { RunFolder } from '../files/folder.ts';
+import { describeEnvironment } from './environment.ts';
+
+const HEADER = '# Every option of this run. Repeat it with: mask-rcnn train --config config.yaml\n';
+
+/** Writes the options as resolved, and the machine. A resumed run keeps the first environment and adds its own. */
+export async function writeSettings(folder: RunFolder, config: TrainConfig, resuming: boolean): Promise<void> {
+  await atomicWrite(folder.config, HEADER + stringify(inOrder(config)));
+  const here = describeEnvironment();
+  const before =
+    resuming && existsSync(folder.environment)
+      ? ((JSON.parse(readFileSync(folder.environment, 'utf8')) as { runs?: unknown[] }).runs ?? [])
+      : [];
+  await atomicWrite(folder.environment, `${JSON.stringify({ ...here, runs: [...before, here] }, null, 1)}\n`);
+}
+
+/** The options in the order in which the help lists them. */
+function inOrder(config: TrainConfig): Partial<TrainConfig> {
+  const given = config as unknown as Record<string, unknown>;
+  return Object.fromEntries(optionNames.filter((name) => name in given).map((name) => [name, given[name]]));
+}
