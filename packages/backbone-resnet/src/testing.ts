@@ -1,13 +1,9 @@
 import type { Backbone, Pyramid } from '@rcnn/core';
 import { trainableParameters, valueAndGradients } from '@rcnn/core';
-import { expectClose, expectNoLeak } from '@rcnn/core/testing';
+import { expectClose, expectNoLeak, type TestRunner } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** The two functions of a test runner that the contract needs; vitest's, Jest's, node:test's and Mocha's all fit. */
-export interface TestRunner {
-  describe(name: string, body: () => void): unknown;
-  test(name: string, body: () => Promise<void>): unknown;
-}
+export type { TestRunner } from '@rcnn/core/testing';
 
 export interface BackboneContractOptions {
   /** Height and width of the test images. Odd on purpose: levels round up. Default [69, 101]. */

@@ -43,8 +43,9 @@ export class Matcher implements BoxMatcher {
         found: `${background} > ${foreground}`,
       });
     }
-    this.#foreground = foreground;
-    this.#background = background;
+    // IoUs are float32: an IoU of 0.7 is 0.69999999 there, and so must be the threshold that it is compared with.
+    this.#foreground = Math.fround(foreground);
+    this.#background = Math.fround(background);
     this.#lowQuality = lowQuality;
   }
 

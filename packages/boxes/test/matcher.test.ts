@@ -69,3 +69,9 @@ function code(call: () => unknown): string | undefined {
     return isRcnnError(error) ? error.code : String(error);
   }
 }
+
+test('an IoU of exactly the threshold is an object: 0.7 is 0.69999999 in float32', () => {
+  const gt = Float32Array.of(0, 0, 10, 10);
+  const boxes = Float32Array.of(0, 0, 10, 7, 0, 0, 10, 6.99); // IoU 0.7, and just below
+  expect([...new Matcher({ foreground: 0.7, background: 0.7 }).matchBoxes(gt, boxes)]).toEqual([0, -1]);
+});

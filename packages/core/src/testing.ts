@@ -11,6 +11,12 @@ export interface Tolerance {
   relative?: number;
 }
 
+/** The two functions of a test runner that contracts need; vitest's, Jest's, node:test's and Mocha's all fit. */
+export interface TestRunner {
+  describe(name: string, body: () => void): unknown;
+  test(name: string, body: () => Promise<void>): unknown;
+}
+
 /**
  * Asserts that two sets of numbers agree in shape (where both have one) and value. Throws an ordinary `Error`, so it
  * works with every test runner. NaN equals NaN, infinity equals infinity of the same sign.

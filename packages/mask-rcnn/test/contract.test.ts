@@ -1,0 +1,39 @@
+import { Random } from '@rcnn/core';
+import { FixedSizeTransform } from '@rcnn/detector';
+import { describeDetector } from '@rcnn/detector/testing';
+import { beforeAll, describe, test } from 'vitest';
+import { fasterRcnnResnetFpn, maskRcnnSmall, type RecipeOptions } from '../src/index.ts';
+import { useFastEngine } from './support/engine.ts';
+
+beforeAll(useFastEngine);
+
+const runner = { describe, test };
+
+/** Narrow, so that the contract is done in seconds; finds a few objects with its first weights. */
+const tiny = (): RecipeOptions => ({
+  numClasses: 3,
+  body: 'resnet18',
+  blocks: [1, 1, 1, 1],
+  planes: [8, 8, 16, 16],
+  stemChannels: 8,
+  fpnChannels: 16,
+  boxFeatures: 16,
+  norm: 'batch',
+  trainableStages: 5,
+  minSize: 64,
+  maxSize: 96,
+  boxScoreThresh: 0.01,
+  boxDetectionsPerImg: 3,
+  boxBatchSizePerImage: 16,
+  rpnPostNmsTopNTrain: 20,
+  rpnPostNmsTopNTest: 20,
+  random: new Random(3),
+});
+
+describeDetector('Faster R-CNN', () => fasterRcnnResnetFpn(tiny()), runner);
+describeDetector('Mask R-CNN', () => maskRcnnSmall(tiny()), runner);
+describeDetector(
+  'Mask R-CNN at one size',
+  () => maskRcnnSmall({ ...tiny(), transform: new FixedSizeTransform({ size: [64, 64] }) }),
+  runner,
+);
