@@ -32,4 +32,5 @@ export type { Batch, SkippedSample } from './loader/batch.ts';
 export { type BatchRunner, createLoader, type Loader, type LoaderOptions } from './loader/loader.ts';
 export { aspectEdges, aspectGroup, epochOrder, type OrderOptions, planBatches } from './loader/order.ts';
 export type { Sample, SampleFields, SampleRecords } from './loader/sample.ts';
+export { type DatasetOffers, datasetOffers } from './offers.ts';
 export type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from './records.ts';

@@ -17,6 +17,10 @@ export interface ImageRecord {
   readonly file: string;
   /** `[height, width]` as the annotations state it. */
   readonly size: ImageSize;
+  /** LVIS: categories that the image was searched for and has none of. */
+  readonly negativeCategoryIds?: readonly number[];
+  /** LVIS: categories of which the image has objects that are not annotated. */
+  readonly notExhaustiveCategoryIds?: readonly number[];
   /** Where the record stands: a JSON pointer, or a file. */
   readonly place: string;
 }

@@ -68,10 +68,13 @@ const faults: Record<string, Fault> = {
     place: '/annotations/2/bbox',
     plant: annotation((a) => a['bbox'].pop()),
   },
-  'an annotation without a box': {
+  'an annotation without a box and a mask to make one from': {
     kind: 'field-missing',
     place: '/annotations/2/bbox',
-    plant: annotation((a) => Reflect.deleteProperty(a, 'bbox')),
+    plant: annotation((a) => {
+      Reflect.deleteProperty(a, 'bbox');
+      Reflect.deleteProperty(a, 'segmentation');
+    }),
   },
   'an annotation that is a number': {
     kind: 'field-type',

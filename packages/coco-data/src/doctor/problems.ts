@@ -81,7 +81,11 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'duplicate-category-name': kind('warning', 'DUPLICATE_ID', 'a category name is used twice'),
   'duplicate-file': kind('warning', 'DUPLICATE_ID', 'two images name the same file'),
   'annotation-id-zero': kind('warning', 'DATASET_INVALID', 'annotation id 0: COCO evaluation never matches it'),
-  'category-id-zero': kind('error', 'LABEL_OUT_OF_RANGE', 'category id 0 collides with the background'),
+  'category-id-zero': kind(
+    'warning',
+    'LABEL_OUT_OF_RANGE',
+    'category id 0: with labels as ids it would be the background',
+  ),
   'unknown-image': kind('error', 'UNKNOWN_ID', 'an annotation names an image that does not exist'),
   'unknown-category': kind('error', 'UNKNOWN_ID', 'an annotation names a category that does not exist'),
   'category-unused': kind('note', 'DATASET_INVALID', 'a category has no annotation'),

@@ -1,20 +1,27 @@
 export * from '../doctor/inspect.ts';
 export { type Digests, readManifest, writeManifest } from '../doctor/manifest.ts';
 export { type Repair, repairDataset } from '../doctor/repair.ts';
+export { openRegular, readRegular } from './files/regular-file.ts';
 export { type DecodeOptions, decodeImage, type ImageHeader, MAX_PIXELS, readImageHeader } from './images/decode.ts';
 export { FolderImages, type FolderImagesOptions } from './images/folder-images.ts';
 export { createLoader, LoaderWorkers, type NodeLoaderOptions, type WorkersOptions } from './loader/loader-workers.ts';
 export type { ModuleExport } from './loader/messages.ts';
+export { cocoReader } from './read/coco-reader.ts';
+export { labelmeReader } from './read/labelme-reader.ts';
 export {
   type DatasetFormat,
-  type DatasetSource,
   findSources,
   type OpenOptions,
   openDataset,
   openSource,
+  READERS,
   readSource,
 } from './read/open.ts';
-export { isVocFolder, readVoc, vocSplits } from './read/read-voc.ts';
+export { readVoc, type VocFolders, vocSplits } from './read/read-voc.ts';
+export type { DatasetReader, DatasetSource } from './read/reader.ts';
+export { viaReader } from './read/via-reader.ts';
+export { vocReader } from './read/voc-reader.ts';
+export { yoloReader } from './read/yolo-reader.ts';
 export { type ConvertOptions, convertDataset } from './write/convert.ts';
 export { writeCoco } from './write/write-coco.ts';
 export { type WriteShapesOptions, writeShapes } from './write/write-shapes.ts';

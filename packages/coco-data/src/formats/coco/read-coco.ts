@@ -1,10 +1,23 @@
 import type { ImageSize } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
+import { Mask } from '@rcnn/masks';
 import type { Problems } from '../../doctor/problems.ts';
-import type { AnnotationRecord, AnnotationSet, Category, ImageRecord, Segmentation } from '../../records.ts';
-import { FieldReader, show } from '../json/fields.ts';
+import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from '../../records.ts';
+import { FieldReader, isNumberText, show } from '../json/fields.ts';
 import { type ElementVisitor, JSONElements } from '../json/json-stream.ts';
+import { boxAround as boxAroundPoints } from '../outline.ts';
 import { PolygonStore } from './polygon-store.ts';
+
+export interface CocoOptions {
+  /**
+   * Whether images may state no size: their record then has {@link NO_SIZE}, for the caller to fill in from the file.
+   * Default false: such a record is refused.
+   */
+  readonly sizeless?: boolean | undefined;
+}
+
+/** The size of an image whose record states none. */
+export const NO_SIZE: ImageSize = [0, 0];
 
 /** Bytes of a file, in any pieces. */
 export type ByteChunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -15,8 +28,13 @@ export type ByteChunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
  * @param source the file, named in errors
  * @throws FILE_TRUNCATED, FILE_MALFORMED with line and column; DATASET_INVALID when a list is missing
  */
-export async function readCoco(chunks: ByteChunks, source: string, problems: Problems): Promise<AnnotationSet> {
-  const reader = new CocoReader(source, problems);
+export async function readCoco(
+  chunks: ByteChunks,
+  source: string,
+  problems: Problems,
+  options: CocoOptions = {},
+): Promise<AnnotationSet> {
+  const reader = new CocoReader(source, problems, options);
   const elements = new JSONElements(source, reader);
   for await (const chunk of chunks) elements.push(chunk);
   elements.end();
@@ -44,10 +62,14 @@ class CocoReader implements ElementVisitor {
   readonly #categories: Category[] = [];
   readonly #lists = new Set<string>();
   readonly #polygonStore = new PolygonStore();
+  readonly #sizeless: boolean;
+  /** Whether an id of an image was text in one list and a number in the other. */
+  #textIds = false;
 
-  constructor(source: string, problems: Problems) {
+  constructor(source: string, problems: Problems, { sizeless = false }: CocoOptions = {}) {
     this.#source = source;
     this.#problems = problems;
+    this.#sizeless = sizeless;
   }
 
   open(key: string): void {
@@ -79,16 +101,43 @@ class CocoReader implements ElementVisitor {
     return {
       source: this.#source,
       images: this.#images,
-      annotations: this.#annotations,
-      categories: this.#categories,
+      annotations: this.#textIds ? matchTextIds(this.#images, this.#annotations) : this.#annotations,
+      categories: this.#withoutRoot(),
     };
+  }
+
+  /** Roboflow puts a root without objects above the classes; it is no class. */
+  #withoutRoot(): readonly Category[] {
+    const root = this.#categories.find(({ supercategory }) => supercategory === 'none');
+    const others = this.#categories.filter((category) => category !== root);
+    if (root === undefined || others.length === 0) return this.#categories;
+    if (!others.every(({ supercategory }) => supercategory === root.name)) return this.#categories;
+    if (this.#annotations.some(({ categoryId }) => categoryId === root.id)) return this.#categories;
+    const found = `${quoteName(root.name)} is the root of the others and was left out`;
+    this.#problems.add({ kind: 'category-unused', source: this.#source, place: '/categories', found });
+    return others;
   }
 
   #addImage(fields: FieldReader): void {
     const id = fields.imageId('id');
-    const file = fields.text('file_name');
-    const size: ImageSize = [fields.side('height'), fields.side('width')];
-    if (!fields.failed) this.#images.push({ id, file, size, place: fields.place });
+    if (typeof id === 'string') this.#textIds = true;
+    const file = fields.has('file_name') ? fields.text('file_name') : fileOfUrl(fields);
+    const hasSize = fields.has('height') || fields.has('width') || !this.#sizeless;
+    const size = hasSize ? ([fields.side('height'), fields.side('width')] as const) : NO_SIZE;
+    const [negative, unlisted] = [idList(fields, 'neg_category_ids'), idList(fields, 'not_exhaustive_category_ids')];
+    if (fields.failed) return;
+    if (negative === undefined && unlisted === undefined) {
+      this.#images.push({ id, file, size, place: fields.place });
+      return;
+    }
+    this.#images.push({
+      id,
+      file,
+      size,
+      ...(negative && { negativeCategoryIds: negative }),
+      ...(unlisted && { notExhaustiveCategoryIds: unlisted }),
+      place: fields.place,
+    });
   }
 
   #addCategory(fields: FieldReader): void {
@@ -112,13 +161,12 @@ class CocoReader implements ElementVisitor {
     const imageId = fields.imageId('image_id');
     const categoryId = fields.id('category_id');
     const crowd = fields.flag('iscrowd');
+    if (typeof imageId === 'string') this.#textIds = true;
     const area = fields.optionalNumber('area');
-    const bbox = fields.numbers('bbox', 4);
     const keypoints = this.#keypoints(fields);
     const segmentation = this.#segmentation(fields);
-    if (fields.failed || bbox === undefined || segmentation === 'bad' || keypoints === 'bad') return;
-    const [x, y, width, height] = bbox as [number, number, number, number];
-    const box = [x, y, x + width, y + height] as const;
+    const box = segmentation === 'bad' ? undefined : boxOf(fields, segmentation);
+    if (fields.failed || box === undefined || segmentation === 'bad' || keypoints === 'bad') return;
     const { place } = fields;
     if (area !== undefined && segmentation && !keypoints) {
       // Almost all there are. Written out, a record keeps all its fields in one place.
@@ -197,4 +245,50 @@ class CocoReader implements ElementVisitor {
     this.#problems.add({ kind, source: this.#source, place, found });
     return 'bad';
   }
+}
+
+type Corners = AnnotationRecord['box'];
+
+/** The box as written; where a tool wrote none, the smallest around the segmentation. */
+function boxOf(fields: FieldReader, segmentation: Segmentation | undefined): Corners | undefined {
+  if (!fields.has('bbox') && segmentation !== undefined) {
+    try {
+      return boxAround(segmentation);
+    } catch (error) {
+      if (!isRcnnError(error)) throw error; // run lengths that cannot be read: the missing box is reported
+    }
+  }
+  const bbox = fields.numbers('bbox', 4);
+  if (bbox === undefined) return undefined;
+  const [x, y, width, height] = bbox as [number, number, number, number];
+  return [x, y, x + width, y + height];
+}
+
+function boxAround(segmentation: Segmentation): Corners {
+  if (segmentation.kind === 'runs') return Mask.fromRuns(segmentation.runs).box();
+  if (segmentation.kind === 'rle') return Mask.fromRLE(segmentation).box();
+  const points = segmentation.parts.flatMap((part) => [...part]);
+  return boxAroundPoints(points, [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+}
+
+/** LVIS has addresses of COCO's servers instead of file names; their last two steps are the folder and the file. */
+function fileOfUrl(fields: FieldReader): string {
+  const url = fields.get('coco_url');
+  const steps = typeof url === 'string' ? url.split('/').slice(-2) : [];
+  return steps.length === 2 ? steps.join('/') : fields.text('file_name');
+}
+
+function idList(fields: FieldReader, name: string): readonly number[] | undefined {
+  const value = fields.get(name);
+  return Array.isArray(value) && value.every(Number.isSafeInteger) ? (value as number[]) : undefined;
+}
+
+/** An id that is text in one list and a number in the other means one image: the annotations take the images' form. */
+function matchTextIds(images: readonly ImageRecord[], annotations: readonly AnnotationRecord[]): AnnotationRecord[] {
+  const known = new Set<ImageId>(images.map(({ id }) => id));
+  const other = (id: ImageId): ImageId => (typeof id === 'number' ? String(id) : isNumberText(id) ? Number(id) : id);
+  return annotations.map((annotation) => {
+    const { imageId } = annotation;
+    return known.has(imageId) || !known.has(other(imageId)) ? annotation : { ...annotation, imageId: other(imageId) };
+  });
 }

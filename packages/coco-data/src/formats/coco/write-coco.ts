@@ -21,11 +21,13 @@ export function cocoOf(set: AnnotationSet, description = 'written by mask-rcnn')
   const sizes = new Map(set.images.map(({ id, size }) => [id, size]));
   return {
     info: { description },
-    images: set.images.map(({ id, file, size: [height, width] }) => ({
+    images: set.images.map(({ id, file, size: [height, width], negativeCategoryIds, notExhaustiveCategoryIds }) => ({
       id: imageIds.get(id),
       file_name: file,
       height,
       width,
+      ...(negativeCategoryIds && { neg_category_ids: negativeCategoryIds }),
+      ...(notExhaustiveCategoryIds && { not_exhaustive_category_ids: notExhaustiveCategoryIds }),
     })),
     annotations: set.annotations.map((annotation, i) => ({
       ...annotationOf(annotation, sizes.get(annotation.imageId)!),

@@ -28,6 +28,7 @@ export class FieldReader {
   id(name: string): number {
     const value = this.#needed(name);
     if (value === undefined) return Number.NaN;
+    if (isNumberText(value)) return Number(value);
     if (typeof value !== 'number') return this.#wrong(name, value, 'a whole number');
     if (Number.isSafeInteger(value)) return value;
     this.#report('id-unsafe', `${this.place}/${name}`, show(value));
@@ -53,6 +54,12 @@ export class FieldReader {
     if (value === undefined) return Number.NaN;
     if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 31) return value;
     return this.#wrong(name, value, 'a whole number of pixels from 1');
+  }
+
+  /** Whether the record has the field at all; `null` is how some tools leave one out. */
+  has(name: string): boolean {
+    const value = this.get(name);
+    return value !== undefined && value !== null;
   }
 
   numbers(name: string, count: number): readonly number[] | undefined {
@@ -95,6 +102,11 @@ export class FieldReader {
     this.failed = true;
     this.#problems.add({ kind, source: this.#source, place, found });
   }
+}
+
+/** A whole number that a tool wrote as text: `"3"`, without zeros in front, which would make two texts one number. */
+export function isNumberText(value: unknown): value is string {
+  return typeof value === 'string' && /^(?:0|-?[1-9]\d{0,15})$/.test(value) && Number.isSafeInteger(Number(value));
 }
 
 /** A value in few characters. */

@@ -228,7 +228,9 @@ export class JSONElements {
         this.#line += lines.length - 1;
         this.#lineStart = offset - new TextEncoder().encode(lines.at(-1)).length;
       }
-      throw this.#malformed(offset, `${this.#path()} is not JSON`, cause);
+      const word = /^-?(?:NaN|Infinity)/.exec(text.slice(before.length, before.length + 9))?.[0];
+      const why = word === undefined ? 'is not JSON' : `holds ${word}, which Python writes but JSON does not know`;
+      throw this.#malformed(offset, `${this.#path()} ${why}`, cause);
     }
   }
 

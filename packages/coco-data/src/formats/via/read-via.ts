@@ -1,8 +1,11 @@
 import type { ImageSize } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import type { Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { FieldReader, show } from '../json/fields.ts';
+import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
+import { isVia3, via2Of } from './parse-via3.ts';
+import { classRule } from './region-class.ts';
 
 export interface ViaOptions {
   /** Size of an image, which VIA does not store. Called once per image with regions or without. */
@@ -18,10 +21,8 @@ export interface ViaOptions {
   readonly offset?: number;
 }
 
-const CIRCLE_POINTS = 64;
-
 /**
- * Reads a VGG Image Annotator project (1.x or 2.x, with or without its settings around it). Polygons, rectangles,
+ * Reads a VGG Image Annotator project (1.x, 2.x with or without its settings around it, or 3.x). Polygons, rectangles,
  * circles and ellipses become polygons; points and lines have no area and are reported.
  * @param value the parsed JSON
  * @throws DATASET_INVALID when it is not a VIA project
@@ -35,29 +36,38 @@ export async function parseVia(
   const { root, prefix } = projectOf(value, source);
   const regions: Region[] = [];
   const images: ImageRecord[] = [];
+  const sizes = new Map<string, ImageSize>();
   for (const [key, entry] of Object.entries(root)) {
     const place = `${prefix}/${escapePointer(key)}`;
     const fields = new FieldReader(entry, place, source, problems);
     const file = fields.failed ? '' : fields.text('filename');
     if (fields.failed) continue;
-    const size = await options.sizeOf(file);
+    const size = await sizeOrProblem(file, place, source, problems, options.sizeOf);
+    if (size === undefined) continue;
     images.push({ id: file, file, size, place });
+    sizes.set(file, size);
     regions.push(...regionsOf(fields, file, place));
   }
-  const attribute = options.classAttribute ?? onlyAttribute(regions);
-  const names = regions.map(({ attributes }) => className(attributes, attribute) ?? options.className ?? 'object');
+  const { classAttribute, className: fallback } = options;
+  const classOf = classRule(
+    regions.map(({ attributes }) => attributes),
+    source,
+    classAttribute,
+    fallback,
+  );
+  const names = regions.map(({ attributes }) => classOf(attributes) ?? fallback ?? 'object');
   const categories: Category[] = [...new Set(names)].sort().map((name, i) => ({ id: i + 1, name }));
-  if (categories.length === 0) categories.push({ id: 1, name: options.className ?? 'object' });
+  if (categories.length === 0) categories.push({ id: 1, name: fallback ?? 'object' });
+  const idOf = new Map(categories.map(({ id, name }) => [name, id]));
   const annotations: AnnotationRecord[] = [];
   for (const [i, region] of regions.entries()) {
     const points = pointsOf(region, source, problems, options.offset ?? 0.5);
     if (points === undefined) continue;
-    const size = images.find(({ id }) => id === region.file)!.size;
     annotations.push({
       id: i + 1,
       imageId: region.file,
-      categoryId: categories.find(({ name }) => name === names[i])!.id,
-      box: boxAround(points, size),
+      categoryId: idOf.get(names[i]!)!,
+      box: boxAround(points, sizes.get(region.file)!),
       segmentation: { kind: 'polygons', parts: [points] },
       crowd: false,
       area: polygonArea(points),
@@ -66,6 +76,30 @@ export async function parseVia(
   }
   return { source, images, annotations, categories };
 }
+
+/** One file that cannot be read costs that file: the others are read all the same. */
+async function sizeOrProblem(
+  file: string,
+  place: string,
+  source: string,
+  problems: Problems,
+  sizeOf: ViaOptions['sizeOf'],
+): Promise<ImageSize | undefined> {
+  try {
+    return await sizeOf(file);
+  } catch (error) {
+    if (!isRcnnError(error)) throw error;
+    const kind = FILE_PROBLEMS[error.code] ?? 'image-corrupt';
+    problems.add({ kind, source, place: `${place}/filename`, found: error.message });
+    return undefined;
+  }
+}
+
+const FILE_PROBLEMS: Readonly<Record<string, 'image-missing' | 'path-refused'>> = {
+  IMAGE_MISSING: 'image-missing',
+  FILE_MISSING: 'image-missing',
+  PATH_REFUSED: 'path-refused',
+};
 
 interface Region {
   readonly file: string;
@@ -78,6 +112,7 @@ type JSONObject = Readonly<Record<string, unknown>>;
 
 /** VIA 2 saves projects as `{ _via_img_metadata: … }` and exports that part alone; VIA 1 knows only the part. */
 function projectOf(value: unknown, source: string): { root: JSONObject; prefix: string } {
+  if (isVia3(value)) return { root: via2Of(value, source), prefix: '/file' };
   const outer = isObject(value) ? value : {};
   const inner = outer['_via_img_metadata'];
   const root = isObject(inner) ? inner : outer;
@@ -102,21 +137,6 @@ function regionsOf(fields: FieldReader, file: string, place: string): Region[] {
     shape: isObject(region) ? region['shape_attributes'] : undefined,
     attributes: isObject(region) ? region['region_attributes'] : undefined,
   }));
-}
-
-function onlyAttribute(regions: readonly Region[]): string | undefined {
-  const names = new Set(regions.flatMap(({ attributes }) => (isObject(attributes) ? Object.keys(attributes) : [])));
-  return names.size === 1 ? [...names][0] : undefined;
-}
-
-/** An attribute is text, or for checkboxes an object of options that are set. */
-function className(attributes: unknown, attribute: string | undefined): string | undefined {
-  if (typeof attributes === 'string') return attributes || undefined;
-  if (!isObject(attributes) || attribute === undefined || !Object.hasOwn(attributes, attribute)) return undefined;
-  const value = attributes[attribute];
-  if (typeof value === 'string') return value || undefined;
-  if (isObject(value)) return Object.keys(value).find((key) => value[key] === true);
-  return undefined;
 }
 
 /** The outline of a region, flat, or undefined when it was reported. */
@@ -148,7 +168,7 @@ function pointsOf(region: Region, source: string, problems: Problems, offset: nu
     if (found === undefined) return undefined;
     const [cx, cy, rx, ry] = found as [number, number, number, number];
     const theta = isObject(shape) && typeof shape['theta'] === 'number' ? shape['theta'] : 0;
-    return ellipsePoints(cx + offset, cy + offset, rx, ry, theta);
+    return ellipseOutline(cx + offset, cy + offset, rx, ry, theta);
   }
   problems.add({ kind: 'region-unsupported', source, place: at, found: show(name) });
   return undefined;
@@ -173,39 +193,6 @@ function polygonPoints(
   if (![...xs, ...ys].every(Number.isFinite)) return bad('polygon-not-finite', show(xs));
   if (xs.length < 3) return bad('polygon-short', `${xs.length} points`);
   return Float64Array.from({ length: xs.length * 2 }, (_, i) => (i % 2 === 0 ? xs : ys)[i >> 1] + offset);
-}
-
-function ellipsePoints(cx: number, cy: number, rx: number, ry: number, theta: number): Float64Array {
-  const points = new Float64Array(2 * CIRCLE_POINTS);
-  for (let i = 0; i < CIRCLE_POINTS; i++) {
-    const t = (2 * Math.PI * i) / CIRCLE_POINTS;
-    const [x, y] = [rx * Math.cos(t), ry * Math.sin(t)];
-    points[2 * i] = cx + x * Math.cos(theta) - y * Math.sin(theta);
-    points[2 * i + 1] = cy + x * Math.sin(theta) + y * Math.cos(theta);
-  }
-  return points;
-}
-
-/** `x1, y1, x2, y2` around a flat outline, clipped to the image where it overlaps it. */
-function boxAround(points: Float64Array, [height, width]: ImageSize): [number, number, number, number] {
-  let [x1, y1, x2, y2] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, -1, -1];
-  for (let i = 0; i < points.length; i += 2) {
-    x1 = Math.min(x1, points[i]!);
-    x2 = Math.max(x2, points[i]!);
-    y1 = Math.min(y1, points[i + 1]!);
-    y2 = Math.max(y2, points[i + 1]!);
-  }
-  if (x1 >= width || y1 >= height || x2 <= 0 || y2 <= 0) return [x1, y1, x2, y2]; // outside: the check says so
-  return [Math.max(0, x1), Math.max(0, y1), Math.min(width, x2), Math.min(height, y2)];
-}
-
-function polygonArea(points: Float64Array): number {
-  let twice = 0;
-  for (let i = 0; i < points.length; i += 2) {
-    const j = (i + 2) % points.length;
-    twice += points[i]! * points[j + 1]! - points[j]! * points[i + 1]!;
-  }
-  return Math.abs(twice) / 2;
 }
 
 function isObject(value: unknown): value is JSONObject {

@@ -7,11 +7,13 @@ export interface VocObject {
   /** `xmin, ymin, xmax, ymax` as written. */
   readonly bounds: readonly [xmin: number, ymin: number, xmax: number, ymax: number];
   readonly difficult: boolean;
+  /** Roboflow's `<polygon>`: flat `x, y, …` as written. */
+  readonly polygon?: readonly number[];
 }
 
 export interface VocFile {
   readonly filename: string;
-  /** `[height, width]` as written. */
+  /** `[height, width]` as written; zeros where a tool wrote none. */
   readonly size: readonly [height: number, width: number];
   readonly objects: readonly VocObject[];
 }
@@ -39,14 +41,37 @@ export function parseVocXml(text: string, where: string): VocFile {
       expected: '<annotation>',
     });
   }
-  const size = needed(root, 'size', where);
   return {
     filename: child(root, 'filename')?.text.trim() ?? '',
-    size: [whole(size, 'height', where), whole(size, 'width', where)],
+    size: sizeOf(root, where),
     objects: root.children
       .filter(({ name }) => name === 'object')
       .map((node, i) => objectOf(node, `${where} object ${i + 1}`)),
   };
+}
+
+/** LabelImg writes zeros for pictures that it cannot open: the size is then in the picture. */
+function sizeOf(root: Node, where: string): VocFile['size'] {
+  const size = child(root, 'size');
+  if (size === undefined) return [0, 0];
+  const [height, width] = [whole(size, 'height', where), whole(size, 'width', where)];
+  return height === 0 || width === 0 ? [0, 0] : [height, width];
+}
+
+/** `<x1>`, `<y1>`, `<x2>` … in any order; undefined without a `<polygon>`. */
+function polygonOf(node: Node, where: string): readonly number[] | undefined {
+  const polygon = child(node, 'polygon');
+  if (polygon === undefined || polygon.children.length === 0) return undefined;
+  const points: number[] = [];
+  for (const { name, text } of polygon.children) {
+    const [, axis, number] = /^([xy])([1-9]\d{0,5})$/.exec(name) ?? [];
+    const value = Number(text.trim() || Number.NaN);
+    if (axis === undefined || !Number.isFinite(value)) throw fieldError(where, `polygon/${name}`, text);
+    points[2 * (Number(number) - 1) + (axis === 'x' ? 0 : 1)] = value;
+  }
+  const isWhole = points.length === polygon.children.length && points.length % 2 === 0 && points.length >= 6;
+  if (isWhole) return points;
+  throw fieldError(where, 'polygon', `${polygon.children.length} numbers`);
 }
 
 function objectOf(node: Node, where: string): VocObject {
@@ -56,8 +81,10 @@ function objectOf(node: Node, where: string): VocObject {
     if (Number.isFinite(value)) return value;
     throw fieldError(where, `bndbox/${name}`, needed(box, name, where).text);
   };
+  const polygon = polygonOf(node, where);
   return {
     name: needed(node, 'name', where).text.trim(),
+    ...(polygon && { polygon }),
     bounds: [bound('xmin'), bound('ymin'), bound('xmax'), bound('ymax')], // some tools write fractions
     difficult: child(node, 'difficult')?.text.trim() === '1',
   };
@@ -117,7 +144,7 @@ function needed(node: Node, name: string, where: string): Node {
 function whole(node: Node, name: string, where: string): number {
   const { text } = needed(node, name, where);
   const value = Number(text.trim());
-  if (Number.isInteger(value) && value > 0) return value;
+  if (text.trim() !== '' && Number.isInteger(value) && value >= 0) return value;
   throw fieldError(where, `${node.name}/${name}`, text);
 }
 

@@ -1,6 +1,7 @@
 import type { PixelImage } from '@rcnn/core';
 import type { Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
+import { polygonArea } from '../outline.ts';
 import { instancesOf, matchInstances } from './instances.ts';
 import type { VocFile } from './parse-xml.ts';
 
@@ -84,13 +85,21 @@ export function vocRecords(
         categoryId: idOf.get(object.name)!,
         box: boxes[i]!,
         crowd: false,
-        ...(mask && { segmentation: { kind: 'runs', runs: mask.runLengths() }, area: mask.area }),
+        ...(mask
+          ? { segmentation: { kind: 'runs', runs: mask.runLengths() } as const, area: mask.area }
+          : object.polygon && outlineOf(object.polygon)),
         ...(object.difficult && { difficult: true }),
         place: `${place} object ${i + 1}`,
       });
     }
   }
   return { source, images, annotations, categories };
+}
+
+/** Outlines have no last pixel: their corners lie between pixels and count from 0, unlike those of the box. */
+function outlineOf(polygon: readonly number[]): Pick<AnnotationRecord, 'segmentation' | 'area'> {
+  const points = Float64Array.from(polygon);
+  return { segmentation: { kind: 'polygons', parts: [points] }, area: polygonArea(points) };
 }
 
 /** VOC's own ids when every name is one of its classes; else the names in alphabetical order. */

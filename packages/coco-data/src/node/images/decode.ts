@@ -1,6 +1,9 @@
 import type { PixelImage } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import sharp from 'sharp';
+import { bmpSize, decodeBmp } from '../../images/bmp.ts';
+import { type ImageFormat, imageFormatOf } from '../../images/image-format.ts';
+import { openRegular } from '../files/regular-file.ts';
 
 export interface DecodeOptions {
   /** Named in errors. Default `image`. */
@@ -23,18 +26,26 @@ const MAX_SECONDS = 30;
 export const MAX_PIXELS = 64_000_000;
 
 /**
- * Decodes a JPEG, PNG, WebP, TIFF, GIF or AVIF to uint8 RGB, bit for bit as Pillow's `convert('RGB')` does for JPEG and
- * 8-bit PNG: colour profiles are ignored, alpha is dropped, grey becomes three equal channels.
+ * Decodes a JPEG, PNG, WebP, TIFF, GIF, AVIF or BMP to uint8 RGB, bit for bit as Pillow's `convert('RGB')` does for JPEG and
+ * 8-bit PNG: colour profiles are ignored, alpha is dropped, grey becomes three equal channels, and inks
+ * (CMYK) become light by the same plain rule. What the bytes are is told before a library sees them: nothing else, such as
+ * an SVG, is ever drawn.
  * @throws IMAGE_CORRUPT, IMAGE_TOO_LARGE, IMAGE_TOO_SLOW
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<PixelImage> {
   const { name = 'image', maxPixels = MAX_PIXELS, maxSeconds = MAX_SECONDS, orientation = 'ignore' } = options;
+  const format = requireFormat(bytes, name);
+  if (format === 'bmp') return boundedBmp(bytes, name, maxPixels);
   const input = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', ignoreIcc: true });
   input.timeout({ seconds: Math.ceil(maxSeconds) });
   if (orientation === 'apply') input.autoOrient();
   try {
-    const decoding = input.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    const inks = (format === 'jpeg' || format === 'tiff') && (await input.metadata()).space === 'cmyk';
+    if (inks) input.pipelineColourspace('cmyk').toColourspace('cmyk');
+    else input.toColourspace('srgb').removeAlpha();
+    const decoding = input.raw().toBuffer({ resolveWithObject: true });
     const { data, info } = await within(maxSeconds, decoding);
+    if (inks) return { data: lightOf(data, info.channels), height: info.height, width: info.width, channels: 3 };
     // A copy: memory that native code lent cannot be sent between threads.
     return { data: new Uint8Array(data), height: info.height, width: info.width, channels: 3 };
   } catch (cause) {
@@ -48,6 +59,39 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
     }
     throw decodeError(cause, name, maxPixels);
   }
+}
+
+/** Pillow's rule for inks: what black leaves of the light, less the share that each ink takes. */
+function lightOf(inks: Uint8Array, channels: number): Uint8Array {
+  const count = inks.length / channels;
+  const data = new Uint8Array(3 * count);
+  for (let i = 0; i < count; i++) {
+    const left = 255 - inks[channels * i + 3]!;
+    for (let c = 0; c < 3; c++) {
+      const product = inks[channels * i + c]! * left + 128;
+      data[3 * i + c] = Math.max(0, left - (((product >> 8) + product) >> 8));
+    }
+  }
+  return data;
+}
+
+function boundedBmp(bytes: Uint8Array, name: string, maxPixels: number): PixelImage {
+  const [height, width] = bmpSize(bytes, name);
+  if (height * width > maxPixels) throw decodeError(new Error('exceeds pixel limit'), name, maxPixels);
+  return decodeBmp(bytes, name);
+}
+
+/** The list of formats, enforced before a library sees the file. @throws IMAGE_CORRUPT that names what it is */
+function requireFormat(bytes: Uint8Array, name: string): ImageFormat {
+  const format = imageFormatOf(bytes);
+  if (typeof format === 'string') return format;
+  throw new RcnnError('IMAGE_CORRUPT', {
+    where: name,
+    problem: format === undefined ? 'the image cannot be decoded' : `this is ${format.name}, which is not read`,
+    found: format === undefined ? 'bytes of no format that is known' : format.name,
+    expected: 'JPEG, PNG, WebP, TIFF, GIF, AVIF or BMP',
+    hint: format?.hint ?? 'Fetch the file again, or leave it out of the dataset.',
+  });
 }
 
 const TOO_SLOW = Symbol('too slow');
@@ -77,8 +121,22 @@ export interface ImageHeader {
   readonly format: string;
 }
 
-/** @throws IMAGE_CORRUPT */
+const HEAD_BYTES = 4096;
+
+async function headOf(path: string): Promise<Uint8Array> {
+  const handle = await openRegular(path, 'IMAGE_MISSING');
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @param input bytes, or the path of a file. @throws IMAGE_CORRUPT, IMAGE_MISSING, FILE_REFUSED */
 export async function readImageHeader(input: Uint8Array | string, name: string): Promise<ImageHeader> {
+  const head = typeof input === 'string' ? await headOf(input) : input;
+  if (requireFormat(head, name) === 'bmp') return { size: bmpSize(head, name), orientation: 1, format: 'bmp' };
   try {
     const { width, height, orientation = 1, format } = await sharp(input, { limitInputPixels: false }).metadata();
     return { size: [height, width], orientation, format };

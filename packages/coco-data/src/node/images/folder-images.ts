@@ -1,11 +1,12 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import type { PixelImage } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { pathProblem } from '../../images/image-path.ts';
 import type { ImageStore } from '../../images/image-store.ts';
 import type { ImageRecord } from '../../records.ts';
-import { type DecodeOptions, decodeImage } from './decode.ts';
+import { readRegular } from '../files/regular-file.ts';
+import { type DecodeOptions, decodeImage, readImageHeader } from './decode.ts';
 
 export type FolderImagesOptions = Omit<DecodeOptions, 'name'>;
 
@@ -23,12 +24,15 @@ export class FolderImages implements ImageStore {
   }
 
   async load(image: ImageRecord): Promise<PixelImage> {
-    const pixels = await decodeImage(await this.read(image.file), {
-      ...this.options,
-      name: `${this.root}${sep}${image.file}`,
-    });
+    const name = `${this.root}${sep}${image.file}`;
+    const bytes = await this.read(image.file);
+    const pixels = await decodeImage(bytes, { ...this.options, name });
     const [height, width] = image.size;
     if (pixels.height === height && pixels.width === width) return pixels;
+    // A record with the sides of the picture as it is shown: there its annotations were drawn.
+    const { orientation } = await readImageHeader(bytes, name);
+    if (orientation >= 5 && pixels.height === width && pixels.width === height)
+      return decodeImage(bytes, { ...this.options, name, orientation: 'apply' });
     throw new RcnnError('IMAGE_SIZE_MISMATCH', {
       where: image.file,
       place: `image ${image.id}`,
@@ -39,16 +43,10 @@ export class FolderImages implements ImageStore {
     });
   }
 
-  /** The bytes of a file below the folder. @throws PATH_REFUSED, IMAGE_MISSING */
+  /** The bytes of a file below the folder. @throws PATH_REFUSED, IMAGE_MISSING, FILE_REFUSED for what is no file */
   async read(file: string): Promise<Uint8Array> {
     const path = await this.locate(file);
-    const { size } = await stat(path);
-    if (size <= MAX_FILE_BYTES) return readFile(path);
-    throw new RcnnError('IMAGE_TOO_LARGE', {
-      where: file,
-      problem: 'the file is larger than 512 MiB',
-      found: `${size} bytes`,
-    });
+    return readRegular(path, MAX_FILE_BYTES, 'IMAGE_MISSING');
   }
 
   /** The real path of a file below the folder, symbolic links followed. @throws PATH_REFUSED, IMAGE_MISSING */

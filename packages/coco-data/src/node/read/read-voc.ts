@@ -1,21 +1,21 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { PixelImage } from '@rcnn/core';
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
-import type { ProblemKind, Problems } from '../../doctor/problems.ts';
+import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
+import type { Problems } from '../../doctor/problems.ts';
 import { parseVocXml } from '../../formats/voc/parse-xml.ts';
-import { type VocEntry, type VocOptions, vocRecords } from '../../formats/voc/records.ts';
+import { type VocEntry, vocRecords } from '../../formats/voc/records.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet } from '../../records.ts';
+import { readText } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
+import { imageSize } from './coco-reader.ts';
+import { fileProblem } from './file-problem.ts';
+import type { OpenOptions } from './open.ts';
 
-const ENDINGS = ['.jpg', '.jpeg', '.png', '.JPG', '.bmp', '.webp'];
+const ENDINGS = ['.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.PNG', '.bmp', '.webp', '.tif', '.tiff'];
 
-/** Whether a folder looks like a VOC dataset: XML files in `Annotations`. */
-export async function isVocFolder(root: string): Promise<boolean> {
-  const names = await readdir(join(root, 'Annotations')).catch(() => []);
-  return names.some((name) => name.endsWith('.xml'));
-}
+const MAX_XML_BYTES = 64 * 2 ** 20;
 
 /**
  * Split files of a VOC dataset by name. `ImageSets/Segmentation` is preferred to `Main` where both have a split and
@@ -33,39 +33,46 @@ export async function vocSplits(root: string): Promise<ReadonlyMap<string, strin
   return splits.size > 0 ? splits : new Map([['all', join(root, 'Annotations')]]);
 }
 
+/** Where the files of one VOC split are. */
+export interface VocFolders {
+  /** The list of names, or the folder of XML files for all of them. */
+  readonly list: string;
+  readonly xml: string;
+  readonly images: string;
+}
+
 /**
  * Reads one split of a VOC dataset. A file that cannot be read is a problem of that file; the others are read all the
  * same.
- * @param list the split file, or the folder `Annotations` for all
  */
 export async function readVoc(
-  root: string,
-  list: string,
+  folders: VocFolders,
   problems: Problems,
-  options: VocOptions = {},
+  options: OpenOptions = {},
 ): Promise<AnnotationSet> {
+  const root = dirname(folders.xml);
+  const store = new FolderImages(folders.images, options);
   const entries: VocEntry[] = [];
-  for (const stem of await stemsOf(list)) {
-    const place = `Annotations/${stem}.xml`;
+  for (const stem of await stemsOf(folders.list)) {
+    const place = `${basename(folders.xml)}/${stem}.xml`;
     try {
-      entries.push(await readEntry(root, stem, place));
+      entries.push(await readEntry(folders, stem, place, store));
     } catch (error) {
       if (!isRcnnError(error)) throw error;
-      problems.add({ kind: kindOf(error), source: root, place, found: error.message });
+      problems.add({ kind: fileProblem(error), source: root, place, found: error.message });
     }
   }
-  return vocRecords(root, entries, problems, options);
+  return vocRecords(root, entries, problems, options.voc);
 }
 
-async function readEntry(root: string, stem: string, place: string): Promise<VocEntry> {
+async function readEntry({ xml }: VocFolders, stem: string, place: string, store: FolderImages): Promise<VocEntry> {
   const unsafe = pathProblem(stem);
   if (unsafe !== undefined)
-    throw new RcnnError('PATH_REFUSED', { where: JSON.stringify(stem), problem: `the name ${unsafe}` });
-  const text = await readFile(join(root, place), 'utf8').catch((cause: unknown) => {
-    throw new RcnnError('FILE_MISSING', { where: place, problem: 'there is no such annotation file', cause });
-  });
-  const file = parseVocXml(text, place);
-  const instances = await readInstances(root, stem);
+    throw new RcnnError('PATH_REFUSED', { where: quoteName(stem), problem: `the name ${unsafe}` });
+  const written = parseVocXml(await readText(join(xml, `${stem}.xml`), MAX_XML_BYTES), place);
+  const image = await imageName(store.root, stem, written.filename);
+  const file = written.size[0] > 0 ? written : { ...written, size: await imageSize(image, store) };
+  const instances = await readInstances(dirname(xml), stem);
   if (instances && (instances.height !== file.size[0] || instances.width !== file.size[1])) {
     throw new RcnnError('MASK_SIZE_MISMATCH', {
       where: `SegmentationObject/${stem}.png`,
@@ -74,7 +81,7 @@ async function readEntry(root: string, stem: string, place: string): Promise<Voc
       expected: `${file.size[1]}x${file.size[0]}`,
     });
   }
-  return { stem, image: await imageName(root, stem, file.filename), place, file, ...(instances && { instances }) };
+  return { stem, image, place, file, ...(instances && { instances }) };
 }
 
 async function readInstances(root: string, stem: string): Promise<PixelImage | undefined> {
@@ -85,9 +92,9 @@ async function readInstances(root: string, stem: string): Promise<PixelImage | u
 }
 
 /** The XML's file name where it exists, else the stem with a known ending: renamed datasets keep old names inside. */
-async function imageName(root: string, stem: string, filename: string): Promise<string> {
+async function imageName(images: string, stem: string, filename: string): Promise<string> {
   const names = [...ENDINGS.map((ending) => stem + ending), ...(pathProblem(filename) === undefined ? [filename] : [])];
-  for (const name of names) if (name !== '' && (await exists(join(root, 'JPEGImages', name)))) return name;
+  for (const name of names) if (name !== '' && (await exists(join(images, name)))) return name;
   return `${stem}.jpg`;
 }
 
@@ -98,28 +105,8 @@ async function stemsOf(list: string): Promise<readonly string[]> {
       .sort()
       .map((name) => basename(name, '.xml'));
   }
-  const lines = (await readFile(list, 'utf8')).split(/\r?\n/);
+  const lines = (await readText(list)).split(/\r?\n/);
   return lines.map((line) => line.trim().split(/\s+/)[0]!).filter((stem) => stem !== '');
-}
-
-function kindOf(error: RcnnError): ProblemKind {
-  switch (error.code) {
-    case 'FILE_REFUSED':
-      return 'file-refused';
-    case 'FILE_MISSING':
-      return 'file-missing';
-    case 'PATH_REFUSED':
-      return 'path-refused';
-    case 'MASK_SIZE_MISMATCH':
-      return 'rle-size';
-    case 'IMAGE_CORRUPT':
-    case 'IMAGE_TOO_LARGE':
-    case 'FILE_MALFORMED':
-    case 'FILE_TRUNCATED':
-      return 'file-malformed';
-    default:
-      return 'field-missing';
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

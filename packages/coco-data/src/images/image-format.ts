@@ -1,0 +1,70 @@
+/** What a file is, by its first bytes: the endings of names are often wrong. */
+export type ImageFormat = 'jpeg' | 'png' | 'gif' | 'webp' | 'tiff' | 'bmp' | 'avif';
+
+/** A file that is no picture we read, in words for people. */
+export interface OtherFormat {
+  readonly name: string;
+  /** What to do about it, as a sentence. */
+  readonly hint: string;
+}
+
+const CONVERT = 'Convert it to JPEG or PNG.';
+
+/** HEIF and AVIF are one container; the brand tells what is in it. */
+const HEIC_BRANDS = ['heic', 'heix', 'hevc', 'hevx', 'heim', 'heis', 'mif1', 'msf1'];
+
+/** The format of a picture, or what else the bytes are. Undefined when they are nothing known. */
+export function imageFormatOf(bytes: Uint8Array): ImageFormat | OtherFormat | undefined {
+  const text = (at: number, length: number): string => String.fromCharCode(...bytes.subarray(at, at + length));
+  if (bytes.length === 0)
+    return { name: 'an empty file', hint: 'Fetch the file again, or leave it out of the dataset.' };
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
+  if (text(0, 8) === '\u0089PNG\r\n\u001a\n') return 'png';
+  if (/^GIF8[79]a/.test(text(0, 6))) return 'gif';
+  if (text(0, 4) === 'RIFF' && text(8, 4) === 'WEBP') return 'webp';
+  if (['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(text(0, 4))) return 'tiff';
+  if (text(0, 2) === 'BM' && bytes.length >= 26) return 'bmp';
+  if (text(4, 4) === 'ftyp') return containerOf(text(8, 4));
+  return otherFormatOf(text);
+}
+
+function containerOf(brand: string): ImageFormat | OtherFormat {
+  if (brand === 'avif' || brand === 'avis') return 'avif';
+  if (HEIC_BRANDS.includes(brand))
+    return {
+      name: 'an HEIC photograph',
+      hint: 'HEIC is not read: convert it to JPEG, as phones do when they send one.',
+    };
+  return { name: 'a film or another file of the MP4 family', hint: 'Take single pictures out of it.' };
+}
+
+function otherFormatOf(text: (at: number, length: number) => string): OtherFormat | undefined {
+  const start = text(0, 1024)
+    .replace(/^\u00ef\u00bb\u00bf/, '')
+    .trimStart();
+  if (/^<svg[\s>]/i.test(start) || (/^<(?:\?xml|!doctype svg|!--)/i.test(start) && /<svg[\s>]|svg/i.test(start)))
+    return { name: 'an SVG drawing', hint: 'A drawing is not a photograph: render it to PNG first.' };
+  if (/^(?:<!doctype html|<html)/i.test(start))
+    return { name: 'a web page', hint: 'The download went wrong: fetch the picture again.' };
+  const known: readonly (readonly [start: string, name: string])[] = [
+    ['version https://git-lfs', 'a pointer of Git LFS'],
+    ['%PDF', 'a PDF document'],
+    ['8BPS', 'a Photoshop file'],
+    ['\u00ff\u000a', 'a JPEG XL picture'],
+    ['\0\0\0\u000cJXL ', 'a JPEG XL picture'],
+    ['\0\0\0\u000cjP  ', 'a JPEG 2000 picture'],
+    ['\u00ff\u004f\u00ff\u0051', 'a JPEG 2000 picture'],
+    ['\u0093NUMPY', 'a NumPy array'],
+    ['\0\0\u0001\0', 'an icon'],
+    ['v/1\u0001', 'an OpenEXR picture'],
+    ['#?RADIANCE', 'a Radiance picture'],
+    ['qoif', 'a QOI picture'],
+    ['DICM', 'a DICOM picture'],
+    ['PK\u0003\u0004', 'a ZIP archive'],
+  ];
+  const name =
+    known.find(([magic]) => text(0, magic.length) === magic)?.[1] ??
+    (/^P[1-7]\s/.test(text(0, 3)) ? 'a PNM picture' : undefined);
+  if (name === undefined) return text(128, 4) === 'DICM' ? { name: 'a DICOM picture', hint: CONVERT } : undefined;
+  return { name, hint: name.startsWith('a pointer') ? "Run 'git lfs pull' to fetch the picture itself." : CONVERT };
+}

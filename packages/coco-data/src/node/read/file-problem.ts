@@ -1,0 +1,24 @@
+import type { RcnnError } from '@rcnn/core/errors';
+import type { ProblemKind } from '../../doctor/problems.ts';
+
+/** The kind of problem that a file of one picture is, by the error of reading it. */
+export function fileProblem({ code }: RcnnError): ProblemKind {
+  switch (code) {
+    case 'FILE_REFUSED':
+      return 'file-refused';
+    case 'FILE_MISSING':
+      return 'file-missing';
+    case 'IMAGE_MISSING':
+      return 'image-missing';
+    case 'IMAGE_CORRUPT':
+      return 'image-corrupt';
+    case 'PATH_REFUSED':
+      return 'path-refused';
+    case 'MASK_SIZE_MISMATCH':
+      return 'rle-size';
+    case 'DATASET_INVALID':
+      return 'field-missing';
+    default:
+      return 'file-malformed';
+  }
+}

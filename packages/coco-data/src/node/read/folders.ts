@@ -1,0 +1,67 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import type { DatasetSource } from './reader.ts';
+
+export async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+}
+
+/** Names in a folder, sorted; none where there is no such folder. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  return (await readdir(folder).catch(() => [])).sort();
+}
+
+/** Folders right below a folder, sorted. */
+export async function foldersIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** What a person calls a folder, wherever it is looked at from. */
+export function nameOf(folder: string): string {
+  return basename(resolve(folder)) || 'data';
+}
+
+/**
+ * Annotation files of the layouts in use: `annotations/instances_<split>.json`, `<split>/_annotations.coco.json`,
+ * `<split>/via_*.json`, or one of them in the folder itself. Captions and panoptic files stand beside COCO's instances.
+ */
+export async function annotationFiles(root: string): Promise<readonly string[]> {
+  const files: string[] = [];
+  const scan = async (folder: string, wanted: RegExp): Promise<void> => {
+    for (const name of await namesIn(folder)) if (wanted.test(name)) files.push(join(folder, name));
+  };
+  await scan(join(root, 'annotations'), /^(?!captions_|panoptic_|stuff_|image_info_).*\.json$/);
+  const instances = files.filter((file) => basename(file).startsWith('instances_'));
+  if (instances.length > 0) return instances;
+  for (const folder of await foldersIn(root))
+    if (folder !== 'annotations')
+      await scan(join(root, folder), /^(?:_annotations\.coco|via_.*|annotations|result)\.json$/);
+  await scan(root, /^(?:_annotations\.coco|via_.*|annotations|instances_.*|result)\.json$/);
+  return files;
+}
+
+/** The split that an annotation file stands for, and where its images are. */
+export async function sourceOfFile(
+  file: string,
+  format: string,
+  { images, split }: { readonly images?: string | undefined; readonly split?: string | undefined },
+): Promise<DatasetSource> {
+  const folder = dirname(file);
+  const stem = basename(file, extname(file));
+  const inAnnotations = basename(folder) === 'annotations';
+  const name = split ?? (inAnnotations ? stem.replace(/^(?:instances|person_keypoints)_/, '') : nameOf(folder));
+  if (images !== undefined) return { format, split: name, annotations: file, images };
+  if (!inAnnotations) return { format, split: name, annotations: file, images: folder };
+  for (const at of [name, join('images', name), 'images']) {
+    const path = join(dirname(folder), at);
+    if (await isFolder(path)) return { format, split: name, annotations: file, images: path };
+  }
+  return { format, split: name, annotations: file, images: dirname(folder) };
+}

@@ -1,0 +1,37 @@
+import { parseVia } from '../../formats/via/read-via.ts';
+import { readHead, readJSON } from '../files/text.ts';
+import { FolderImages } from '../images/folder-images.ts';
+import { imageSize } from './coco-reader.ts';
+import { annotationFiles, isFolder, sourceOfFile } from './folders.ts';
+import type { DatasetReader, DatasetSource } from './reader.ts';
+
+/** Projects and exports of the VGG Image Annotator, versions 1 to 3. */
+export const viaReader: DatasetReader = {
+  format: 'via',
+
+  async find(path, options) {
+    const files = (await isFolder(path)) ? await annotationFiles(path) : path.endsWith('.json') ? [path] : [];
+    const own: DatasetSource[] = [];
+    for (const file of files) {
+      if (options.format !== 'via' && !(await looksLikeVia(file))) continue;
+      own.push(
+        await sourceOfFile(file, 'via', { images: options.images, ...(files[0] === path && { split: options.split }) }),
+      );
+    }
+    return own;
+  },
+
+  async read({ annotations, images }, problems, options) {
+    const store = new FolderImages(images, options);
+    return parseVia(await readJSON(annotations), annotations, problems, {
+      ...options.via,
+      sizeOf: (file) => imageSize(file, store),
+    });
+  },
+};
+
+async function looksLikeVia(file: string): Promise<boolean> {
+  const head = await readHead(file).catch(() => '');
+  if (/"file_name"\s*:/.test(head)) return false;
+  return /"(?:_via_\w+|fileref|base64_img_data|filename|aname|pid)"\s*:/.test(head);
+}

@@ -1,0 +1,52 @@
+import { basename, dirname, join } from 'node:path';
+import { foldersIn, isFolder, nameOf, namesIn } from './folders.ts';
+import { readVoc, vocSplits } from './read-voc.ts';
+import type { DatasetReader, DatasetSource } from './reader.ts';
+
+const FORMAT = 'voc';
+
+/**
+ * Pascal VOC: the benchmark's own folders (`Annotations`, `JPEGImages`, `ImageSets`), or XML files beside their pictures,
+ * as LabelImg and Roboflow write them, in one folder or one per split.
+ */
+export const vocReader: DatasetReader = {
+  format: FORMAT,
+
+  async find(path, { images }) {
+    if (!(await isFolder(path))) return [];
+    if (await hasXml(join(path, 'Annotations'))) {
+      const folder =
+        images ?? ((await isFolder(join(path, 'JPEGImages'))) ? join(path, 'JPEGImages') : join(path, 'images'));
+      return [...(await vocSplits(path))].map(([split, annotations]) => ({
+        format: FORMAT,
+        split,
+        annotations,
+        images: folder,
+      }));
+    }
+    const beside = (folder: string): DatasetSource => ({
+      format: FORMAT,
+      split: nameOf(folder),
+      annotations: folder,
+      images: images ?? folder,
+    });
+    if (await hasXml(path)) return [beside(path)];
+    const found: DatasetSource[] = [];
+    for (const name of await foldersIn(path)) if (await hasXml(join(path, name))) found.push(beside(join(path, name)));
+    return found;
+  },
+
+  async read({ annotations, images }, problems, options) {
+    return readVoc({ list: annotations, images, xml: await xmlFolder(annotations) }, problems, options);
+  },
+};
+
+/** XML files are beside each other; a list of names stands in `ImageSets/<set>` of the folder that holds `Annotations`. */
+async function xmlFolder(annotations: string): Promise<string> {
+  if (await isFolder(annotations)) return annotations;
+  return join(dirname(dirname(dirname(annotations))), 'Annotations');
+}
+
+async function hasXml(folder: string): Promise<boolean> {
+  return (await namesIn(folder)).some((name) => name.endsWith('.xml') && !basename(name).startsWith('.'));
+}

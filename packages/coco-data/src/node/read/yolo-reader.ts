@@ -1,0 +1,174 @@
+import { dirname, extname, isAbsolute, join } from 'node:path';
+import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
+import { parse, YAMLError } from 'yaml';
+import type { Problems } from '../../doctor/problems.ts';
+import { parseYoloLabels } from '../../formats/yolo/parse-yolo.ts';
+import { pathProblem } from '../../images/image-path.ts';
+import type { AnnotationRecord, Category, ImageRecord } from '../../records.ts';
+import { readText } from '../files/text.ts';
+import { FolderImages } from '../images/folder-images.ts';
+import { imageSize } from './coco-reader.ts';
+import { fileProblem } from './file-problem.ts';
+import { isFolder, namesIn } from './folders.ts';
+import type { DatasetReader, DatasetSource } from './reader.ts';
+
+const FORMAT = 'yolo';
+
+const SPLITS: readonly string[] = ['train', 'val', 'valid', 'test'];
+
+const PICTURE = /\.(?:jpe?g|png|bmp|webp|tiff?|gif|avif)$/i;
+
+/** Of `data.yaml`: names and folders. Parsers of YAML slow down with many keys, so a large file is refused first. */
+const MAX_YAML_BYTES = 2 ** 20;
+
+/** YOLO's `data.yaml` with `images` and `labels` folders, boxes or outlines. */
+export const yoloReader: DatasetReader = {
+  format: FORMAT,
+
+  async find(path, { images, format }) {
+    const file = (await isFolder(path)) ? await yamlIn(path) : /\.ya?ml$/i.test(path) ? path : undefined;
+    if (file === undefined) return [];
+    let data: DataYaml;
+    try {
+      data = await readYaml(file);
+    } catch (error) {
+      if (format === FORMAT || !isRcnnError(error)) throw error;
+      return [];
+    }
+    const found: DatasetSource[] = [];
+    for (const split of SPLITS) {
+      const named = data.folders.get(split);
+      const folder = named === undefined ? undefined : await folderOf(dirname(file), data.root, named);
+      if (folder !== undefined) found.push({ format: FORMAT, split, annotations: file, images: images ?? folder });
+    }
+    return found;
+  },
+
+  async read({ annotations, images }, problems, options) {
+    const { names } = await readYaml(annotations);
+    const store = new FolderImages(images, options);
+    const records: ImageRecord[] = [];
+    const objects: AnnotationRecord[] = [];
+    for (const file of (await namesIn(images)).filter((name) => PICTURE.test(name))) {
+      try {
+        await readPicture(file, store, annotations, problems, names, records, objects);
+      } catch (error) {
+        if (!isRcnnError(error)) throw error;
+        problems.add({ kind: fileProblem(error), source: annotations, place: file, found: error.message });
+      }
+    }
+    return { source: annotations, images: records, annotations: objects, categories: names };
+  },
+};
+
+async function readPicture(
+  file: string,
+  store: FolderImages,
+  source: string,
+  problems: Problems,
+  names: readonly Category[],
+  images: ImageRecord[],
+  annotations: AnnotationRecord[],
+): Promise<void> {
+  const size = await imageSize(file, store);
+  const label = labelFile(join(store.root, file));
+  // A picture without a label file has no objects.
+  const text = await readText(label).catch((error: unknown) => {
+    if (isRcnnError(error, 'FILE_MISSING')) return '';
+    throw error;
+  });
+  images.push({ id: file, file, size, place: file });
+  for (const { index, ...object } of parseYoloLabels(text, size, file.replace(/\.[^.]+$/, '.txt'), source, problems)) {
+    if (index >= names.length) {
+      problems.add({
+        kind: 'unknown-category',
+        source,
+        place: object.place,
+        found: `class ${index} of ${names.length}`,
+      });
+      continue;
+    }
+    annotations.push({ ...object, id: annotations.length + 1, imageId: file, categoryId: index + 1, crowd: false });
+  }
+}
+
+/** `images` becomes `labels` in the last place where it stands, as YOLO does it; else the label is beside the picture. */
+function labelFile(image: string): string {
+  const steps = image.split(/[/\\]/);
+  const at = steps.lastIndexOf('images');
+  if (at >= 0) steps[at] = 'labels';
+  const path = steps.join('/');
+  return path.slice(0, path.length - extname(path).length) + '.txt';
+}
+
+interface DataYaml {
+  readonly root: string | undefined;
+  readonly folders: ReadonlyMap<string, string>;
+  /** Ids from 1: 0 is the background in every model here. */
+  readonly names: readonly Category[];
+}
+
+async function yamlIn(folder: string): Promise<string | undefined> {
+  const names = (await namesIn(folder)).filter((name) => /\.ya?ml$/i.test(name));
+  const name =
+    names.find((one) => /^(?:data|dataset)\.ya?ml$/i.test(one)) ?? (names.length === 1 ? names[0] : undefined);
+  return name === undefined ? undefined : join(folder, name);
+}
+
+async function readYaml(file: string): Promise<DataYaml> {
+  const text = await readText(file, MAX_YAML_BYTES);
+  let value: unknown;
+  try {
+    value = parse(text, { maxAliasCount: 0 });
+  } catch (cause) {
+    const place = cause instanceof YAMLError ? cause.linePos?.[0] : undefined;
+    throw new RcnnError('FILE_MALFORMED', {
+      where: file,
+      ...(place && { place: `${place.line}:${place.col}` }),
+      problem: 'the file is not YAML that can be read',
+      cause,
+    });
+  }
+  const fields = (typeof value === 'object' && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
+  const folders = new Map<string, string>();
+  for (const split of SPLITS) {
+    const named: unknown = Array.isArray(fields[split]) ? fields[split][0] : fields[split];
+    if (typeof named === 'string') folders.set(split, named);
+  }
+  const root = fields['path'];
+  return { root: typeof root === 'string' ? root : undefined, folders, names: namesOf(fields['names'], file) };
+}
+
+/** A list of names, or names by number. */
+function namesOf(value: unknown, file: string): readonly Category[] {
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value as Record<string, unknown>) : [];
+  const numbers = entries.map(([key]) => Number(key));
+  if (entries.length > 0 && numbers.every((number, i) => number === i))
+    return entries.map(([, name], i) => ({ id: i + 1, name: String(name) }));
+  throw new RcnnError('DATASET_INVALID', {
+    where: file,
+    place: 'names',
+    problem: 'the names of the classes are missing, or their numbers have gaps',
+    expected: 'a list of names, or names by number from 0',
+  });
+}
+
+/**
+ * The folder of a split's pictures below the file's own. Paths in these files are often those of another machine or lead
+ * one folder too high (Roboflow's `../train/images`): the longest end of the path that is a folder here is taken.
+ */
+async function folderOf(base: string, root: string | undefined, named: string): Promise<string | undefined> {
+  const whole = root === undefined || isAbsolute(named) ? named : `${root}/${named}`;
+  const steps = whole
+    .split(/[/\\]+/)
+    .filter((step) => step !== '' && step !== '.' && step !== '..' && !/^[a-z]:$/i.test(step));
+  for (let i = 0; i < steps.length; i++) {
+    const name = steps.slice(i).join('/');
+    if (pathProblem(name) !== undefined)
+      throw new RcnnError('PATH_REFUSED', { where: quoteName(named), problem: 'the folder of a split cannot be used' });
+    const images = join(base, name, 'images');
+    if (await isFolder(images)) return images;
+    if (await isFolder(join(base, name))) return join(base, name);
+  }
+  return undefined;
+}
