@@ -1,7 +1,7 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 import type { ByteSource } from './byte-source.ts';
 import { type Hashing, sha256Of, webHashing } from './hashing.ts';
-import { checkJson, type JsonValue } from './json.ts';
+import { checkJson, isDeeperThan, type JsonValue } from './json.ts';
 import { openTensors } from './open.ts';
 import { checkProfile, type WeightsProfile } from './profile.ts';
 import type { SafetensorsSource } from './safetensors/read.ts';
@@ -43,6 +43,8 @@ const KEYS = {
   digests: 'rcnn.digests',
   header: 'rcnn.header',
 } as const;
+/** Of profile and info in a file: they are walked by recursion later. */
+const MAX_INFO_DEPTH = 64;
 const NO_DIGEST = '0'.repeat(64);
 
 /**
@@ -181,7 +183,7 @@ async function checkHeader(file: SafetensorsSource, hashing: Hashing): Promise<v
       where: file.name,
       place: `__metadata__.${KEYS.version}`,
       problem: 'the checkpoint was written by a later release',
-      found: `version ${file.metadata.get(KEYS.version)}`,
+      found: `version ${quoteName(file.metadata.get(KEYS.version)!)}`,
       expected: `version ${VERSION}`,
       hint: 'Update @rcnn/checkpoint.',
     });
@@ -201,10 +203,15 @@ function parseDigests(file: TensorSource): Map<string, string> {
 }
 
 function parseMetadata(file: TensorSource, key: string): unknown {
+  const text = file.metadata.get(key)!;
+  const place = `__metadata__.${key}`;
+  if (isDeeperThan(text, MAX_INFO_DEPTH)) {
+    const problem = `nested deeper than ${MAX_INFO_DEPTH} levels`;
+    throw new RcnnError('BUDGET_EXCEEDED', { where: file.name, place, problem });
+  }
   try {
-    return JSON.parse(file.metadata.get(key)!) as unknown;
+    return JSON.parse(text) as unknown;
   } catch (cause) {
-    const place = `__metadata__.${key}`;
     throw new RcnnError('FILE_MALFORMED', { where: file.name, place, problem: 'not JSON', cause });
   }
 }
@@ -216,7 +223,8 @@ function verifiedEntry(
   hashing: Hashing,
 ): TensorEntry {
   const compare = (found: string): void => {
-    if (found !== digest) mismatch(file.name, `tensor '${tensor.name}'`, found, digest ?? 'a digest in the header');
+    if (found !== digest)
+      mismatch(file.name, `tensor ${quoteName(tensor.name)}`, found, digest ?? 'a digest in the header');
   };
   return {
     ...tensor,

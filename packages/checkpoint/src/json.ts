@@ -35,3 +35,20 @@ function check(value: unknown, where: string, pointer: string): void {
     });
   }
 }
+
+/** Whether arrays and objects of a JSON text lie deeper in each other than `limit`; the text may be malformed. */
+export function isDeeperThan(text: string, limit: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const sign = text[i];
+    if (inString) {
+      if (sign === '\\') i++;
+      else if (sign === '"') inString = false;
+    } else if (sign === '"') inString = true;
+    else if (sign === '[' || sign === '{') {
+      if (++depth > limit) return true;
+    } else if (sign === ']' || sign === '}') depth--;
+  }
+  return false;
+}

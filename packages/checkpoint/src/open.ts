@@ -26,6 +26,10 @@ export async function openTensors(source: ByteSource, options: OpenOptions = {})
 }
 
 async function open(source: ByteSource, { hashing = webHashing }: OpenOptions): Promise<TensorSource> {
+  if (source.size === 0) {
+    const hint = 'Copy or download it again.';
+    throw new RcnnError('FILE_TRUNCATED', { where: source.name, problem: 'the file is empty', hint });
+  }
   const head = await source.read(0, Math.min(source.size, 512));
   // First, because its length field may look like the beginning of anything; no other form has '{' there.
   if (head[8] === 0x7b) return openSafetensors(source);

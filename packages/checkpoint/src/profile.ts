@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { RcnnError, shortened } from '@rcnn/core/errors';
 
 /**
  * What a set of weights expects of the program around it. It travels with every checkpoint, because a model that reads
@@ -83,7 +83,7 @@ export function checkProfile(value: unknown, where: string, place: string): Weig
       where,
       place: `${place}/${field}`,
       problem: 'not a weights profile',
-      found,
+      found: shortened(found, 200),
     });
   }
   return value as WeightsProfile;

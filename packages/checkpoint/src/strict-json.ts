@@ -1,30 +1,45 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 
 /** What {@link parseStrictJson} gives. Objects are Maps, so that no key can mean anything to the language. */
 export type StrictJson = null | boolean | number | string | readonly StrictJson[] | ReadonlyMap<string, StrictJson>;
 
+export interface StrictJsonLimits {
+  /** Objects and arrays inside each other. Default 8. */
+  readonly maxDepth?: number | undefined;
+  /** Values in all; an array counts for 3 and an object for 8, as they do in memory. Default 1,000,000. */
+  readonly maxValues?: number | undefined;
+}
+
+/** What a value counts for, beside 1 for itself. */
+const WEIGHT = { array: 2, object: 7 } as const;
+
 /**
- * JSON (RFC 8259) for files that nobody vouches for: a key given twice is an error, as is nesting deeper than
- * `maxDepth`; errors name the character.
- * @throws FILE_MALFORMED
+ * JSON (RFC 8259) for files that nobody vouches for: a key given twice is an error, as is more depth or more values than
+ * the limits; errors name the character. Work and memory grow with the text alone.
+ * @throws FILE_MALFORMED, BUDGET_EXCEEDED
  */
-export function parseStrictJson(text: string, where: string, maxDepth = 8): StrictJson {
-  return new StrictParser(text, where, maxDepth).parse();
+export function parseStrictJson(text: string, where: string, limits: StrictJsonLimits = {}): StrictJson {
+  return new StrictParser(text, where, limits).parse();
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const SPACE = /[ \t\n\r]*/y;
 
 class StrictParser {
   readonly #text: string;
   readonly #where: string;
   readonly #maxDepth: number;
+  readonly #maxValues: number;
+  #values = 0;
   #at = 0;
 
-  constructor(text: string, where: string, maxDepth: number) {
+  constructor(text: string, where: string, { maxDepth = 8, maxValues = 1e6 }: StrictJsonLimits) {
     this.#text = text;
     this.#where = where;
     this.#maxDepth = maxDepth;
+    this.#maxValues = maxValues;
   }
 
   parse(): StrictJson {
@@ -36,6 +51,7 @@ class StrictParser {
 
   #value(depth: number): StrictJson {
     if (depth > this.#maxDepth) this.#fail(`nested deeper than ${this.#maxDepth} levels`);
+    this.#count(1);
     this.#skip(SPACE);
     switch (this.#text[this.#at]) {
       case '{':
@@ -58,6 +74,7 @@ class StrictParser {
   }
 
   #object(depth: number): ReadonlyMap<string, StrictJson> {
+    this.#count(WEIGHT.object);
     const object = new Map<string, StrictJson>();
     this.#at++;
     if (this.#take('}')) return object;
@@ -67,7 +84,7 @@ class StrictParser {
       const key = this.#string();
       if (object.has(key)) {
         this.#at = start;
-        this.#fail(`the key ${JSON.stringify(key)} comes twice`);
+        this.#fail(`the key ${quoteName(key)} comes twice`);
       }
       if (!this.#take(':')) this.#fail("':' is missing");
       object.set(key, this.#value(depth + 1));
@@ -76,6 +93,7 @@ class StrictParser {
   }
 
   #array(depth: number): readonly StrictJson[] {
+    this.#count(WEIGHT.array);
     const array: StrictJson[] = [];
     this.#at++;
     if (this.#take(']')) return array;
@@ -89,7 +107,9 @@ class StrictParser {
     const text = this.#text;
     if (text[this.#at] !== '"') this.#fail('no JSON string here');
     let end = this.#at + 1;
-    while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
+    for (let code = text.charCodeAt(end); end < text.length && code !== QUOTE; code = text.charCodeAt(end)) {
+      end += code === BACKSLASH ? 2 : 1;
+    }
     if (end >= text.length) this.#fail('a string without an end');
     let value = '';
     try {
@@ -121,7 +141,12 @@ class StrictParser {
     return token;
   }
 
-  #fail(problem: string): never {
-    throw new RcnnError('FILE_MALFORMED', { where: this.#where, place: `header, character ${this.#at}`, problem });
+  #count(values: number): void {
+    this.#values += values;
+    if (this.#values > this.#maxValues) this.#fail(`more than ${this.#maxValues} values`, 'BUDGET_EXCEEDED');
+  }
+
+  #fail(problem: string, code: 'FILE_MALFORMED' | 'BUDGET_EXCEEDED' = 'FILE_MALFORMED'): never {
+    throw new RcnnError(code, { where: this.#where, place: `header, character ${this.#at}`, problem });
   }
 }

@@ -1,10 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { blobSource, bytesSource, openTensors, safetensorsFile, urlSource } from '../src/index.ts';
-import { fileSource } from '../src/node/index.ts';
-import { collect, expectReject, fixtures, randomTensor } from './helpers.ts';
+import { fileSource, loadCheckpoint } from '../src/node/index.ts';
+import { collect, expectReject, fixtures, randomTensor, temporaryDirectory } from './helpers.ts';
 
 let file: Buffer;
 let url: string;
@@ -81,9 +83,23 @@ test('memory is never shared with a reader', async () => {
   expect([...bytes]).toEqual([1, 2, 3]);
 });
 
-test('a file that is not there or is a folder is a typed error', async () => {
+test('what is not a regular file is refused at once', async () => {
   await expectReject(fileSource(join(fixtures, 'none')), 'FILE_MISSING', 'none');
-  const folder = await fileSource(fixtures);
-  await expectReject(folder.read(0, 1), 'IO_FAILED', 'EISDIR');
-  await folder.close();
+  await expectReject(fileSource(fixtures), 'FILE_REFUSED', 'folder');
+});
+
+test.skipIf(process.platform === 'win32')('pipes, devices and sockets are not waited for', async () => {
+  const directory = temporaryDirectory();
+  const pipe = join(directory, 'pipe.pth');
+  execFileSync('mkfifo', [pipe]);
+  await expectReject(fileSource(pipe), 'FILE_REFUSED', 'a pipe');
+  await expectReject(fileSource('/dev/zero'), 'FILE_REFUSED', 'a device');
+  const socket = join(directory, 's.pth');
+  const server = createSocketServer();
+  await new Promise<void>((resolve) => void server.listen(socket, resolve));
+  await expectReject(fileSource(socket), 'FILE_REFUSED', 'a socket');
+  server.close();
+  const empty = join(directory, 'empty.pth');
+  writeFileSync(empty, '');
+  await expectReject(loadCheckpoint(empty), 'FILE_TRUNCATED', 'the file is empty');
 });

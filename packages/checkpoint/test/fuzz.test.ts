@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bytesSource, checkpointFile, openCheckpoint, safetensorsFile } from '../src/index.ts';
 import { nodeHashing } from '../src/node/index.ts';
-import { unpickle } from '../src/pth/pickle.ts';
+import { unpickle } from '../src/pth/pickle/machine.ts';
 import { parseStrictJson, type StrictJson } from '../src/strict-json.ts';
 import { archive } from './forge.ts';
 import { collect, fixture, randomTensor, repeats } from './helpers.ts';
@@ -158,7 +158,7 @@ test('the strict JSON reader refuses what JSON.parse refuses', () => {
       }
       let found = true;
       try {
-        parseStrictJson(text, 'x', 20);
+        parseStrictJson(text, 'x', { maxDepth: 20 });
       } catch (error) {
         if (!isRcnnError(error, 'FILE_MALFORMED')) throw error;
         found = error.message.includes('twice');

@@ -4,7 +4,7 @@ import { Random } from '@rcnn/core/random';
 import { effort } from '@rcnn/shared/effort';
 import { expect, test } from 'vitest';
 import { bytesSource, openTensors } from '../src/index.ts';
-import { unpickle } from '../src/pth/pickle.ts';
+import { unpickle } from '../src/pth/pickle/machine.ts';
 import { archive, concat, P, pickle, tensorPickle, u32, u64 } from './forge.ts';
 import { rejection, repeats } from './helpers.ts';
 
@@ -122,7 +122,7 @@ test.each(globals)('the global %s is refused by name and byte, however it is use
   for (const call of Object.values(calls)) {
     const error = await rejection(() => openTensors(bytesSource(archive(pickle(P.dict({ t: call(module, name) }))))));
     expect(error.code).toBe('FILE_REFUSED');
-    expect(error.message).toContain(`"${module}.${name}"`);
+    expect(error.message).toContain(`'${module}.${name}'`);
     expect(error.place).toMatch(/^data\.pkl, byte \d+$/);
   }
   expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);

@@ -147,7 +147,7 @@ const tricks: [name: string, bytes: () => Uint8Array, says: RegExp][] = [
   [
     'a storage that is not there',
     () => archive(pickle(P.dict({ t: tensorPickle({ key: '7' }) }))),
-    /FILE_MALFORMED .*"7"/,
+    /FILE_MALFORMED .*'7'/,
   ],
   [
     'a storage by a name that climbs',

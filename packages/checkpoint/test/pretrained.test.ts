@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
@@ -52,7 +52,10 @@ function honest(request: IncomingMessage, response: ServerResponse, body = file)
   }
 }
 
-/** Sends the first part of what an honest server would, then breaks the connection. */
+/** Breaks the connection when the client says that it has everything; a fixed time might be too short for it. */
+let cut: (event: DownloadEvent) => void = () => undefined;
+
+/** Sends the first part of what an honest server would; {@link cut} ends it. */
 function cutAfter(bytes: number) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
@@ -62,7 +65,10 @@ function cutAfter(bytes: number) {
       etag: '"one"',
       ...(status === 206 ? { 'content-range': `bytes ${start}-${file.length - 1}/${file.length}` } : {}),
     });
-    response.write(file.subarray(start, start + bytes), () => setTimeout(() => response.destroy(), 30));
+    response.write(file.subarray(start, start + bytes));
+    cut = ({ kind, ...event }) => {
+      if (kind === 'progress' && 'received' in event && event.received === start + bytes) response.destroy();
+    };
   };
 }
 
@@ -91,7 +97,10 @@ test('a cut connection is taken up where it broke', async () => {
   const { path, close } = await loadPretrained(named(), {
     cache,
     retryDelay: 1,
-    onEvent: (event) => void events.push(event),
+    onEvent: (event) => {
+      events.push(event);
+      cut(event);
+    },
   });
   await close();
   expect(readFileSync(path).equals(file)).toBe(true);
@@ -101,7 +110,11 @@ test('a cut connection is taken up where it broke', async () => {
 
 test('a download that broke off for good goes on in the next run', async () => {
   behave = cutAfter(60_000);
-  await expectReject(loadPretrained(named(), { cache, attempts: 1 }), 'DOWNLOAD_FAILED', 'gave up after 1');
+  await expectReject(
+    loadPretrained(named(), { cache, attempts: 1, onEvent: (event) => cut(event) }),
+    'DOWNLOAD_FAILED',
+    'gave up after 1',
+  );
   expect(readdirSync(cache)).toEqual([`model-${hash}.safetensors.part`]);
   behave = honest;
   const { path, close } = await loadPretrained(named(), { cache });
@@ -175,9 +188,12 @@ test('an interrupted download stops and keeps what it has', async () => {
   const stop = new AbortController();
   behave = (_, response) => {
     response.writeHead(200, { 'content-length': file.length });
-    response.write(file.subarray(0, 50_000), () => setTimeout(() => stop.abort(), 30));
+    response.write(file.subarray(0, 50_000));
   };
-  await expectReject(loadPretrained(named(), { cache, signal: stop.signal }), 'INTERRUPTED');
+  const onEvent = (event: DownloadEvent): void => {
+    if (event.kind === 'progress' && event.received === 50_000) stop.abort();
+  };
+  await expectReject(loadPretrained(named(), { cache, signal: stop.signal, onEvent }), 'INTERRUPTED');
   expect(readFileSync(join(cache, `model-${hash}.safetensors.part`)).length).toBe(50_000);
 });
 
@@ -249,7 +265,7 @@ test('the cache directory follows the platform and the environment', () => {
 
 test('two processes that want one file do not write into each other', async () => {
   const path = join(cache, `model-${hash}.safetensors`);
-  writeFileSync(`${path}.part.lock`, `${hostname()} ${process.pid}`); // somebody alive has the part
+  writeFileSync(`${path}.part.lock`, `${hostname()} ${process.ppid}`); // somebody alive has the part
   writeFileSync(`${path}.part`, 'theirs');
   await (await loadPretrained(named(), { cache })).close();
   expect(readFileSync(path).equals(file)).toBe(true);
@@ -268,7 +284,10 @@ test('the lock of a process that is gone is taken over', async () => {
 
 test('a URL without a hash leaves nothing behind when it fails', async () => {
   behave = cutAfter(60_000);
-  await expectReject(loadPretrained(`${base}plain.safetensors`, { cache, attempts: 1 }), 'DOWNLOAD_FAILED');
+  await expectReject(
+    loadPretrained(`${base}plain.safetensors`, { cache, attempts: 1, onEvent: (event) => cut(event) }),
+    'DOWNLOAD_FAILED',
+  );
   expect(readdirSync(cache)).toEqual([]);
 });
 
@@ -276,4 +295,95 @@ test('a date in a name is not taken for a hash', () => {
   expect(hashInName('model-20261120.pth')).toBeUndefined();
   expect(hashInName('resnet18-f37072fd.pth')).toBe('f37072fd');
   for (const { file: name } of PUBLISHED) expect(hashInName(name)).toHaveLength(8);
+});
+
+test('a file in the cache is not believed for its name: another one is fetched anew, or refused offline', async () => {
+  const path = join(cache, `model-${hash}.safetensors`);
+  const other = await collect(safetensorsFile([randomTensor('evil', [3])]).chunks());
+  writeFileSync(path, other);
+  await expectReject(loadPretrained(named(), { cache, offline: true }), 'DIGEST_MISMATCH', 'cache');
+  const events: DownloadEvent[] = [];
+  const loaded = await loadPretrained(named(), { cache, onEvent: (event) => void events.push(event) });
+  await loaded.close();
+  expect([...loaded.weights.tensors.keys()]).toEqual(['a', 'b']);
+  expect(events[0]).toMatchObject({ kind: 'warning', path });
+});
+
+test('an answer that is no checkpoint is not kept: the next call asks again', async () => {
+  behave = (_, response) => void response.end('<html>please log in</html>');
+  await expectReject(loadPretrained(`${base}w.safetensors`, { cache }), 'FILE_MALFORMED');
+  expect(readdirSync(cache)).toEqual([]);
+  behave = honest;
+  await (await loadPretrained(`${base}w.safetensors`, { cache })).close();
+  expect(requests).toHaveLength(2);
+});
+
+test('nothing is written through a link in the place of a part, with and without ranges', async () => {
+  const victim = join(cache, 'victim.txt');
+  writeFileSync(victim, 'precious');
+  symlinkSync(victim, join(cache, `model-${hash}.safetensors.part`));
+  const { path, close } = await loadPretrained(named(), { cache });
+  await close();
+  expect(readFileSync(victim, 'utf8')).toBe('precious');
+  expect(readFileSync(path).equals(file)).toBe(true);
+  expect(requests[0]!.range).toBeUndefined();
+});
+
+test('redirects stay on their host, unless another one is named', async () => {
+  const elsewhere = base.replace('127.0.0.1', 'localhost');
+  behave = (request, response) => {
+    const local = request.url!.startsWith('/local');
+    if (request.url!.startsWith('/file')) response.writeHead(302, { location: 'file:///etc/passwd' }).end();
+    else if (request.url!.startsWith('/loop')) response.writeHead(302, { location: request.url! }).end();
+    else if (local) response.writeHead(302, { location: `/model-${hash}.safetensors` }).end();
+    else if (request.headers.host!.startsWith('127')) {
+      if (request.url!.includes('away')) response.writeHead(302, { location: `${elsewhere}model.safetensors` }).end();
+      else honest(request, response);
+    } else honest(request, response);
+  };
+  await (await loadPretrained(`${base}local.safetensors`, { cache })).close();
+  await expectReject(loadPretrained(`${base}away.safetensors`, { cache }), 'DOWNLOAD_FAILED', 'localhost');
+  await (await loadPretrained(`${base}away.safetensors`, { cache, redirectHosts: ['localhost'] })).close();
+  await expectReject(loadPretrained(`${base}file.safetensors`, { cache }), 'DOWNLOAD_FAILED', 'file:///etc/passwd');
+  await expectReject(loadPretrained(`${base}loop.safetensors`, { cache }), 'DOWNLOAD_FAILED', 'redirects');
+});
+
+test('an address without https needs the whole digest', async () => {
+  const asked: string[] = [];
+  const get = ((url: string) => (
+    asked.push(url), Promise.resolve(new Response(new Uint8Array(file)))
+  )) as unknown as typeof fetch;
+  const whole = createHash('sha256').update(file).digest('hex');
+  await expectReject(loadPretrained('http://example.com/a.pth', { cache, fetch: get }), 'DOWNLOAD_FAILED', 'https');
+  await expectReject(loadPretrained(`http://example.com/a-${hash}.pth`, { cache, fetch: get }), 'DOWNLOAD_FAILED');
+  expect(asked).toEqual([]);
+  await (await loadPretrained(`http://example.com/a.pth#sha256=${whole}`, { cache, fetch: get })).close();
+  expect(asked).toEqual(['http://example.com/a.pth']);
+  const wrong = `https://example.com/a.pth#sha256=${'0'.repeat(64)}`;
+  await expectReject(loadPretrained(wrong, { cache, fetch: get }), 'DIGEST_MISMATCH');
+  await expectReject(loadPretrained('https://x.org/a.pth#sha256=12', { cache, fetch: get }), 'INVALID_ARGUMENT');
+});
+
+test('a download has a longest size and a longest silence', async () => {
+  behave = (_, response) => {
+    const more = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(1 << 16)));
+    };
+    response.on('drain', more);
+    more();
+  };
+  const endless = loadPretrained(`${base}endless.safetensors`, { cache, maxBytes: 1 << 20 });
+  await expectReject(endless, 'BUDGET_EXCEEDED', '1048576');
+  expect(readdirSync(cache)).toEqual([]);
+  behave = (_, response) => void response.writeHead(200, { 'content-length': 9 }).write('x');
+  const options = { cache, stallTimeout: 50, attempts: 2, retryDelay: 1 };
+  await expectReject(loadPretrained(`${base}stall.safetensors`, options), 'DOWNLOAD_FAILED', 'nothing came');
+});
+
+test('a lock with our own process number, from before a restart in a container, is stale', async () => {
+  const path = join(cache, `model-${hash}.safetensors`);
+  writeFileSync(`${path}.part.lock`, `${hostname()} ${process.pid}`);
+  writeFileSync(`${path}.part`, file.subarray(0, 1000));
+  await (await loadPretrained(named(), { cache })).close();
+  expect(requests[0]!.range).toBe('bytes=1000-');
 });

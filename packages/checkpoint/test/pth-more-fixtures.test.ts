@@ -24,7 +24,7 @@ test.each(Object.keys(manifest))('%s: exactly the tensors of PyTorch, with its d
 
 const reasons: Record<string, RegExp> = {
   'refused_conjugate.pth': /resolve_conj/,
-  'refused_whole_module.pth': /"torch\.nn\.modules\.linear\.Linear"/,
+  'refused_whole_module.pth': /'torch\.nn\.modules\.linear\.Linear'/,
   'refused_whole_module_legacy.pth': /whole pickled module|torch\.nn\.modules\.linear/,
   'refused_sparse.pth': /_rebuild_sparse_tensor/,
   'refused_quantized.pth': /_rebuild_qtensor|QInt8Storage/,

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { readChunks } from '../tensor-source.ts';
@@ -7,6 +7,7 @@ import { fileSource } from './file-source.ts';
 import { type FileSystem, fileError, nodeFileSystem } from './file-system.ts';
 import { nodeHashing } from './hashing.ts';
 import { claimPart } from './part-file.ts';
+import { followedFetch, requireSafeAddress } from './requests.ts';
 
 /** What a download says while it goes on. Sizes in bytes. */
 export type DownloadEvent =
@@ -32,6 +33,12 @@ export interface DownloadOptions {
   readonly attempts?: number;
   /** Milliseconds before the second attempt; doubled for each further one. Default 500. */
   readonly retryDelay?: number;
+  /** Milliseconds without a byte after which a connection counts as broken. Default 60,000. */
+  readonly stallTimeout?: number;
+  /** Longest file taken, in bytes. Default 8 GiB. */
+  readonly maxBytes?: number;
+  /** Hosts beside that of the address to which a server may send us on. Default none. */
+  readonly redirectHosts?: readonly string[];
   readonly fetch?: typeof fetch;
   readonly fileSystem?: FileSystem;
 }
@@ -42,6 +49,7 @@ export interface DownloadOptions {
  * @throws DOWNLOAD_FAILED, DIGEST_MISMATCH, INTERRUPTED, DISK_FULL, IO_FAILED
  */
 export async function download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
+  requireSafeAddress(url, options.sha256);
   const { attempts = 5, retryDelay = 500, onEvent = () => undefined, fileSystem = nodeFileSystem } = options;
   await fileSystem.makeDirectory(dirname(path)).catch((error) => {
     throw fileError(dirname(path), 'cannot be made', error);
@@ -64,12 +72,17 @@ export async function download(url: string, path: string, options: DownloadOptio
     await commitFile(part.path, path, { fileSystem });
     onEvent({ kind: 'done', url, path, size });
   } catch (error) {
-    if (!part.lasting) await removeIfThere(fileSystem, part.path).catch(() => undefined);
+    // What no later attempt can use is not kept.
+    if (!part.lasting || isRcnnError(error, 'BUDGET_EXCEEDED'))
+      await removeIfThere(fileSystem, part.path).catch(() => undefined);
     throw error;
   } finally {
     await part.release();
   }
 }
+
+const STALL_TIMEOUT = 60_000;
+const MAX_BYTES: number = 8 * 2 ** 30;
 
 interface State {
   readonly part: string;
@@ -86,6 +99,7 @@ async function receive(state: State, options: DownloadOptions): Promise<void> {
   const { part, path, url } = state;
   const { fileSystem = nodeFileSystem, onEvent = () => undefined } = options;
   const have = await sizeOf(part);
+  if (have === 0) await removeIfThere(fileSystem, part); // nothing, or a link that somebody else put there
   const response = await request(state, have, options);
   if (response.status === 416) {
     await response.body?.cancel();
@@ -114,10 +128,11 @@ async function request({ url, validator }: State, have: number, options: Downloa
   if (have > 0 && validator !== undefined && !validator.startsWith('W/')) headers['if-range'] = validator;
   let response: Response;
   try {
-    const { signal } = options;
-    response = await (options.fetch ?? fetch)(url, { headers, ...(signal === undefined ? {} : { signal }) });
+    const { signal, redirectHosts, fetch: get } = options;
+    response = await inTime(followedFetch(url, { headers, signal, redirectHosts, fetch: get }), options);
   } catch (cause) {
     if (options.signal?.aborted) throw interrupted(url, cause);
+    if (isRcnnError(cause)) throw cause;
     throw new Retry(`the server cannot be reached (${reasonOf(cause)})`, { cause });
   }
   if (response.ok || response.status === 416) return response;
@@ -131,20 +146,24 @@ async function append(
   start: number,
   size: number | undefined,
   { part, url }: State,
-  { fileSystem = nodeFileSystem, onEvent = () => undefined, signal }: DownloadOptions,
+  options: DownloadOptions,
 ): Promise<number> {
+  const { fileSystem = nodeFileSystem, onEvent = () => undefined, signal, maxBytes = MAX_BYTES } = options;
   let received = start;
+  if ((size ?? 0) > maxBytes) throw await tooLarge(url, maxBytes, response.body);
   const file = await fileSystem.append(part).catch((error) => {
     throw fileError(part, 'cannot be written', error);
   });
   try {
     const reader = response.body?.getReader();
     for (;;) {
-      const next = await reader?.read().catch((cause) => {
+      const next = await (reader && inTime(reader.read(), options))?.catch(async (cause) => {
+        await reader?.cancel().catch(() => undefined);
         if (signal?.aborted) throw interrupted(url, cause);
         throw new Retry(`the connection broke at byte ${received} (${reasonOf(cause)})`, { cause });
       });
       if (next === undefined || next.done) return received;
+      if (received + next.value.byteLength > maxBytes) throw await tooLarge(url, maxBytes, reader);
       await file.write(next.value).catch((error) => {
         throw fileError(part, 'cannot be written', error);
       });
@@ -154,6 +173,34 @@ async function append(
   } finally {
     await file.close();
   }
+}
+
+/** Fails when nothing comes for too long: a server that is silent for ever would hold the program for ever. */
+async function inTime<T>(work: Promise<T>, { stallTimeout = STALL_TIMEOUT }: DownloadOptions): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const stalled = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing came for ${stallTimeout / 1000} s`)), stallTimeout);
+  });
+  try {
+    return await Promise.race([work, stalled]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined); // nobody waits for it any more
+  }
+}
+
+async function tooLarge(
+  url: string,
+  maxBytes: number,
+  body: { cancel(): Promise<void> } | null | undefined,
+): Promise<RcnnError> {
+  await body?.cancel().catch(() => undefined);
+  return new RcnnError('BUDGET_EXCEEDED', {
+    where: url,
+    problem: 'the download is larger than any weights we know',
+    expected: `at most ${maxBytes} bytes`,
+    hint: 'Is the address right? `maxBytes` allows more.',
+  });
 }
 
 /** A file with the wrong digest is removed: nothing good can be made of it. Gives its size. */
@@ -200,9 +247,11 @@ function totalOf(response: Response): number | undefined {
   return total === null ? undefined : Number(total);
 }
 
+/** Of the file itself: what a link leads to is not ours to go on with. */
 async function sizeOf(path: string): Promise<number> {
   try {
-    return (await stat(path)).size;
+    const stats = await lstat(path);
+    return stats.isFile() ? stats.size : 0;
   } catch {
     return 0;
   }

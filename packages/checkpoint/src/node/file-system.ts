@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
 
@@ -14,7 +15,7 @@ export interface WritableFile {
 export interface FileSystem {
   /** Opens a new file; it may not exist yet. */
   create(path: string): Promise<WritableFile>;
-  /** Opens a file to go on at its end, or a new one. */
+  /** Opens a file to go on at its end, or a new one; not through a link. */
   append(path: string): Promise<WritableFile>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
@@ -24,10 +25,13 @@ export interface FileSystem {
   makeDirectory(path: string): Promise<void>;
 }
 
+/** Through a link that somebody put in our place nothing is written. Windows has no such flag. */
+const APPEND: number = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
+
 /** The real one. */
 export const nodeFileSystem: FileSystem = {
   create: async (path) => writable(await open(path, 'wx')),
-  append: async (path) => writable(await open(path, 'a')),
+  append: async (path) => writable(await open(path, APPEND)),
   rename,
   remove: unlink,
   async syncDirectory(path) {
@@ -73,6 +77,7 @@ const HINTS: Readonly<Record<string, string>> = {
   EDQUOT: 'Free some space and try again.',
   ENOENT: 'Is the path right?',
   ENOTDIR: 'A part of the path is a file, not a folder.',
+  ELOOP: 'It is a link; name the file itself.',
   EISDIR: 'It is a folder; name a file.',
 };
 

@@ -24,7 +24,12 @@ export async function claimPart(path: string, resumable: boolean, fileSystem: Fi
       const file = await fileSystem.create(lock);
       await file.write(new TextEncoder().encode(`${hostname()} ${process.pid}`));
       await file.close();
-      return { path: `${path}.part`, lasting: true, release: () => fileSystem.remove(lock).catch(() => undefined) };
+      HELD.add(lock);
+      const release = async (): Promise<void> => {
+        HELD.delete(lock);
+        await fileSystem.remove(lock).catch(() => undefined);
+      };
+      return { path: `${path}.part`, lasting: true, release };
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'EEXIST') throw fileError(lock, 'cannot be made', error);
       if (await isHeld(lock)) return own;
@@ -34,10 +39,15 @@ export async function claimPart(path: string, resumable: boolean, fileSystem: Fi
   return own;
 }
 
+/** The locks of this process. */
+const HELD = new Set<string>();
+
 /** Whether the process that wrote a lock is alive, as far as can be told from this machine. */
 async function isHeld(lock: string): Promise<boolean> {
   const [host, pid] = (await readFile(lock, 'utf8').catch(() => '')).split(' ');
   if (host !== hostname()) return host !== ''; // another machine's over a shared disk; an empty one is from a crash
+  // In a container that starts anew, the process that died had our own number.
+  if (Number(pid) === process.pid) return HELD.has(lock);
   try {
     process.kill(Number(pid), 0); // signal 0 only asks
     return true;

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Checkpoint } from '../checkpoint.ts';
@@ -24,8 +25,8 @@ export interface Pretrained extends Checkpoint {
 }
 
 /**
- * Opens weights by torchvision's name (`maskrcnn_resnet50_fpn`, `resnet50.IMAGENET1K_V2`), by path or by URL.
- * Published files are downloaded once into the user's cache directory and checked against the hash in their name;
+ * Opens weights by torchvision's name (`maskrcnn_resnet50_fpn`, `resnet50.IMAGENET1K_V2`), by path or by URL (with `#sha256=` and 64 digits behind
+ * it, also checked). Published files are downloaded once into the user's cache directory and checked against the hash in their name each time;
  * they come with their profile (norm epsilon, classes, …). Everything that happens is told to `onEvent`. Close it
  * when done.
  * @throws INVALID_ARGUMENT (unknown name), FILE_MISSING, OFFLINE, DOWNLOAD_FAILED, DIGEST_MISMATCH, and what
@@ -35,17 +36,11 @@ export async function loadPretrained(what: string, options: PretrainedOptions = 
   const published = publishedWeights(what);
   if (published !== undefined && (what !== published.file || !existsSync(what))) {
     const url = new URL(published.file, options.baseUrl ?? PUBLISHED_URL).href;
-    const path = await fetchOnce(url, published.file, options);
-    return opened(path, published.profile);
+    return openCached({ url, file: published.file, sha256: hashInName(published.file) }, published.profile, options);
   }
   if (/^https?:\/\//.test(what)) {
-    const file = basename(new URL(what).pathname) || 'weights';
-    // Two addresses may end alike; a hash in the name settles it, else the address does.
-    const local =
-      hashInName(file) === undefined
-        ? `${(await sha256Of([new TextEncoder().encode(what)])).slice(0, 12)}-${file}`
-        : file;
-    return opened(await fetchOnce(what, local, options), publishedWeights(file)?.profile);
+    const address = await remoteFile(what);
+    return openCached(address, publishedWeights(basename(new URL(what).pathname))?.profile, options);
   }
   if (!existsSync(what) && !/[./\\]/.test(what)) {
     throw new RcnnError('INVALID_ARGUMENT', {
@@ -63,14 +58,91 @@ async function opened(path: string, profile: WeightsProfile | undefined): Promis
   return { ...checkpoint, path, profile: checkpoint.profile ?? profile };
 }
 
-/** The file in the cache, downloaded if it is not there. */
-async function fetchOnce(url: string, file: string, options: PretrainedOptions): Promise<string> {
-  const { offline = false, cache = cacheDirectory(), ...rest } = options;
-  const path = join(cache, file);
-  if (existsSync(path)) {
-    options.onEvent?.({ kind: 'cached', path });
-    return path;
+/** A file that lies elsewhere, and what it is called in the cache. */
+interface RemoteFile {
+  readonly url: string;
+  readonly file: string;
+  /** Its first digits, if they are known. */
+  readonly sha256: string | undefined;
+}
+
+/** An address, with its digest where one stands behind it (`#sha256=…`) or in the file's name. */
+async function remoteFile(what: string): Promise<RemoteFile> {
+  const url = new URL(what);
+  const given = /^#sha256=([\da-f]{64})$/i.exec(url.hash)?.[1]?.toLowerCase();
+  if (given === undefined && url.hash.startsWith('#sha256')) {
+    const expected = '#sha256= and 64 hexadecimal digits';
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'loadPretrained',
+      place: what,
+      problem: 'a bad digest',
+      expected,
+    });
   }
+  url.hash = '';
+  const name = basename(url.pathname) || 'weights';
+  const sha256 = given ?? hashInName(name);
+  // Two addresses may end alike; a digest settles it, else the address does.
+  if (given !== undefined) return { url: url.href, file: `${given.slice(0, 12)}-${name}`, sha256 };
+  if (sha256 !== undefined) return { url: url.href, file: name, sha256 };
+  const address = await sha256Of([new TextEncoder().encode(url.href)]);
+  return { url: url.href, file: `${address.slice(0, 12)}-${name}`, sha256: undefined };
+}
+
+/** Opens a file of the cache, downloaded if it is not there or not what it should be. */
+async function openCached(
+  remote: RemoteFile,
+  profile: WeightsProfile | undefined,
+  options: PretrainedOptions,
+): Promise<Pretrained> {
+  const path = join(options.cache ?? cacheDirectory(), remote.file);
+  if (await isUsable(path, remote, options)) {
+    options.onEvent?.({ kind: 'cached', path });
+  } else {
+    await fetchInto(path, remote, options);
+  }
+  try {
+    return await opened(path, profile);
+  } catch (error) {
+    // Without a digest, an error page looks like any other answer: not kept, so that the next call asks again.
+    if (remote.sha256 === undefined) await rm(path, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Whether a file of the cache can be taken: anybody may have put it there under that name. A bad one is removed. */
+async function isUsable(
+  path: string,
+  { sha256 }: RemoteFile,
+  { onEvent, offline }: PretrainedOptions,
+): Promise<boolean> {
+  if (!existsSync(path)) return false;
+  const right = sha256 === undefined ? await opens(path) : (await sha256OfFile(path)).startsWith(sha256);
+  if (right) return true;
+  if (offline === true) {
+    throw new RcnnError('DIGEST_MISMATCH', {
+      where: path,
+      problem: 'the file in the cache is not the one that it should be, and the network may not be used',
+      expected: sha256 === undefined ? 'a checkpoint' : `SHA-256 ${sha256}…`,
+      hint: 'Remove it and run once without `offline`.',
+    });
+  }
+  onEvent?.({ kind: 'warning', path, message: 'not the file that it should be; it is fetched anew' });
+  await rm(path, { force: true });
+  return false;
+}
+
+async function opens(path: string): Promise<boolean> {
+  try {
+    await (await loadCheckpoint(path)).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function fetchInto(path: string, { url, sha256 }: RemoteFile, options: PretrainedOptions): Promise<void> {
+  const { offline = false, cache: _, baseUrl: __, ...rest } = options;
   if (offline) {
     throw new RcnnError('OFFLINE', {
       where: 'loadPretrained',
@@ -80,9 +152,11 @@ async function fetchOnce(url: string, file: string, options: PretrainedOptions):
       hint: 'Download the address above elsewhere and put the file there, or run once without `offline`.',
     });
   }
-  const sha256 = hashInName(file);
   await download(url, path, { ...rest, ...(sha256 === undefined ? {} : { sha256 }) });
-  return path;
+  if (sha256 === undefined) {
+    const message = `nothing said which file this should be; to be sure the next time: ${url}#sha256=${await sha256OfFile(path)}`;
+    options.onEvent?.({ kind: 'warning', path, message });
+  }
 }
 
 /** A file that is called like a published one has its profile if it also has its digest. */

@@ -1,5 +1,6 @@
+import { quoteName, shortened } from '@rcnn/core/errors';
 import { malformed, REFUSED_NAMES, refuse } from '../refuse.ts';
-import { PickleDict, PickleList, PickleTuple, type PickleValue, TensorRef } from './values.ts';
+import { PickleDict, PickleList, PickleTuple, type PickleValue, TensorRef } from './pickle/values.ts';
 
 /** A tensor of a nested value, and the keys that lead to it. */
 export interface Found {
@@ -8,9 +9,13 @@ export interface Found {
   readonly tensor: TensorRef;
 }
 
-const MAX_DEPTH = 1000;
+const MAX_DEPTH = 100;
 const MAX_VISITS = 1e6;
 const MAX_TENSORS = 100_000;
+/** In one name. A key of megabytes that stands above thousands of tensors would be copied into each. */
+const MAX_NAME = 4096;
+/** In all names together. */
+const MAX_NAMES = 1 << 24;
 
 /**
  * Every tensor of a value, in the file's order, named by its keys with dots between: `model.conv.weight`. Walks with a
@@ -23,6 +28,7 @@ export function findTensors(root: PickleValue, where: string): Found[] {
   const open: Iterator<[string, PickleValue]>[] = [childrenOf(root)];
   const path: string[] = []; // of the value in hand; as long as `open`, or one shorter
   let visits = 0;
+  let names = 0;
   while (open.length > 0) {
     path.length = open.length - 1;
     const { done, value: child } = open.at(-1)!.next();
@@ -35,6 +41,10 @@ export function findTensors(root: PickleValue, where: string): Found[] {
     if (++visits > MAX_VISITS) overBudget(where, path, `more than ${MAX_VISITS} values`);
     if (path.length > MAX_DEPTH) overBudget(where, path, `nested deeper than ${MAX_DEPTH} levels`);
     if (value instanceof TensorRef) {
+      const length = nameLength(path);
+      if (length > MAX_NAME) overBudget(where, path, `a name longer than ${MAX_NAME} characters`);
+      names += length;
+      if (names > MAX_NAMES) overBudget(where, path, `names of more than ${MAX_NAMES} characters together`);
       addTensor(found, { name: path.join('.'), path: [...path], tensor: value }, where);
     } else if (isContainer(value)) {
       open.push(childrenOf(value));
@@ -46,10 +56,10 @@ export function findTensors(root: PickleValue, where: string): Found[] {
 function addTensor(found: Map<string, Found>, tensor: Found, where: string): void {
   if (found.size >= MAX_TENSORS) overBudget(where, tensor.path, `more than ${MAX_TENSORS} tensors`);
   if (found.has(tensor.name)) {
-    malformed(where, tensor.name, 'two tensors have this name');
+    malformed(where, `tensor ${quoteName(tensor.name)}`, 'two tensors have this name');
   }
   if (REFUSED_NAMES.has(tensor.name)) {
-    refuse('FILE_REFUSED', where, tensor.name, 'a tensor may not have this name');
+    refuse('FILE_REFUSED', where, `tensor ${quoteName(tensor.name)}`, 'a tensor may not have this name');
   }
   found.set(tensor.name, tensor);
 }
@@ -72,7 +82,13 @@ function keyText(key: PickleValue, index: number): string {
   return typeof key === 'object' && key !== null ? `#${index}` : String(key);
 }
 
+/** Of the keys with dots between, before they are put together. */
+function nameLength(path: readonly string[]): number {
+  return path.reduce((sum, key) => sum + key.length, path.length - 1);
+}
+
 function overBudget(where: string, path: readonly string[], problem: string): never {
-  const place = path.length > 8 ? `${path.slice(0, 8).join('.')}.…` : path.join('.');
+  const shown = path.slice(0, 8).map((key) => shortened(key, 100));
+  const place = `${shown.join('.')}${path.length > 8 ? '.…' : ''}`;
   refuse('BUDGET_EXCEEDED', where, place, problem);
 }

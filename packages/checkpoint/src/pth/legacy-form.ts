@@ -1,13 +1,12 @@
-import { isRcnnError } from '@rcnn/core/errors';
+import { isRcnnError, quoteName } from '@rcnn/core/errors';
 import { type ByteSource, checkRange } from '../byte-source.ts';
 import { DTYPES } from '../dtypes.ts';
 import { malformed, refuse } from '../refuse.ts';
-import type { TensorEntry, TensorSource } from '../tensor-source.ts';
-import { findTensors } from './flatten.ts';
-import { unpickle } from './pickle.ts';
+import type { TensorSource } from '../tensor-source.ts';
+import { tensorEntries } from './entries.ts';
+import { unpickle } from './pickle/machine.ts';
+import { PickleDict, PickleList, PickleProblem, PickleTuple, type PickleValue, StorageRef } from './pickle/values.ts';
 import { plainStorage, type StorageBytes } from './storage.ts';
-import { PickleDict, PickleList, PickleProblem, PickleTuple, type PickleValue, StorageRef } from './values.ts';
-import { viewEntry } from './view.ts';
 import { parseStorageId } from './zip-form.ts';
 
 /** PyTorch's magic number, as the first pickle of the file. */
@@ -24,10 +23,7 @@ const MAX_WINDOW = 64 << 20;
 export async function openLegacyForm(source: ByteSource): Promise<TensorSource> {
   const { root, keys, referenced, end } = await readPickles(source);
   const storages = await locateStorages(source, end, keys, referenced);
-  const tensors = new Map<string, TensorEntry>();
-  for (const { name, path, tensor } of findTensors(root, source.name)) {
-    tensors.set(name, viewEntry(name, path, tensor, storages.get(tensor.storage.key)!));
-  }
+  const tensors = tensorEntries(root, storages, source);
   return { name: source.name, format: 'pth-legacy', tensors, metadata: new Map(), close: () => source.close() };
 }
 
@@ -64,7 +60,7 @@ function parsePickles(bytes: Uint8Array, where: string): Pickles {
     const itemSize = dtype === null ? 1 : DTYPES[dtype].size;
     const before = referenced.get(key);
     if (before !== undefined && (before.itemSize !== itemSize || before.count !== count)) {
-      throw new PickleProblem(`storage ${JSON.stringify(key)} is described in two ways`);
+      throw new PickleProblem(`storage ${quoteName(key)} is described in two ways`);
     }
     referenced.set(key, { itemSize, count });
     return viewOfStorage(new StorageRef(key, dtype, count * itemSize), view, itemSize);
@@ -98,7 +94,7 @@ function viewOfStorage(storage: StorageRef, view: PickleValue, itemSize: number)
   const [, offset, size] = view instanceof PickleTuple ? view.items : [];
   const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
   if (!isCount(offset) || !isCount(size) || (offset + size) * itemSize > storage.byteLength) {
-    throw new PickleProblem(`a view that reaches outside of storage ${JSON.stringify(storage.key)}`);
+    throw new PickleProblem(`a view that reaches outside of storage ${quoteName(storage.key)}`);
   }
   return new StorageRef(storage.key, storage.dtype, size * itemSize, offset * itemSize);
 }
@@ -112,7 +108,7 @@ async function locateStorages(
   const storages = new Map<string, StorageBytes>();
   let at = start;
   for (const key of keys) {
-    const place = `storage ${JSON.stringify(key)}, byte ${at}`;
+    const place = `storage ${quoteName(key)}, byte ${at}`;
     const known = referenced.get(key);
     if (known === undefined || storages.has(key))
       malformed(source.name, place, 'a storage that nothing refers to, or twice');
@@ -129,7 +125,7 @@ async function locateStorages(
     at += 8 + count * known.itemSize;
   }
   for (const key of referenced.keys()) {
-    if (!storages.has(key)) malformed(source.name, `storage ${JSON.stringify(key)}`, 'it is not in the file');
+    if (!storages.has(key)) malformed(source.name, `storage ${quoteName(key)}`, 'it is not in the file');
   }
   if (at !== source.size) {
     malformed(source.name, `byte ${at}`, 'bytes after the last storage', { found: `${source.size - at} bytes` });

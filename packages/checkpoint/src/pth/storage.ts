@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 import type { ByteSource } from '../byte-source.ts';
 import type { Hashing } from '../hashing.ts';
 import { readChunks } from '../tensor-source.ts';
@@ -37,7 +37,7 @@ export function checkedStorage(
     if (crc32 !== record.crc32) {
       throw new RcnnError('DIGEST_MISMATCH', {
         where: source.name,
-        place: `entry ${JSON.stringify(record.name)}`,
+        place: `entry ${quoteName(record.name)}`,
         problem: 'the bytes do not fit their checksum',
         found: `CRC-32 ${hex(crc32)}`,
         expected: hex(record.crc32),

@@ -1,7 +1,7 @@
 import { DTYPES, elementCount } from '../dtypes.ts';
 import type { TensorEntry } from '../tensor-source.ts';
+import type { TensorRef } from './pickle/values.ts';
 import type { StorageBytes } from './storage.ts';
-import type { TensorRef } from './values.ts';
 
 /** A tensor of a `.pth` as an entry: contiguous and little-endian, whatever the file has. */
 export function viewEntry(
@@ -35,6 +35,11 @@ export function viewEntry(
       else yield await read();
     },
   };
+}
+
+/** How much of its storage reading a tensor touches, in bytes. */
+export function touchedBytes({ dtype, shape, strides }: TensorRef): number {
+  return shape.includes(0) ? 0 : Math.max(spanOf(shape, strides), elementCount(shape)) * DTYPES[dtype].size;
 }
 
 /** Whether elements follow each other row by row; sides of 1 may have any stride. */

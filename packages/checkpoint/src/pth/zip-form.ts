@@ -1,13 +1,12 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 import type { ByteSource } from '../byte-source.ts';
 import { DTYPES } from '../dtypes.ts';
 import type { Hashing } from '../hashing.ts';
-import type { TensorEntry, TensorSource } from '../tensor-source.ts';
-import { findTensors } from './flatten.ts';
-import { unpickle } from './pickle.ts';
+import type { TensorSource } from '../tensor-source.ts';
+import { tensorEntries } from './entries.ts';
+import { unpickle } from './pickle/machine.ts';
+import { Global, PickleProblem, PickleTuple, type PickleValue, StorageRef } from './pickle/values.ts';
 import { checkedStorage, type StorageBytes } from './storage.ts';
-import { Global, PickleProblem, PickleTuple, type PickleValue, StorageRef } from './values.ts';
-import { viewEntry } from './view.ts';
 import { readZipDirectory, type ZipEntry } from './zip.ts';
 
 const MAX_PICKLE_BYTES = 64 << 20;
@@ -24,10 +23,10 @@ export async function openZipForm(source: ByteSource, hashing: Hashing): Promise
   const persistent = (id: PickleValue): StorageRef => {
     const { key, dtype, count } = parseStorageId(id);
     const entry = entries.get(`${root}/data/${key}`);
-    if (entry === undefined) throw new PickleProblem(`storage ${JSON.stringify(key)} is not in the archive`);
+    if (entry === undefined) throw new PickleProblem(`storage ${quoteName(key)} is not in the archive`);
     const byteLength = count * (dtype === null ? 1 : DTYPES[dtype].size);
     if (entry.size !== byteLength) {
-      throw new PickleProblem(`storage ${JSON.stringify(key)} has ${entry.size} bytes, not ${byteLength}`);
+      throw new PickleProblem(`storage ${quoteName(key)} has ${entry.size} bytes, not ${byteLength}`);
     }
     if (!storages.has(key)) storages.set(key, checkedStorage(source, entry, hashing, bigEndian));
     return new StorageRef(key, dtype, byteLength);
@@ -46,10 +45,7 @@ export async function openZipForm(source: ByteSource, hashing: Hashing): Promise
       found: `${pickle.size - end} bytes`,
     });
   }
-  const tensors = new Map<string, TensorEntry>();
-  for (const { name, path, tensor } of findTensors(value, source.name)) {
-    tensors.set(name, viewEntry(name, path, tensor, storages.get(tensor.storage.key)!));
-  }
+  const tensors = tensorEntries(value, storages, source);
   return { name: source.name, format: 'pth', tensors, metadata: new Map(), close: () => source.close() };
 }
 
@@ -68,7 +64,7 @@ function findRoot(entries: ReadonlyMap<string, ZipEntry>, where: string): string
   if (entries.has(`${root}/constants.pkl`)) {
     throw new RcnnError('FILE_REFUSED', {
       where,
-      place: `entry "${root}/constants.pkl"`,
+      place: `entry ${quoteName(`${root}/constants.pkl`)}`,
       problem: 'this is a TorchScript program, not a checkpoint',
       hint: 'Load it with torch.jit.load and save its state_dict().',
     });
@@ -82,9 +78,9 @@ async function isBigEndian(source: ByteSource, entry: ZipEntry | undefined): Pro
   if (order === 'little' || order === 'big') return order === 'big';
   throw new RcnnError('FILE_MALFORMED', {
     where: source.name,
-    place: `entry ${JSON.stringify(entry.name)}`,
+    place: `entry ${quoteName(entry.name)}`,
     problem: 'unknown byte order',
-    found: JSON.stringify(order),
+    found: quoteName(order),
     expected: 'little or big',
   });
 }

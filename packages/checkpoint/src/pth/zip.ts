@@ -1,3 +1,4 @@
+import { quoteName } from '@rcnn/core/errors';
 import { type ByteSource, checkRange } from '../byte-source.ts';
 import { malformed, refuse } from '../refuse.ts';
 
@@ -222,7 +223,7 @@ function checkName(source: ByteSource, bytes: Uint8Array, place: string): string
   const parts = name.split('/');
   const odd = name.includes('\\') || name.includes('\0') || /^[A-Za-z]:/.test(name);
   if (odd || parts.some((part) => part === '' || part === '.' || part === '..')) {
-    refuse('FILE_REFUSED', source.name, place, 'a name that leaves its folder', { found: JSON.stringify(name) });
+    refuse('FILE_REFUSED', source.name, place, 'a name that leaves its folder', { found: quoteName(name) });
   }
   return name;
 }
@@ -263,5 +264,5 @@ function wide(view: DataView, at: number): number {
 }
 
 function quoted(name: string): string {
-  return `entry ${JSON.stringify(name)}`;
+  return `entry ${quoteName(name)}`;
 }

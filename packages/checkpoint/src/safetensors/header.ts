@@ -1,3 +1,4 @@
+import { quoteName, shortened } from '@rcnn/core/errors';
 import { DTYPES, type DType, dtypeOfCode } from '../dtypes.ts';
 import { malformed, REFUSED_NAMES, refuse } from '../refuse.ts';
 import { parseStrictJson, type StrictJson } from '../strict-json.ts';
@@ -16,9 +17,14 @@ export interface Header {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-/** The length field and the header may take this much; the reference implementation has the same limit. */
-export const MAX_HEADER_BYTES = 100_000_000;
+/** The reference implementation takes no longer header; what says more is no safetensors file. */
+export const LONGEST_HEADER = 100_000_000;
+/** We take no longer one: a hundred thousand tensors with metadata need less. */
+export const MAX_HEADER_BYTES: number = 32 << 20;
 const MAX_TENSORS = 100_000;
+/** What a header may make in memory, see {@link parseStrictJson}: so many tensors with shapes and offsets need less. */
+const MAX_VALUES = 3e6;
+const MAX_NAME = 4096;
 const FIELDS = new Set(['dtype', 'shape', 'data_offsets']);
 
 /**
@@ -28,7 +34,7 @@ const FIELDS = new Set(['dtype', 'shape', 'data_offsets']);
  * @throws FILE_MALFORMED, FILE_TRUNCATED, FILE_REFUSED, BUDGET_EXCEEDED: each names the tensor
  */
 export function parseHeader(bytes: Uint8Array, where: string, dataStart: number, fileSize: number): Header {
-  const root = parseStrictJson(decodeUtf8(bytes, where), where);
+  const root = parseStrictJson(decodeUtf8(bytes, where), where, { maxDepth: 8, maxValues: MAX_VALUES });
   if (!(root instanceof Map)) malformed(where, 'byte 8', 'the header is not a JSON object');
   if (root.size > MAX_TENSORS + 1) {
     refuse('BUDGET_EXCEEDED', where, 'header', 'too many tensors', {
@@ -67,21 +73,26 @@ function checkMetadata(value: StrictJson, where: string): ReadonlyMap<string, st
   const place = '__metadata__';
   if (!(value instanceof Map)) malformed(where, place, 'the metadata are not an object');
   for (const [key, text] of value) {
-    if (typeof text !== 'string') malformed(where, `${place}.${key}`, 'a value in the metadata is not text');
+    if (typeof text !== 'string')
+      malformed(where, `${place}.${shortened(key, 100)}`, 'a value in the metadata is not text');
   }
   return value as ReadonlyMap<string, string>;
 }
 
 function checkEntry(name: string, value: StrictJson, where: string): Span {
-  const place = `tensor ${JSON.stringify(name)}`;
+  const place = `tensor ${quoteName(name)}`;
+  if (name.length > MAX_NAME) {
+    refuse('BUDGET_EXCEEDED', where, place, `a name longer than ${MAX_NAME} characters`);
+  }
   if (REFUSED_NAMES.has(name)) {
     refuse('FILE_REFUSED', where, place, 'a tensor may not have this name');
   }
   if (!(value instanceof Map)) malformed(where, place, 'its description is not an object');
-  for (const key of value.keys()) if (!FIELDS.has(key)) malformed(where, place, `unknown field ${JSON.stringify(key)}`);
+  for (const key of value.keys()) if (!FIELDS.has(key)) malformed(where, place, `unknown field ${quoteName(key)}`);
   const code = value.get('dtype');
   const dtype = typeof code === 'string' ? dtypeOfCode(code) : undefined;
-  if (dtype === undefined) malformed(where, place, `unknown dtype ${JSON.stringify(code) ?? '(none)'}`);
+  if (dtype === undefined)
+    malformed(where, place, `unknown dtype ${typeof code === 'string' ? quoteName(code) : '(none)'}`);
   const shape = checkCounts(value.get('shape'), where, place, 'shape');
   const offsets = checkCounts(value.get('data_offsets'), where, place, 'data_offsets');
   const [begin, end] = offsets;
@@ -120,7 +131,7 @@ function checkTiling(spans: readonly Span[], where: string, dataLength: number):
   const sorted = [...spans].sort((a, b) => a.begin - b.begin || a.end - b.end);
   let at = 0;
   for (const { name, begin, end } of sorted) {
-    const place = `tensor ${JSON.stringify(name)}, byte ${begin} of the data`;
+    const place = `tensor ${quoteName(name)}, byte ${begin} of the data`;
     if (begin < at) malformed(where, place, 'it overlaps another tensor', { expected: `a beginning at byte ${at}` });
     if (begin > at) malformed(where, place, 'there is a hole before it', { expected: `a beginning at byte ${at}` });
     if (end > dataLength) {

@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 import type { DType } from '../dtypes.ts';
 
 /** The numbers of a tensor as float32; null for types that have no plain numbers. 64-bit ones are rounded. */
@@ -60,7 +60,7 @@ export function checkFinite(values: Float32Array, where: string, name: string): 
   if (index === words.length) return;
   throw new RcnnError('NON_FINITE', {
     where,
-    place: `tensor '${name}', index ${index}`,
+    place: `tensor ${quoteName(name)}, index ${index}`,
     problem: 'the weights are not all finite',
     found: String(values[index]),
     hint: 'Did the training that wrote it diverge? `allowNonFinite: true` loads it all the same.',

@@ -1,4 +1,4 @@
-import type { DType } from '../dtypes.ts';
+import type { DType } from '../../dtypes.ts';
 
 /**
  * What a pickle can become here: plain data. Strings, numbers, bigints, booleans, null and bytes stand for themselves;
@@ -88,15 +88,17 @@ export class Global {
   }
 }
 
-/** Counts the work of reading a pickle and stops it when it is too much. */
+/** Counts the work and the memory of reading a pickle and stops it when either is too much. */
 export interface Budget {
   /** Takes `steps` of work. @throws BUDGET_EXCEEDED */
   spend(steps: number): void;
+  /** Takes memory, estimated in bytes. @throws BUDGET_EXCEEDED */
+  hold(bytes: number): void;
 }
 
 /** What a global or an opcode found wrong; the machine adds the place. */
 export class PickleProblem extends Error {
-  readonly code: 'FILE_MALFORMED' | 'FILE_REFUSED' | 'BUDGET_EXCEEDED';
+  readonly code: 'FILE_MALFORMED' | 'FILE_REFUSED' | 'FILE_TRUNCATED' | 'BUDGET_EXCEEDED';
   constructor(message: string, code: PickleProblem['code'] = 'FILE_MALFORMED') {
     super(message);
     this.code = code;

@@ -1,4 +1,5 @@
-import { DTYPES, type DType, elementCount } from '../dtypes.ts';
+import { DTYPES, type DType, elementCount } from '../../dtypes.ts';
+import { BYTES } from './meter.ts';
 import {
   type Budget,
   Global,
@@ -57,12 +58,14 @@ function allowList(): Map<string, Global> {
   for (const module of ['copyreg', 'copy_reg']) allow(`${module}._reconstructor`, reconstruct);
   allow('_codecs.encode', encode);
   allow('torch._utils._rebuild_tensor', ([storage, offset, size, stride]) => rebuild(storage, offset, size, stride));
-  allow('torch._utils._rebuild_tensor_v2', ([storage, offset, size, stride, , , metadata]) =>
-    rebuild(storage, offset, size, stride, undefined, metadata),
-  );
-  allow('torch._utils._rebuild_tensor_v3', ([storage, offset, size, stride, , , dtype, metadata]) =>
-    rebuild(storage, offset, size, stride, dtype, metadata),
-  );
+  allow('torch._utils._rebuild_tensor_v2', ([storage, offset, size, stride, , , metadata], budget) => {
+    checkView(metadata, budget);
+    return rebuild(storage, offset, size, stride);
+  });
+  allow('torch._utils._rebuild_tensor_v3', ([storage, offset, size, stride, , , dtype, metadata], budget) => {
+    checkView(metadata, budget);
+    return rebuild(storage, offset, size, stride, dtype);
+  });
   allow('torch._utils._rebuild_parameter', ([data]) =>
     data instanceof TensorRef ? data : wrong('_rebuild_parameter'),
   );
@@ -100,11 +103,13 @@ function fillDict(dict: PickleDict, args: readonly PickleValue[], budget: Budget
   if (args.length > 1) return wrong('dict');
   if (from instanceof PickleDict) {
     budget.spend(from.entries.size);
+    budget.hold(BYTES.entry * from.entries.size);
     for (const [key, value] of from.entries) dict.entries.set(key, value);
     return dict;
   }
   if (!(from instanceof PickleList || from instanceof PickleTuple)) return wrong('dict');
   budget.spend(from.items.length);
+  budget.hold(BYTES.entry * from.items.length);
   for (const pair of from.items) {
     if (!(pair instanceof PickleList || pair instanceof PickleTuple) || pair.items.length !== 2) return wrong('dict');
     dict.entries.set(pair.items[0]!, pair.items[1]!);
@@ -118,6 +123,7 @@ function fillList(args: readonly PickleValue[], budget: Budget): PickleList {
   if (args.length === 0) return list;
   if (args.length > 1 || !(from instanceof PickleList || from instanceof PickleTuple)) return wrong('list');
   budget.spend(from.items.length);
+  budget.hold(BYTES.item * from.items.length);
   for (const item of from.items) list.items.push(item);
   return list;
 }
@@ -133,6 +139,7 @@ function reconstruct([type, base, state]: readonly PickleValue[]): PickleValue {
 function encode([text, encoding]: readonly PickleValue[], budget: Budget): Uint8Array {
   if (typeof text !== 'string' || encoding !== 'latin1') return wrong('_codecs.encode');
   budget.spend(text.length);
+  budget.hold(BYTES.bytes + text.length);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -154,6 +161,20 @@ const MAX_RANK = 64;
 const MAX_EXPANSION = 4;
 const FREE_BYTES = 1 << 20;
 
+/** PyTorch notes here that a view is conjugated or negated, which the bytes do not show. */
+function checkView(metadata: PickleValue | undefined, budget: Budget): void {
+  if (!(metadata instanceof PickleDict)) return;
+  budget.spend(metadata.entries.size); // many tensors may name one large dict
+  for (const flag of metadata.entries.values()) {
+    if (flag === true) {
+      throw new PickleProblem(
+        'a conjugated or negated view; save it with .resolve_conj().resolve_neg()',
+        'FILE_REFUSED',
+      );
+    }
+  }
+}
+
 /** A view of a storage; it may not reach outside. */
 function rebuild(
   storage: PickleValue | undefined,
@@ -161,14 +182,10 @@ function rebuild(
   size: PickleValue | undefined,
   stride: PickleValue | undefined,
   type?: PickleValue,
-  metadata?: PickleValue,
 ): TensorRef {
   if (!(storage instanceof StorageRef)) throw new PickleProblem('a tensor without a storage');
   const dtype = type instanceof Global && type.dtype ? type.dtype : storage.dtype;
   if (dtype === null) throw new PickleProblem('a tensor without an element type');
-  if (metadata instanceof PickleDict && [...metadata.entries.values()].includes(true)) {
-    throw new PickleProblem('a conjugated or negated view; save it with .resolve_conj().resolve_neg()', 'FILE_REFUSED');
-  }
   const shape = counts(size, 'shape');
   const strides = counts(stride, 'strides');
   if (shape.length !== strides.length) throw new PickleProblem('a tensor with other strides than sides');
