@@ -64,6 +64,18 @@ test('--max-detections: AP is at the most', async () => {
   }
 });
 
+test('--report: rates of each category, and in the JSON', async () => {
+  const json = join(directory, 'report.json');
+  const { code, out } = await run('evaluate', ...files, '--iou', 'segm', '--report', '0.3', '--json', json);
+  expect(code).toBe(0);
+  expect(out).toMatch(/Detections with a score from 0\.300[\s\S]*\nmacro average/);
+  const { segm } = JSON.parse(readFileSync(json, 'utf8')) as { segm: { report: { scoreThreshold: number } } };
+  expect(segm.report.scoreThreshold).toBe(0.3);
+  expect((await run('evaluate', ...files, '--report')).out.match(/a score from 0\.500/g)).toHaveLength(2);
+  expect((await run('evaluate', ...files, '--report', '2')).code).toBe(2);
+  expect((await run('evaluate', ...files, '--oks-sigmas', '0.1,0')).code).toBe(2);
+});
+
 test('arrays, table and plots are written', async () => {
   const arrays = join(directory, 'arrays.safetensors');
   const plots = join(directory, 'plots');
@@ -80,7 +92,7 @@ test('arrays, table and plots are written', async () => {
   );
   expect(code).toBe(0);
   expect(out).toMatch(/^category +AP/m);
-  expect(readdirSync(plots).sort()).toEqual(['segm-errors.svg', 'segm-precision-recall.svg']);
+  expect(readdirSync(plots).sort()).toEqual(['segm-confusion.svg', 'segm-errors.svg', 'segm-precision-recall.svg']);
   const source = await openTensorFile(arrays);
   const shapes = [...source.tensors.values()].map(({ name, dtype, shape }) => [name, dtype, shape]);
   await source.close();

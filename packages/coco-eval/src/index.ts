@@ -9,9 +9,18 @@ export {
 } from './analysis/errors.ts';
 export type { AnalysisOptions } from './analysis/pairs.ts';
 export { type ClassScore, perClass, perClassTable } from './analysis/per-class.ts';
+export {
+  type ClassificationReport,
+  type ClassRates,
+  classificationReport,
+  classificationReportTable,
+  type ReportOptions,
+} from './analysis/report.ts';
+export type { BestThreshold, Rates } from './analysis/thresholds.ts';
 export { evaluateVOC, type VOCEvaluation, type VOCOptions } from './analysis/voc.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
 export type { AreaRange, EvalParams, IoUType, ResolvedParams } from './params.ts';
+export { confusionPlot } from './plots/confusion-matrix.ts';
 export { errorPlot } from './plots/error-bars.ts';
 export { precisionRecallPlot } from './plots/precision-recall.ts';
 export type { DetectionReading } from './read/builders.ts';

@@ -1,8 +1,8 @@
-import type { Detections, Evaluation, GroundTruth, IoUType } from '@rcnn/coco-eval';
+import type { ClassificationReport, Detections, Evaluation, GroundTruth, IoUType } from '@rcnn/coco-eval';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { countOrNone, counts } from '../options/flags.ts';
+import { countOrNone, counts, fraction, positives } from '../options/flags.ts';
 import { note, print } from '../output/print.ts';
 
 interface Options {
@@ -13,6 +13,8 @@ interface Options {
   readonly arrays?: string;
   readonly perClass?: boolean;
   readonly plots?: string;
+  readonly report?: number | true;
+  readonly oksSigmas?: readonly number[];
   readonly skipUnknownCategories?: boolean;
   readonly maxDetections?: readonly number[];
   readonly workers?: number;
@@ -36,12 +38,22 @@ export const evaluate: CommandDefinition = {
       .option('--json <file>', 'write the numbers and the SHA-256 of the arrays')
       .option('--arrays <file>', 'write precision, recall and scores as float64 safetensors')
       .option('--per-class', 'print a table of the categories')
-      .option('--plots <directory>', 'write precision-recall curves and error bars as SVG')
+      .option(
+        '--report [score]',
+        'print precision, recall and F1 of each category for detections from a score on (0.5), and the best scores',
+        fraction,
+      )
+      .option('--plots <directory>', 'write precision-recall curves, error bars and confusion matrix as SVG')
       .option('--skip-unknown-categories', 'leave out detections of categories that the annotations do not have')
       .option(
         '--max-detections <list>',
         'detections of an image that count, such as 1,10,300; AP is at the most. Default 1,10,100; keypoints 20',
         counts,
+      )
+      .option(
+        '--oks-sigmas <list>',
+        'the spread of each of your key points, such as 0.026,0.025; default COCO’s 17',
+        positives,
       )
       .option(
         '--workers <n>',
@@ -53,7 +65,7 @@ export const evaluate: CommandDefinition = {
 };
 
 async function run(options: Options): Promise<void> {
-  const { perClassTable } = await import('@rcnn/coco-eval');
+  const { classificationReport, classificationReportTable, perClassTable } = await import('@rcnn/coco-eval');
   const { evaluateWithWorkers, readDetections, readGroundTruth } = await import('@rcnn/coco-eval/node');
   const truth = readGroundTruth(options.gt);
   const detections = readDetections(options.dt, truth, {
@@ -61,12 +73,15 @@ async function run(options: Options): Promise<void> {
   });
   const kinds = options.iou === undefined ? kindsOf(detections) : [options.iou];
   const evaluations: Evaluation[] = [];
+  const reports: [IoUType, ClassificationReport][] = [];
   for (const iouType of kinds) {
-    const { maxDetections, workers } = options;
+    const { maxDetections, oksSigmas, workers } = options;
+    const own = iouType === 'keypoints' && oksSigmas !== undefined ? { oksSigmas } : {};
     const evaluation = await evaluateWithWorkers(truth, detections, {
       iouType,
       workers,
       ...(maxDetections && { maxDetections }),
+      ...own,
     });
     evaluations.push(evaluation);
     for (const warning of evaluations.length === 1 ? evaluation.warnings : []) {
@@ -75,8 +90,17 @@ async function run(options: Options): Promise<void> {
     if (kinds.length > 1) print(iouType);
     print(...evaluation.summary.trimEnd().split('\n'));
     if (options.perClass === true) print('', ...perClassTable(evaluation).trimEnd().split('\n'));
+    if (options.report !== undefined) {
+      const report = classificationReport(truth, detections, {
+        iouType,
+        scoreThreshold: options.report === true ? undefined : options.report,
+        ...own,
+      });
+      reports.push([iouType, report]);
+      print('', ...classificationReportTable(report).trimEnd().split('\n'));
+    }
   }
-  if (options.json !== undefined) await writeJson(options.json, evaluations, options.perClass === true);
+  if (options.json !== undefined) await writeJson(options.json, evaluations, reports, options.perClass === true);
   if (options.arrays !== undefined) await writeArrays(options.arrays, evaluations);
   if (options.plots !== undefined) await writePlots(options.plots, evaluations, truth, detections);
 }
@@ -90,7 +114,12 @@ function kindsOf(detections: Detections): IoUType[] {
   return kinds.length === 0 ? ['bbox'] : kinds;
 }
 
-async function writeJson(path: string, evaluations: readonly Evaluation[], withClasses: boolean): Promise<void> {
+async function writeJson(
+  path: string,
+  evaluations: readonly Evaluation[],
+  reports: readonly (readonly [IoUType, ClassificationReport])[],
+  withClasses: boolean,
+): Promise<void> {
   const { arrayDigests, perClass } = await import('@rcnn/coco-eval');
   const { atomicWrite } = await import('@rcnn/checkpoint/node');
   const result: Record<string, unknown> = {};
@@ -99,6 +128,9 @@ async function writeJson(path: string, evaluations: readonly Evaluation[], withC
       stats: evaluation.stats,
       sha256: await arrayDigests(evaluation),
       ...(withClasses ? { perClass: perClass(evaluation) } : {}),
+      ...Object.fromEntries(
+        reports.flatMap(([kind, report]) => (kind === evaluation.iouType ? [['report', report]] : [])),
+      ),
     };
   }
   // JSON of JavaScript has no whole numbers beyond 2^53: such ids are written as text.
@@ -130,7 +162,9 @@ async function writePlots(
   truth: GroundTruth,
   detections: Detections,
 ): Promise<void> {
-  const { errorBreakdown, errorPlot, precisionRecallPlot } = await import('@rcnn/coco-eval');
+  const { confusionMatrix, confusionPlot, errorBreakdown, errorPlot, precisionRecallPlot } = await import(
+    '@rcnn/coco-eval'
+  );
   const { atomicWrite } = await import('@rcnn/checkpoint/node');
   const { mkdir } = await import('node:fs/promises');
   const { join } = await import('node:path');
@@ -147,6 +181,8 @@ async function writePlots(
       note(`wrote ${path}`);
     };
     await write('precision-recall', precisionRecallPlot(evaluation));
-    if (iouType !== 'keypoints') await write('errors', errorPlot(errorBreakdown(truth, detections, { iouType })));
+    if (iouType === 'keypoints') continue;
+    await write('errors', errorPlot(errorBreakdown(truth, detections, { iouType })));
+    await write('confusion', confusionPlot(confusionMatrix(truth, detections, { iouType })));
   }
 }

@@ -46,6 +46,15 @@ export function counts(text: string): number[] {
   return [...new Set(values as number[])];
 }
 
+/** Numbers above 0 with commas between them. */
+export function positives(text: string): number[] {
+  const values = text.split(',').map((part) => numberOf(part, { from: Number.MIN_VALUE }));
+  if (values.some((value) => value === undefined)) {
+    throw new InvalidArgumentError('It must be numbers above 0 with commas between them.');
+  }
+  return values as number[];
+}
+
 /** A probability or a score. */
 export const fraction: (text: string) => number = number({ from: 0, to: 1 });
 

@@ -1,4 +1,4 @@
-import { shown } from '../read/shown.ts';
+import { printable } from '@rcnn/core/errors';
 
 /** Ink, paper and the type of every plot. */
 export const STYLE = {
@@ -43,7 +43,7 @@ export function picture(width: number, height: number, title: string, subtitle: 
 }
 
 export function escape(content: string): string {
-  return shown(content)
+  return printable(content)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
