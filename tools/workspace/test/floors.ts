@@ -56,7 +56,17 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['node'],
   ],
   cli: [['command.ts', 'engines', 'models', 'options', 'output'], ['pictures'], ['commands']],
-  'coco-eval': [['read'], ['params.ts'], ['match'], ['score'], ['evaluate.ts'], ['analysis', 'node'], ['plots']],
+  'coco-eval': [
+    ['kernel-bytes.ts'],
+    ['kernel.ts'],
+    ['read'],
+    ['params.ts'],
+    ['match'],
+    ['score'],
+    ['evaluate.ts'],
+    ['analysis', 'node'],
+    ['plots'],
+  ],
   core: [
     ['printable.ts', 'types.ts'],
     ['errors.ts'],
