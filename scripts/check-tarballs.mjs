@@ -1,8 +1,10 @@
-// What users get: packs every package, installs the tarballs into an empty project outside the workspace, imports
-// every entry point in plain Node, takes a gradient with @rcnn/core alone and asks the command for its help.
+// What users get: packs every package, installs the tarballs into an empty project outside the workspace, with install
+// scripts on, an empty HOME and cache, and no host but the npm registry; imports every entry point in plain Node, takes a
+// gradient with @rcnn/core alone, asks the command for its help and starts the engine. Then what the README tells to
+// install, by itself: it must stay small.
 //   node scripts/check-tarballs.mjs [node version …]     default: the running one, and 24
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,39 +18,76 @@ const project = join(folder, 'project');
 mkdirSync(tarballs);
 mkdirSync(project);
 
-function run(program, args, cwd) {
-  const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH}` };
+function run(program, args, cwd, only) {
+  const env = only ?? { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH}` };
   const result = spawnSync(program, args, { cwd, encoding: 'utf8', env, shell: process.platform === 'win32' });
   return { status: result.status ?? 1, output: `${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}` };
 }
 
-function must(program, args, cwd) {
-  const { status, output } = run(program, args, cwd);
+function must(program, args, cwd, only) {
+  const { status, output } = run(program, args, cwd, only);
   if (status !== 0) {
     console.error(`${program} ${args.join(' ')} ended with status ${status}:\n${output}`);
     process.exit(1);
   }
 }
 
-const packages = readdirSync(join(root, 'packages')).map((name) => {
-  const path = join(root, 'packages', name);
+function member(...place) {
+  const path = join(root, ...place);
   return { path, manifest: JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) };
-});
+}
+
+const packages = readdirSync(join(root, 'packages')).map((name) => member('packages', name));
+/** The library of this platform; a registry would have the others too, and npm would pass them by. */
+const native = member('natives', `${process.platform}-${process.arch}`);
+must('pnpm', ['pack', '--pack-destination', tarballs], native.path);
 for (const { path } of packages) must('pnpm', ['pack', '--pack-destination', tarballs], path);
 
-const dependencies = { '@tensorflow/tfjs-core': '4.22.0', '@tensorflow/tfjs-backend-cpu': '4.22.0' };
+function tarball({ name, version }) {
+  return `file:${join(tarballs, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)}`;
+}
+
+const dependencies = {
+  '@tensorflow/tfjs-core': '4.22.0',
+  '@tensorflow/tfjs-backend-cpu': '4.22.0',
+  [native.manifest.name]: tarball(native.manifest),
+};
 for (const { manifest } of packages) {
-  const file = `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`;
-  dependencies[manifest.name] = `file:${join(tarballs, file)}`;
+  dependencies[manifest.name] = tarball(manifest);
   // Optional peers that an entry point needs to be loaded at all are what its README tells the user to install.
   for (const peer of ['sharp', '@napi-rs/canvas']) {
     const wanted = manifest.peerDependencies?.[peer];
     if (wanted !== undefined) dependencies[peer] = wanted;
   }
 }
-writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }, null, 2));
-console.log(`Installing ${packages.length} tarballs into an empty project …`);
-must('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], project);
+const registry = run('npm', ['config', 'get', 'registry'], root).output.trim().split('\n').at(-1);
+
+/** As a newcomer does it, on a network that reaches the registry and nothing else. */
+function install(into, wanted) {
+  const home = join(folder, `home-${readdirSync(folder).length}`);
+  mkdirSync(home);
+  writeFileSync(join(into, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies: wanted }));
+  const env = {
+    PATH: process.env.PATH,
+    HOME: home,
+    USERPROFILE: home,
+    npm_config_cache: join(home, 'cache'),
+    npm_config_registry: registry,
+    NODE_OPTIONS: `--require ${JSON.stringify(join(root, 'scripts', 'refuse-hosts.cjs'))}`,
+    ONLY_HOSTS: new URL(registry).hostname,
+    // For programs that are not Node: everything but the registry goes to a port where nobody listens.
+    https_proxy: 'http://127.0.0.1:9',
+    http_proxy: 'http://127.0.0.1:9',
+    no_proxy: new URL(registry).hostname,
+  };
+  for (const name of ['NODE_EXTRA_CA_CERTS', 'npm_config_cafile', 'SystemRoot', 'APPDATA', 'TEMP']) {
+    if (process.env[name] !== undefined) env[name] = process.env[name];
+  }
+  must('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], into, env);
+}
+
+console.log(`Installing ${packages.length} tarballs into an empty project, scripts on, from the registry alone …`);
+install(project, dependencies);
 
 /** Entries that refuse to load without something that is not installed here, and the code with which they say so. */
 const refusals = { '@rcnn/tfjs-tensorflow/register': 'ENGINE_MISSING' };
@@ -80,6 +119,18 @@ if (values.join() !== '2,4,6') throw new Error('wrong gradient: ' + values);
 );
 checks.push({ title: 'tf.grad after importing @rcnn/core', args: ['gradient.mjs'] });
 checks.push({
+  title: 'the engine of @rcnn/tfjs-backend-onnxruntime, from its platform package alone',
+  args: [
+    '--input-type=module',
+    '-e',
+    `import '@rcnn/tfjs-backend-onnxruntime'; import * as tf from '@tensorflow/tfjs-core'; await tf.setBackend('onnxruntime');
+const y = tf.conv2d(tf.ones([1, 3, 3, 2]), tf.ones([3, 3, 2, 1]), 1, 'valid').dataSync();
+if (y[0] !== 18) throw new Error('a convolution gave ' + y);
+const from = process.report.getReport().sharedObjects.filter((file) => file.includes('onnxruntime'));
+if (!from.every((file) => file.includes('${native.manifest.name.split('/')[1]}'))) throw new Error(from.join());`,
+  ],
+});
+checks.push({
   title: 'mask-rcnn --help',
   args: [join('node_modules', '@rcnn', 'cli', 'bin', 'mask-rcnn.js'), '--help'],
 });
@@ -99,6 +150,36 @@ for (const version of versions) {
     }
   }
 }
+
+/** What the README's line installs, with everything it brings. */
+const MEGABYTES = 150;
+const line = /^npm install (.*)$/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))[1].split(' ');
+const small = join(folder, 'readme');
+mkdirSync(small);
+const byName = new Map(packages.map(({ manifest }) => [manifest.name, manifest]));
+const closure = new Map([[native.manifest.name, tarball(native.manifest)]]);
+const visit = (name) => {
+  const manifest = byName.get(name);
+  if (closure.has(name)) return;
+  closure.set(name, manifest === undefined ? dependencies[name] : tarball(manifest));
+  for (const next of Object.keys(manifest?.dependencies ?? {})) if (byName.has(next)) visit(next);
+};
+for (const name of line) visit(name);
+install(small, Object.fromEntries(closure));
+const size = sizeOf(join(small, 'node_modules')) / 1e6;
+console.log(`'npm install ${line.join(' ')}' takes ${size.toFixed(0)} MB.`);
+if (size <= MEGABYTES) passed++;
+else {
+  failed++;
+  console.error(`FAILED: more than ${MEGABYTES} MB`);
+}
+
+function sizeOf(path) {
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+}
+
 rmSync(folder, { recursive: true, force: true });
 console.log(`Tarballs on Node ${versions.join(' and ')}:\n${passed} passed, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);

@@ -1,5 +1,6 @@
 // Makes the skeleton that the workspace test asks of every package:
 //   npm run new-package -- my-block "What it is, in one sentence."
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,5 +57,6 @@ for (const [file, text] of Object.entries(files)) {
   mkdirSync(join(dir, file, '..'), { recursive: true });
   writeFileSync(join(dir, file), text);
 }
+spawnSync(process.execPath, [join(root, 'scripts', 'metadata.mjs')], { stdio: 'inherit' });
 console.log(`packages/${name} is laid out. Next: write src/, test/ and README.md; add it to the table of README.md,`);
 console.log('to tsconfig.json (references) and, if it sits on a new floor, to tools/workspace/test/floors.ts.');

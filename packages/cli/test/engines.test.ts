@@ -66,7 +66,7 @@ describe('mask-rcnn info', () => {
     const { versions, machine, engines } = JSON.parse(stdout) as Record<string, Record<string, string>>;
     expect(code).toBe(0);
     expect(versions).toMatchObject({ node: process.versions.node, '@tensorflow/tfjs-core': '4.22.0' });
-    expect(versions!['onnxruntime-node']).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(versions![`@rcnn/onnxruntime-${process.platform}-${process.arch}`]).toMatch(/^\d+\.\d+\.\d+$/);
     expect(Number(machine!['threads'])).toBeGreaterThan(0);
     expect(engines).toHaveLength(engineNames.length);
     expect(stdout).not.toContain(homedir());

@@ -1,11 +1,13 @@
 /**
- * The only file that touches onnxruntime-node's native binding.
+ * The only file that touches onnxruntime's native binding for Node.
  *
- * tfjs kernels are synchronous and the package's public API is not, so this uses the class below it,
+ * tfjs kernels are synchronous and the public API of onnxruntime-node is not, so this uses the class below it,
  * which is not public: the version is pinned, and {@link checkNative} tests at start-up that it still
  * does what the backend needs.
  */
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { OnnxRuntimeBackendError } from './errors.ts';
 import { encodeModel, FLOAT, MARKER } from './onnx.ts';
 
@@ -25,6 +27,8 @@ interface BindingSession {
 
 interface Binding {
   readonly InferenceSession: new () => BindingSession;
+  /** Before the first session. `Output` is what the binding makes of outputs that it converts. */
+  initOrtOnce(logLevel: number, Output: new (...values: never[]) => object, isMainThread: boolean): void;
 }
 
 export interface NativeSession {
@@ -35,25 +39,43 @@ export interface NativeSession {
 
 let loaded: Binding | undefined;
 
+const FATAL_ONLY = 4;
+
 function load(): Binding {
   if (loaded) return loaded;
-  try {
-    const require = createRequire(import.meta.url);
-    const { binding, initOrt } = require('onnxruntime-node/dist/binding.js') as { binding: Binding; initOrt(): void };
-    initOrt();
-    loaded = binding;
-    return binding;
-  } catch (cause) {
-    throw new OnnxRuntimeBackendError(
-      'NATIVE_MISSING',
-      `onnxruntime-node does not load on ${process.platform} ${process.arch}, Node ${process.version}: ${String(cause)}. ` +
-        'It supports Linux, macOS and Windows on x64 and arm64; is the package installed completely?',
-      { cause },
-    );
+  const reasons: string[] = [];
+  for (const open of [openOwn, openOnnxRuntimeNode]) {
+    try {
+      const binding = open(createRequire(import.meta.url));
+      binding.initOrtOnce(FATAL_ONLY, Object, isMainThread); // any class: no output is ever converted
+      loaded = binding;
+      return binding;
+    } catch (cause) {
+      reasons.push(cause instanceof Error ? cause.message.split('\n')[0]! : String(cause));
+    }
   }
+  throw new OnnxRuntimeBackendError(
+    'NATIVE_MISSING',
+    `onnxruntime does not load on ${PLATFORM}, Node ${process.version}: ${reasons.join('; ')}. ` +
+      'It is there for Linux with glibc and Windows on x64 and arm64, and macOS on arm64. ' +
+      `If this is one of them, '@rcnn/onnxruntime-${PLATFORM}' was left out when the backend was installed ` +
+      "(npm's --omit=optional does that): install it by name.",
+  );
 }
 
-const FATAL_ONLY = 4;
+const PLATFORM = `${process.platform}-${process.arch}`;
+
+/** The package of this platform, which holds nothing but the CPU library and the binding. */
+function openOwn(require: NodeJS.Require): Binding {
+  return require(`@rcnn/onnxruntime-${PLATFORM}`) as Binding;
+}
+
+/** Whoever has the whole of onnxruntime-node installed needs no other package: so it is in this repository. */
+function openOnnxRuntimeNode(require: NodeJS.Require): Binding {
+  const folder = dirname(require.resolve('onnxruntime-node/package.json'));
+  const place = join(folder, 'bin', 'napi-v6', process.platform, process.arch, 'onnxruntime_binding.node');
+  return require(place) as Binding;
+}
 
 export function createSession(model: Uint8Array, threads: number): NativeSession {
   const session = new (load().InferenceSession)();

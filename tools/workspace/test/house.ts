@@ -8,6 +8,10 @@ export interface Manifest {
   readonly name: string;
   readonly description?: string;
   readonly license?: string;
+  readonly repository?: unknown;
+  readonly homepage?: string;
+  readonly bugs?: string;
+  readonly keywords?: readonly string[];
   readonly type?: string;
   readonly private?: boolean;
   readonly engines?: Record<string, string>;

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import parse from '@changesets/parse';
 import { describe, expect, test } from 'vitest';
 import {
   backends,
@@ -14,6 +15,9 @@ import {
 } from './floors.ts';
 import { importsOf, type Package, packageOf, packages, root, sources } from './house.ts';
 
+// The package is CommonJS with an 'esModule' mark.
+const parseChangeset = (parse as unknown as { default?: typeof parse }).default ?? parse;
+
 const all = packages();
 const byName = new Map(all.map((p) => [p.manifest.name, p]));
 
@@ -26,13 +30,33 @@ function floorOf(folder: string): number {
   return floors.findIndex((floor) => floor.includes(folder));
 }
 
+/** Read as `changeset version` reads them: one that cannot be parsed would stop the release. */
+const changesets = readdirSync(join(root, '.changeset'))
+  .filter((file) => file.endsWith('.md') && file !== 'README.md')
+  .map((file) => {
+    try {
+      return { file, ...parseChangeset(readFileSync(join(root, '.changeset', file), 'utf8')) };
+    } catch (cause) {
+      throw new Error(`.changeset/${file} is no changeset: it begins with '---', packages, '---'`, { cause });
+    }
+  });
+
+test.each(changesets.map((changeset) => [changeset.file, changeset] as const))(
+  'changeset %s names packages that are there, and says something',
+  (_, { releases, summary }) => {
+    expect(releases.length).toBeGreaterThan(0);
+    expect(releases.filter(({ name }) => !byName.has(name))).toEqual([]);
+    expect(summary.length).toBeGreaterThan(20);
+  },
+);
+
 describe.each(all.map((p) => [p.folder, p] as const))('packages/%s', (folder, { path, manifest }: Package) => {
   test('has the skeleton of the house', () => {
     const problems: string[] = [];
     const want = (ok: boolean, message: string): void => {
       if (!ok) problems.push(`packages/${folder}: ${message}`);
     };
-    for (const file of ['README.md', 'src', 'test', 'tsconfig.json', 'test/tsconfig.json']) {
+    for (const file of ['README.md', 'LICENSE', 'src', 'test', 'tsconfig.json', 'test/tsconfig.json']) {
       want(existsSync(join(path, file)), `${file} is missing. Copy it from a neighbour, or see 'npm run new-package'.`);
     }
     const tests = sources(join(path, 'test')).filter((file) => file.endsWith('.test.ts'));
@@ -43,6 +67,9 @@ describe.each(all.map((p) => [p.folder, p] as const))('packages/%s', (folder, { 
     want(manifest.name === `@rcnn/${folder}` || manifest.name === folder, `is named ${manifest.name}.`);
     want((manifest.description ?? '').length > 20, 'package.json needs a description of one sentence.');
     want(manifest.license === 'MIT', "package.json needs 'license': 'MIT'.");
+    for (const key of ['repository', 'homepage', 'bugs', 'keywords'] as const) {
+      want(manifest[key] !== undefined, `package.json says no ${key}. Run 'npm run metadata'.`);
+    }
     want(manifest.type === 'module', "package.json needs 'type': 'module': the house is ESM only.");
     want(manifest.engines?.['node'] === '>=20.19', "package.json needs 'engines': { 'node': '>=20.19' }.");
     want(manifest.exports?.['./package.json'] === './package.json', "exports must hold './package.json'.");
@@ -54,12 +81,7 @@ describe.each(all.map((p) => [p.folder, p] as const))('packages/%s', (folder, { 
   });
 
   test('is documented by a changeset or a changelog', () => {
-    const notes = readdirSync(join(root, '.changeset')).filter((file) => file.endsWith('.md') && file !== 'README.md');
-    const mentioned = notes.some((file) =>
-      readFileSync(join(root, '.changeset', file), 'utf8')
-        .split('---')[1]
-        ?.includes(`${manifest.name}'`),
-    );
+    const mentioned = changesets.some(({ releases }) => releases.some(({ name }) => name === manifest.name));
     expect(
       mentioned || existsSync(join(path, 'CHANGELOG.md')),
       `packages/${folder} has no changeset. Run 'npm run changeset' and say what users get.`,

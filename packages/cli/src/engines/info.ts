@@ -22,7 +22,7 @@ const PACKAGES = [
   '@tensorflow/tfjs-node',
   '@tensorflow/tfjs-node-gpu',
   '@tensorflow/tfjs-backend-webgpu',
-  'onnxruntime-node',
+  `@rcnn/onnxruntime-${process.platform}-${process.arch}`,
   'webgpu',
   'sharp',
   '@napi-rs/canvas',
