@@ -3,70 +3,28 @@
 // gradient with @rcnn/core alone, asks the command for its help and starts the engine. Then what the README tells to
 // install, by itself: it must stay small.
 //   node scripts/check-tarballs.mjs [node version …]     default: the running one, and 24
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { everything, must, nodeProgram, packAll, root, run, running, writeManifest } from './packed.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const running = process.version.slice(1).split('.')[0];
-const versions = process.argv.length > 2 ? process.argv.slice(2) : [running, '24'];
+const versions = process.argv.length > 2 ? process.argv.slice(2) : [...new Set([running, '24'])];
 const folder = mkdtempSync(join(tmpdir(), 'rcnn-tarballs-'));
-const tarballs = join(folder, 'tarballs');
+const tarballFolder = join(folder, 'tarballs');
 const project = join(folder, 'project');
-mkdirSync(tarballs);
+mkdirSync(tarballFolder);
 mkdirSync(project);
 
-function run(program, args, cwd, only) {
-  const env = only ?? { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH}` };
-  const result = spawnSync(program, args, { cwd, encoding: 'utf8', env, shell: process.platform === 'win32' });
-  return { status: result.status ?? 1, output: `${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}` };
-}
-
-function must(program, args, cwd, only) {
-  const { status, output } = run(program, args, cwd, only);
-  if (status !== 0) {
-    console.error(`${program} ${args.join(' ')} ended with status ${status}:\n${output}`);
-    process.exit(1);
-  }
-}
-
-function member(...place) {
-  const path = join(root, ...place);
-  return { path, manifest: JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) };
-}
-
-const packages = readdirSync(join(root, 'packages')).map((name) => member('packages', name));
-/** The library of this platform; a registry would have the others too, and npm would pass them by. */
-const native = member('natives', `${process.platform}-${process.arch}`);
-must('pnpm', ['pack', '--pack-destination', tarballs], native.path);
-for (const { path } of packages) must('pnpm', ['pack', '--pack-destination', tarballs], path);
-
-function tarball({ name, version }) {
-  return `file:${join(tarballs, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)}`;
-}
-
-const dependencies = {
-  '@tensorflow/tfjs-core': '4.22.0',
-  '@tensorflow/tfjs-backend-cpu': '4.22.0',
-  [native.manifest.name]: tarball(native.manifest),
-};
-for (const { manifest } of packages) {
-  dependencies[manifest.name] = tarball(manifest);
-  // Optional peers that an entry point needs to be loaded at all are what its README tells the user to install.
-  for (const peer of ['sharp', '@napi-rs/canvas']) {
-    const wanted = manifest.peerDependencies?.[peer];
-    if (wanted !== undefined) dependencies[peer] = wanted;
-  }
-}
+const packed = packAll(tarballFolder);
+const { packages, native, tarballs } = packed;
+const dependencies = everything(packed);
 const registry = run('npm', ['config', 'get', 'registry'], root).output.trim().split('\n').at(-1);
 
 /** As a newcomer does it, on a network that reaches the registry and nothing else. */
 function install(into, wanted) {
   const home = join(folder, `home-${readdirSync(folder).length}`);
   mkdirSync(home);
-  writeFileSync(join(into, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies: wanted }));
+  writeManifest(into, wanted);
   const env = {
     PATH: process.env.PATH,
     HOME: home,
@@ -138,11 +96,9 @@ checks.push({
 let passed = 0;
 let failed = 0;
 for (const version of versions) {
+  const node = nodeProgram(version);
   for (const { title, args } of checks) {
-    const { status, output } =
-      version === running
-        ? run(process.execPath, args, project)
-        : run('npx', ['-y', '-p', `node@${version}`, 'node', ...args], project);
+    const { status, output } = run(node, args, project);
     if (status === 0) passed++;
     else {
       failed++;
@@ -157,11 +113,11 @@ const line = /^npm install (.*)$/m.exec(readFileSync(join(root, 'README.md'), 'u
 const small = join(folder, 'readme');
 mkdirSync(small);
 const byName = new Map(packages.map(({ manifest }) => [manifest.name, manifest]));
-const closure = new Map([[native.manifest.name, tarball(native.manifest)]]);
+const closure = new Map([[native.manifest.name, tarballs.get(native.manifest.name)]]);
 const visit = (name) => {
   const manifest = byName.get(name);
   if (closure.has(name)) return;
-  closure.set(name, manifest === undefined ? dependencies[name] : tarball(manifest));
+  closure.set(name, tarballs.get(name) ?? dependencies[name]);
   for (const next of Object.keys(manifest?.dependencies ?? {})) if (byName.has(next)) visit(next);
 };
 for (const name of line) visit(name);

@@ -149,7 +149,14 @@ describe.each(all.map((p) => [p.folder, p] as const))('packages/%s', (folder, { 
         }
       }
     }
-    const usesCore = imports.some(({ specifier, typeOnly }) => specifier === '@tensorflow/tfjs-core' && !typeOnly);
+    // The main entry of core computes with tensors; its entries './errors' and './random' do not.
+    const usesCore = imports.some(
+      ({ specifier, typeOnly }) => ['@tensorflow/tfjs-core', '@rcnn/core'].includes(specifier) && !typeOnly,
+    );
+    const optional = manifest.peerDependenciesMeta?.['@tensorflow/tfjs-core']?.optional === true;
+    if (optional !== (folder === 'core')) {
+      problems.push(`packages/${folder}: core alone has an optional peer tfjs-core, for packages without tensors.`);
+    }
     if (usesCore && folder !== 'cli' && manifest.peerDependencies?.['@tensorflow/tfjs-core'] === undefined) {
       problems.push(`packages/${folder}: '@tensorflow/tfjs-core' must be a peer dependency: two copies mix kernels.`);
     }
