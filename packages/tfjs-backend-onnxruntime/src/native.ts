@@ -5,7 +5,6 @@
  * which is not public: the version is pinned, and {@link checkNative} tests at start-up that it still
  * does what the backend needs.
  */
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { OnnxRuntimeBackendError } from './errors.ts';
@@ -45,18 +44,20 @@ function load(): Binding {
   if (loaded) return loaded;
   const reasons: string[] = [];
   for (const open of [openOwn, openOnnxRuntimeNode]) {
-    try {
-      const binding = open(createRequire(import.meta.url));
-      binding.initOrtOnce(FATAL_ONLY, Object, isMainThread); // any class: no output is ever converted
-      loaded = binding;
-      return binding;
-    } catch (cause) {
-      reasons.push(cause instanceof Error ? cause.message.split('\n')[0]! : String(cause));
+    for (const require of requires()) {
+      try {
+        const binding = open(require);
+        binding.initOrtOnce(FATAL_ONLY, Object, isMainThread); // any class: no output is ever converted
+        loaded = binding;
+        return binding;
+      } catch (cause) {
+        reasons.push(cause instanceof Error ? cause.message.split('\n')[0]! : String(cause));
+      }
     }
   }
   throw new OnnxRuntimeBackendError(
     'NATIVE_MISSING',
-    `onnxruntime does not load on ${PLATFORM}, Node ${process.version}: ${reasons.join('; ')}. ` +
+    `onnxruntime does not load on ${PLATFORM}, Node ${process.version}: ${[...new Set(reasons)].join('; ')}. ` +
       'It is there for Linux with glibc and Windows on x64 and arm64, and macOS on arm64. ' +
       `If this is one of them, '@rcnn/onnxruntime-${PLATFORM}' was left out when the backend was installed ` +
       "(npm's --omit=optional does that): install it by name.",
@@ -64,6 +65,26 @@ function load(): Binding {
 }
 
 const PLATFORM = `${process.platform}-${process.arch}`;
+
+/**
+ * Where the library is looked for: beside this file, and, because a bundle may lie anywhere, beside this package as the
+ * application has it installed. Reached through `process`, so that no bundler tries to follow a name made at run time.
+ */
+function* requires(): Generator<NodeJS.Require> {
+  const { createRequire } = process.getBuiltinModule('node:module');
+  const application = createRequire(`${process.cwd()}/`);
+  for (const make of [
+    () => createRequire(import.meta.url),
+    () => createRequire(application.resolve('@rcnn/tfjs-backend-onnxruntime/package.json')),
+    () => application,
+  ]) {
+    try {
+      yield make();
+    } catch {
+      // a bundle's file has no such place, or the application no such package
+    }
+  }
+}
 
 /** The package of this platform, which holds nothing but the CPU library and the binding. */
 function openOwn(require: NodeJS.Require): Binding {

@@ -27,6 +27,8 @@ export const floors: readonly (readonly string[])[] = [
 export const sameFloor: Readonly<Record<string, readonly string[]>> = {
   // The loader augments in its workers, so it calls the transforms.
   'coco-data': ['transforms'],
+  // The choice of an engine imports the default one when it is asked for, where bundlers can read its name.
+  core: ['tfjs-backend-onnxruntime'],
 };
 
 /** Arrows that the floors would allow and the house does not: data and model meet in `train` only. */

@@ -46,12 +46,20 @@ export function availableThreads(): number {
   return globalThis.navigator?.hardwareConcurrency ?? 1;
 }
 
-/** The `require` of the folder in which the application was started, and of this package. Empty in a browser. */
+/**
+ * The `require` of the folder in which the application was started, and of this package, unless a bundler has left
+ * nothing of where that was. Empty in a browser.
+ */
 export function packageRequires(): readonly NodeRequire[] {
   const process = nodeProcess();
   if (process === undefined) return [];
   const { createRequire } = process.getBuiltinModule('node:module');
-  return [createRequire(`${process.cwd()}/`), createRequire(import.meta.url)];
+  const application = createRequire(`${process.cwd()}/`);
+  try {
+    return [application, createRequire(import.meta.url)];
+  } catch {
+    return [application];
+  }
 }
 
 /** The URL under which `import()` takes a file. Node only. */

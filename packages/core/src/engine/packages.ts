@@ -1,4 +1,5 @@
-import { fileUrl, packageRequires } from './host.ts';
+import { fileUrl, type NodeRequire, packageRequires } from './host.ts';
+import { writtenImports } from './server-imports.ts';
 
 /** The outcome of looking for an optional package. */
 export type PackageSearch =
@@ -9,21 +10,33 @@ export type PackageSearch =
 
 /**
  * Imports an optional package as the application sees it, else as this package does: strict layouts (pnpm, Yarn) show a
- * library only what it declares. Node only. Bundlers cannot know what a variable will hold, so they leave this alone,
- * and an application in a browser hands over its own loaders instead.
+ * library only what it declares. In a bundle there may be no folder to look into; there the import that the bundler has
+ * seen brings it. An application in a browser hands over its own loaders instead.
  */
 export async function importOptional(specifier: string): Promise<PackageSearch> {
-  const path = resolvePackage(specifier);
+  const [application, own] = packageRequires().map((require) => resolved(require, specifier));
+  const written = writtenImports[specifier];
+  if (written !== undefined && (application === undefined || own === undefined || application === own)) {
+    const search = await attempt(written);
+    if (search.status !== 'failed' || !saysMissing(search.reason, specifier)) return search;
+  }
+  const path = application ?? own;
   if (path === undefined) return { status: 'missing' };
+  return attempt(() => import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ fileUrl(path)));
+}
+
+async function attempt(load: () => Promise<unknown>): Promise<PackageSearch> {
   try {
-    const module = (await import(/* @vite-ignore */ /* webpackIgnore: true */ fileUrl(path))) as Record<
-      string,
-      unknown
-    >;
-    return { status: 'found', module };
+    return { status: 'found', module: (await load()) as Record<string, unknown> };
   } catch (reason) {
     return { status: 'failed', reason: reason instanceof Error ? reason : new Error(String(reason)) };
   }
+}
+
+/** Whether an import failed because this very package is not there: Node, Bun, Deno and what bundlers put in its place. */
+function saysMissing(reason: Error, specifier: string): boolean {
+  const quoted = [`'${specifier}'`, `"${specifier}"`].some((name) => reason.message.includes(name));
+  return quoted && /cannot find|could not (?:find|resolve)|failed to resolve|not found/i.test(reason.message);
 }
 
 /** The version of an installed package, `undefined` when it is missing or hides its package.json. */
@@ -38,13 +51,10 @@ export function packageVersion(specifier: string): string | undefined {
   return undefined;
 }
 
-function resolvePackage(specifier: string): string | undefined {
-  for (const require of packageRequires()) {
-    try {
-      return require.resolve(specifier);
-    } catch {
-      // not here: the next place may have it
-    }
+function resolved(require: NodeRequire, specifier: string): string | undefined {
+  try {
+    return require.resolve(specifier);
+  } catch {
+    return undefined; // not here: the next place may have it
   }
-  return undefined;
 }
