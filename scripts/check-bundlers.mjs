@@ -122,7 +122,8 @@ async function tryWay(name, { install = [], files = {}, build = [], run: command
     const { status, output } = run('npx', ['--no-install', '-c', line], project, env);
     if (status !== 0) return `does not build:\n${output.slice(-2000)}`;
   }
-  const { output } = serve === undefined ? await start(command[0], command.slice(1), project, env) : await ask(project, serve);
+  const { output } =
+    serve === undefined ? await start(command[0], command.slice(1), project, env) : await ask(project, serve);
   rmSync(join(project, 'node_modules'), { recursive: true, force: true });
   return output.includes(EXPECTED) ? 'works' : `does not run:\n${output.slice(-2000)}`;
 }
