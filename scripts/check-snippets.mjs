@@ -143,9 +143,8 @@ async function tryOne({ snippet, format, version, node, test }) {
   const code = STAND_INS.reduce((text, [from, to]) => text.replaceAll(from, to), readFileSync(compiled, 'utf8'));
   const standing = join(project, format, `${version}-${file}`);
   writeFileSync(standing, code);
-  const command = test
-    ? [join(project, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--root', project, `${format}/${version}-${file}`]
-    : [standing];
+  const vitest = [join(project, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--root', project, '--testTimeout=0'];
+  const command = test ? [...vitest, `${format}/${version}-${file}`] : [standing];
   const { status, output } = await start(node, command, here);
   count(status === 0 ? '' : output, `${snippet.page}:${snippet.line} on Node ${version}, ${format}`);
 }
