@@ -5,7 +5,7 @@
  * which is not public: the version is pinned, and {@link checkNative} tests at start-up that it still
  * does what the backend needs.
  */
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { OnnxRuntimeBackendError } from './errors.ts';
 import { encodeModel, FLOAT, MARKER } from './onnx.ts';
@@ -68,11 +68,13 @@ const PLATFORM = `${process.platform}-${process.arch}`;
 
 /**
  * Where the library is looked for: beside this file, and, because a bundle may lie anywhere, beside this package as the
- * application has it installed. Reached through `process`, so that no bundler tries to follow a name made at run time.
+ * application has it installed: from the program that was started, never from the working folder, which may be a
+ * stranger's. Reached through `process`, so that no bundler tries to follow a name made at run time.
  */
 function* requires(): Generator<NodeJS.Require> {
   const { createRequire } = process.getBuiltinModule('node:module');
-  const application = createRequire(`${process.cwd()}/`);
+  const program = process.argv[1];
+  const application = createRequire(program === undefined ? process.execPath : resolve(program));
   for (const make of [
     () => createRequire(import.meta.url),
     () => createRequire(application.resolve('@rcnn/tfjs-backend-onnxruntime/package.json')),
