@@ -335,7 +335,7 @@ const COMPANIONS: Partial<Record<ProblemKind, readonly ProblemKind[]>> = {
   'image-empty': ['category-unused'],
   'path-refused': ['unknown-image'],
   'duplicate-file': ['duplicate-image'],
-  'duplicate-category-name': ['category-unused'],
+  'duplicate-category-name': ['category-unused', 'category-differs'],
   'duplicate-category-id': ['category-unused'],
   'duplicate-image-id': ['duplicate-file'],
 };
@@ -377,7 +377,7 @@ describe(`${Object.keys(faults).length} planted faults`, () => {
     const before = readFileSync(join(folder, 'annotations/instances_train.json'));
     const copy = `${folder}-fixed`;
     const inspection = await inspectDataset(folder);
-    const repairs = await repairDataset(inspection, copy);
+    const { repairs } = await repairDataset(inspection, copy);
     const after = await inspectDataset(copy);
     expect(after.report.problems.filter(({ severity }) => severity === 'error')).toEqual([]);
     if (found!.severity === 'error') expect(repairs.length).toBeGreaterThan(0);

@@ -206,29 +206,41 @@ function checkKeypoints(
   );
 }
 
-/** Corners given as x, y, width, height overhang almost everywhere, and never where they are right. */
 function checkCornerBoxes(
   { annotations }: AnnotationSet,
   sizes: ReadonlyMap<ImageId, ImageSize>,
   report: Report,
 ): void {
+  const overhanging = looksLikeCorners(annotations, (id) => sizes.get(id));
+  if (overhanging === undefined) return;
+  report(
+    'box-corners',
+    annotations[0]!.place,
+    `${overhanging} of ${annotations.length} boxes overhang; all fit as corners`,
+  );
+}
+
+/**
+ * Whether boxes were written as corners: read as x, y, width, height they overhang almost everywhere, and never where they
+ * are right.
+ * @returns how many overhang, or undefined where they do not look like corners
+ */
+export function looksLikeCorners(
+  annotations: readonly AnnotationRecord[],
+  sizeOf: (id: ImageId) => ImageSize | undefined,
+): number | undefined {
   let overhanging = 0;
   let asCorners = 0;
   for (const { imageId, box } of annotations) {
-    const size = sizes.get(imageId);
+    const size = sizeOf(imageId);
     if (size === undefined) continue;
     const [x1, y1, x2, y2] = box;
     if (overhang(box, size) > 1) overhanging++;
     const corner = [x2 - x1, y2 - y1] as const;
     if (corner[0] > x1 && corner[1] > y1 && corner[0] <= size[1] + 1 && corner[1] <= size[0] + 1) asCorners++;
   }
-  if (annotations.length >= 4 && overhanging > annotations.length / 4 && asCorners === annotations.length) {
-    report(
-      'box-corners',
-      annotations[0]!.place,
-      `${overhanging} of ${annotations.length} boxes overhang; all fit as corners`,
-    );
-  }
+  const isSo = annotations.length >= 4 && overhanging > annotations.length / 4 && asCorners === annotations.length;
+  return isSo ? overhanging : undefined;
 }
 
 function checkMissingSegmentations(annotations: readonly AnnotationRecord[], report: Report): void {

@@ -3,13 +3,14 @@ import { stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import type { ImageSize } from '@rcnn/core';
 import { type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
-import { decodeImage, readImageHeader } from '../node/images/decode.ts';
+import { decodeImage, type ImageHeader, readImageHeader } from '../node/images/decode.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
 import { type DatasetSource, findSources, type OpenOptions, readSource } from '../node/read/open.ts';
 import type { AnnotationRecord, AnnotationSet, ImageRecord } from '../records.ts';
 import { type CheckedSet, checkMasks, checkRecords } from './check.ts';
 import type { Digests } from './manifest.ts';
 import { type ProblemCount, type ProblemKind, Problems, type Severity } from './problems.ts';
+import type { FileFacts } from './repair-images.ts';
 
 export interface InspectOptions extends OpenOptions {
   /** Told after every image. */
@@ -55,13 +56,26 @@ export interface InspectedSplit {
   /** Every record that could be read, sound or not. */
   readonly raw: AnnotationSet;
   readonly set: CheckedSet;
-  /** Images that decode, with the size that their files have. */
-  readonly sound: ReadonlyMap<ImageRecord, ImageSize>;
+  /** Images that decode, with what their files say. */
+  readonly sound: ReadonlyMap<ImageRecord, FileFacts>;
+  /** Why the others do not. */
+  readonly unsound: ReadonlyMap<ImageRecord, string>;
+  /** What the reader itself found; records with errors are not in `raw`. */
+  readonly reading: Problems;
+}
+
+/** One split whose annotations could not be read at all. */
+export interface FailedSplit {
+  readonly source: DatasetSource;
+  readonly why: string;
 }
 
 export interface Inspection {
   readonly report: DatasetReport;
   readonly splits: readonly InspectedSplit[];
+  readonly failed: readonly FailedSplit[];
+  /** How the dataset was opened; a repair opens it the same way. */
+  readonly options: OpenOptions;
   /** All of them, where the report has the first 20 of each kind. */
   readonly problems: Problems;
   /** Of the images that are sound; for {@link writeManifest}. */
@@ -82,14 +96,17 @@ export async function inspectDataset(path: string, options: InspectOptions = {})
   const root = (await stat(path)).isDirectory() ? path : dirname(path);
   const visit: Visit = { options, problems, root, seen: new Map(), digests: new Map() };
   const splits: InspectedSplit[] = [];
+  const failed: FailedSplit[] = [];
   for (const source of sources) {
     const split = await inspectSplit(source, visit);
-    if (split) splits.push(split);
+    if ('why' in split) failed.push(split);
+    else splits.push(split);
   }
+  compareCategories(splits, problems);
   const classes = classCounts(splits, problems);
   const counts = { error: problems.count('error'), warning: problems.count('warning'), note: problems.count('note') };
   const report = { path, counts, problems: problems.list(), splits: splits.map(factsOf), classes };
-  return { report, splits, problems, digests: visit.digests };
+  return { report, splits, failed, options, problems, digests: visit.digests };
 }
 
 /** What one look at a dataset carries from image to image. */
@@ -103,30 +120,36 @@ interface Visit {
   readonly digests: Map<string, string>;
 }
 
-async function inspectSplit(source: DatasetSource, visit: Visit): Promise<InspectedSplit | undefined> {
+async function inspectSplit(source: DatasetSource, visit: Visit): Promise<InspectedSplit | FailedSplit> {
   const { options, problems } = visit;
+  const reading = new Problems(Number.POSITIVE_INFINITY);
   let raw: AnnotationSet;
   try {
-    raw = await readSource(source, problems, options);
+    raw = await readSource(source, reading, options);
+    problems.addAll(reading);
   } catch (error) {
     if (!isRcnnError(error)) throw error; // the file as a whole: one problem, the other splits are still looked at
+    problems.addAll(reading);
     problems.add({
       kind: fileProblem(error),
       source: source.annotations,
       place: error.place ?? '',
       found: error.message,
     });
-    return undefined;
+    return { source, why: error.message };
   }
   const set = checkRecords(raw, problems);
+  noteCrowdsOnly(set, problems);
   const store = new FolderImages(source.images, options);
-  const sound = new Map<ImageRecord, ImageSize>();
+  const sound = new Map<ImageRecord, FileFacts>();
+  const unsound = new Map<ImageRecord, string>();
   const annotated = new Set(raw.annotations.map(({ imageId }) => imageId));
   let done = 0;
   await eachOf(set.images, async (image) => {
     const annotations = set.byImage.get(image.id) ?? [];
-    const size = await inspectImage(image, source, store, visit);
-    if (size) sound.set(image, size);
+    const facts = await inspectImage(image, source, store, visit);
+    if (typeof facts === 'string') unsound.set(image, facts);
+    else sound.set(image, facts);
     checkMasks(set.source, image, annotations, problems);
     noteFacts(image, annotations, set.source, problems);
     if (!annotated.has(image.id)) {
@@ -134,16 +157,16 @@ async function inspectSplit(source: DatasetSource, visit: Visit): Promise<Inspec
     }
     options.onProgress?.(++done, set.images.length, source.split);
   });
-  return { source, raw, set, sound };
+  return { source, raw, set, sound, unsound, reading };
 }
 
-/** The size of the file if it is sound, even where the record states another. */
+/** What the file says of itself if it is sound, even where the record states another size; else why it is not. */
 async function inspectImage(
   image: ImageRecord,
   { images, split }: DatasetSource,
   store: FolderImages,
   { options: { expected }, problems, root, seen, digests }: Visit,
-): Promise<ImageSize | undefined> {
+): Promise<FileFacts | string> {
   const report = (kind: ProblemKind, found: string): void =>
     problems.add({ kind, source: images, place: image.place, found: `${image.file}: ${found}` });
   try {
@@ -151,27 +174,61 @@ async function inspectImage(
     const path = relative(root, join(images, image.file)).replaceAll(sep, '/');
     const file = createHash('sha256').update(bytes).digest('hex');
     const changed = expected !== undefined && !isAsExpected(path, file, expected, report);
-    const header = await readImageHeader(bytes, image.file);
+    const facts = factsOfFile(await readImageHeader(bytes, image.file));
     const { data, height, width } = await decodeImage(bytes, { ...store.options, name: image.file });
-    if (height !== image.size[0] || width !== image.size[1]) {
-      report('image-size', `the file has ${width}x${height}, its record ${image.size[1]}x${image.size[0]}`);
-    }
-    if (header.orientation > 1 && store.options.orientation !== 'apply') {
-      report('image-rotated', `EXIF orientation ${header.orientation}; annotations are taken to count stored pixels`);
-    }
+    compareSizes(image.size, [height, width], facts, store.options.orientation === 'apply', report);
     const digest = createHash('sha256').update(`${height}x${width}`).update(data).digest('base64');
     const twin = seen.get(digest);
     if (twin === undefined) seen.set(digest, { split, file: image.file });
     else if (twin.split === split) report('duplicate-image', `the same pixels as ${twin.file}`);
     else report('duplicate-across-splits', `the same pixels as ${twin.file} of ${twin.split}`);
-    if (changed) return undefined;
+    if (changed) return 'its file is not the one of the manifest';
     digests.set(path, file);
-    return [height, width];
+    return facts;
   } catch (error) {
     if (!isRcnnError(error)) throw error;
     report(imageProblem(error.code), error.message);
+    return error.message;
+  }
+}
+
+/** The same for a record that was mended later: nothing is reported. */
+export async function examineImage(image: ImageRecord, store: FolderImages): Promise<FileFacts | undefined> {
+  try {
+    const bytes = await store.read(image.file);
+    const facts = factsOfFile(await readImageHeader(bytes, image.file));
+    await decodeImage(bytes, { ...store.options, name: image.file });
+    return facts;
+  } catch (error) {
+    if (!isRcnnError(error)) throw error;
     return undefined;
   }
+}
+
+function factsOfFile({ size, orientation }: ImageHeader): FileFacts {
+  return { stored: size, shown: orientation >= 5 ? [size[1], size[0]] : size, orientation };
+}
+
+/** Tells a record of another picture from one that counts the pixels as people see them. */
+function compareSizes(
+  record: ImageSize,
+  decoded: ImageSize,
+  { shown, orientation }: FileFacts,
+  isTurned: boolean,
+  report: (kind: ProblemKind, found: string) => void,
+): void {
+  const differs = record[0] !== decoded[0] || record[1] !== decoded[1];
+  const asShown = orientation >= 5 && record[0] === shown[0] && record[1] === shown[1];
+  if (differs && asShown) {
+    report(
+      'image-turned',
+      `EXIF orientation ${orientation}, and the record has the size that people see: ${record[1]}x${record[0]}`,
+    );
+  } else if (differs) {
+    report('image-size', `the file has ${decoded[1]}x${decoded[0]}, its record ${record[1]}x${record[0]}`);
+  }
+  if (orientation > 1 && !isTurned && !asShown)
+    report('image-rotated', `EXIF orientation ${orientation}; annotations are taken to count stored pixels`);
 }
 
 /** Whether a file may be what the manifest says; a file that the manifest does not know may. */
@@ -234,6 +291,33 @@ function factsOf({ source, set }: InspectedSplit): SplitFacts {
     smallest: bySize[0],
     largest: bySize.at(-1),
   };
+}
+
+/** Ids that mean one thing here and another there: a model trained on one split would be measured on other classes. */
+function compareCategories(splits: readonly InspectedSplit[], problems: Problems): void {
+  const first = new Map<number, { readonly name: string; readonly split: string }>();
+  for (const { set, source } of splits) {
+    if (source.format !== 'coco') continue; // the others have names only
+    for (const [i, { id, name }] of set.categories.entries()) {
+      const known = first.get(id);
+      if (known === undefined) first.set(id, { name, split: source.split });
+      else if (known.name !== name) {
+        const found = `id ${id} is '${name}' here and '${known.name}' in ${known.split}`;
+        problems.add({ kind: 'category-differs', source: set.source, place: `/categories/${i}/id`, found });
+      }
+    }
+  }
+}
+
+/** Brush masks of CVAT come as crowds: a warning per split, where a note per object would say too little. */
+function noteCrowdsOnly({ source, annotations }: CheckedSet, problems: Problems): void {
+  if (annotations.length === 0 || !annotations.every(({ crowd }) => crowd)) return;
+  problems.add({
+    kind: 'crowds-only',
+    source,
+    place: annotations[0]!.place,
+    found: `${annotations.length} of ${annotations.length} objects; CVAT marks brush masks so: export polygons, or set iscrowd to 0`,
+  });
 }
 
 /** Objects per class and split; a class without any in all of them is noted. */

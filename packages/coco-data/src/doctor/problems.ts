@@ -30,6 +30,7 @@ export type ProblemKind =
   | 'unknown-image'
   | 'unknown-category'
   | 'category-unused'
+  | 'category-differs'
   | 'region-unsupported'
   | 'object-unmatched'
   | 'box-not-finite'
@@ -59,9 +60,11 @@ export type ProblemKind =
   | 'image-unlisted'
   | 'image-size'
   | 'image-rotated'
+  | 'image-turned'
   | 'path-refused'
   | 'image-empty'
   | 'crowd'
+  | 'crowds-only'
   | 'duplicate-image'
   | 'duplicate-across-splits';
 
@@ -89,6 +92,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'unknown-image': kind('error', 'UNKNOWN_ID', 'an annotation names an image that does not exist'),
   'unknown-category': kind('error', 'UNKNOWN_ID', 'an annotation names a category that does not exist'),
   'category-unused': kind('note', 'DATASET_INVALID', 'a category has no annotation'),
+  'category-differs': kind('error', 'LABEL_OUT_OF_RANGE', 'a category id means something else in another split'),
   'region-unsupported': kind('error', 'DATASET_INVALID', 'a region has a shape without an area'),
   'object-unmatched': kind('error', 'DATASET_INVALID', 'an object and its segmentation do not belong together'),
   // boxes
@@ -120,10 +124,20 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'image-changed': kind('error', 'DIGEST_MISMATCH', 'an image is not the one of the manifest'),
   'image-unlisted': kind('warning', 'DIGEST_MISMATCH', 'an image is not in the manifest'),
   'image-size': kind('error', 'IMAGE_SIZE_MISMATCH', 'an image has another size than its record'),
+  'image-turned': kind(
+    'error',
+    'IMAGE_SIZE_MISMATCH',
+    'annotations were drawn on the picture as shown (orientation setting, --auto-orient)',
+  ),
   'image-rotated': kind('warning', 'IMAGE_SIZE_MISMATCH', 'an image has an EXIF orientation'),
   'path-refused': kind('error', 'PATH_REFUSED', 'a file name leaves the folder of images'),
   'image-empty': kind('note', 'DATASET_INVALID', 'an image has no objects'),
   crowd: kind('note', 'DATASET_INVALID', 'a crowd region'),
+  'crowds-only': kind(
+    'warning',
+    'DATASET_INVALID',
+    'every object is marked as a crowd, and nothing is learned of crowds',
+  ),
   'duplicate-image': kind('warning', 'DATASET_INVALID', 'two images of a split have the same pixels'),
   'duplicate-across-splits': kind('error', 'DATASET_INVALID', 'the same pixels are in two splits'),
 };
@@ -165,6 +179,15 @@ export class Problems {
     entry.count++;
     if (entry.examples.length < this.#keep) entry.examples.push(problem);
     this.#found.set(problem.kind, entry);
+  }
+
+  /** Takes over what another has gathered. */
+  addAll(others: Problems): void {
+    for (const { count, examples } of others.list(this.#keep)) {
+      for (const problem of examples) this.add(problem);
+      const entry = examples[0] && this.#found.get(examples[0].kind);
+      if (entry) entry.count += count - examples.length;
+    }
   }
 
   count(severity?: Severity): number {

@@ -1,172 +1,284 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import type { ImageSize } from '@rcnn/core';
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
-import { PatchMask } from '@rcnn/transforms';
-import { maskOf } from '../masks.ts';
+import { readdir, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { RcnnError } from '@rcnn/core/errors';
+import { pathProblem } from '../images/image-path.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
+import { type MendedRecords, rereadRefused } from '../node/read/reread.ts';
 import { bringImage, takeNames } from '../node/write/convert.ts';
-import { OutputFolder } from '../node/write/output-folder.ts';
+import { OutputFolder, writeError } from '../node/write/output-folder.ts';
+import { writeUpright } from '../node/write/upright.ts';
 import { writeCoco } from '../node/write/write-coco.ts';
-import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../records.ts';
-import { checkRecords, isAreaFarOff } from './check.ts';
-import type { InspectedSplit, Inspection } from './inspect.ts';
-import { type Problem, Problems } from './problems.ts';
+import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } from '../records.ts';
+import { checkRecords, looksLikeCorners } from './check.ts';
+import { examineImage, type InspectedSplit, type Inspection } from './inspect.ts';
+import { numberCategories } from './number-categories.ts';
+import { type ProblemCount, Problems } from './problems.ts';
+import { refusedRecords } from './refused.ts';
+import { repairAnnotation } from './repair-annotation.ts';
+import { type FileFacts, imagesById, judgeImages, sharedIds } from './repair-images.ts';
+import { accountOf, type Did, type Repair, type RepairAccount } from './repairs.ts';
 
-/** One thing that was done for the copy. */
-export interface Repair {
-  readonly split: string;
-  readonly action:
-    | 'left out image'
-    | 'left out annotation'
-    | 'left out category'
-    | 'corrected size'
-    | 'made box anew from mask'
-    | 'clipped box'
-    | 'made area anew from mask'
-    | 'renumbered annotation'
-    | 'renumbered category';
-  /** Where the record stood in the original. */
-  readonly place: string;
-  readonly what: string;
+/** What was done for a repaired copy. */
+export interface RepairResult {
+  readonly repairs: readonly Repair[];
+  readonly account: RepairAccount;
+  /** Problems that no repair can decide: they are in the copy as well. */
+  readonly left: readonly ProblemCount[];
 }
 
 /**
  * Writes a repaired copy of an inspected dataset in COCO's layout, with `repairs.json` beside it. What can be told from
- * the data is corrected, the rest is left out; nothing is invented. The original is only read.
+ * the data is put right, the rest is left out and listed there, each object and image with its reason; nothing is
+ * invented. The original is only read.
  * @throws FILE_EXISTS when `out` is a folder with something in it
  */
-export async function repairDataset({ report, splits, problems }: Inspection, out: string): Promise<readonly Repair[]> {
+export async function repairDataset(inspection: Inspection, out: string): Promise<RepairResult> {
   await checkEmpty(out);
   const repairs: Repair[] = [];
   const output = await OutputFolder.open(out);
-  for (const split of splits) {
-    const { source } = split;
-    const { images, annotations, categories } = repairSplit(split, problems, repairs);
-    const folder = output.takeFolder(source.split);
-    const store = new FolderImages(source.images);
-    const copies = takeNames(output, folder, images);
-    for (const [name, copy] of copies)
-      await bringImage(await store.locate(name), await output.file(`${folder}/${copy}`));
-    const file = await output.file(`annotations/${output.take('annotations', `instances_${folder}.json`)}`);
-    const renamed = images.map((image) => ({ ...image, file: copies.get(image.file)! }));
-    await writeCoco(file, { source: file, images: renamed, annotations, categories });
+  for (const { source, why } of inspection.failed) {
+    repairs.push({ split: source.split, action: 'left out file', source: source.annotations, place: '', what: why });
   }
-  const left = report.problems.filter(({ kind }) => kind === 'duplicate-across-splits' || kind === 'box-mask-disagree');
-  await mkdir(out, { recursive: true });
-  await writeFile(
-    join(out, 'repairs.json'),
-    `${JSON.stringify({ of: resolve(report.path), repairs, left }, null, 2)}\n`,
-  );
-  return repairs;
+  const patients = [];
+  for (const split of inspection.splits) patients.push(await admit(split, inspection, repairs));
+  const { categories, splits: numbers } = numberCategories(patients.map(({ raw }) => raw.categories));
+  const byNewId = new Map(categories.map((category) => [category.id, category]));
+  const tallies: SplitTally[] = [];
+  for (const [i, patient] of patients.entries()) {
+    for (const { action, place, what } of numbers[i]!.changes) patient.did(action, place, what);
+    const byOldId = new Map([...numbers[i]!.numbers].map(([old, id]) => [old, byNewId.get(id)!]));
+    const repaired = repairSplit(patient, categories, byOldId);
+    await writeSplit(patient, repaired, output, inspection);
+    tallies.push(tally(patient, repaired.set));
+  }
+  const account = sumUp(tallies, repairs);
+  const left = inspection.report.problems.filter(({ kind }) => REMAINING.includes(kind));
+  const file = await output.file('repairs.json');
+  const text = `${JSON.stringify({ of: resolve(inspection.report.path), account, repairs, left }, null, 2)}\n`;
+  await writeFile(file, text, { flag: 'wx' }).catch((cause: unknown) => {
+    throw writeError(file, cause);
+  });
+  return { repairs, account, left };
 }
 
-type Did = (action: Repair['action'], place: string, what: string) => void;
+/** Problems that no repair can decide. */
+const REMAINING: readonly string[] = ['duplicate-across-splits', 'box-mask-disagree'];
 
-function repairSplit(split: InspectedSplit, problems: Problems, repairs: Repair[]): AnnotationSet {
-  const { source, raw } = split;
+interface UnreadAnnotation {
+  readonly place: string;
+  readonly imageId: ImageId | undefined;
+}
+
+/** A split with everything that is known of it before anything is decided. */
+interface Patient {
+  readonly split: InspectedSplit;
+  /** With the records that could be mended. */
+  readonly raw: AnnotationSet;
+  readonly files: ReadonlyMap<ImageRecord, FileFacts>;
+  readonly sizeless: ReadonlySet<ImageRecord>;
+  readonly asShown: boolean;
+  /** Records of annotations and of images that nothing could be made of, and files of them. */
+  readonly unread: { readonly annotations: readonly UnreadAnnotation[]; readonly images: number };
+  /** Annotations of which a part of the mask could not be used. */
+  readonly partial: ReadonlySet<string>;
+  readonly did: Did;
+}
+
+async function admit(split: InspectedSplit, { options }: Inspection, repairs: Repair[]): Promise<Patient> {
+  const { source, raw, reading } = split;
   const did: Did = (action, place, what) => {
-    repairs.push({ split: source.split, action, place, what });
+    repairs.push({ split: source.split, action, source: raw.source, place, what });
   };
-  for (const { place, found } of unread(raw, problems)) did('left out annotation', place, found);
-  const images = repairImages(split, did);
-  const { categories, numbers } = renumberCategories(split.set.categories, did);
-  for (const { id, name } of raw.categories.filter((category) => !split.set.categories.includes(category))) {
-    did('left out category', '/categories', `${id} '${name}', whose id is taken`);
+  const refused = refusedRecords(raw, reading);
+  const mended = await rereadRefused(source, new Set(refused.keys()));
+  for (const { action, place, what } of mended.mendings) did(action, place, what);
+  const places = new Set([...mended.images, ...mended.annotations].map(({ place }) => place));
+  for (const { place } of mended.mendings) places.add(place);
+  const unread = { annotations: [] as UnreadAnnotation[], images: 0 };
+  for (const [place, { kind, what }] of refused) {
+    if (places.has(place)) continue;
+    did(`left out ${kind}`, place, what);
+    if (kind === 'annotation') unread.annotations.push({ place, imageId: mended.imageIds.get(place) });
+    else if (kind === 'image') unread.images++;
   }
-  const byId = new Map(images.map((image) => [image.id, image]));
+  const files = new Map(split.sound);
+  const store = new FolderImages(source.images, options);
+  for (const image of mended.images) {
+    const facts = await examineImage(image, store);
+    if (facts !== undefined) files.set(image, facts);
+  }
+  const asShown = options.orientation === 'apply';
+  const { sizeless, partial } = mended;
+  return { split, raw: together(raw, mended), files, sizeless, partial, asShown, unread, did };
+}
+
+/** In the order of the file, as far as places tell it. */
+function together(raw: AnnotationSet, mended: MendedRecords): AnnotationSet {
+  return {
+    source: raw.source,
+    images: [...raw.images, ...mended.images],
+    annotations: [...raw.annotations, ...mended.annotations],
+    categories: [...raw.categories, ...mended.categories],
+  };
+}
+
+interface RepairedSplit {
+  readonly set: AnnotationSet;
+  /** Files that are written as people see them. */
+  readonly upright: ReadonlySet<string>;
+}
+
+function repairSplit(
+  patient: Patient,
+  categories: readonly Category[],
+  categoryOf: ReadonlyMap<number, Category>,
+): RepairedSplit {
+  const { raw, did } = patient;
+  const { images, upright, reasons } = repairImages(patient);
+  const find = imagesById(images);
+  const corners = looksLikeCorners(raw.annotations, (id) => find(id)?.size) !== undefined;
   const annotations = raw.annotations
-    .map((annotation) => repairAnnotation(annotation, byId.get(annotation.imageId), numbers, did))
+    .map((annotation) => {
+      const image = find(annotation.imageId);
+      const missing = reasons(annotation.imageId) ?? `there is no image ${JSON.stringify(annotation.imageId)}`;
+      const category = categoryOf.get(annotation.categoryId);
+      const isPartial = patient.partial.has(annotation.place);
+      return repairAnnotation(annotation, { image, missing, category, corners, isPartial, did });
+    })
     .filter((annotation) => annotation !== undefined);
-  const repaired = { source: raw.source, images, annotations: renumberAnnotations(annotations, did), categories };
-  return onlySound(repaired, did);
+  const set = { source: raw.source, images, annotations: renumberAnnotations(annotations, did), categories };
+  return { set: onlySound(set, did), upright };
 }
 
-/** Records that no reader could make anything of: the first problem of each. */
-function unread(raw: AnnotationSet, problems: Problems): readonly Problem[] {
-  const read = new Set(raw.annotations.map(({ place }) => place));
-  const first = new Map<string, Problem>();
-  for (const { severity, examples } of problems.list(Number.POSITIVE_INFINITY)) {
-    if (severity !== 'error') continue;
-    for (const problem of examples) {
-      const record = /^\/annotations\/\d+/.exec(problem.place)?.[0];
-      if (problem.source !== raw.source || record === undefined || read.has(record) || first.has(record)) continue;
-      first.set(record, problem);
-    }
+function repairImages({ split, raw, files, sizeless, asShown, did }: Patient): {
+  readonly images: readonly ImageRecord[];
+  readonly upright: ReadonlySet<string>;
+  /** Why an image is not in the copy. */
+  readonly reasons: (id: ImageRecord['id']) => string | undefined;
+} {
+  const shared = sharedIds(raw.images);
+  const why = new Map<ImageRecord['id'], { readonly id: ImageRecord['id']; readonly text: string }>();
+  const seen = new Set<ImageRecord['id']>();
+  const leaveOut = (image: ImageRecord, text: string): boolean => {
+    did('left out image', image.place, `${image.file}: ${text}`);
+    if (!seen.has(image.id)) why.set(image.id, { id: image.id, text: `its image ${image.file} is left out: ${text}` });
+    return false;
+  };
+  const candidates = raw.images.filter((image) => {
+    if (shared.has(image.id)) return leaveOut(image, `id ${JSON.stringify(image.id)} means several files`);
+    if (seen.has(image.id)) return leaveOut(image, 'the same image stands before it');
+    if (!files.has(image))
+      return leaveOut(image, pathProblem(image.file) ?? split.unsound.get(image) ?? 'its file cannot be used');
+    seen.add(image.id);
+    return true;
+  });
+  const find = imagesById(candidates);
+  const byImage = new Map<ImageRecord, AnnotationRecord[]>(candidates.map((image) => [image, []]));
+  for (const annotation of raw.annotations) {
+    const image = find(annotation.imageId);
+    if (image) byImage.get(image)!.push(annotation);
   }
-  return [...first.values()];
-}
-
-function repairImages({ raw, set, sound }: InspectedSplit, did: Did): readonly ImageRecord[] {
-  const known = new Set(set.images);
-  return raw.images.flatMap((image) => {
-    const size = known.has(image) ? sound.get(image) : undefined;
-    if (size === undefined) {
-      did('left out image', image.place, image.file);
+  const verdicts = judgeImages(
+    candidates.map((image) => ({
+      image,
+      facts: files.get(image)!,
+      annotations: byImage.get(image)!,
+      sizeless: sizeless.has(image),
+      asShown,
+    })),
+  );
+  const upright = new Set<string>();
+  const images = candidates.flatMap((image, i) => {
+    const verdict = verdicts[i]!;
+    if (!verdict.keep) {
+      seen.delete(image.id);
+      leaveOut(image, verdict.because);
       return [];
     }
-    if (sameSize(size, image.size)) return [image];
-    did('corrected size', image.place, `${image.size.join('x')} is now ${size.join('x')} (height x width)`);
-    return [{ ...image, size }];
+    if (verdict.because !== undefined)
+      did(
+        verdict.upright ? 'turned image upright' : 'corrected size',
+        image.place,
+        `${image.file}: ${verdict.because}`,
+      );
+    if (verdict.upright) upright.add(image.file);
+    return [{ ...image, size: verdict.size }];
   });
+  const reason = imagesById([...why.values()]);
+  return { images, upright, reasons: (id) => reason(id)?.text };
 }
 
-/** Category 0 moves behind the others, so that no label can mean background. */
-function renumberCategories(
-  categories: readonly Category[],
-  did: Did,
-): { categories: readonly Category[]; numbers: ReadonlyMap<number, number> } {
-  const free = Math.max(0, ...categories.map(({ id }) => id)) + 1;
-  const numbers = new Map(categories.map(({ id }) => [id, id === 0 ? free : id]));
-  for (const [i, { id, name }] of categories.entries()) {
-    if (id === 0) did('renumbered category', `/categories/${i}`, `'${name}' was 0 and is now ${free}`);
+async function writeSplit(
+  { split: { source }, did }: Patient,
+  { set, upright }: RepairedSplit,
+  output: OutputFolder,
+  { options }: Inspection,
+): Promise<void> {
+  const folder = output.takeFolder(source.split);
+  const store = new FolderImages(source.images, options);
+  const copies = takeNames(output, folder, set.images);
+  for (const [name, copy] of copies) {
+    const target = await output.file(`${folder}/${copy}`);
+    if (upright.has(name)) await writeUpright(await store.read(name), target);
+    else await bringImage(await store.locate(name), target);
   }
-  return { categories: categories.map((category) => ({ ...category, id: numbers.get(category.id)! })), numbers };
+  for (const { file, place } of set.images)
+    if (copies.get(file) !== file) did('renamed image', place, `${file} is now ${copies.get(file)}`);
+  const file = await output.file(`annotations/${output.take('annotations', `instances_${folder}.json`)}`);
+  await writeCoco(file, { ...set, images: set.images.map((image) => ({ ...image, file: copies.get(image.file)! })) });
 }
 
-function repairAnnotation(
-  annotation: AnnotationRecord,
-  image: ImageRecord | undefined,
-  categoryNumbers: ReadonlyMap<number, number>,
-  did: Did,
-): AnnotationRecord | undefined {
-  const { place, box, area } = annotation;
-  const leaveOut = (why: string): undefined => did('left out annotation', place, why) as undefined;
-  const categoryId = categoryNumbers.get(annotation.categoryId);
-  if (image === undefined) return leaveOut(`its image ${annotation.imageId} is not there`);
-  if (categoryId === undefined) return leaveOut(`there is no category ${annotation.categoryId}`);
-  const mask = maskPatch(annotation, image.size);
-  if (typeof mask === 'string') return leaveOut(mask);
-  const clipped = clip(box, image.size);
-  const usable = clipped.every(Number.isFinite) && clipped[2] > clipped[0] && clipped[3] > clipped[1];
-  if (!usable && mask === undefined) return leaveOut(`box ${box.join(', ')} cannot be used and there is no mask`);
-  if (!usable) did('made box anew from mask', place, `${box.join(', ')} is now ${mask!.box.join(', ')}`);
-  else if (box.some((side, i) => Math.abs(side - clipped[i]!) > 1))
-    did('clipped box', place, `${box.join(', ')} is now ${clipped.join(', ')}`);
-  const areaIsWrong = mask !== undefined && area !== undefined && isAreaFarOff(area, mask.area);
-  if (areaIsWrong) did('made area anew from mask', place, `${area} is now ${mask.area}`);
+interface SplitTally {
+  readonly images: { readonly original: number; readonly copy: number };
+  readonly objects: { readonly original: number; readonly copy: number };
+  readonly emptied: number;
+}
+
+function tally({ split, raw, unread }: Patient, copy: AnnotationSet): SplitTally {
+  const had = new Set<string>();
+  const find = imagesById(raw.images);
+  const unknown = new Set<unknown>();
+  const imageOf = ({ place, imageId }: UnreadAnnotation): ImageRecord | undefined =>
+    imageId === undefined
+      ? raw.images.find((image) => place.startsWith(`${image.place}/`) || place.startsWith(`${image.place} `))
+      : find(imageId);
+  for (const lost of unread.annotations) {
+    const file = imageOf(lost)?.file;
+    if (file !== undefined) had.add(file);
+  }
+  for (const { imageId } of raw.annotations) {
+    const file = find(imageId)?.file;
+    if (file !== undefined) had.add(file);
+    else unknown.add(imageId);
+  }
+  const has = new Set<string>();
+  const findCopy = imagesById(copy.images);
+  for (const { imageId } of copy.annotations) has.add(findCopy(imageId)!.file);
+  // Elsewhere than in COCO the objects stand inside the record of their image: how many there were is not known.
+  const unreadWithObjects = split.source.format === 'coco' ? Math.min(unread.images, unknown.size) : unread.images;
   return {
-    ...annotation,
-    categoryId,
-    box: usable ? clipped : mask!.box,
-    ...(areaIsWrong && { area: mask.area }),
+    images: { original: raw.images.length + unread.images, copy: copy.images.length },
+    objects: { original: raw.annotations.length + unread.annotations.length, copy: copy.annotations.length },
+    emptied: unreadWithObjects + [...had].filter((file) => !has.has(file)).length,
   };
 }
 
-/** The mask as pixels, undefined when there is none, or why it cannot be used. */
-function maskPatch({ segmentation }: AnnotationRecord, size: ImageSize): PatchMask | undefined | string {
-  if (segmentation === undefined) return undefined;
-  if (segmentation.kind !== 'polygons') {
-    const own = segmentation.kind === 'runs' ? segmentation.runs.size : segmentation.size;
-    if (!sameSize(own, size)) return `its mask has the size ${own.join('x')}, the image ${size.join('x')}`;
-  }
-  try {
-    const patch = PatchMask.from(maskOf(segmentation, size));
-    return patch.isEmpty ? 'its mask covers no pixel' : patch;
-  } catch (error) {
-    if (isRcnnError(error)) return error.message;
-    throw error;
-  }
+function sumUp(tallies: readonly SplitTally[], repairs: readonly Repair[]): RepairAccount {
+  const sum = (value: (tally: SplitTally) => number): number => tallies.reduce((total, one) => total + value(one), 0);
+  const total = (key: 'images' | 'objects') => {
+    const [original, copy] = [sum((one) => one[key].original), sum((one) => one[key].copy)];
+    return { original, copy, leftOut: original - copy };
+  };
+  const at = ({ split, place }: Repair): string => `${split} ${place}`;
+  const gone = new Set(repairs.filter(({ action }) => action === 'left out annotation').map(at));
+  const unmasked = new Set(repairs.filter(({ action }) => action === 'left out mask').map(at));
+  return accountOf({
+    images: total('images'),
+    objects: total('objects'),
+    masksLeftOut: [...unmasked].filter((place) => !gone.has(place)).length,
+    filesLeftOut: repairs.filter(({ action }) => action === 'left out file').length,
+    emptiedImages: sum(({ emptied }) => emptied),
+  });
 }
 
 function renumberAnnotations(annotations: readonly AnnotationRecord[], did: Did): readonly AnnotationRecord[] {
@@ -193,14 +305,6 @@ function onlySound(set: AnnotationSet, did: Did): AnnotationSet {
     did('left out annotation', place, `annotation ${id} would still be refused`);
   }
   return { source: set.source, images, annotations, categories };
-}
-
-function clip([x1, y1, x2, y2]: AnnotationRecord['box'], [height, width]: ImageSize): AnnotationRecord['box'] {
-  return [Math.max(0, x1), Math.max(0, y1), Math.min(width, x2), Math.min(height, y2)];
-}
-
-function sameSize(a: ImageSize, b: ImageSize): boolean {
-  return a[0] === b[0] && a[1] === b[1];
 }
 
 async function checkEmpty(out: string): Promise<void> {

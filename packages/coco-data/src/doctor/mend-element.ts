@@ -1,0 +1,171 @@
+/** One record of a COCO file as parsed, whatever is in it. */
+export type LooseRecord = Record<string, unknown>;
+
+export type ListKey = 'images' | 'annotations' | 'categories';
+
+/** What was done to one field, in words. */
+export interface Mending {
+  readonly action: 'mended field' | 'left out field' | 'wrapped polygon' | 'left out polygon part' | 'left out mask';
+  readonly what: string;
+}
+
+/** A record that a reader refused, with what can be told from it put right. */
+export interface MendedElement {
+  readonly value: LooseRecord;
+  readonly mendings: readonly Mending[];
+  /** The record states no size that can be used; {@link NO_SIZE} stands there. */
+  readonly sizeless: boolean;
+}
+
+/** Sides of an image whose record states none, until its file tells. */
+export const NO_SIZE = 1;
+
+/**
+ * Puts right what can be told from a record of a COCO file that a reader refused: numbers that are text, a flat list that
+ * should be a list of polygons, single parts of a mask that cannot be used, fields that can be made anew from others.
+ * Everything else is left as it is, so that the reader refuses the record again and says why.
+ * @returns undefined where the value is no record at all
+ */
+export function mendElement(key: ListKey, value: unknown): MendedElement | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const record: LooseRecord = Object.assign(Object.create(null) as LooseRecord, value);
+  const mendings: Mending[] = [];
+  const did: Did = (action, what) => void mendings.push({ action, what });
+  let sizeless = false;
+  if (key === 'images') sizeless = mendImage(record, did);
+  else if (key === 'annotations') mendAnnotation(record, did);
+  else mendNumbers(record, ['id'], did);
+  return { value: record, mendings, sizeless };
+}
+
+type Did = (action: Mending['action'], what: string) => void;
+
+function mendImage(record: LooseRecord, did: Did): boolean {
+  mendNumbers(record, ['height', 'width'], did);
+  const isSide = (side: unknown): boolean =>
+    Number.isInteger(side) && (side as number) > 0 && (side as number) < 2 ** 31;
+  if (isSide(record['height']) && isSide(record['width'])) return false;
+  record['height'] = NO_SIZE;
+  record['width'] = NO_SIZE;
+  return true;
+}
+
+function mendAnnotation(record: LooseRecord, did: Did): void {
+  mendNumbers(record, ['id', 'category_id', 'area'], did);
+  // 0 makes the repair give an id of its own.
+  if (!Number.isSafeInteger(record['id'])) replace(record, 'id', 0, did);
+  if ('area' in record && !(typeof record['area'] === 'number' && Number.isFinite(record['area'])))
+    leaveOut(record, 'area', did);
+  mendCrowd(record, did);
+  mendBox(record, did);
+  mendSegmentation(record, did);
+  if ('keypoints' in record && !isKeypoints(record['keypoints'])) leaveOut(record, 'keypoints', did);
+}
+
+/** As COCO's own evaluation reads it: what is neither nothing, 0 nor empty marks a crowd. */
+function mendCrowd(record: LooseRecord, did: Did): void {
+  const value = record['iscrowd'];
+  if (value === undefined || value === 0 || value === 1 || typeof value === 'boolean') return;
+  const isNumber = typeof value === 'number' || (typeof value === 'string' && value.trim() !== '');
+  const marked = isNumber && Number.isFinite(Number(value)) ? Number(value) !== 0 : false;
+  replace(record, 'iscrowd', marked ? 1 : 0, did);
+}
+
+/** A box that cannot be read gets no sides here: the repair makes it from the mask, or leaves the object out. */
+function mendBox(record: LooseRecord, did: Did): void {
+  const box = record['bbox'];
+  if (Array.isArray(box) && box.length === 4) {
+    const numbers = box.map((side) => asNumber(side) ?? side);
+    if (numbers.some((side, i) => side !== box[i])) replace(record, 'bbox', numbers, did);
+    if (numbers.every((side) => typeof side === 'number' && Number.isFinite(side))) return;
+  }
+  record['bbox'] = [0, 0, 0, 0];
+  did('left out field', `bbox: ${show(box)}`);
+}
+
+function mendSegmentation(record: LooseRecord, did: Did): void {
+  const value = record['segmentation'];
+  if (value === undefined || value === null) return;
+  if (Array.isArray(value)) return mendPolygons(record, value, did);
+  if (isRunLengths(value)) return;
+  delete record['segmentation'];
+  did('left out mask', show(value));
+}
+
+function mendPolygons(record: LooseRecord, value: readonly unknown[], did: Did): void {
+  if (value.length === 0) return;
+  const parts = wrapped(value);
+  if (parts !== value && parts.some(isPolygon))
+    did('wrapped polygon', `${show(value)} is now ${parts.length} flat list(s)`);
+  const good = parts.filter(isPolygon);
+  if (good.length === 0) {
+    delete record['segmentation'];
+    did('left out mask', show(value));
+    return;
+  }
+  for (const [i, part] of parts.entries())
+    if (!isPolygon(part)) did('left out polygon part', `part ${i}: ${show(part)}`);
+  record['segmentation'] = good;
+}
+
+/** A flat list is one polygon, and so are pairs of numbers; both stand in files where a list of flat lists should. */
+function wrapped(value: readonly unknown[]): readonly unknown[] {
+  if (value.every((item) => typeof item !== 'object' || item === null)) return [value];
+  if (value.length >= 3 && value.every(isPair)) return [value.flat()];
+  const isInPairs = (part: unknown): part is unknown[] => Array.isArray(part) && part.length >= 3 && part.every(isPair);
+  return value.some(isInPairs) ? value.map((part) => (isInPairs(part) ? part.flat() : part)) : value;
+}
+
+function isPair(item: unknown): boolean {
+  return Array.isArray(item) && item.length === 2 && item.every((side) => typeof side === 'number');
+}
+
+function isPolygon(part: unknown): boolean {
+  if (!Array.isArray(part) || part.length < 6 || part.length % 2 === 1) return false;
+  return part.every((item) => typeof item === 'number' && Number.isFinite(item));
+}
+
+function isRunLengths(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { size, counts } = value as { size?: unknown; counts?: unknown };
+  if (!Array.isArray(size) || size.length !== 2) return false;
+  if (!size.every((side) => Number.isInteger(side) && side > 0)) return false;
+  if (typeof counts === 'string') return true;
+  if (!Array.isArray(counts) || !counts.every((count) => Number.isInteger(count) && count >= 0)) return false;
+  return counts.reduce((sum: number, count: number) => sum + count, 0) === size[0] * size[1];
+}
+
+function isKeypoints(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length % 3 !== 0) return false;
+  return value.every((item, i) => Number.isFinite(item) && (i % 3 < 2 || item === 0 || item === 1 || item === 2));
+}
+
+/** Numbers that a tool wrote as text. */
+function mendNumbers(record: LooseRecord, fields: readonly string[], did: Did): void {
+  for (const field of fields) {
+    const number = asNumber(record[field]);
+    if (number !== undefined && number !== record[field]) replace(record, field, number, did);
+  }
+}
+
+function asNumber(value: unknown): number | undefined {
+  if (typeof value === 'number') return value;
+  if (typeof value !== 'string' || !/^\s*-?\d+(?:\.\d+)?(?:e[+-]?\d+)?\s*$/i.test(value)) return undefined;
+  return Number(value);
+}
+
+function replace(record: LooseRecord, field: string, value: unknown, did: Did): void {
+  did('mended field', `${field}: ${show(record[field])} is now ${show(value)}`);
+  record[field] = value;
+}
+
+function leaveOut(record: LooseRecord, field: string, did: Did): void {
+  did('left out field', `${field}: ${show(record[field])}`);
+  delete record[field];
+}
+
+/** A value in few characters. */
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

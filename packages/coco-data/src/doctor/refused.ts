@@ -1,0 +1,35 @@
+import type { AnnotationSet } from '../records.ts';
+import type { Problem, Problems } from './problems.ts';
+
+/** A record, or a whole file of them, that the reader could make nothing of. */
+export interface RefusedRecord {
+  readonly kind: 'annotation' | 'image' | 'category' | 'file';
+  /** The first thing that was wrong with it. */
+  readonly what: string;
+}
+
+/** What the reader of a split refused, by place: nothing that is missing from the set goes unlisted. */
+export function refusedRecords(set: AnnotationSet, reading: Problems): ReadonlyMap<string, RefusedRecord> {
+  const read = new Set([...set.annotations, ...set.images].map(({ place }) => place));
+  const refused = new Map<string, RefusedRecord>();
+  for (const { severity, title, examples } of reading.list(Number.POSITIVE_INFINITY)) {
+    if (severity !== 'error') continue;
+    for (const problem of examples) {
+      const { place, kind } = recordAt(problem);
+      if (read.has(place) || refused.has(place)) continue;
+      refused.set(place, { kind, what: `${title}: ${problem.found}` });
+    }
+  }
+  return refused;
+}
+
+/** The record that a place lies in. */
+function recordAt({ place }: Problem): { place: string; kind: RefusedRecord['kind'] } {
+  const coco = /^\/(annotation|image|categorie)s?\/\d+/.exec(place);
+  if (coco) return { place: coco[0], kind: coco[1] === 'annotation' || coco[1] === 'image' ? coco[1] : 'category' };
+  const region = /^.*\/regions\/[^/]+/.exec(place);
+  if (region) return { place: region[0], kind: 'annotation' };
+  if (/ object \d+$/.test(place)) return { place, kind: 'annotation' };
+  const image = /^(?:\/_via_img_metadata)?\/[^/]+/.exec(place);
+  return image ? { place: image[0], kind: 'image' } : { place, kind: 'file' };
+}
