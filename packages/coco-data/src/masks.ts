@@ -8,3 +8,10 @@ export function maskOf(segmentation: Segmentation, size: ImageSize): InstanceMas
   if (segmentation.kind === 'runs') return Mask.fromRuns(segmentation.runs);
   return Mask.fromRLE({ size: segmentation.size, counts: segmentation.counts });
 }
+
+/** The outlines of a segmentation, flat `x, y, …` lists in pixels: as annotated, or along the edges of a mask's pixels. */
+export function partsOf(segmentation: Segmentation): readonly ArrayLike<number>[] {
+  if (segmentation.kind === 'polygons') return segmentation.parts;
+  const { size } = segmentation.kind === 'runs' ? segmentation.runs : segmentation;
+  return Mask.fromRuns(maskOf(segmentation, size).runLengths()).polygons();
+}

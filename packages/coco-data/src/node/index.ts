@@ -24,5 +24,6 @@ export { viaReader } from './read/via-reader.ts';
 export { vocReader } from './read/voc-reader.ts';
 export { yoloReader } from './read/yolo-reader.ts';
 export { type ConvertOptions, convertDataset } from './write/convert.ts';
+export { type ExportedSplit, exportDataset } from './write/export.ts';
 export { writeCoco } from './write/write-coco.ts';
 export { type WriteShapesOptions, writeShapes } from './write/write-shapes.ts';

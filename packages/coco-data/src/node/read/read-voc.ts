@@ -11,6 +11,7 @@ import { readText } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
+import { isFolder } from './folders.ts';
 import type { OpenOptions } from './open.ts';
 
 const ENDINGS = ['.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.PNG', '.bmp', '.webp', '.tif', '.tiff'];
@@ -99,7 +100,7 @@ async function imageName(images: string, stem: string, filename: string): Promis
 }
 
 async function stemsOf(list: string): Promise<readonly string[]> {
-  if ((await stat(list)).isDirectory()) {
+  if (await isFolder(list)) {
     return (await readdir(list))
       .filter((name) => name.endsWith('.xml'))
       .sort()

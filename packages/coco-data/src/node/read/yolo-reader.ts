@@ -1,4 +1,5 @@
-import { dirname, extname, isAbsolute, join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { dirname, extname, isAbsolute, join, sep } from 'node:path';
 import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import { parse, YAMLError } from 'yaml';
 import type { Problems } from '../../doctor/problems.ts';
@@ -49,7 +50,7 @@ export const yoloReader: DatasetReader = {
     const store = new FolderImages(images, options);
     const records: ImageRecord[] = [];
     const objects: AnnotationRecord[] = [];
-    for (const file of (await namesIn(images)).filter((name) => PICTURE.test(name))) {
+    for (const file of await picturesBelow(images)) {
       try {
         await readPicture(file, store, annotations, problems, names, records, objects);
       } catch (error) {
@@ -60,6 +61,15 @@ export const yoloReader: DatasetReader = {
     return { source: annotations, images: records, annotations: objects, categories: names };
   },
 };
+
+/** Pictures in a folder and in those below it, sorted. */
+async function picturesBelow(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { recursive: true }).catch(() => [] as string[]);
+  return names
+    .map((name) => name.replaceAll(sep, '/'))
+    .filter((name) => PICTURE.test(name))
+    .sort();
+}
 
 async function readPicture(
   file: string,

@@ -1,0 +1,131 @@
+import { writeFile } from 'node:fs/promises';
+import { RcnnError } from '@rcnn/core/errors';
+import { stringify } from 'yaml';
+import { checkRecords } from '../../doctor/check.ts';
+import { Problems } from '../../doctor/problems.ts';
+import { labelmeOf } from '../../formats/labelme/write-labelme.ts';
+import { yoloLines } from '../../formats/yolo/write-yolo.ts';
+import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
+import { FolderImages } from '../images/folder-images.ts';
+import { findSources, type OpenOptions, readSource } from '../read/open.ts';
+import { bringImage } from './convert.ts';
+import { OutputFolder, writeError } from './output-folder.ts';
+
+/** One split that {@link exportDataset} wrote. */
+export interface ExportedSplit {
+  readonly split: string;
+  readonly images: number;
+  readonly objects: number;
+  /** Crowds: these formats have no word for them, so they are not written. */
+  readonly leftOut: number;
+}
+
+/**
+ * Writes a dataset as other tools keep it: `yolo` (outlines; `data.yaml`, `images/<split>` and `labels/<split>`) or `labelme`
+ * (a JSON file beside every picture, a folder per split).
+ * @throws FILE_EXISTS rather than overwrite; the errors of reading, unless the policy is `drop`
+ */
+export async function exportDataset(
+  path: string,
+  out: string,
+  to: 'yolo' | 'labelme',
+  options: OpenOptions = {},
+): Promise<readonly ExportedSplit[]> {
+  const sources = (await findSources(path, options)).filter(
+    ({ split }) => options.split === undefined || split === options.split,
+  );
+  if (sources.length === 0)
+    throw new RcnnError('FILE_MISSING', { where: path, problem: `there is no split '${options.split}'` });
+  const sets: { readonly set: AnnotationSet; readonly split: string; readonly images: string }[] = [];
+  for (const source of sources) {
+    const problems = new Problems();
+    const set = checkRecords(await readSource(source, problems, options), problems);
+    if (options.policy !== 'drop') problems.throwErrors(set.source);
+    sets.push({ set, split: source.split, images: source.images });
+  }
+  const output = await OutputFolder.open(out);
+  const names = [...new Set(sets.flatMap(({ set }) => set.categories.map(({ name }) => name)))];
+  const writer = to === 'yolo' ? writeYoloImage(names) : writeLabelmeImage;
+  const folders: Record<string, string> = {};
+  const done: ExportedSplit[] = [];
+  for (const { set, split, images } of sets) {
+    const folder = output.takeFolder(split);
+    folders[folder] = `images/${folder}`;
+    const store = new FolderImages(images, options);
+    done.push({
+      split,
+      ...(await writeSplit(set, store, to === 'yolo' ? `images/${folder}` : folder, output, writer)),
+    });
+  }
+  if (to === 'yolo') await writeNew(output, 'data.yaml', stringify({ ...folders, names }));
+  return done;
+}
+
+/** What is written beside one picture, and where. */
+type ImageWriter = (
+  image: ImageRecord,
+  name: string,
+  folder: string,
+  annotations: readonly AnnotationRecord[],
+  categories: readonly Category[],
+) => { readonly file: string; readonly text: string };
+
+async function writeSplit(
+  set: AnnotationSet,
+  store: FolderImages,
+  folder: string,
+  output: OutputFolder,
+  write: ImageWriter,
+): Promise<Omit<ExportedSplit, 'split'>> {
+  const byImage = new Map(set.images.map(({ id }) => [id, [] as AnnotationRecord[]]));
+  for (const annotation of set.annotations) if (!annotation.crowd) byImage.get(annotation.imageId)?.push(annotation);
+  const stems = new Set<string>();
+  let objects = 0;
+  for (const image of set.images) {
+    const name = freeName(image.file, stems, (wanted) => output.take(folder, wanted));
+    await bringImage(await store.locate(image.file), await output.file(`${folder}/${name}`));
+    const annotations = byImage.get(image.id)!;
+    const { file, text } = write(image, name, folder, annotations, set.categories);
+    await writeNew(output, file, text);
+    objects += annotations.length;
+  }
+  return { images: set.images.length, objects, leftOut: set.annotations.length - objects };
+}
+
+/** Files are told apart by what stands before their ending: `a.jpg` and `a.png` would share their annotations. */
+function freeName(file: string, stems: Set<string>, take: (name: string) => string): string {
+  const base = file.split(/[/\\]/).at(-1)!;
+  const ending = /\.[^.]+$/.exec(base)?.[0] ?? '';
+  let stem = base.slice(0, base.length - ending.length);
+  for (let number = 2; stems.has(stem.toLowerCase()); number++)
+    stem = `${base.slice(0, base.length - ending.length)}-${number}`;
+  const name = take(stem + ending);
+  stems.add(stemOf(name).toLowerCase());
+  return name;
+}
+
+function stemOf(name: string): string {
+  return name.replace(/(?<=.)\.[^.]+$/, '');
+}
+
+function writeYoloImage(names: readonly string[]): ImageWriter {
+  return ({ size }, name, folder, annotations, categories) => {
+    const indexOf = new Map(categories.map((category) => [category.id, names.indexOf(category.name)]));
+    return {
+      file: `${folder.replace(/^images\//, 'labels/')}/${stemOf(name)}.txt`,
+      text: yoloLines(annotations, size, indexOf),
+    };
+  };
+}
+
+const writeLabelmeImage: ImageWriter = (image, name, folder, annotations, categories) => ({
+  file: `${folder}/${stemOf(name)}.json`,
+  text: `${JSON.stringify(labelmeOf(name, image.size, annotations, categories), null, 2)}\n`,
+});
+
+async function writeNew(output: OutputFolder, path: string, text: string): Promise<void> {
+  const file = await output.file(path);
+  await writeFile(file, text, { flag: 'wx' }).catch((cause: unknown) => {
+    throw writeError(file, cause);
+  });
+}

@@ -1,0 +1,1 @@
+export { describeReader, type ReaderContractOptions, type TestRunner } from './describe-reader.ts';
