@@ -14,7 +14,7 @@ import {
   writeShapes,
   yoloReader,
 } from '../src/node/index.ts';
-import { describeReader } from '../src/testing/index.ts';
+import { describeReader } from '../src/node/testing/index.ts';
 import { csvReader } from './csv-reader.ts';
 import { temporaryFolder } from './folders.ts';
 

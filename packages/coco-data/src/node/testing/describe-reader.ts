@@ -1,8 +1,8 @@
 import { isRcnnError } from '@rcnn/core/errors';
-import { Problems } from '../doctor/problems.ts';
-import { openDataset, READERS } from '../node/read/open.ts';
-import type { DatasetReader } from '../node/read/reader.ts';
-import type { AnnotationSet } from '../records.ts';
+import { Problems } from '../../doctor/problems.ts';
+import type { AnnotationSet } from '../../records.ts';
+import { openDataset, READERS } from '../read/open.ts';
+import type { DatasetReader } from '../read/reader.ts';
 
 /** The two functions of a test runner that the contract needs; vitest's, Jest's, node:test's and Mocha's all fit. */
 export interface TestRunner {
