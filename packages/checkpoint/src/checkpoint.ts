@@ -77,7 +77,7 @@ export async function checkpointFile(
 export async function openCheckpoint(source: ByteSource, hashing: Hashing = webHashing): Promise<Checkpoint> {
   const file = await openTensors(source, { hashing });
   try {
-    const ours = [...file.metadata.keys()].some((key) => key.startsWith('rcnn.'));
+    const ours = file.format === 'safetensors' && [...file.metadata.keys()].some((key) => key.startsWith('rcnn.'));
     return ours ? await openOurs(file as SafetensorsSource, hashing) : checkpoint(file, [...file.tensors.values()]);
   } catch (error) {
     await source.close();

@@ -1,6 +1,14 @@
 export { type ByteSource, blobSource, bytesSource, type UrlSourceOptions, urlSource } from './byte-source.ts';
 export { type Checkpoint, type CheckpointContents, checkpointFile, openCheckpoint } from './checkpoint.ts';
 export { DTYPES, type DType } from './dtypes.ts';
+export {
+  type BodyStyle,
+  type Converted,
+  convertForeign,
+  type ForeignOptions,
+  type Program,
+  programOf,
+} from './foreign/convert.ts';
 export { type Hashing, type Sha256, sha256Of, webHashing } from './hashing.ts';
 export { inspectTensors, type TensorSummary } from './inspect.ts';
 export type { JsonValue } from './json.ts';
@@ -10,9 +18,11 @@ export { COCO_CLASSES } from './pretrained/coco-classes.ts';
 export { type ClassEntry, torchvisionProfile, type WeightsProfile } from './profile.ts';
 export { openSafetensors, type SafetensorsSource } from './safetensors/read.ts';
 export { type FileContents, safetensorsFile } from './safetensors/write.ts';
+export { type BackboneOptions, loadBackbone } from './state-dict/backbone.ts';
+export { isBackboneAlone } from './state-dict/body.ts';
 export { type LoadOptions, loadStateDict, stateDict } from './state-dict/load.ts';
 export type { LoadReport, MatchOptions, Misshaped } from './state-dict/match.ts';
 export { currentName } from './state-dict/names.ts';
 export { type Normalised, normaliseTensors } from './state-dict/normalise.ts';
-export { modelTensors } from './state-dict/select.ts';
+export { modelTensors, type SelectOptions } from './state-dict/select.ts';
 export { memoryEntry, memorySource, type TensorEntry, type TensorSource } from './tensor-source.ts';

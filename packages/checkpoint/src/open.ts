@@ -1,7 +1,8 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { type ByteSource, checkRange } from './byte-source.ts';
 import { type Hashing, webHashing } from './hashing.ts';
-import { openLegacyForm } from './pth/legacy-form.ts';
+import { isLegacyForm, openLegacyForm } from './pth/legacy-form.ts';
+import { openPlainForm } from './pth/plain-form.ts';
 import { openZipForm } from './pth/zip-form.ts';
 import { openSafetensors } from './safetensors/read.ts';
 import type { TensorSource } from './tensor-source.ts';
@@ -13,7 +14,7 @@ export interface OpenOptions {
 
 /**
  * Opens the tensors of a file of any format that we read, told apart by its first bytes: safetensors, PyTorch's zip
- * form, PyTorch's legacy form. Closing the result closes `source`; so does an error.
+ * form, PyTorch's legacy form, a pickle of numpy arrays. Closing the result closes `source`; so does an error.
  * @throws FILE_MALFORMED, FILE_TRUNCATED, FILE_REFUSED, BUDGET_EXCEEDED
  */
 export async function openTensors(source: ByteSource, options: OpenOptions = {}): Promise<TensorSource> {
@@ -34,7 +35,9 @@ async function open(source: ByteSource, { hashing = webHashing }: OpenOptions): 
   // First, because its length field may look like the beginning of anything; no other form has '{' there.
   if (head[8] === 0x7b) return openSafetensors(source);
   if (startsWith(head, 0, [0x50, 0x4b])) return openZipForm(source, hashing);
-  if (startsWith(head, 0, [0x80]) && head[1]! <= 5) return openLegacyForm(source);
+  if (startsWith(head, 0, [0x80]) && head[1]! <= 5) {
+    return isLegacyForm(head) ? openLegacyForm(source) : openPlainForm(source);
+  }
   if (startsWith(head, 257, [0x75, 0x73, 0x74, 0x61, 0x72])) {
     throw new RcnnError('FILE_REFUSED', {
       where: source.name,

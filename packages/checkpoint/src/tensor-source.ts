@@ -25,7 +25,7 @@ export interface TensorEntry {
 export interface TensorSource {
   /** The file, for errors. */
   readonly name: string;
-  readonly format: 'safetensors' | 'pth' | 'pth-legacy' | 'memory';
+  readonly format: 'safetensors' | 'pth' | 'pth-legacy' | 'pickle' | 'memory';
   /** By name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** Text that the file carries beside its tensors. */

@@ -71,7 +71,6 @@ const globals = [
   'numpy.f2py.crackfortran _eval_length',
   'numpy.testing._private.utils runstring',
   'numpy load',
-  'numpy.core.multiarray scalar',
   'idlelib.pyshell ModifiedInterpreter.runcode',
   'lib2to3.pgen2.grammar Grammar.loads',
   'logging.config _resolve',

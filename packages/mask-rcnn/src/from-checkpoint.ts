@@ -1,6 +1,7 @@
 import { type ResNetName, resnets } from '@rcnn/backbone-resnet';
 import {
   type Checkpoint,
+  isBackboneAlone,
   type LoadReport,
   loadStateDict,
   modelTensors,
@@ -9,6 +10,7 @@ import {
 } from '@rcnn/checkpoint';
 import { isRcnnError, RcnnError, withoutInitialising } from '@rcnn/core';
 import { architecture } from './architectures.ts';
+import { detectron2Rules } from './detectron2-rules.ts';
 import type { FasterRCNN } from './faster-rcnn.ts';
 import type { RecipeOptions } from './recipes.ts';
 
@@ -77,18 +79,22 @@ export function otherArchitecture(
 
 function fromProfile(profile: WeightsProfile | undefined): RecipeOptions {
   if (profile === undefined) return {};
-  if (profile.channelOrder !== 'rgb' || profile.roiAlign.aligned || profile.roiAlign.samplingRatio !== 2) {
+  const { aligned, samplingRatio } = profile.roiAlign;
+  const theirs = aligned && samplingRatio === 0; // detectron2's rules, and mmdetection's
+  if (!theirs && (aligned || samplingRatio !== 2)) {
     throw new RcnnError('CHECKPOINT_MISMATCH', {
       where: profile.source,
       place: 'profile',
       problem: 'the weights expect what these recipes do not do',
-      found: `${profile.channelOrder} images, RoIAlign ${JSON.stringify(profile.roiAlign)}`,
-      expected: 'rgb images, RoIAlign not aligned with 2 samples',
-      hint: 'Build a MaskRCNN with a transform and RoI pools of your own, and load it with loadStateDict.',
+      found: `RoIAlign ${JSON.stringify(profile.roiAlign)}`,
+      expected: 'RoIAlign not aligned with 2 samples, or aligned with 0',
+      hint: 'Build a MaskRCNN with RoI pools of your own, and load it with loadStateDict.',
     });
   }
-  const { normEpsilon, strideIn, mean, std, resize, paste: maskPaste } = profile;
-  return { normEpsilon, strideIn, mean, std, maskPaste, minSize: resize.minSize, maxSize: resize.maxSize };
+  const { normEpsilon, strideIn, channelOrder, mean, std, resize, paste: maskPaste } = profile;
+  const sizes = { minSize: resize.minSize, maxSize: resize.maxSize };
+  const rules = theirs ? detectron2Rules() : {};
+  return { ...rules, ...sizes, normEpsilon, strideIn, channelOrder, mean, std, maskPaste };
 }
 
 /** How many classes the file's box predictor tells apart; 0 when it has none. */
@@ -111,6 +117,13 @@ function architectureOf({ name, tensors }: TensorSource): string {
     const sameWidth = width === widthPerGroup * groups && perGroup === widthPerGroup;
     return shape.block === block && shape.blocks.join() === counts && sameWidth;
   });
+  if (body === undefined && isBackboneAlone({ tensors })) {
+    throw new RcnnError('CHECKPOINT_MISMATCH', {
+      where: name,
+      problem: 'the file holds a backbone alone, not a detector',
+      hint: 'Train from it with --weights-backbone (weightsBackbone), or load it with loadBackbone.',
+    });
+  }
   if (body === undefined) {
     throw new RcnnError('CHECKPOINT_MISMATCH', {
       where: name,

@@ -52,6 +52,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['byte-source.ts', 'dtypes.ts', 'hashing.ts', 'json.ts', 'refuse.ts', 'strict-json.ts'],
     ['profile.ts', 'tensor-source.ts'],
     ['pretrained', 'pth', 'safetensors', 'state-dict'],
+    ['foreign'],
     ['open.ts'],
     ['checkpoint.ts'],
     ['inspect.ts'],

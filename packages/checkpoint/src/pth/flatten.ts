@@ -20,10 +20,16 @@ const MAX_NAMES = 1 << 24;
 /**
  * Every tensor of a value, in the file's order, named by its keys with dots between: `model.conv.weight`. Walks with a
  * stack of its own, so that depth costs no recursion; a value that holds itself, or doubles at every level, is refused.
+ * @param asTensor what counts as one; default PyTorch's
  * @throws BUDGET_EXCEEDED, FILE_MALFORMED, FILE_REFUSED
  */
-export function findTensors(root: PickleValue, where: string): Found[] {
-  if (root instanceof TensorRef) return [{ name: 'tensor', path: ['tensor'], tensor: root }];
+export function findTensors(
+  root: PickleValue,
+  where: string,
+  asTensor: (value: PickleValue) => TensorRef | undefined = torchTensor,
+): Found[] {
+  const whole = asTensor(root);
+  if (whole !== undefined) return [{ name: 'tensor', path: ['tensor'], tensor: whole }];
   const found = new Map<string, Found>();
   const open: Iterator<[string, PickleValue]>[] = [childrenOf(root)];
   const path: string[] = []; // of the value in hand; as long as `open`, or one shorter
@@ -40,17 +46,22 @@ export function findTensors(root: PickleValue, where: string): Found[] {
     path.push(key);
     if (++visits > MAX_VISITS) overBudget(where, path, `more than ${MAX_VISITS} values`);
     if (path.length > MAX_DEPTH) overBudget(where, path, `nested deeper than ${MAX_DEPTH} levels`);
-    if (value instanceof TensorRef) {
+    const tensor = asTensor(value);
+    if (tensor !== undefined) {
       const length = nameLength(path);
       if (length > MAX_NAME) overBudget(where, path, `a name longer than ${MAX_NAME} characters`);
       names += length;
       if (names > MAX_NAMES) overBudget(where, path, `names of more than ${MAX_NAMES} characters together`);
-      addTensor(found, { name: path.join('.'), path: [...path], tensor: value }, where);
+      addTensor(found, { name: path.join('.'), path: [...path], tensor }, where);
     } else if (isContainer(value)) {
       open.push(childrenOf(value));
     }
   }
   return [...found.values()];
+}
+
+function torchTensor(value: PickleValue): TensorRef | undefined {
+  return value instanceof TensorRef ? value : undefined;
 }
 
 function addTensor(found: Map<string, Found>, tensor: Found, where: string): void {

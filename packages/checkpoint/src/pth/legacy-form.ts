@@ -7,10 +7,12 @@ import { tensorEntries } from './entries.ts';
 import { unpickle } from './pickle/machine.ts';
 import { PickleDict, PickleList, PickleProblem, PickleTuple, type PickleValue, StorageRef } from './pickle/values.ts';
 import { plainStorage, type StorageBytes } from './storage.ts';
+import { textsOf } from './texts.ts';
 import { parseStorageId } from './zip-form.ts';
 
 /** PyTorch's magic number, as the first pickle of the file. */
 const MAGIC = 0x1950a86a20f9469cfc6cn;
+const MAGIC_BYTES = '8a0a6cfc9c46f9206aa85019';
 const PROTOCOL = 1001;
 const FIRST_WINDOW = 1 << 20;
 const MAX_WINDOW = 64 << 20;
@@ -24,7 +26,7 @@ export async function openLegacyForm(source: ByteSource): Promise<TensorSource> 
   const { root, keys, referenced, end } = await readPickles(source);
   const storages = await locateStorages(source, end, keys, referenced);
   const tensors = tensorEntries(root, storages, source);
-  return { name: source.name, format: 'pth-legacy', tensors, metadata: new Map(), close: () => source.close() };
+  return { name: source.name, format: 'pth-legacy', tensors, metadata: textsOf(root), close: () => source.close() };
 }
 
 interface Pickles {
@@ -131,4 +133,10 @@ async function locateStorages(
     malformed(source.name, `byte ${at}`, 'bytes after the last storage', { found: `${source.size - at} bytes` });
   }
   return storages;
+}
+
+/** Whether a pickle begins with PyTorch's magic number: right behind its protocol, and a frame in later ones. */
+export function isLegacyForm(head: Uint8Array): boolean {
+  const digits = [...head.subarray(0, 32)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return digits.indexOf(MAGIC_BYTES) % 2 === 0;
 }

@@ -7,6 +7,7 @@ import { tensorEntries } from './entries.ts';
 import { unpickle } from './pickle/machine.ts';
 import { Global, PickleProblem, PickleTuple, type PickleValue, StorageRef } from './pickle/values.ts';
 import { checkedStorage, type StorageBytes } from './storage.ts';
+import { textsOf } from './texts.ts';
 import { readZipDirectory, type ZipEntry } from './zip.ts';
 
 const MAX_PICKLE_BYTES = 64 << 20;
@@ -46,7 +47,7 @@ export async function openZipForm(source: ByteSource, hashing: Hashing): Promise
     });
   }
   const tensors = tensorEntries(value, storages, source);
-  return { name: source.name, format: 'pth', tensors, metadata: new Map(), close: () => source.close() };
+  return { name: source.name, format: 'pth', tensors, metadata: textsOf(value), close: () => source.close() };
 }
 
 /** The one folder of the archive, known by its `data.pkl`. */

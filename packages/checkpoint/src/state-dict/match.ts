@@ -1,6 +1,7 @@
 import type { ParameterLayout } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
+import { isBackboneAlone } from './body.ts';
 import { storedShape } from './layout.ts';
 import { currentName, isCounter, isPredictor } from './names.ts';
 
@@ -80,14 +81,20 @@ export function matchTensors<P extends Expected>(
   }
   const report: LoadReport = { loaded: pairs.map(({ name }) => name), missing, unexpected, misshaped, skipped };
   // A wrong shape is never a wish; names may be, when the caller says so.
-  if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) fail(source.name, report);
+  if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) fail(source, report);
   return { pairs, report };
+}
+
+/** Whether what is missing is a detector's. */
+function wantsDetector({ missing }: LoadReport): boolean {
+  return missing.some((name) => /^(rpn|roi_heads|head)\./.test(name));
 }
 
 const SHOWN = 20;
 const SHOWN_OF_OTHER = 3; // of another architecture no list of names is of use
 
-function fail(where: string, report: LoadReport): never {
+function fail(source: TensorSource, report: LoadReport): never {
+  const where = source.name;
   const { missing, unexpected, misshaped } = report;
   const shapes = misshaped.map(
     ({ name, found, expected }) => `${name} [${found.join(',')}], not [${expected.join(',')}]`,
@@ -106,11 +113,14 @@ function fail(where: string, report: LoadReport): never {
     place: missing[0] ?? misshaped[0]?.name ?? unexpected[0] ?? '',
     problem: 'the tensors do not fit the model',
     found: lists.filter((list) => list !== '').join('; '),
-    hint: predictorsOnly
-      ? 'Only predictors differ: was it trained for other classes? `newPredictors: true` keeps everything else.'
-      : other
-        ? 'Is it a checkpoint of another architecture?'
-        : '`strict: false` loads what fits.',
+    hint:
+      wantsDetector(report) && isBackboneAlone(source)
+        ? 'The file holds a backbone alone: give it as --weights-backbone (weightsBackbone), or load it with loadBackbone.'
+        : predictorsOnly
+          ? 'Only predictors differ: was it trained for other classes? `newPredictors: true` keeps everything else.'
+          : other
+            ? 'Is it a checkpoint of another architecture?'
+            : '`strict: false` loads what fits.',
     cause: report,
   });
 }

@@ -1,7 +1,7 @@
 import { RcnnError } from '@rcnn/core/errors';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { currentName, isCounter } from './names.ts';
-import { modelKey, modelTensors, renamed } from './select.ts';
+import { modelKey, modelTensors, renamed, type SelectOptions } from './select.ts';
 
 /** A model's tensors, ready to be written, and what was done to them. */
 export interface Normalised {
@@ -17,8 +17,8 @@ export interface Normalised {
  * without counters of batch norm. Layouts stay PyTorch's. Shares the file: close it after writing.
  * @throws CHECKPOINT_MISMATCH when two tensors would have one name
  */
-export function normaliseTensors(source: TensorSource): Normalised {
-  const model = modelTensors(source);
+export function normaliseTensors(source: TensorSource, options: SelectOptions = {}): Normalised {
+  const model = modelTensors(source, options);
   const tensors = new Map<string, TensorEntry>();
   const changes: [string, string][] = [];
   const dropped: string[] = [];
@@ -38,7 +38,7 @@ export function normaliseTensors(source: TensorSource): Normalised {
     }
     tensors.set(name, renamed(entry, name));
   }
-  const key = modelKey(source);
+  const key = modelKey(source, options);
   for (const { name, path } of source.tensors.values()) if (key !== undefined && path?.[0] !== key) dropped.push(name);
   return { tensors: [...tensors.values()], renamed: changes, dropped };
 }

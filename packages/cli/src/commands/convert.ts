@@ -1,28 +1,38 @@
 import { existsSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { note } from '../output/print.ts';
 
 /** `mask-rcnn convert IN OUT`: any checkpoint to a safetensors file with torchvision's current names. */
 export const convert: CommandDefinition = {
   name: 'convert',
-  summary: 'turn a .pth or .safetensors file into a safetensors checkpoint',
+  summary: 'turn a .pth, .pkl or .safetensors file into a safetensors checkpoint of ours',
   configure(command: Command): void {
     command
-      .argument('<in>', 'a .pth or .safetensors file')
+      .argument('<in>', 'a .pth, .pkl or .safetensors file')
       .argument('<out>', 'the .safetensors file to write')
+      .option('--ema', 'take the moving average of the weights that the file has beside them')
+      .addOption(
+        new Option('--style <style>', 'how the body of an mmdetection file was trained').choices(['caffe', 'pytorch']),
+      )
       .option('--force', 'replace OUT if it exists')
       .addHelpText(
         'after',
-        "\nTakes the model out of a training checkpoint, gives tensors the names that torchvision\nuses today and drops batch norm's counters. Layouts stay PyTorch's, which our files have\ntoo: the result loads here and, with safetensors.torch.load_file, in torchvision.",
+        "\nTakes the model out of a training checkpoint, gives tensors the names that torchvision\nuses today and drops batch norm's counters. Layouts stay PyTorch's, which our files have\ntoo: the result loads here and, with safetensors.torch.load_file, in torchvision.\nMask and Faster R-CNN of detectron2 (.pkl, .pth) and mmdetection (.pth) get torchvision's\nnames and the background first; how their images and regions are stands in the profile.",
       )
       .action(run);
   },
 };
 
-async function run(input: string, output: string, { force = false }: { force?: boolean }): Promise<void> {
-  const { loadPretrained, normaliseTensors, saveCheckpoint } = await import('@rcnn/checkpoint/node');
+interface Flags {
+  readonly force?: boolean;
+  readonly ema?: boolean;
+  readonly style?: 'caffe' | 'pytorch';
+}
+
+async function run(input: string, output: string, { force = false, ema = false, style }: Flags): Promise<void> {
+  const { convertForeign, loadPretrained, normaliseTensors, saveCheckpoint } = await import('@rcnn/checkpoint/node');
   checkOutput(output, force);
   const checkpoint = await loadPretrained(input, {
     offline: true, // a file that is here; `predict` fetches weights by name
@@ -31,9 +41,19 @@ async function run(input: string, output: string, { force = false }: { force?: b
     },
   });
   try {
-    const { tensors, renamed, dropped } = normaliseTensors(checkpoint.weights);
+    const foreign = await convertForeign(checkpoint.weights, { ema, style });
+    if (foreign !== undefined) {
+      const { program, tensors, profile, dropped, assumed } = foreign;
+      await saveCheckpoint(output, { weights: tensors, profile });
+      note(
+        `${output}: ${tensors.length} tensors from ${checkpoint.path}, a model of ${program} (${dropped.length} dropped)`,
+      );
+      if (assumed !== undefined) note(`warning: ${assumed} with --style pytorch`);
+      return;
+    }
+    const { tensors, renamed, dropped } = normaliseTensors(checkpoint.weights, { ema });
     await saveCheckpoint(output, { weights: tensors, profile: checkpoint.profile });
-    const changes = `${renamed.length} renamed, ${dropped.length} dropped`;
+    const changes = `${ema ? 'averaged weights, ' : ''}${renamed.length} renamed, ${dropped.length} dropped`;
     note(`${output}: ${tensors.length} tensors from ${checkpoint.path} (${changes})`);
   } finally {
     await checkpoint.close();

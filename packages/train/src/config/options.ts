@@ -16,6 +16,7 @@ export interface TrainConfig {
 
   arch: string;
   weights: string;
+  weightsBackbone?: string;
   trainableLayers?: number;
   minSize?: number | number[];
   maxSize?: number;

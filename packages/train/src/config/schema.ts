@@ -36,6 +36,11 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
     .string()
     .describe('Start from: none, a published name (maskrcnn_resnet50_fpn), a file or a URL')
     .optional(),
+  weightsBackbone: z
+    .string()
+    .min(1)
+    .describe('Start the backbone alone from: a published classifier (resnet50), a file or a URL')
+    .optional(),
   trainableLayers: z
     .number()
     .int()

@@ -1,7 +1,8 @@
-import { loadStateDict, torchvisionProfile, type WeightsProfile } from '@rcnn/checkpoint';
+import { loadBackbone, loadStateDict, torchvisionProfile, type WeightsProfile } from '@rcnn/checkpoint';
 import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
 import type { ClassMap } from '@rcnn/coco-data';
 import { Random } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
 import { fixesSize } from '@rcnn/transforms';
 import { architecture, type FasterRCNN, otherArchitecture, type RecipeOptions } from 'mask-rcnn';
 import type { TrainConfig } from '../config/options.ts';
@@ -18,6 +19,7 @@ export interface BuiltModel {
 
 /** The model that a config describes, with weights where it names some. */
 export async function buildModel(config: TrainConfig, classes: ClassMap, onEvent: Listener): Promise<BuiltModel> {
+  if (config.weightsBackbone !== undefined) return fromBackbone(config, config.weightsBackbone, classes, onEvent);
   if (config.weights === 'none') return { model: freshModel(config, classes, EPSILON), normEpsilon: EPSILON };
   const checkpoint = await loadPretrained(config.weights, { onEvent: (event) => onEvent(describe(event)) });
   try {
@@ -37,9 +39,42 @@ export async function buildModel(config: TrainConfig, classes: ClassMap, onEvent
   }
 }
 
+/** A model with the body of a classifier; what is above it starts fresh. */
+async function fromBackbone(
+  config: TrainConfig,
+  what: string,
+  classes: ClassMap,
+  onEvent: Listener,
+): Promise<BuiltModel> {
+  if (config.weights !== 'none') {
+    throw new RcnnError('CONFIG_INVALID', {
+      where: 'config',
+      place: 'weightsBackbone',
+      problem: 'weights and weightsBackbone both say where to start',
+      hint: 'Leave one of them out.',
+    });
+  }
+  const checkpoint = await loadPretrained(what, { onEvent: (event) => onEvent(describe(event)) });
+  try {
+    const normEpsilon = checkpoint.profile?.normEpsilon ?? EPSILON;
+    const model = freshModel(config, classes, normEpsilon);
+    const { loaded } = await loadBackbone(model, checkpoint.weights).catch((error: unknown) => {
+      model.dispose();
+      throw error;
+    });
+    onEvent({
+      kind: 'note',
+      text: `${loaded.length} tensors of the backbone from ${checkpoint.path}; the rest is new.`,
+    });
+    return { model, normEpsilon };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
 /** The model that a config describes, with first weights of its own. */
 export function freshModel(config: TrainConfig, classes: ClassMap, normEpsilon: number): FasterRCNN {
-  const fromNothing = config.weights === 'none';
+  const fromNothing = config.weights === 'none' && config.weightsBackbone === undefined;
   return architecture(config.arch)({
     ...recipeOptions(config, classes),
     // Frozen norms without published statistics would have nothing to say: there they learn.

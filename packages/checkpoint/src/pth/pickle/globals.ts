@@ -1,5 +1,6 @@
 import { DTYPES, type DType, elementCount } from '../../dtypes.ts';
 import { BYTES } from './meter.ts';
+import { arrayFromBuffer, emptyArray, numpyScalar, numpyType } from './numpy.ts';
 import {
   type Budget,
   Global,
@@ -54,6 +55,13 @@ function allowList(): Map<string, Global> {
     allow(`${module}.object`);
     allow(`${module}.int`);
     allow(`${module}.float`);
+  }
+  allow('numpy.ndarray');
+  allow('numpy.dtype', numpyType);
+  for (const core of ['numpy.core', 'numpy._core']) {
+    allow(`${core}.multiarray._reconstruct`, emptyArray);
+    allow(`${core}.multiarray.scalar`, numpyScalar);
+    allow(`${core}.numeric._frombuffer`, arrayFromBuffer);
   }
   for (const module of ['copyreg', 'copy_reg']) allow(`${module}._reconstructor`, reconstruct);
   allow('_codecs.encode', encode);

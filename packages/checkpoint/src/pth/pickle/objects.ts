@@ -1,6 +1,8 @@
 import { quoteName } from '@rcnn/core/errors';
 import { ALLOWED } from './globals.ts';
 import { BYTES } from './meter.ts';
+import { setNumpyState } from './numpy.ts';
+import { whatNames } from './programs.ts';
 import {
   type Budget,
   Global,
@@ -60,8 +62,10 @@ export class PickleObjects {
     if (typeof module !== 'string' || typeof name !== 'string') throw new PickleProblem('a global without a name');
     const found = ALLOWED.get(`${module}.${name}`);
     if (found !== undefined) return found;
+    const full = `${module}.${name}`;
+    const what = whatNames(full);
     throw new PickleProblem(
-      `it names ${quoteName(`${module}.${name}`)}, which is not on the list of what a checkpoint may use`,
+      `it names ${quoteName(full)}, which is not on the list of what a checkpoint may use${what === undefined ? '' : `: ${what}`}`,
       'FILE_REFUSED',
     );
   }
@@ -96,7 +100,7 @@ export class PickleObjects {
       this.#budget.spend(state.entries.size);
       this.#budget.hold(BYTES.entry * state.entries.size);
       for (const [key, value] of state.entries) object.entries.set(key, value);
-    } else if (!(object instanceof PickleDict)) {
+    } else if (!setNumpyState(object, state) && !(object instanceof PickleDict)) {
       throw new PickleProblem('state for something that has none', 'FILE_REFUSED');
     }
   }

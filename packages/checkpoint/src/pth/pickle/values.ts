@@ -17,6 +17,8 @@ export type PickleValue =
   | PickleRecord
   | StorageRef
   | TensorRef
+  | NumpyType
+  | NumpyArray
   | Global;
 
 /** A list; sets become lists too. */
@@ -71,6 +73,25 @@ export class TensorRef {
     this.shape = shape;
     this.strides = strides;
   }
+}
+
+/** The element type of a numpy array. */
+export class NumpyType {
+  readonly dtype: DType;
+  bigEndian = false;
+
+  constructor(dtype: DType) {
+    this.dtype = dtype;
+  }
+}
+
+/** A numpy array, with its bytes in the pickle. Empty until its state comes. */
+export class NumpyArray {
+  shape: readonly number[] = [0];
+  type: NumpyType = new NumpyType('float32');
+  data: Uint8Array = new Uint8Array(0);
+  /** Whether the first axis is the one whose elements follow each other. */
+  columnMajor = false;
 }
 
 /** A name of the allow-list: what it does when it is called, made of data only. */

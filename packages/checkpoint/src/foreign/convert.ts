@@ -1,0 +1,149 @@
+import { quoteName, RcnnError } from '@rcnn/core/errors';
+import { COCO_CLASSES } from '../pretrained/coco-classes.ts';
+import { torchvisionProfile, type WeightsProfile } from '../profile.ts';
+import { decodeFloats } from '../state-dict/decode.ts';
+import { modelTensors, renamed, type SelectOptions } from '../state-dict/select.ts';
+import type { TensorEntry, TensorSource } from '../tensor-source.ts';
+import { DETECTRON2, MMDETECTION, renamedBy } from './names.ts';
+import { lastRowFirst, zeroRowsBefore } from './rows.ts';
+
+export type Program = 'detectron2' | 'mmdetection';
+/** Whose pixels a body was trained on: Caffe's (BGR, 0 to 255, stride in the 1x1) or PyTorch's (RGB, 3x3). */
+export type BodyStyle = 'caffe' | 'pytorch';
+
+export interface ForeignOptions extends SelectOptions {
+  /** Default what the file says, else what its program has by default. */
+  readonly style?: BodyStyle | undefined;
+}
+
+/** A detector of another program under torchvision's names, in its order of classes. */
+export interface Converted {
+  readonly program: Program;
+  readonly tensors: readonly TensorEntry[];
+  readonly profile: WeightsProfile;
+  /** Names of the file that were left out: constants of its program. */
+  readonly dropped: readonly string[];
+  /** What the file did not say and was taken for granted. */
+  readonly assumed: string | undefined;
+}
+
+/** Which program's names a model has; undefined for torchvision's and unknown ones. */
+export function programOf({ tensors }: Pick<TensorSource, 'tensors'>): Program | undefined {
+  if (tensors.has('proposal_generator.rpn_head.conv.weight')) return 'detectron2';
+  return tensors.has('rpn_head.rpn_conv.weight') && tensors.has('neck.lateral_convs.0.conv.weight')
+    ? 'mmdetection'
+    : undefined;
+}
+
+/**
+ * A Mask or Faster R-CNN (ResNet, FPN) of detectron2 or mmdetection as one of ours: torchvision's names, background
+ * first, and a profile that says how its images, strides and regions are. Undefined for files of others. Shares the
+ * file: close it after writing.
+ * @throws CHECKPOINT_MISMATCH naming the tensors that have no place in ours
+ */
+export async function convertForeign(
+  source: TensorSource,
+  options: ForeignOptions = {},
+): Promise<Converted | undefined> {
+  const model = modelTensors(source, options);
+  const program = programOf(model);
+  if (program === undefined) return undefined;
+  const { tensors, dropped, unknown } = rename(model, program);
+  if (unknown.length > 0) {
+    throw new RcnnError('CHECKPOINT_MISMATCH', {
+      where: source.name,
+      place: quoteName(unknown[0]!),
+      problem: `a model of ${program} with parts that ours has not`,
+      found: `${unknown.length} tensors without a place: ${unknown
+        .slice(0, 5)
+        .map((name) => quoteName(name))
+        .join(', ')}`,
+      expected: 'a Mask or Faster R-CNN on a ResNet with an FPN',
+    });
+  }
+  const { profile, assumed } = await profileOf(program, model, tensors, options);
+  return { program, tensors: [...tensors.values()], profile, dropped, assumed };
+}
+
+function rename(model: TensorSource, program: Program) {
+  const tensors = new Map<string, TensorEntry>();
+  const dropped: string[] = [];
+  const unknown: string[] = [];
+  for (const entry of model.tensors.values()) {
+    const name = renamedBy(program === 'detectron2' ? DETECTRON2 : MMDETECTION, entry.name);
+    if (name === undefined) unknown.push(entry.name);
+    else if (name === null) dropped.push(entry.name);
+    else tensors.set(name, withBackgroundFirst(renamed(entry, name)));
+  }
+  return { tensors, dropped, unknown };
+}
+
+/** Both programs number the background last, and have no boxes and masks of it. */
+function withBackgroundFirst(entry: TensorEntry): TensorEntry {
+  if (entry.name.includes('box_predictor.cls_score.')) return lastRowFirst(entry);
+  if (entry.name.includes('box_predictor.bbox_pred.')) return zeroRowsBefore(entry, 4);
+  return entry.name.includes('mask_predictor.mask_fcn_logits.') ? zeroRowsBefore(entry, 1) : entry;
+}
+
+/** Means and spreads of ImageNet for pixels of 0 to 255, as both programs write them. */
+const PIXELS = {
+  caffe: { order: 'bgr', mean: [103.53, 116.28, 123.675], std: [1, 1, 1] },
+  pytorch: { order: 'rgb', mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
+  // detectron2's ResNeXt bodies: BGR, but spread like PyTorch's.
+  resnext: { order: 'bgr', mean: [103.53, 116.28, 123.675], std: [57.375, 57.12, 58.395] },
+} as const;
+
+async function profileOf(
+  program: Program,
+  model: TensorSource,
+  tensors: ReadonlyMap<string, TensorEntry>,
+  options: ForeignOptions,
+): Promise<{ profile: WeightsProfile; assumed: string | undefined }> {
+  const [width = 0, perGroup = 0] = tensors.get('backbone.body.layer1.0.conv2.weight')?.shape ?? [];
+  const said = options.style ?? (program === 'mmdetection' ? styleInConfig(model) : undefined);
+  const isResNeXt = program === 'detectron2' && width !== perGroup;
+  const style = said ?? (isResNeXt ? 'pytorch' : 'caffe');
+  const pixels = PIXELS[isResNeXt && said === undefined ? 'resnext' : style];
+  const mean = (await numbers(model, 'pixel_mean')) ?? pixels.mean;
+  const std = (await numbers(model, 'pixel_std')) ?? pixels.std;
+  const numClasses = tensors.get('roi_heads.box_predictor.cls_score.weight')?.shape[0] ?? 0;
+  const share = (values: readonly number[]): [number, number, number] => [
+    values[0]! / 255,
+    values[1]! / 255,
+    values[2]! / 255,
+  ];
+  const profile = torchvisionProfile({
+    source: program,
+    strideIn: style === 'caffe' ? '1x1' : '3x3',
+    roiAlign: { aligned: true, samplingRatio: 0 },
+    channelOrder: pixels.order,
+    mean: share(mean),
+    std: share(std),
+    paste: 'detectron2',
+    numClasses,
+    // Their labels are 0 to 79 in COCO's order; ours begin at 1.
+    ...(numClasses === 81 ? { classes: COCO_CLASSES.map((entry, i) => ({ ...entry, label: i + 1 })) } : {}),
+  });
+  const assumed =
+    program === 'mmdetection' && said === undefined
+      ? 'the file does not say how its body was trained: taken for caffe style (BGR images, stride in the 1x1); if it is pytorch style, say so'
+      : undefined;
+  return { profile, assumed };
+}
+
+/** mmdetection keeps the text of its config beside the weights. */
+function styleInConfig({ metadata }: TensorSource): BodyStyle | undefined {
+  for (const key of ['meta.config', 'meta.cfg']) {
+    const style = /style\s*=\s*['"](caffe|pytorch)['"]/.exec(metadata.get(key) ?? '')?.[1];
+    if (style !== undefined) return style as BodyStyle;
+  }
+  return undefined;
+}
+
+/** Three numbers of a tensor, where the file has it. */
+async function numbers({ tensors }: TensorSource, name: string): Promise<readonly number[] | undefined> {
+  const entry = tensors.get(name);
+  if (entry === undefined || entry.byteLength > 1024) return undefined;
+  const values = decodeFloats(await entry.read(), entry.dtype);
+  return values?.length === 3 && values.every((value) => Number.isFinite(value)) ? [...values] : undefined;
+}

@@ -1,0 +1,194 @@
+import { Module, Parameter } from '@rcnn/core';
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, expect, test } from 'vitest';
+import {
+  bytesSource,
+  convertForeign,
+  loadBackbone,
+  loadStateDict,
+  memoryEntry,
+  memorySource,
+  modelTensors,
+  normaliseTensors,
+  openTensors,
+} from '../src/index.ts';
+import { archive, concat, P, pickle, tensorPickle } from './forge.ts';
+import { expectReject, rejection } from './helpers.ts';
+
+beforeAll(() => void tf.setBackend('cpu'));
+
+/** A checkpoint that holds one tensor at each of these places. */
+const saved = async (tree: Record<string, Uint8Array>) =>
+  openTensors(bytesSource(archive(pickle(P.dict(tree))), 'a.pth'));
+const state = (...names: string[]): Uint8Array =>
+  P.dict(Object.fromEntries(names.map((name) => [name, tensorPickle()])));
+const names = ['backbone.w', 'head.w'];
+
+const wrapped: [string, Record<string, Uint8Array>][] = [
+  ['plain', { 'backbone.w': tensorPickle(), 'head.w': tensorPickle() }],
+  ['Lightning', { state_dict: state('model.backbone.w', 'model.head.w'), epoch: P.int(3) }],
+  ['torch.compile', { '_orig_mod.backbone.w': tensorPickle(), '_orig_mod.head.w': tensorPickle() }],
+  ['torch.compile under DDP', { model: state('module._orig_mod.backbone.w', 'module._orig_mod.head.w') }],
+  ['DDP under torch.compile', { model: state('_orig_mod.module.backbone.w', '_orig_mod.module.head.w') }],
+  [
+    'Lightning around DDP around compile',
+    { state_dict: state('model.module._orig_mod.backbone.w', 'model.module._orig_mod.head.w') },
+  ],
+  ['DDP with optimizer', { model: state('module.backbone.w', 'module.head.w'), optimizer: state('m') }],
+  ['averages beside', { model: state('backbone.w', 'head.w'), model_ema: state('backbone.w', 'head.w') }],
+  [
+    'AveragedModel',
+    { 'module.backbone.w': tensorPickle(), 'module.head.w': tensorPickle(), n_averaged: tensorPickle() },
+  ],
+  ['Lightning with averages inside', { state_dict: state('model.backbone.w', 'model.head.w', 'model_ema.backbone.w') }],
+];
+
+test.each(wrapped)('%s: the names are those of the model', async (_, tree) => {
+  expect([...modelTensors(await saved(tree)).tensors.keys()]).toEqual(names);
+});
+
+test('averaged weights are taken when asked for, and missed when they are not there', async () => {
+  const both = await saved({ model: state('head.w'), model_ema: state('module.backbone.w', 'module.head.w') });
+  expect([...modelTensors(both, { ema: true }).tensors.keys()]).toEqual(names);
+  expect(normaliseTensors(both, { ema: true }).tensors.map(({ name }) => name)).toEqual(names);
+  const alone = await saved({ model_ema: state(...names), n_averaged: tensorPickle() });
+  expect((await rejection(() => modelTensors(alone))).message).toContain('ema: true');
+  expect([...modelTensors(alone, { ema: true }).tensors.keys()]).toEqual(names);
+  const none = await saved({ model: state(...names) });
+  expect((await rejection(() => modelTensors(none, { ema: true }))).code).toBe('CHECKPOINT_MISMATCH');
+});
+
+test('programs are refused by what they are', async () => {
+  const refusals: [string, string, RegExp][] = [
+    ['ultralytics.nn.tasks', 'SegmentationModel', /Ultralytics YOLO/],
+    ['models.yolo', 'Model', /YOLOv5/],
+    ['torchvision.models.detection.mask_rcnn', 'MaskRCNN', /whole module.*state_dict/],
+    ['__main__', 'Net', /own program/],
+  ];
+  for (const [module, name, says] of refusals) {
+    const error = await rejection(saved({ model: P.global(module, name) }));
+    expect(error.code).toBe('FILE_REFUSED');
+    expect(error.message).toMatch(says);
+  }
+});
+
+// ---------------------------------------------------------------- numpy
+
+const type = (code: string): Uint8Array =>
+  concat(
+    P.global('numpy', 'dtype'),
+    P.tuple(P.text(code), P.false, Uint8Array.of(0x88)),
+    P.reduce,
+    P.tuple(P.int(3), P.text('<'), P.none, P.none, P.none, P.int(-1), P.int(-1), P.int(0)),
+    P.build,
+  );
+const bytes = (data: Uint8Array): Uint8Array =>
+  concat(Uint8Array.of(0x42), new Uint8Array(Uint32Array.of(data.length).buffer), data);
+
+function array(values: readonly number[], shape: readonly number[], columnMajor = false): Uint8Array {
+  const data = new Uint8Array(Float32Array.from(values).buffer);
+  const order = columnMajor ? Uint8Array.of(0x88) : P.false;
+  return concat(
+    P.global('numpy.core.multiarray', '_reconstruct'),
+    P.tuple(P.global('numpy', 'ndarray'), P.tuple(P.int(0)), bytes(Uint8Array.of(0x62))),
+    P.reduce,
+    P.tuple(P.int(1), P.tuple(...shape.map(P.int)), type('f4'), order, bytes(data)),
+    P.build,
+  );
+}
+
+const numbersOf = async (file: Uint8Array, name: string): Promise<number[]> => {
+  const source = await openTensors(bytesSource(file, 'm.pkl'));
+  return [...new Float32Array((await source.tensors.get(name)!.read()).buffer)];
+};
+
+test('a pickle of numpy arrays is read, by rows and by columns', async () => {
+  const file = pickle(
+    P.dict({
+      model: P.dict({ a: array([1, 2, 3, 4, 5, 6], [2, 3]), b: array([1, 2, 3, 4, 5, 6], [2, 3], true) }),
+      __author__: P.text('me'),
+    }),
+  );
+  expect(await numbersOf(file, 'model.a')).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(await numbersOf(file, 'model.b')).toEqual([1, 3, 5, 2, 4, 6]);
+  expect((await openTensors(bytesSource(file))).metadata.get('__author__')).toBe('me');
+});
+
+test('an array that its bytes do not fill is refused, and so is a call that is none of numpy’s', async () => {
+  await expectReject(openTensors(bytesSource(pickle(P.dict({ a: array([1, 2], [3]) })))), 'FILE_MALFORMED', 'fill');
+  const call = concat(P.global('numpy.core.multiarray', '_reconstruct'), P.tuple(P.text('os.system')), P.reduce);
+  await expectReject(openTensors(bytesSource(pickle(call))), 'FILE_REFUSED');
+});
+
+test('a number of numpy beside the weights does not matter', async () => {
+  const score = concat(
+    P.global('numpy.core.multiarray', 'scalar'),
+    P.tuple(type('f8'), bytes(new Uint8Array(8))),
+    P.reduce,
+  );
+  expect([...modelTensors(await saved({ model: state('a'), best: score })).tensors.keys()]).toEqual(['a']);
+});
+
+test('a part of another program that ours has not is named; an unsaid style is assumed aloud', async () => {
+  const entry = (name: string) => memoryEntry(name, 'float32', [2, 1], Float32Array.of(1, 2));
+  const known = ['rpn_head.rpn_conv.weight', 'neck.lateral_convs.0.conv.weight', 'roi_head.bbox_head.fc_cls.weight'];
+  const odd = memorySource([...known, 'roi_head.grid_head.x.weight'].map(entry), 'grid.pth');
+  await expectReject(convertForeign(odd), 'CHECKPOINT_MISMATCH', 'roi_head.grid_head.x.weight');
+  const converted = (await convertForeign(memorySource(known.map(entry))))!;
+  expect(converted.assumed).toContain('caffe');
+  const score = converted.tensors.find(({ name }) => name.includes('cls_score'))!;
+  expect([...new Float32Array((await score.read()).buffer)]).toEqual([2, 1]); // the background first
+  expect((await convertForeign(memorySource(known.map(entry)), { style: 'pytorch' }))!.assumed).toBeUndefined();
+});
+
+// ---------------------------------------------------------------- bodies
+
+class Detector extends Module {
+  constructor() {
+    super();
+    this.register('backbone.body.conv1.weight', new Parameter(tf.zeros([1, 1, 3, 2]), { layout: 'conv' }));
+    this.register('backbone.body.bn1.weight', new Parameter(tf.zeros([2])));
+    this.register('rpn.head.conv.weight', new Parameter(tf.zeros([1])));
+  }
+}
+
+const body = (prefix: string, ...more: string[]) =>
+  memorySource(
+    [
+      memoryEntry(
+        `${prefix}conv1.weight`,
+        'float16',
+        [2, 3, 1, 1],
+        Uint16Array.from({ length: 6 }, () => 0x3c00),
+      ),
+      memoryEntry(`${prefix}bn1.weight`, 'float32', [2], Float32Array.of(3, 4)),
+      ...more.map((name) => memoryEntry(name, 'float32', [1], Float32Array.of(0))),
+    ],
+    'body.pth',
+  );
+
+test.each([
+  ['torchvision’s and timm’s', '', ['fc.weight', 'fc.bias', 'bn1.num_batches_tracked']],
+  ['without a head', '', []],
+  ['under module.', 'module.', []],
+  ['out of a detector', 'backbone.body.', ['rpn.head.conv.weight']],
+])('a body, %s: found and loaded, half floats too', async (_, prefix, more) => {
+  const detector = new Detector();
+  const { loaded } = await loadBackbone(detector, body(prefix, ...more));
+  expect(loaded).toEqual(['conv1.weight', 'bn1.weight']);
+  const [conv, norm, rpn] = [...detector.namedParameters().values()].map(({ value }) => [...value.dataSync()]);
+  expect({ conv, norm, rpn }).toEqual({ conv: [1, 1, 1, 1, 1, 1], norm: [3, 4], rpn: [0] });
+  detector.dispose();
+});
+
+test('a tensor of another shape is named, and a body given as a detector says what to do', async () => {
+  const detector = new Detector();
+  const wrong = memorySource([
+    memoryEntry('conv1.weight', 'float32', [2, 3, 1, 1], new Float32Array(6)),
+    memoryEntry('bn1.weight', 'float32', [3], new Float32Array(3)),
+  ]);
+  await expectReject(loadBackbone(detector, wrong), 'CHECKPOINT_MISMATCH', 'bn1.weight [3], not [2]');
+  await expectReject(loadStateDict(detector, body('')), 'CHECKPOINT_MISMATCH', '--weights-backbone');
+  detector.dispose();
+});
