@@ -7,5 +7,7 @@ import type { Command } from 'commander';
 export interface CommandDefinition {
   readonly name: string;
   readonly summary: string;
+  /** Calls that help shows, two or more, each with what it is for. */
+  readonly examples: readonly (readonly [call: string, about: string])[];
   configure(command: Command): void;
 }

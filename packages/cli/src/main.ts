@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { isRcnnError } from '@rcnn/core/errors';
 import { Command, CommanderError } from 'commander';
 import { commands } from './commands/index.ts';
+import { inTodaysWords } from './options/old-spellings.ts';
 import { helpWriter, note, printError, printStack } from './output/print.ts';
 import { systemError } from './output/system-error.ts';
 
@@ -17,10 +18,16 @@ export function createProgram(): Command {
     .option('--debug', 'print the stack of an error')
     .showSuggestionAfterError()
     .showHelpAfterError('(mask-rcnn <command> --help tells more)');
-  for (const { name, summary, configure } of commands) {
-    configure(configured(program.command(name).description(summary)));
+  for (const { name, summary, examples, configure } of commands) {
+    const command = configured(program.command(name).description(summary));
+    configure(command);
+    command.addHelpText('after', `\nExamples:\n${examplesText(examples)}`);
   }
   return program;
+}
+
+function examplesText(examples: (typeof commands)[number]['examples']): string {
+  return examples.map(([call, about]) => `  ${call}\n      ${about}`).join('\n');
 }
 
 function configured(command: Command): Command {
@@ -42,7 +49,7 @@ function version(): string {
 export async function main(args: readonly string[]): Promise<number> {
   const program = createProgram();
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(inTodaysWords(args, note), { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : MISUSED;

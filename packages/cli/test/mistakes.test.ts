@@ -120,9 +120,9 @@ describe('one clear error, no stack, another exit code than 0', () => {
     ['measuring on other classes', ['val', '{renamed}', ...RUN], /4 of 4 categories mean something else.*'circle'/],
     ['nothing to go on with', ['train', '--resume', '{runs}'], /no run to go on with; expected config\.yaml/],
     ['a file for a folder', ['train', '{data}', ...SMALL, '--out', '{typo.yaml}'], /FILE_EXISTS: .*typo\.yaml/],
-    ['results into nowhere', ['predict', '{data/val}', ...RUN, '--json', '{no/x.json}'], /FILE_MISSING: --json/],
-    ['the same for val', ['val', '{data}', ...RUN, '--out', '{no/x.json}'], /FILE_MISSING: --out/],
-    ['results into a folder', ['predict', '{data/val}', ...RUN, '--json', '{empty}'], /a folder; name a file/],
+    ['results into nowhere', ['predict', '{data/val}', ...RUN, '--results', '{no/x.json}'], /FILE_MISSING: --results/],
+    ['the same for val', ['val', '{data}', ...RUN, '--results', '{no/x.json}'], /FILE_MISSING: --results/],
+    ['results into a folder', ['predict', '{data/val}', ...RUN, '--results', '{empty}'], /a folder; name a file/],
   ])('%s', async (_, args, message) => {
     const { code, err } = await call(...args, ...(args[0] === 'train' ? ['--quiet'] : []), '--engine', 'onnxruntime');
     expect(code).toBeGreaterThan(0);

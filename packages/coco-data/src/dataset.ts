@@ -4,7 +4,7 @@ import { type CheckedSet, checkRecords } from './doctor/check.ts';
 import type { Problems } from './doctor/problems.ts';
 import type { ImageStore } from './images/image-store.ts';
 import { buildSample, type Sample, type SampleFields, type SampleRecords } from './loader/sample.ts';
-import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from './records.ts';
+import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } from './records.ts';
 
 export interface DatasetOptions {
   /** Shown in reports. Default: the source of the annotations. */
@@ -16,6 +16,13 @@ export interface DatasetOptions {
   readonly classes?: 'contiguous' | 'ids' | ClassMap;
   /** Errors in annotations: `fail` (the default) refuses the set and lists them, `drop` leaves those records out. */
   readonly policy?: 'fail' | 'drop';
+  /** Images without objects: kept (the default), or left out. */
+  readonly keepEmpty?: boolean;
+}
+
+export interface TrainableOptions {
+  /** Images without objects become negatives. Default false: left out, as torchvision does. */
+  readonly keepEmpty?: boolean | undefined;
 }
 
 /** Categories named in a message. */
@@ -31,13 +38,17 @@ export class Dataset {
   readonly problems: Problems;
   readonly #set: CheckedSet;
   readonly #fields: SampleFields;
+  /** Images with annotations, usable or not: one whose annotations were dropped is no negative. */
+  readonly #annotated: ReadonlySet<ImageId>;
 
   private constructor(
     set: CheckedSet,
+    annotated: ReadonlySet<ImageId>,
     images: readonly ImageRecord[],
     shared: Pick<Dataset, 'name' | 'classes' | 'store' | 'problems'>,
   ) {
     this.#set = set;
+    this.#annotated = annotated;
     this.images = images;
     this.name = shared.name;
     this.classes = shared.classes;
@@ -54,14 +65,16 @@ export class Dataset {
     set: AnnotationSet,
     store: ImageStore,
     problems: Problems,
-    { name = set.source, classes = 'contiguous', policy = 'fail' }: DatasetOptions = {},
+    { name = set.source, classes = 'contiguous', policy = 'fail', keepEmpty = true }: DatasetOptions = {},
   ): Dataset {
     const checked = checkRecords(set, problems);
     if (policy === 'fail') problems.throwErrors(set.source);
     const map = classes instanceof ClassMap ? classes : mapOf(checked, classes, policy);
     if (policy === 'fail') checkMapped(checked, map);
     if (policy === 'fail') checkNames(checked, map);
-    return new Dataset(checked, checked.images, { name, classes: map, store, problems });
+    const images = keepEmpty ? checked.images : checked.images.filter(({ id }) => checked.byImage.get(id)!.length > 0);
+    const annotated = new Set(set.annotations.map(({ imageId }) => imageId));
+    return new Dataset(checked, annotated, images, { name, classes: map, store, problems });
   }
 
   get length(): number {
@@ -101,16 +114,19 @@ export class Dataset {
   /** The same data, only these images, in this order. */
   subset(indices: readonly number[]): Dataset {
     const images = indices.map((index) => this.#image(index));
-    return new Dataset(this.#set, images, this);
+    return new Dataset(this.#set, this.#annotated, images, this);
   }
 
   /**
    * Without the images that training cannot use: those with no object besides crowds, or whose boxes are all at most a
-   * pixel wide or high (torchvision's rule).
+   * pixel wide or high (torchvision's rule). With `keepEmpty`, images without any annotation stay, as negatives; those
+   * with crowds, tiny boxes or faulty annotations alone do not, for they do show objects.
    */
-  trainable(): Dataset {
+  trainable({ keepEmpty = false }: TrainableOptions = {}): Dataset {
     const usable = ({ box, crowd }: AnnotationRecord): boolean => !crowd && box[2] - box[0] > 1 && box[3] - box[1] > 1;
-    return this.subset([...this.images.keys()].filter((index) => this.annotations(index).some(usable)));
+    const isEmpty = (index: number): boolean => !this.#annotated.has(this.images[index]!.id);
+    const fits = (index: number): boolean => this.annotations(index).some(usable) || (keepEmpty && isEmpty(index));
+    return this.subset([...this.images.keys()].filter(fits));
   }
 
   #isMapped(categoryId: number): boolean {

@@ -1,5 +1,13 @@
 export { type ClassEntry, ClassMap, type ClassMapJSON } from './class-map.ts';
-export { Dataset, type DatasetOptions } from './dataset.ts';
+export { Dataset, type DatasetOptions, type TrainableOptions } from './dataset.ts';
+export {
+  DATASET_FORMATS,
+  DATASET_SETTINGS,
+  type DatasetFormat,
+  type DatasetSetting,
+  type DatasetSettings,
+  MAX_SKIP_RATE,
+} from './dataset-settings.ts';
 export { type CheckedSet, checkMasks, checkRecords } from './doctor/check.ts';
 export {
   PROBLEM_KINDS,
@@ -9,6 +17,7 @@ export {
   Problems,
   type Severity,
 } from './doctor/problems.ts';
+export { datasetAsCoco } from './formats/coco/dataset-as-coco.ts';
 export { type ByteChunks, parseCoco, readCoco } from './formats/coco/read-coco.ts';
 export { type CocoResult, cocoResults, type ListedDetection, listedDetections } from './formats/coco/results.ts';
 export { type CocoFile, cocoOf, numberImages } from './formats/coco/write-coco.ts';
@@ -32,5 +41,6 @@ export type { Batch, SkippedSample } from './loader/batch.ts';
 export { type BatchRunner, createLoader, type Loader, type LoaderOptions } from './loader/loader.ts';
 export { aspectEdges, aspectGroup, epochOrder, type OrderOptions, planBatches } from './loader/order.ts';
 export type { Sample, SampleFields, SampleRecords } from './loader/sample.ts';
+export { type LoadedSample, type UsableSamplesOptions, usableSamples } from './loader/usable-samples.ts';
 export { type DatasetOffers, datasetOffers } from './offers.ts';
 export type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from './records.ts';

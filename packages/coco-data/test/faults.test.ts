@@ -194,7 +194,8 @@ test('a bad sample fails the epoch by default; skipped it is counted, listed and
   };
   await expect(drain({})).rejects.toMatchObject({ code: 'IMAGE_CORRUPT' });
   expect(await drain({ onBadSample: 'skip', maxSkipRate: 0.1 })).toEqual({ images: 11, skipped: [[4, 5]] });
-  await expect(drain({ onBadSample: 'skip' })).rejects.toMatchObject({
+  expect(await drain({ onBadSample: 'skip' })).toMatchObject({ images: 11 }); // one may always be bad
+  await expect(drain({ onBadSample: 'skip', maxSkipRate: 0 })).rejects.toMatchObject({
     code: 'DATASET_INVALID',
     place: expect.stringContaining('image 5'),
   });

@@ -24,7 +24,7 @@ export function checkMachine({ platform, arch, glibc }: Machine): void {
     problem: 'TensorFlow publishes no library for this platform',
     found: `${platform} ${arch}${platform === 'linux' && glibc === undefined ? ' without glibc' : ''}`,
     expected: 'linux x64 with glibc',
-    hint: 'The onnxruntime engine needs no setup and runs here: leave out --engine, or set RCNN_ENGINE=onnxruntime.',
+    hint: 'The onnxruntime engine needs no setup and runs here: ask for no other engine, or set RCNN_ENGINE=onnxruntime.',
   });
 }
 

@@ -58,7 +58,13 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['inspect.ts'],
     ['node'],
   ],
-  cli: [['command.ts', 'engines', 'models', 'options', 'output'], ['pictures'], ['commands']],
+  cli: [
+    ['command.ts', 'engines', 'options', 'output'],
+    ['models'],
+    ['evaluate', 'pictures'],
+    ['predict'],
+    ['commands'],
+  ],
   'coco-eval': [
     ['kernel-bytes.ts'],
     ['kernel.ts'],

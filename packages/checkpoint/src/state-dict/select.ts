@@ -50,7 +50,7 @@ function withoutWrapper(source: TensorSource, all: TensorEntry[]): TensorEntry[]
       where: source.name,
       problem: 'the file holds averaged weights alone',
       found: `tensors under '${average}'`,
-      hint: 'If you want these: `ema: true`, or mask-rcnn convert --ema.',
+      hint: 'If you want these: `ema: true`, or mask-rcnn convert --moving-average.',
     });
   }
   return all;

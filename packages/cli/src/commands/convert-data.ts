@@ -5,7 +5,6 @@ import { print, printJson } from '../output/print.ts';
 
 interface Options extends DatasetFlags {
   readonly imageFiles: 'copy' | 'link' | 'none';
-  readonly drop?: boolean;
   readonly json?: boolean;
 }
 
@@ -13,6 +12,10 @@ interface Options extends DatasetFlags {
 export const convertData: CommandDefinition = {
   name: 'convert-data',
   summary: 'write a VOC, VIA or COCO dataset in COCO layout',
+  examples: [
+    ['mask-rcnn convert-data voc coco', 'Pascal VOC as COCO'],
+    ['mask-rcnn convert-data photos copy --split val --image-files link', 'one split, without copying the images'],
+  ],
   configure(command: Command): void {
     addDatasetOptions(
       command
@@ -23,7 +26,6 @@ export const convertData: CommandDefinition = {
             .choices(['copy', 'link', 'none'])
             .default('copy'),
         )
-        .option('--drop', 'leave records with errors out instead of refusing the dataset')
         .option('--json', 'print JSON'),
     ).action(run);
   },
@@ -32,9 +34,8 @@ export const convertData: CommandDefinition = {
 async function run(data: string, out: string, options: Options): Promise<void> {
   const { convertDataset } = await import('@rcnn/coco-data/node');
   const splits = await convertDataset(data, out, {
-    ...openOptions(options),
+    ...(await openOptions(options)),
     imageFiles: options.imageFiles,
-    policy: options.drop ? 'drop' : 'fail',
   });
   if (options.json) {
     printJson(splits);

@@ -8,11 +8,15 @@ import { note } from '../output/print.ts';
 export const convert: CommandDefinition = {
   name: 'convert',
   summary: 'turn a .pth, .pkl or .safetensors file into a safetensors checkpoint of ours',
+  examples: [
+    ['mask-rcnn convert weights.pth weights.safetensors', 'from PyTorch'],
+    ['mask-rcnn convert old.safetensors new.safetensors --force', 'replace what is there'],
+  ],
   configure(command: Command): void {
     command
       .argument('<in>', 'a .pth, .pkl or .safetensors file')
       .argument('<out>', 'the .safetensors file to write')
-      .option('--ema', 'take the moving average of the weights that the file has beside them')
+      .option('--moving-average', 'take the moving average of the weights that the file has beside them')
       .addOption(
         new Option('--style <style>', 'how the body of an mmdetection file was trained').choices(['caffe', 'pytorch']),
       )
@@ -27,11 +31,15 @@ export const convert: CommandDefinition = {
 
 interface Flags {
   readonly force?: boolean;
-  readonly ema?: boolean;
+  readonly movingAverage?: boolean;
   readonly style?: 'caffe' | 'pytorch';
 }
 
-async function run(input: string, output: string, { force = false, ema = false, style }: Flags): Promise<void> {
+async function run(
+  input: string,
+  output: string,
+  { force = false, movingAverage: ema = false, style }: Flags,
+): Promise<void> {
   const { convertForeign, loadPretrained, normaliseTensors, saveCheckpoint } = await import('@rcnn/checkpoint/node');
   checkOutput(output, force);
   const checkpoint = await loadPretrained(input, {

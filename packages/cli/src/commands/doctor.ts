@@ -19,6 +19,11 @@ const BUDGET = 700;
 export const doctor: CommandDefinition = {
   name: 'doctor',
   summary: 'examine the engines of this machine, or a dataset',
+  examples: [
+    ['mask-rcnn doctor', 'the engines of this machine'],
+    ['mask-rcnn doctor photos', 'everything that is wrong with a dataset'],
+    ['mask-rcnn doctor photos --fix repaired', 'and a repaired copy'],
+  ],
   configure(command: Command): void {
     command
       .argument('[data]', 'a dataset (folder or annotation file) to examine instead of the engines')

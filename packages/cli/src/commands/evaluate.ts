@@ -2,14 +2,17 @@ import type { ClassificationReport, Detections, Evaluation, GroundTruth, IoUType
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
+import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
 import { countOrNone, counts, fraction, positives } from '../options/flags.ts';
-import { note, print } from '../output/print.ts';
+import { requireWritable } from '../options/output-file.ts';
+import { jsonText, note, print, printJson } from '../output/print.ts';
 
-interface Options {
+interface Options extends DatasetFlags {
   readonly gt: string;
   readonly dt: string;
   readonly iou?: IoUType;
-  readonly json?: string;
+  readonly numbers?: string;
+  readonly json?: boolean;
   readonly arrays?: string;
   readonly perClass?: boolean;
   readonly plots?: string;
@@ -24,9 +27,13 @@ interface Options {
 export const evaluate: CommandDefinition = {
   name: 'evaluate',
   summary: 'evaluate COCO results against annotations, as pycocotools does',
+  examples: [
+    ['mask-rcnn evaluate --gt instances_val.json --dt found.json', "pycocotools' numbers"],
+    ['mask-rcnn evaluate --gt photos --dt found.json --per-class --plots plots', 'of any dataset, with curves'],
+  ],
   configure(command: Command): void {
     command
-      .requiredOption('--gt <file>', 'annotations in COCO format')
+      .requiredOption('--gt <path>', 'annotations in COCO format, or any dataset')
       .requiredOption('--dt <file>', 'results in COCO format: a list of detections')
       .addOption(
         new Option('--iou <kind>', 'what is compared; default: everything that the results carry').choices([
@@ -35,7 +42,8 @@ export const evaluate: CommandDefinition = {
           'keypoints',
         ]),
       )
-      .option('--json <file>', 'write the numbers and the SHA-256 of the arrays')
+      .option('--numbers <file>', 'write the numbers and the SHA-256 of the arrays as JSON')
+      .option('--json', 'print the numbers as JSON in place of the table')
       .option('--arrays <file>', 'write precision, recall and scores as float64 safetensors')
       .option('--per-class', 'print a table of the categories')
       .option(
@@ -43,7 +51,7 @@ export const evaluate: CommandDefinition = {
         'print precision, recall and F1 of each category for detections from a score on (0.5), and the best scores',
         fraction,
       )
-      .option('--plots <directory>', 'write precision-recall curves, error bars and confusion matrix as SVG')
+      .option('--plots <folder>', 'write precision-recall curves, error bars and confusion matrix as SVG')
       .option('--skip-unknown-categories', 'leave out detections of categories that the annotations do not have')
       .option(
         '--max-detections <list>',
@@ -59,16 +67,18 @@ export const evaluate: CommandDefinition = {
         '--workers <n>',
         'threads that match images; the numbers are the same. Default: several for very many masks, else 0',
         countOrNone,
-      )
-      .action(run);
+      );
+    addDatasetOptions(command).action(run);
   },
 };
 
 async function run(options: Options): Promise<void> {
   const { classificationReport, classificationReportTable, perClassTable } = await import('@rcnn/coco-eval');
-  const { evaluateWithWorkers, readDetections, readGroundTruth } = await import('@rcnn/coco-eval/node');
-  const truth = readGroundTruth(options.gt);
-  const detections = readDetections(options.dt, truth, {
+  const { evaluateWithWorkers } = await import('@rcnn/coco-eval/node');
+  const { readTruthAndResults } = await import('../evaluate/read-files.ts');
+  requireWritable('--numbers', options.numbers);
+  requireWritable('--arrays', options.arrays);
+  const { truth, detections } = await readTruthAndResults(options.gt, options.dt, await openOptions(options), {
     unknownCategory: options.skipUnknownCategories === true ? 'skip' : 'fail',
   });
   const kinds = options.iou === undefined ? kindsOf(detections) : [options.iou];
@@ -87,9 +97,10 @@ async function run(options: Options): Promise<void> {
     for (const warning of evaluations.length === 1 ? evaluation.warnings : []) {
       note(`warning: ${warning}`);
     }
-    if (kinds.length > 1) print(iouType);
-    print(...evaluation.summary.trimEnd().split('\n'));
-    if (options.perClass === true) print('', ...perClassTable(evaluation).trimEnd().split('\n'));
+    const show = options.json === true ? (): void => undefined : print; // stdout is for one of them
+    if (kinds.length > 1) show(iouType);
+    show(...evaluation.summary.trimEnd().split('\n'));
+    if (options.perClass === true) show('', ...perClassTable(evaluation).trimEnd().split('\n'));
     if (options.report !== undefined) {
       const report = classificationReport(truth, detections, {
         iouType,
@@ -97,10 +108,14 @@ async function run(options: Options): Promise<void> {
         ...own,
       });
       reports.push([iouType, report]);
-      print('', ...classificationReportTable(report).trimEnd().split('\n'));
+      show('', ...classificationReportTable(report).trimEnd().split('\n'));
     }
   }
-  if (options.json !== undefined) await writeJson(options.json, evaluations, reports, options.perClass === true);
+  if (options.json === true || options.numbers !== undefined) {
+    const numbers = await numbersOf(evaluations, reports, options.perClass === true);
+    if (options.json === true) printJson(numbers);
+    if (options.numbers !== undefined) await writeNumbers(options.numbers, numbers);
+  }
   if (options.arrays !== undefined) await writeArrays(options.arrays, evaluations);
   if (options.plots !== undefined) await writePlots(options.plots, evaluations, truth, detections);
 }
@@ -114,14 +129,12 @@ function kindsOf(detections: Detections): IoUType[] {
   return kinds.length === 0 ? ['bbox'] : kinds;
 }
 
-async function writeJson(
-  path: string,
+async function numbersOf(
   evaluations: readonly Evaluation[],
   reports: readonly (readonly [IoUType, ClassificationReport])[],
   withClasses: boolean,
-): Promise<void> {
+): Promise<object> {
   const { arrayDigests, perClass } = await import('@rcnn/coco-eval');
-  const { atomicWrite } = await import('@rcnn/checkpoint/node');
   const result: Record<string, unknown> = {};
   for (const evaluation of evaluations) {
     result[evaluation.iouType] = {
@@ -133,9 +146,12 @@ async function writeJson(
       ),
     };
   }
-  // JSON of JavaScript has no whole numbers beyond 2^53: such ids are written as text.
-  const json = JSON.stringify(result, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value), 2);
-  await atomicWrite(path, `${json}\n`);
+  return result;
+}
+
+async function writeNumbers(path: string, numbers: object): Promise<void> {
+  const { atomicWrite } = await import('@rcnn/checkpoint/node');
+  await atomicWrite(path, `${jsonText(numbers)}\n`);
 }
 
 /** With one kind of evaluation the arrays have their plain names, with several its name in front: `segm.recall`. */

@@ -1,4 +1,5 @@
 import type { CommandDefinition } from '../command.ts';
+import { completion } from './completion.ts';
 import { convert } from './convert.ts';
 import { convertData } from './convert-data.ts';
 import { doctor } from './doctor.ts';
@@ -28,4 +29,5 @@ export const commands: readonly CommandDefinition[] = [
   doctor,
   info,
   setup,
+  completion,
 ];

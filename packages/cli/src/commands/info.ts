@@ -6,6 +6,10 @@ import { print, printJson } from '../output/print.ts';
 export const info: CommandDefinition = {
   name: 'info',
   summary: 'print versions, engines and environment for a bug report',
+  examples: [
+    ['mask-rcnn info', 'for a bug report'],
+    ['mask-rcnn info --json', 'for programs'],
+  ],
   configure(command: Command): void {
     command.option('--json', 'print JSON').action(async ({ json = false }: { json?: boolean }) => {
       const { collectInfo, infoText } = await import('../engines/info.ts');

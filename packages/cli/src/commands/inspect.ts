@@ -7,6 +7,10 @@ import { note, print, printJson } from '../output/print.ts';
 export const inspect: CommandDefinition = {
   name: 'inspect',
   summary: 'list the tensors of a checkpoint: name, type, shape and SHA-256',
+  examples: [
+    ['mask-rcnn inspect runs/train/checkpoints/best.safetensors', 'names, types, shapes and digests'],
+    ['mask-rcnn inspect weights.pth --json', 'the same for programs'],
+  ],
   configure(command: Command): void {
     command
       .argument('<file>', 'a .safetensors or .pth file; nothing in it is run')

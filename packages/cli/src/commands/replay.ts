@@ -7,6 +7,10 @@ import { print, printJson } from '../output/print.ts';
 export const replay: CommandDefinition = {
   name: 'replay',
   summary: 'run the batch of a failed training step again, and say what is not finite',
+  examples: [
+    ['mask-rcnn replay runs/train/failed-step-7-batch.safetensors', 'why a step failed'],
+    ['mask-rcnn replay runs/train/failed-step-7-batch.safetensors --engine cpu', 'on another engine'],
+  ],
   configure(command: Command): void {
     command
       .argument('<batch>', 'failed-step-<n>-batch.safetensors in its run folder')

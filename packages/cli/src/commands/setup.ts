@@ -20,6 +20,10 @@ const STEPS = {
 export const setup: CommandDefinition = {
   name: 'setup',
   summary: 'make the tensorflow engine work with an installed @tensorflow/tfjs-node',
+  examples: [
+    ['mask-rcnn setup tensorflow', 'download, compile and check'],
+    ['mask-rcnn setup tensorflow --wheel tensorflow_cpu.whl --dir tensorflow', 'without a network'],
+  ],
   configure(command: Command): void {
     command
       .addArgument(new Argument('<engine>', 'what to set up').choices(['tensorflow']))

@@ -19,6 +19,11 @@ interface Flags {
 export const train: CommandDefinition = {
   name: 'train',
   summary: 'train a model on a COCO, VIA or VOC dataset',
+  examples: [
+    ['mask-rcnn train photos --preset quick', 'a small network that learns simple scenes in minutes'],
+    ['mask-rcnn train photos --weights maskrcnn_resnet50_fpn --epochs 12', 'from published weights'],
+    ['mask-rcnn train --resume runs/train', 'go on after a stop'],
+  ],
   configure(command: Command): void {
     command
       .argument('[data]', 'folder or annotation file to train on')

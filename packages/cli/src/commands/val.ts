@@ -1,15 +1,15 @@
 import { printable } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
+import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { requireWritable } from '../options/output-file.ts';
-import { endStatus, print, printJson, status } from '../output/print.ts';
+import { endStatus, note, print, printJson, status } from '../output/print.ts';
 
 interface Flags extends DatasetFlags {
   readonly weights: string;
   readonly arch?: string;
   readonly engine: string;
-  readonly out?: string;
+  readonly results?: string;
   readonly json?: boolean;
   readonly perClass?: boolean;
   readonly losses: boolean;
@@ -19,13 +19,20 @@ interface Flags extends DatasetFlags {
 export const val: CommandDefinition = {
   name: 'val',
   summary: "measure a model on a dataset: COCO's numbers and the validation loss",
+  examples: [
+    ['mask-rcnn val photos --weights runs/train', 'the best checkpoint of a run on the validation split'],
+    [
+      'mask-rcnn val photos --weights runs/train --per-class --results found.json',
+      'with a table of the classes, and a results list',
+    ],
+  ],
   configure(command: Command): void {
     command
       .argument('<data>', 'folder or annotation file')
       .requiredOption('--weights <file>', 'checkpoint, run folder, published name or URL')
       .option('--arch <name>', 'architecture, when the file does not say')
       .option('--engine <name>', 'engine to compute on', 'auto')
-      .option('--out <file>', 'write the predictions, as pycocotools reads them')
+      .option('--results <file>', 'write a COCO results list of the predictions')
       .option('--per-class', 'print AP and AP50 of every class')
       .option('--no-losses', 'leave the validation losses out')
       .option('--json', 'print JSON');
@@ -34,27 +41,27 @@ export const val: CommandDefinition = {
 };
 
 async function act(data: string, flags: Flags): Promise<void> {
-  requireWritable('--out', flags.out);
+  requireWritable('--results', flags.results);
   const { startEngine } = await import('../engines/use.ts');
-  const { evaluateModel, validationSplit } = await import('@rcnn/train');
-  const { findSources } = await import('@rcnn/coco-data/node');
+  const { evaluateModel } = await import('@rcnn/train');
+  const { validationOf } = await import('../models/validation-split.ts');
   const { atomicWrite } = await import('@rcnn/checkpoint/node');
   const { openModel } = await import('../models/open-model.ts');
   await startEngine(flags.engine, 'predict');
-  const open = openOptions(flags);
-  // Of several splits the one that is there for it, as in training.
-  const split = flags.split ?? validationSplit(await findSources(data, open))?.split;
+  const open = await openOptions(flags);
+  const settings = datasetSettings(flags);
   const { model, dataset } = await openModel(flags.weights, flags.arch, {
     path: data,
-    ...open,
-    ...(split !== undefined && { split }),
+    ...(await validationOf(data, open)),
   });
-  const { record, predictions, scores } = await evaluateModel(model, dataset, {
+  const { record, predictions, scores, skipped } = await evaluateModel(model, dataset, {
+    ...settings,
     losses: flags.losses,
     onProgress: (done: number, of: number) => status(`image ${done} of ${of}`),
   });
   endStatus();
-  if (flags.out !== undefined) await atomicWrite(flags.out, JSON.stringify(predictions));
+  for (const { imageId, message } of skipped) note(`left out image ${imageId}: ${message}`);
+  if (flags.results !== undefined) await atomicWrite(flags.results, JSON.stringify(predictions));
   if (flags.json === true) {
     printJson({ ...record, scores });
     return;

@@ -1,7 +1,7 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
+import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { count, fraction } from '../options/flags.ts';
 import { print } from '../output/print.ts';
 import type { Picture } from '../pictures/draw.ts';
@@ -22,6 +22,10 @@ interface Flags extends DatasetFlags {
 export const visualize: CommandDefinition = {
   name: 'visualize',
   summary: 'draw boxes, masks and classes: six panels per image, of predictions or of the truth',
+  examples: [
+    ['mask-rcnn visualize photos --limit 8', 'the truth of a dataset'],
+    ['mask-rcnn visualize photo.jpg --weights runs/train', 'what a model finds'],
+  ],
   configure(command: Command): void {
     command
       .argument('<what>', 'image, folder of images, pattern, or dataset')
@@ -52,7 +56,16 @@ async function pictures(what: string, flags: Flags): Promise<AsyncGenerator<Pict
   const files = await imagesOf(what);
   if (files === undefined) {
     const { picturesOfDataset } = await import('../pictures/of-dataset.ts');
-    return picturesOfDataset(what, openOptions(flags), { limit, minScore, weights, arch, engine, predictions });
+    const settings = datasetSettings(flags);
+    return picturesOfDataset(what, await openOptions(flags), {
+      limit,
+      minScore,
+      weights,
+      arch,
+      engine,
+      predictions,
+      ...settings,
+    });
   }
   if (weights === undefined) {
     throw new RcnnError('INVALID_ARGUMENT', {
@@ -64,7 +77,10 @@ async function pictures(what: string, flags: Flags): Promise<AsyncGenerator<Pict
   }
   const { picturesOfImages } = await import('../pictures/of-images.ts');
   const { readImage } = await import('../pictures/read-image.ts');
-  return picturesOfImages(files.slice(0, limit), readImage, { weights, arch, engine, minScore });
+  const { orientation, maxPixels } = await openOptions(flags);
+  const read = (file: string) =>
+    readImage(file, { ...(orientation && { orientation }), ...(maxPixels !== undefined && { maxPixels }) });
+  return picturesOfImages(files.slice(0, limit), read, { weights, arch, engine, minScore });
 }
 
 /** The image files that the argument names; undefined when it names a dataset. */

@@ -5,13 +5,18 @@ import { RcnnError } from '@rcnn/core/errors';
 /** In the order of preference: what is best, else what came last. */
 const CHECKPOINTS = ['checkpoints/best.safetensors', 'checkpoints/last.safetensors'];
 
+/** The checkpoint of a run folder: its best, else its last; undefined when it has none. */
+export function checkpointOf(folder: string): string | undefined {
+  return CHECKPOINTS.map((name) => join(folder, name)).find((path) => existsSync(path));
+}
+
 /**
  * The checkpoint that `--weights` means: of a run folder its best one; files, names and addresses as they are.
  * @throws FILE_MISSING for a folder without a checkpoint
  */
 export function weightsFile(what: string): string {
   if (statSync(what, { throwIfNoEntry: false })?.isDirectory() !== true) return what;
-  const file = CHECKPOINTS.map((name) => join(what, name)).find((path) => existsSync(path));
+  const file = checkpointOf(what);
   if (file !== undefined) return file;
   throw new RcnnError('FILE_MISSING', {
     where: what,

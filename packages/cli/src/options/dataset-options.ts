@@ -1,47 +1,52 @@
+import type { DatasetSettings } from '@rcnn/coco-data';
 import type { OpenOptions } from '@rcnn/coco-data/node';
-import { type Command, Option } from 'commander';
+import { RcnnError } from '@rcnn/core/errors';
+import type { Command } from 'commander';
+import { describe, numberOf } from './flags.ts';
+import { addProperty, groupOf, type Property, valueOf } from './schema.ts';
 
-/** How the user says what a dataset is, where it cannot be told from the folder. */
-export interface DatasetFlags {
-  readonly split?: string;
-  readonly format?: 'coco' | 'via' | 'voc';
-  readonly images?: string;
-  readonly className?: string;
-  readonly classAttribute?: string;
-  readonly zeroBased?: boolean;
-  readonly autoOrient?: boolean;
-}
+/** The parsed options of a command that opens data, the settings of the data among them. */
+export type DatasetFlags = Readonly<Partial<Record<keyof DatasetSettings, unknown>>>;
 
-/** Adds the options that every command on datasets has. */
+/** Adds the settings that say what a dataset is: the same in every command that opens data, in YAML and TypeScript. */
 export function addDatasetOptions(command: Command): Command {
-  return command
-    .option('--split <name>', 'only this split')
-    .addOption(new Option('--format <name>', 'default: told from the files').choices(['coco', 'via', 'voc']))
-    .option('--images <folder>', 'where the images are; default: told from where the annotations are')
-    .option('--class-name <name>', 'VIA: the class of regions that name none')
-    .option('--class-attribute <name>', 'VIA: the region attribute that holds the class')
-    .option('--zero-based', 'VOC: corners count from 0, as some tools write them')
-    .option('--auto-orient', 'turn images as their EXIF orientation says before annotations are applied');
+  for (const [name, property] of Object.entries(groupOf('Dataset'))) addProperty(command, name, property);
+  return command;
 }
 
-export function openOptions({
-  split,
-  format,
-  images,
-  className,
-  classAttribute,
-  zeroBased,
-  autoOrient,
-}: DatasetFlags): OpenOptions {
-  return {
-    ...(split !== undefined && { split }),
-    ...(format !== undefined && { format }),
-    ...(images !== undefined && { images }),
-    ...(autoOrient && { orientation: 'apply' }),
-    via: {
-      ...(className !== undefined && { className }),
-      ...(classAttribute !== undefined && { classAttribute }),
-    },
-    voc: { oneBased: zeroBased !== true },
+/** The settings that were given. @throws INVALID_ARGUMENT */
+export function datasetSettings(flags: DatasetFlags): DatasetSettings {
+  const given = Object.entries(groupOf('Dataset')).flatMap(([name, property]): [string, unknown][] => {
+    const value = flags[name as keyof DatasetSettings];
+    if (typeof value === 'boolean') return [[name, value]];
+    return typeof value === 'string' ? [[name, checked(value, property, name)]] : [];
+  });
+  return Object.fromEntries(given) as DatasetSettings;
+}
+
+/** What the readers take. @throws INVALID_ARGUMENT */
+export async function openOptions(flags: DatasetFlags): Promise<OpenOptions> {
+  const { openOptionsOf } = await import('@rcnn/coco-data/node');
+  return openOptionsOf(datasetSettings(flags));
+}
+
+/** A value that fits the schema, which gives numbers their range. */
+function checked(text: string, property: Property, name: string): unknown {
+  const { type, minimum: from, maximum: to } = property;
+  if (type !== 'integer' && type !== 'number') return valueOf(text, property, name);
+  const range = {
+    ...(from !== undefined && { from }),
+    // JSON schema bounds integers by what is exact; nobody needs to read that number.
+    ...(to !== undefined && to < Number.MAX_SAFE_INTEGER && { to }),
+    whole: type === 'integer',
   };
+  const value = numberOf(text, range);
+  if (value !== undefined) return value;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'mask-rcnn',
+    place: name,
+    problem: 'cannot read the value',
+    found: `'${text}'`,
+    expected: describe(range),
+  });
 }

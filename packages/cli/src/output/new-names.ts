@@ -12,7 +12,7 @@ export class NewNames {
 
   /** `cat` for `photos/cat.jpg`, then `cat-2` for `others/cat.png`. */
   take(file: string): string {
-    const stem = plain(basename(file.replaceAll('\\', '/'), extname(file)));
+    const stem = plainName(basename(file.replaceAll('\\', '/'), extname(file)));
     let name = stem;
     // Compared without case: some file systems do not tell `A` from `a`.
     for (let number = 2; this.#taken.has(name.toLowerCase()); number++) name = `${stem}-${number}`;
@@ -21,8 +21,8 @@ export class NewNames {
   }
 }
 
-/** What every file system takes as a name. */
-function plain(name: string): string {
+/** What every file system takes as a name; it leads nowhere else. */
+export function plainName(name: string): string {
   let text = name
     .replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Cs}/\\<>:"|?*]/gu, '_')
     .replace(/^\.+/, '_')

@@ -26,7 +26,7 @@ export function printJson(value: unknown, { compact = false }: { readonly compac
  */
 export function jsonText(value: unknown, compact = false): string {
   const plain = (_: string, item: unknown): unknown =>
-    typeof item === 'number' && !Number.isFinite(item) ? String(item) : item;
+    typeof item === 'bigint' || (typeof item === 'number' && !Number.isFinite(item)) ? String(item) : item;
   const text = JSON.stringify(value, plain, compact ? undefined : 2) ?? 'null';
   return text.replace(/[\p{Bidi_Control}\u007f-\u009f\u2028\u2029\u200b\u2060\ufeff]/gu, (character) =>
     Array.from(

@@ -1,14 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { fileError } from '@rcnn/checkpoint/node';
-import { type Dataset, type ImageId, listedDetections } from '@rcnn/coco-data';
+import {
+  type Dataset,
+  type DatasetSettings,
+  type ImageId,
+  listedDetections,
+  type SkippedSample,
+  usableSamples,
+} from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import { RcnnError } from '@rcnn/core/errors';
 import { type DrawnObject, drawnDetections, drawnTarget } from '@rcnn/visualize';
 import { startEngine } from '../engines/use.ts';
 import { openModel } from '../models/open-model.ts';
+import { note } from '../output/print.ts';
 import type { Picture } from './draw.ts';
 
-export interface DatasetPictures {
+export interface DatasetPictures extends Pick<DatasetSettings, 'badSamples' | 'maxSkipRate'> {
   /** At most so many images, spread over the dataset. */
   readonly limit: number;
   readonly minScore: number;
@@ -24,7 +32,7 @@ export interface DatasetPictures {
 export async function* picturesOfDataset(
   path: string,
   open: OpenOptions,
-  { limit, minScore, weights, arch, engine, predictions }: DatasetPictures,
+  { limit, minScore, weights, arch, engine, predictions, ...bad }: DatasetPictures,
 ): AsyncGenerator<Picture> {
   if (weights !== undefined) await startEngine(engine, 'predict');
   const opened = weights === undefined ? undefined : await openModel(weights, arch, { path, ...open });
@@ -32,10 +40,8 @@ export async function* picturesOfDataset(
   const results = predictions === undefined ? undefined : readResults(predictions, dataset);
   const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));
   const count = Math.min(limit, dataset.length);
-  for (let i = 0; i < count; i++) {
-    const index = Math.floor((i * dataset.length) / count);
-    const { image: record, target } = dataset.sample(index);
-    const image = await dataset.store.load(record);
+  const indices = Array.from({ length: count }, (_, i) => Math.floor((i * dataset.length) / count));
+  for await (const { image: record, target, pixels: image } of usableSamples(dataset, indices, { ...bad, onSkip })) {
     const [detections] = (await opened?.model.detect([image])) ?? [];
     const objects: readonly DrawnObject[] =
       detections !== undefined
@@ -45,6 +51,10 @@ export async function* picturesOfDataset(
           : drawnTarget(target);
     yield { name: record.file, image, objects, names };
   }
+}
+
+function onSkip({ imageId, message }: SkippedSample): void {
+  note(`left out image ${imageId}: ${message}`);
 }
 
 /** A list of COCO results by image. @throws FILE_MISSING, FILE_MALFORMED, DETECTION_INVALID */

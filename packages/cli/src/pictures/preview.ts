@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
+import { type DatasetSettings, usableSamples } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import { Random } from '@rcnn/core/random';
 import { type PresetName, preset, type Scene, sceneOf, type Transform, targetOf } from '@rcnn/transforms';
@@ -15,9 +16,10 @@ import {
 } from '@rcnn/visualize';
 import { createCanvas, encodePng } from '@rcnn/visualize/node';
 import { NewNames } from '../output/new-names.ts';
+import { note } from '../output/print.ts';
 import { makeFolder } from './draw.ts';
 
-export interface PreviewOptions {
+export interface PreviewOptions extends Pick<DatasetSettings, 'badSamples' | 'maxSkipRate'> {
   readonly preset: string;
   /** Images, spread evenly over the dataset. */
   readonly count: number;
@@ -39,10 +41,14 @@ export async function drawPreviews(data: string, out: string, options: PreviewOp
   makeFolder(out);
   const newNames = new NewNames();
   const files: string[] = [];
-  for (let i = 0; i < count; i++) {
-    const index = Math.floor((i * dataset.length) / count);
-    const { image, target } = dataset.sample(index);
-    const scene = sceneOf(await dataset.store.load(image), target);
+  const indices = Array.from({ length: count }, (_, i) => Math.floor((i * dataset.length) / count));
+  const { badSamples, maxSkipRate } = options;
+  for await (const { image, target, pixels, index } of usableSamples(dataset, indices, {
+    badSamples,
+    maxSkipRate,
+    onSkip: ({ imageId, message }) => note(`left out image ${imageId}: ${message}`),
+  })) {
+    const scene = sceneOf(pixels, target);
     const random = new Random(options.seed).fork('preview', index);
     const panels = [
       panel('original', scene),

@@ -12,6 +12,12 @@ export interface CheckedSet extends AnnotationSet {
   readonly byImage: ReadonlyMap<ImageId, readonly AnnotationRecord[]>;
 }
 
+/** The same set without the images that have no usable annotation. */
+export function withoutEmpty(set: CheckedSet): CheckedSet {
+  const images = set.images.filter(({ id }) => (set.byImage.get(id)?.length ?? 0) > 0);
+  return { ...set, images, byImage: new Map(images.map(({ id }) => [id, set.byImage.get(id)!])) };
+}
+
 /**
  * Judges every record without touching an image: ids, references, boxes, and what of the segmentations can be told
  * without filling them. Reports all problems and leaves out the records that have errors.

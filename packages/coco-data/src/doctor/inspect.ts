@@ -5,9 +5,9 @@ import type { ImageSize } from '@rcnn/core';
 import { type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
 import { decodeImage, type ImageHeader, readImageHeader } from '../node/images/decode.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
-import { type DatasetSource, findSources, type OpenOptions, readSource } from '../node/read/open.ts';
+import { type DatasetSource, type OpenOptions, readSource, selectSources } from '../node/read/open.ts';
 import type { AnnotationRecord, AnnotationSet, ImageRecord } from '../records.ts';
-import { type CheckedSet, checkMasks, checkRecords } from './check.ts';
+import { type CheckedSet, checkMasks, checkRecords, withoutEmpty } from './check.ts';
 import type { Digests } from './manifest.ts';
 import { type ProblemCount, type ProblemKind, Problems, type Severity } from './problems.ts';
 import type { FileFacts } from './repair-images.ts';
@@ -91,8 +91,7 @@ const AT_ONCE = 4; // images on their way at a time
  */
 export async function inspectDataset(path: string, options: InspectOptions = {}): Promise<Inspection> {
   const problems = new Problems(Number.POSITIVE_INFINITY);
-  const all = await findSources(path, options);
-  const sources = options.split === undefined ? all : all.filter(({ split }) => split === options.split);
+  const sources = await selectSources(path, options);
   const root = (await stat(path)).isDirectory() ? path : dirname(path);
   const visit: Visit = { options, problems, root, seen: new Map(), digests: new Map() };
   const splits: InspectedSplit[] = [];
@@ -138,7 +137,8 @@ async function inspectSplit(source: DatasetSource, visit: Visit): Promise<Inspec
     });
     return { source, why: error.message };
   }
-  const set = checkRecords(raw, problems);
+  const checked = checkRecords(raw, problems);
+  const set = options.keepEmpty === false ? withoutEmpty(checked) : checked;
   noteCrowdsOnly(set, problems);
   const store = new FolderImages(source.images, options);
   const sound = new Map<ImageRecord, FileFacts>();

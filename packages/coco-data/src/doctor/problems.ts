@@ -223,7 +223,7 @@ export class Problems {
       where: source,
       place: first.place,
       problem: `${total} ${total === 1 ? 'problem' : 'problems'} in the annotations${lines.join('')}\n`,
-      hint: "Run 'mask-rcnn doctor' for the whole list, '--fix OUT' for a repaired copy, or load with policy 'drop'.",
+      hint: "Run 'mask-rcnn doctor' for the whole list, '--fix OUT' for a repaired copy, or leave them out: badSamples skip (--bad-samples skip), in TypeScript policy 'drop'.",
     });
   }
 }

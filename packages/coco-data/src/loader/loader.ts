@@ -3,6 +3,7 @@ import { type BatchTransform, type PresetName, preset, type Transform } from '@r
 import type { Dataset } from '../dataset.ts';
 import { type Batch, type BatchJob, buildBatch, type SkippedSample } from './batch.ts';
 import { planBatches } from './order.ts';
+import { SkipLimit } from './skip-limit.ts';
 
 export interface LoaderOptions {
   /** Images per batch. Default 2. */
@@ -34,7 +35,7 @@ export interface LoaderOptions {
   readonly keepCrowds?: boolean;
   /** A sample that cannot be loaded: `fail` (the default) throws, `skip` leaves it out, counts and lists it. */
   readonly onBadSample?: 'fail' | 'skip';
-  /** With `skip`: stop when more than this share of the epoch's samples was bad. Default 0.01. */
+  /** With `skip`: stop when more than this share of the epoch's samples was bad; one may be. Default 0.1. */
   readonly maxSkipRate?: number;
   /** Ends the iteration with INTERRUPTED. */
   readonly signal?: AbortSignal;
@@ -71,6 +72,7 @@ export function createLoader(dataset: Dataset, options: LoaderOptions = {}, run?
     },
   );
   const skipped: SkippedSample[] = [];
+  const limit = new SkipLimit(dataset, options.maxSkipRate);
   const jobAt = (index: number): BatchJob => ({
     samples: plan[index]!.map((sample) => ({ index: sample, records: dataset.records(sample) })),
     epoch,
@@ -90,7 +92,7 @@ export function createLoader(dataset: Dataset, options: LoaderOptions = {}, run?
         const batch = await withSignal(ahead[0]!, options.signal);
         void ahead.shift();
         skipped.push(...batch.skipped);
-        checkSkipRate(skipped, dataset, options.maxSkipRate ?? 0.01);
+        batch.skipped.forEach((sample) => limit.add(sample));
         if (next < plan.length) ahead.push(begin(runner, jobAt(next++)));
         if (batch.images.length > 0) yield batch;
       }
@@ -124,19 +126,6 @@ function withSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promi
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-}
-
-function checkSkipRate(skipped: readonly SkippedSample[], dataset: Dataset, rate: number): void {
-  if (skipped.length <= rate * dataset.length) return;
-  const { index, imageId, message } = skipped.at(-1)!;
-  throw new RcnnError('DATASET_INVALID', {
-    where: `loader of '${dataset.name}'`,
-    place: `sample ${index} (image ${imageId})`,
-    problem: `too many samples cannot be loaded: ${skipped.length} of ${dataset.length}`,
-    found: message,
-    expected: `at most ${rate * 100} %`,
-    hint: "Run 'mask-rcnn doctor' on the dataset, or raise maxSkipRate.",
   });
 }
 

@@ -10,14 +10,16 @@ export type { ModuleExport } from './loader/messages.ts';
 export { cocoReader } from './read/coco-reader.ts';
 export { labelmeReader } from './read/labelme-reader.ts';
 export {
-  type DatasetFormat,
   findSources,
+  matchesSplit,
   type OpenOptions,
   openDataset,
   openSource,
   READERS,
   readSource,
+  selectSources,
 } from './read/open.ts';
+export { openOptionsOf } from './read/open-options.ts';
 export { readVoc, type VocFolders, vocSplits } from './read/read-voc.ts';
 export type { DatasetReader, DatasetSource } from './read/reader.ts';
 export { viaReader } from './read/via-reader.ts';

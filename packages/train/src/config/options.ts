@@ -1,18 +1,17 @@
+import type { DatasetSettings } from '@rcnn/coco-data';
 import type { PresetName } from '@rcnn/transforms';
 
 /**
  * Every option of a training, under the same name in TypeScript, in YAML (`learningRate: 0.02`) and on the command line
  * (`--learning-rate 0.02`). What they mean is written once, in `schema.ts`, where the help text and the JSON schema for
- * editors come from.
+ * editors come from. How the data are read is said with the settings that every command on data has.
  */
-export interface TrainConfig {
+export interface TrainConfig extends Settings<DatasetSettings> {
   data: string;
   valData?: string;
-  format: 'auto' | 'coco' | 'via' | 'voc';
   labels: 'contiguous' | 'ids';
   augment: PresetName;
   workers: number;
-  badSamples: 'fail' | 'skip';
 
   arch: string;
   weights: string;
@@ -57,6 +56,9 @@ export interface TrainConfig {
   threads?: number;
   memory: 'check' | 'ignore';
 }
+
+/** Config objects are put together by assignment, and kept as JSON: what is not set is not there. */
+type Settings<T> = { -readonly [K in keyof T]?: Exclude<T[K], undefined> };
 
 /** What a person writes: any part of it, and the preset that fills in the rest. */
 export type PartialConfig = Partial<TrainConfig> & { readonly preset?: string };

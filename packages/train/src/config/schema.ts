@@ -1,10 +1,25 @@
+import { DATASET_SETTINGS, type DatasetSetting } from '@rcnn/coco-data';
 import { PRESETS } from '@rcnn/transforms';
 import { z } from 'zod';
-import { presets } from './presets.ts';
+import { defaults, presets } from './presets.ts';
 
 const positive = (): z.ZodNumber => z.number().positive();
 const count = (): z.ZodNumber => z.number().int().min(1);
 const share = (): z.ZodNumber => z.number().min(0).max(1);
+
+/** The settings of a dataset, as every command has them. */
+function datasetOptions(): Record<string, z.ZodType> {
+  const options = Object.entries(DATASET_SETTINGS).map(([name, { kind, about }]) => [
+    name,
+    typeOf(kind).describe(about).optional(),
+  ]);
+  return Object.fromEntries(options) as Record<string, z.ZodType>;
+}
+
+function typeOf(kind: DatasetSetting['kind']): z.ZodType {
+  if (typeof kind !== 'string') return z.enum(kind);
+  return { text: z.string().min(1), switch: z.boolean(), count: count(), fraction: share() }[kind];
+}
 
 /** The options as a person writes them: each may be left out, none may be misspelt. */
 export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
@@ -16,17 +31,13 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
     .min(1)
     .describe('Folder or annotation file to evaluate on; found beside the training split by itself')
     .optional(),
-  format: z.enum(['auto', 'coco', 'via', 'voc']).describe('How the data are annotated').optional(),
+  ...datasetOptions(),
   labels: z
     .enum(['contiguous', 'ids'])
     .describe('Labels 1 to K, or the category ids themselves (as published COCO weights have them)')
     .optional(),
   augment: z.enum(PRESETS).describe('Augmentation preset').optional(),
   workers: z.number().int().min(0).describe('Threads that decode and augment').optional(),
-  badSamples: z
-    .enum(['fail', 'skip'])
-    .describe('What to do with an image or annotation that cannot be used')
-    .optional(),
 
   arch: z
     .string()
@@ -112,9 +123,63 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
 /** Every option, in the order of the help. */
 export const optionNames: readonly string[] = Object.keys(schema.shape);
 
-/** The JSON schema that gives editors completion: `# yaml-language-server: $schema=…` */
+/** Where the help lists an option. `Dataset` are those that every command on data has. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  Start: ['preset'],
+  Dataset: Object.keys(DATASET_SETTINGS),
+  Data: ['data', 'valData', 'labels', 'augment', 'workers'],
+  Model: ['arch', 'weights', 'weightsBackbone', 'trainableLayers', 'minSize', 'maxSize', 'roisPerImage', 'proposals'],
+  Run: [
+    'evaluateEvery',
+    'patience',
+    'scoreThreshold',
+    'saveEvery',
+    'keepCheckpoints',
+    'out',
+    'name',
+    'seed',
+    'engine',
+    'threads',
+    'memory',
+  ],
+};
+
+/** What an option takes, where `text` would say too little. */
+const TAKES: Readonly<Record<string, string>> = {
+  images: 'folder',
+  split: 'name',
+  className: 'name',
+  classAttribute: 'name',
+  valData: 'path',
+  arch: 'name',
+  weights: 'file',
+  weightsBackbone: 'file',
+  out: 'folder',
+  name: 'name',
+  engine: 'name',
+};
+
+function groupOf(name: string): string {
+  return Object.keys(GROUPS).find((group) => GROUPS[group]!.includes(name)) ?? 'Learning';
+}
+
+/**
+ * The JSON schema that gives editors completion: `# yaml-language-server: $schema=…`. Each option says its group and its
+ * default, for help texts.
+ */
 export function jsonSchema(): object {
-  return { title: 'Training of @rcnn/train', ...z.toJSONSchema(schema) };
+  const { properties = {}, ...rest } = z.toJSONSchema(schema) as { properties?: Record<string, object> };
+  const usual = defaults as unknown as Readonly<Record<string, unknown>>;
+  const options = Object.entries(properties).map(([name, property]) => [
+    name,
+    {
+      ...property,
+      ...(name in usual && { default: usual[name] }),
+      ...(name in TAKES && { 'x-takes': TAKES[name] }),
+      'x-group': groupOf(name),
+    },
+  ]);
+  return { title: 'Training of @rcnn/train', ...rest, properties: Object.fromEntries(options) as object };
 }
 
 /** The problems of a config, each with the path of its key. Empty when it is fine. */

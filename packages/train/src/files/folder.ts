@@ -38,6 +38,11 @@ export class RunFolder {
     return join(this.path, 'environment.json');
   }
 
+  /** What the run learns from, so that a resumed run can tell whether it still does. */
+  get data(): string {
+    return join(this.path, 'data.json');
+  }
+
   get lock(): string {
     return join(this.path, 'run.lock');
   }

@@ -1,11 +1,12 @@
 import {
-  type AnnotationRecord,
   type CocoResult,
-  cocoOf,
   cocoResults,
   createLoader,
   type Dataset,
+  type DatasetSettings,
+  datasetAsCoco,
   numberImages,
+  type SkippedSample,
 } from '@rcnn/coco-data';
 import {
   type CocoDataset,
@@ -29,7 +30,7 @@ export interface Example {
   readonly detections: readonly Detection[];
 }
 
-export interface ModelEvaluationOptions {
+export interface ModelEvaluationOptions extends Pick<DatasetSettings, 'badSamples' | 'maxSkipRate'> {
   readonly epoch?: number;
   /** Compute the validation losses too. Default true. */
   readonly losses?: boolean;
@@ -45,15 +46,23 @@ export interface ModelEvaluation {
   /** A results list that pycocotools reads as it is, with the dataset's own ids. */
   readonly predictions: readonly CocoResult[];
   readonly examples: readonly Example[];
+  /** With `badSamples: 'skip'`: images that could not be read. They count neither as found nor as missed. */
+  readonly skipped: readonly SkippedSample[];
 }
 
 /** Predicts every image of a dataset, one at a time as torchvision does, and evaluates it as pycocotools does. */
 export async function evaluateModel(
   model: Detector,
   dataset: Dataset,
-  { epoch = 0, losses = true, examples: wanted = 0, onProgress }: ModelEvaluationOptions = {},
+  {
+    epoch = 0,
+    losses = true,
+    examples: wanted = 0,
+    badSamples = 'fail',
+    maxSkipRate,
+    onProgress,
+  }: ModelEvaluationOptions = {},
 ): Promise<ModelEvaluation> {
-  const truth = truthOf(dataset);
   const predictions: CocoResult[] = [];
   const numbered: NumberedResult[] = [];
   const numbers = numberImages(dataset.images);
@@ -63,8 +72,16 @@ export async function evaluateModel(
   let seconds = 0;
   let counted = 0;
   let done = 0;
-  for await (const { images, targets, indices } of createLoader(dataset, { batchSize: 1, shuffle: false })) {
+  const loader = createLoader(dataset, {
+    batchSize: 1,
+    shuffle: false,
+    onBadSample: badSamples,
+    ...(maxSkipRate !== undefined && { maxSkipRate }),
+  });
+  const seen: number[] = [];
+  for await (const { images, targets, indices } of loader) {
     const [image, target, index] = [images[0]!, targets[0]!, indices[0]!];
+    seen.push(index);
     const begin = performance.now();
     const [detections] = await model.detect(images);
     seconds += (performance.now() - begin) / 1000;
@@ -80,12 +97,13 @@ export async function evaluateModel(
     onProgress?.(++done, dataset.length);
   }
   const means = Object.fromEntries([...sums].map(([name, total]) => [name, total / counted]));
+  const truth = datasetAsCoco(dataset, seen) as unknown as CocoDataset;
   const results: Partial<Record<IoUType, KindRecord>> = {};
   for (const iouType of kindsToMeasure(model.spec, dataset)) {
     results[iouType] = recordOf(evaluateCoco(truth, numbered, { iouType }));
   }
-  const record: EvaluationRecord = { epoch, images: dataset.length, results, losses: means, seconds };
-  return { record, scores: scoresOf(record), predictions, examples };
+  const record: EvaluationRecord = { epoch, images: seen.length, results, losses: means, seconds };
+  return { record, scores: scoresOf(record), predictions, examples, skipped: loader.skipped };
 }
 
 /** What the model finds and the data can judge, in the order of the model's own list. */
@@ -96,14 +114,6 @@ function kindsToMeasure({ finds }: DetectorSpec, dataset: Dataset): IoUType[] {
     return true;
   });
   return known.map((finding) => KIND_OF[finding]);
-}
-
-/** The dataset as a COCO file, as it stands: crowds are kept, because the evaluation needs them. */
-function truthOf(dataset: Dataset): CocoDataset {
-  const annotations = dataset.images.flatMap((_, i): readonly AnnotationRecord[] => dataset.annotations(i));
-  const categories = dataset.classes.classes.map(({ categoryId, name }) => ({ id: categoryId, name }));
-  const set = { source: dataset.name, images: dataset.images, annotations, categories };
-  return cocoOf(set) as unknown as CocoDataset;
 }
 
 async function addLosses(sums: Map<string, number>, model: Detector, image: PixelImage, target: Target): Promise<void> {

@@ -1,10 +1,12 @@
-import { createLoader, type Dataset, type LoaderOptions } from '@rcnn/coco-data';
+import { createLoader, type Dataset, type ImageId, type LoaderOptions, type SkippedSample } from '@rcnn/coco-data';
 import {
   type DatasetSource,
   FolderImages,
   findSources,
   LoaderWorkers,
+  matchesSplit,
   type OpenOptions,
+  openOptionsOf,
   openSource,
 } from '@rcnn/coco-data/node';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
@@ -25,18 +27,16 @@ const VAL = /^(val|valid|validation)(\d{4})?$/i;
 
 /** Opens the data of a config; every fault of the annotations is reported here, before anything is computed. */
 export async function openData(config: TrainConfig, onEvent: Listener): Promise<TrainingData> {
-  const options: OpenOptions = {
-    policy: config.badSamples === 'skip' ? 'drop' : 'fail',
-    classes: config.labels,
-    ...(config.format === 'auto' ? {} : { format: config.format }),
-  };
+  const options: OpenOptions = { ...openOptionsOf(config), classes: config.labels };
   const sources = await findSources(config.data, options);
-  const whole = await openSource(choose(sources, TRAIN, config.data), options);
-  const train = whole.trainable();
+  const whole = await openSource(choose(sources, config.split ?? TRAIN, config.data), { ...options, keepEmpty: true });
+  const train = whole.trainable(config);
   if (train.length < whole.length) {
     onEvent({
       kind: 'note',
-      text: `${whole.length - train.length} of ${whole.length} images have no objects and are not trained on.`,
+      text:
+        `${whole.length - train.length} of ${whole.length} images have no objects to learn and are not trained on` +
+        (config.keepEmpty === true ? '.' : '; keepEmpty (--keep-empty) takes those without any as negatives.'),
     });
   }
   if (train.length === 0) {
@@ -47,14 +47,41 @@ export async function openData(config: TrainConfig, onEvent: Listener): Promise<
       hint: `Run 'mask-rcnn doctor ${config.data}'.`,
     });
   }
-  const val = await openVal(config, sources, { ...options, classes: train.classes });
+  const val = await openVal(config, sources, { ...withoutSplit(options), classes: train.classes });
   for (const dataset of [train, val]) if (dataset !== undefined) await requireImages(dataset, config);
   if (val === undefined)
     onEvent({
       kind: 'warning',
-      text: "There is no validation split, so nothing is evaluated; name one with 'valData'.",
+      text: 'There is no validation split, so nothing is evaluated; name one with valData (--val-data).',
     });
-  return { train, val, source: batchesOf(train, config) };
+  for (const dataset of [train, val]) if (dataset !== undefined) warnOfDropped(dataset, onEvent);
+  return { train, val, source: batchesOf(train, config, onEvent) };
+}
+
+/** Annotations that `badSamples: skip` left out, counted by what is wrong with them: never without a word. */
+function warnOfDropped({ name, problems }: Dataset, onEvent: Listener): void {
+  const errors = problems.list(1).filter(({ severity }) => severity === 'error');
+  for (const { title, count, examples } of errors) {
+    const [example] = examples;
+    const where = example === undefined ? '' : `, such as ${example.place}: ${example.found}`;
+    onEvent({ kind: 'warning', text: `${name}: left out ${count} times, ${title}${where}` });
+  }
+}
+
+/** Images named one by one when they are left out; then only the count goes on. */
+const NAMED = 10;
+
+/** Tells once of each image that cannot be used. */
+function skipReporter(onEvent: Listener): (skipped: readonly SkippedSample[]) => void {
+  const known = new Set<ImageId>();
+  return (skipped) => {
+    for (const { imageId, message } of skipped) {
+      if (known.has(imageId)) continue;
+      known.add(imageId);
+      if (known.size <= NAMED) onEvent({ kind: 'warning', text: `Left out image ${imageId}: ${message}` });
+      else if (known.size % NAMED === 0) onEvent({ kind: 'warning', text: `Left out ${known.size} images so far.` });
+    }
+  };
 }
 
 /** The split to evaluate on: the one that was named, or the one beside the training split. */
@@ -91,7 +118,7 @@ async function requireImages({ images, store, length }: Dataset, { data, badSamp
     where: store.root,
     problem: 'images of the annotations are not in this folder',
     found: `${missing.length} of ${count} looked for are missing, such as ${missing[0]}`,
-    hint: `Are the images beside the annotations? 'mask-rcnn doctor ${data}' lists every missing one.`,
+    hint: `Say where they are with images (--images); 'mask-rcnn doctor ${data}' lists every missing one.`,
   });
 }
 
@@ -101,26 +128,39 @@ function isMissing(result: PromiseSettledResult<string>): boolean {
   return isRcnnError(result.reason, 'IMAGE_MISSING') || isRcnnError(result.reason, 'FILE_MISSING');
 }
 
-function choose(sources: readonly DatasetSource[], wanted: RegExp, where: string): DatasetSource {
-  const source = sources.length === 1 ? sources[0] : sources.find(({ split }) => wanted.test(split));
+/** The split is the one to train on; that to evaluate on has its own name. */
+function withoutSplit(options: OpenOptions): OpenOptions {
+  const { split: ignored, ...others } = options;
+  void ignored;
+  return others;
+}
+
+/** The split of this name, or the one that looks like it of several. */
+function choose(sources: readonly DatasetSource[], wanted: string | RegExp, where: string): DatasetSource {
+  const fits = (split: string): boolean =>
+    typeof wanted === 'string' ? matchesSplit(split, wanted) : wanted.test(split);
+  const only = sources.length === 1 && typeof wanted !== 'string' ? sources[0] : undefined;
+  const source = only ?? sources.find(({ split }) => fits(split));
   if (source !== undefined) return source;
   throw new RcnnError('DATASET_INVALID', {
     where,
     problem: 'it is not clear which split to use',
     found: sources.map(({ split }) => split).join(', '),
-    hint: 'Name the annotation file itself.',
+    hint: 'Name it with split (--split), or name the annotation file itself.',
   });
 }
 
 /** The batches of every epoch, made in threads that live as long as the training. */
-function batchesOf(dataset: Dataset, config: TrainConfig): BatchSource {
-  const { workers, augment, batchSize, seed, badSamples } = config;
+function batchesOf(dataset: Dataset, config: TrainConfig, onEvent: Listener): BatchSource {
+  const { workers, augment, batchSize, seed, badSamples, maxSkipRate } = config;
   let pool: LoaderWorkers | undefined;
+  const reportSkipped = skipReporter(onEvent);
   const options: LoaderOptions = {
     batchSize,
     seed,
     transform: augment,
-    onBadSample: badSamples,
+    onBadSample: badSamples ?? 'fail',
+    ...(maxSkipRate !== undefined && { maxSkipRate }),
     // Full batches make steps comparable; a set smaller than one batch is used as it is.
     dropLast: dataset.length >= batchSize,
     aspectGroups: batchSize > 1 ? 3 : -1, // as in torchvision's recipe
@@ -128,9 +168,14 @@ function batchesOf(dataset: Dataset, config: TrainConfig): BatchSource {
   };
   return {
     batchesPerEpoch: createLoader(dataset, options).length,
-    batches(epoch, first) {
+    async *batches(epoch, first) {
       if (workers > 0) pool ??= new LoaderWorkers(dataset, { workers, transform: augment });
-      return createLoader(dataset, { ...options, epoch, startIndex: first }, pool?.run);
+      const loader = createLoader(dataset, { ...options, epoch, startIndex: first }, pool?.run);
+      for await (const batch of loader) {
+        reportSkipped(batch.skipped);
+        yield batch;
+      }
+      reportSkipped(loader.skipped);
     },
     async close() {
       await pool?.close();

@@ -8,6 +8,7 @@ import type { EndReason, Listener, Scores } from '../loop/events.ts';
 import { type Position, runTraining, START, type TrainerHooks } from '../loop/trainer.ts';
 import { type BuiltModel, profileOf } from './build-model.ts';
 import type { TrainingData } from './data.ts';
+import { recordData } from './data-record.ts';
 import { averageOf, describePlan, optimizerOf, planOf } from './plan.ts';
 import { RunRecorder } from './run-recorder.ts';
 import { writeSettings } from './settings.ts';
@@ -55,6 +56,7 @@ export async function runSession(session: Session, resuming: boolean): Promise<T
     const position = resuming ? await load() : START;
     requireSpace(resuming);
     await writeSettings(folder, config, resuming);
+    await recordData(folder, data, resuming, onEvent);
     recorder = await RunRecorder.open({ config, folder, data }, position.step);
     const where = resuming ? `Resuming ${folder.path} after step ${position.step}.` : `Writing to ${folder.path}`;
     const plan = planOf(config, parameters, data.source.batchesPerEpoch);
@@ -85,7 +87,7 @@ async function goOn<T>({ folder, options }: Session, training: () => Promise<T>)
 
 /** Measures the model on the validation data, where there are any. */
 function measuring(
-  { data: { val }, built: { model }, options: { onEvent, shouldStop } }: Session,
+  { config: { badSamples, maxSkipRate }, data: { val }, built: { model }, options: { onEvent, shouldStop } }: Session,
   recorder: RunRecorder,
 ): { evaluate: NonNullable<TrainerHooks['evaluate']>; last(): Scores | undefined } | undefined {
   if (val === undefined) return undefined;
@@ -96,7 +98,13 @@ function measuring(
       if (shouldStop?.() !== true) return;
       throw new RcnnError('INTERRUPTED', { where: 'evaluation', problem: `stopped after ${done} of ${of} images` });
     };
-    const evaluation = await evaluateModel(model, val, { epoch, examples: 8, onProgress });
+    const reading = { badSamples, maxSkipRate };
+    const evaluation = await evaluateModel(model, val, { epoch, examples: 8, onProgress, ...reading });
+    const [first] = evaluation.skipped;
+    if (first !== undefined) {
+      const text = `Evaluated without ${evaluation.skipped.length} images, such as ${first.imageId}: ${first.message}`;
+      onEvent?.({ kind: 'warning', text });
+    }
     await recorder.recordEvaluation(evaluation, step);
     last = evaluation.scores;
     return last;

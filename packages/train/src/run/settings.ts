@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import { stringify } from 'yaml';
 import type { TrainConfig } from '../config/options.ts';
@@ -12,11 +12,18 @@ const HEADER = '# Every option of this run. Repeat it with: mask-rcnn train --co
 export async function writeSettings(folder: RunFolder, config: TrainConfig, resuming: boolean): Promise<void> {
   await atomicWrite(folder.config, HEADER + stringify(inOrder(config)));
   const here = describeEnvironment();
-  const before =
-    resuming && existsSync(folder.environment)
-      ? ((JSON.parse(readFileSync(folder.environment, 'utf8')) as { runs?: unknown[] }).runs ?? [])
-      : [];
+  const before = resuming ? runsOf(folder.environment) : [];
   await atomicWrite(folder.environment, `${JSON.stringify({ ...here, runs: [...before, here] }, null, 1)}\n`);
+}
+
+/** The machines of earlier runs; a file that was damaged meanwhile has none to tell, and stops nothing. */
+function runsOf(file: string): readonly unknown[] {
+  try {
+    const { runs } = JSON.parse(readFileSync(file, 'utf8')) as { runs?: unknown };
+    return Array.isArray(runs) ? runs : [];
+  } catch {
+    return [];
+  }
 }
 
 /** The options in the order in which the help lists them. */

@@ -152,7 +152,7 @@ function decodeError(cause: unknown, name: string, maxPixels: number): RcnnError
       where: name,
       problem: 'the image has too many pixels',
       expected: `at most ${maxPixels / 1e6} million`,
-      hint: 'Resize it, or raise maxPixels if you trust where it comes from.',
+      hint: 'Resize it, or raise maxPixels (--max-pixels) if you trust where it comes from.',
       cause,
     });
   }

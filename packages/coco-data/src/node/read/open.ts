@@ -23,9 +23,6 @@ export type { DatasetReader, DatasetSource } from './reader.ts';
 /** Every format that is read, in the order in which readers are asked whether files are theirs. */
 export const READERS: readonly DatasetReader[] = [vocReader, cocoReader, viaReader, yoloReader, labelmeReader];
 
-/** Names of the formats of {@link READERS}. */
-export type DatasetFormat = 'coco' | 'labelme' | 'via' | 'voc' | 'yolo';
-
 export interface OpenOptions extends DatasetOptions, FolderImagesOptions {
   /** Which part: `train`, `val2017`, … Default: the only one there is. */
   readonly split?: string | undefined;
@@ -46,17 +43,30 @@ export interface OpenOptions extends DatasetOptions, FolderImagesOptions {
  * @throws FILE_MISSING, DATASET_INVALID, and the errors of the readers
  */
 export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {
-  const sources = await findSources(path, options);
-  const wanted =
-    options.split === undefined ? sources : sources.filter(({ split }) => matchesSplit(split, options.split!));
-  if (wanted.length === 1) return openSource(wanted[0]!, options);
-  const splits = sources.map(({ split }) => split).join(', ');
-  throw new RcnnError(wanted.length === 0 ? 'FILE_MISSING' : 'INVALID_ARGUMENT', {
+  const sources = await selectSources(path, options);
+  if (sources.length === 1) return openSource(sources[0]!, options);
+  throw new RcnnError('INVALID_ARGUMENT', {
     where: path,
-    problem:
-      wanted.length === 0 ? `there is no split '${options.split}'` : 'the dataset has several splits; choose one',
-    expected: splits,
+    problem: 'the dataset has several splits; choose one',
+    expected: sources.map(({ split }) => split).join(', '),
     hint: `Name it with the split setting (--split ${sources.at(-1)?.split}).`,
+  });
+}
+
+/**
+ * The splits that are meant: those of the given name, or all of them.
+ * @throws FILE_MISSING when there is none of that name, and what {@link findSources} throws
+ */
+export async function selectSources(path: string, options: OpenOptions = {}): Promise<readonly DatasetSource[]> {
+  const sources = await findSources(path, options);
+  const { split: wanted } = options;
+  const found = wanted === undefined ? sources : sources.filter(({ split }) => matchesSplit(split, wanted));
+  if (found.length > 0) return found;
+  throw new RcnnError('FILE_MISSING', {
+    where: path,
+    problem: `there is no split '${wanted}'`,
+    expected: sources.map(({ split }) => split).join(', '),
+    hint: `Name one that there is (--split ${sources.at(-1)?.split}).`,
   });
 }
 
@@ -131,6 +141,6 @@ async function sourcesAt(path: string, options: OpenOptions): Promise<readonly D
 }
 
 /** `train` finds `train2017` too, when nothing else does. */
-function matchesSplit(split: string, wanted: string): boolean {
+export function matchesSplit(split: string, wanted: string): boolean {
   return split === wanted || split.replace(/\d{4}$/, '') === wanted;
 }

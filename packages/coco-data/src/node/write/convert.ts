@@ -1,10 +1,9 @@
 import { constants, copyFile, link } from 'node:fs/promises';
-import { RcnnError } from '@rcnn/core/errors';
-import { checkRecords } from '../../doctor/check.ts';
+import { checkRecords, withoutEmpty } from '../../doctor/check.ts';
 import { type ProblemCount, Problems } from '../../doctor/problems.ts';
 import type { ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
-import { findSources, type OpenOptions, readSource } from '../read/open.ts';
+import { type OpenOptions, readSource, selectSources } from '../read/open.ts';
 import { OutputFolder, writeError } from './output-folder.ts';
 import { writeCoco } from './write-coco.ts';
 
@@ -32,15 +31,14 @@ export async function convertDataset(
   out: string,
   options: ConvertOptions = {},
 ): Promise<readonly ConvertedSplit[]> {
-  const { imageFiles = 'copy', policy = 'fail', split: wanted } = options;
-  const sources = (await findSources(path, options)).filter(({ split }) => wanted === undefined || split === wanted);
-  if (sources.length === 0)
-    throw new RcnnError('FILE_MISSING', { where: path, problem: `there is no split '${wanted}'` });
+  const { imageFiles = 'copy', policy = 'fail' } = options;
+  const sources = await selectSources(path, options);
   let output: OutputFolder | undefined;
   const done: ConvertedSplit[] = [];
   for (const source of sources) {
     const problems = new Problems();
-    const set = checkRecords(await readSource(source, problems, options), problems);
+    const checked = checkRecords(await readSource(source, problems, options), problems);
+    const set = options.keepEmpty === false ? withoutEmpty(checked) : checked;
     if (policy === 'fail') problems.throwErrors(set.source);
     output ??= await OutputFolder.open(out);
     const folder = output.takeFolder(source.split);

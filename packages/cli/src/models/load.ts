@@ -1,0 +1,82 @@
+import type { DownloadEvent } from '@rcnn/checkpoint/node';
+import { RcnnError } from '@rcnn/core/errors';
+import type { LoadedDetector } from 'mask-rcnn';
+import { note } from '../output/print.ts';
+import { defaultWeights } from './default-weights.ts';
+import { weightsFile } from './weights-file.ts';
+
+/** What a command may say of the model that it predicts with. */
+export interface ModelFlags {
+  readonly weights?: string;
+  readonly arch?: string;
+  readonly numClasses?: number;
+  readonly minSize?: number;
+  readonly maxSize?: number;
+  readonly proposals?: number;
+  readonly detections?: number;
+  readonly scoreThreshold?: number;
+  readonly offline?: boolean;
+}
+
+/** The model that the options name, or the one that is at hand. Says what it takes and what it fetches. */
+export async function loadModel(flags: ModelFlags): Promise<LoadedDetector> {
+  const chosen = flags.weights === undefined ? defaultWeights() : undefined;
+  const weights = chosen?.weights ?? flags.weights!;
+  if (chosen !== undefined) note(`weights: ${weights} (${chosen.why})`);
+  const loaded = await load(weights, flags).catch((error: unknown) => {
+    throw chosen === undefined ? error : withoutWeights(error);
+  });
+  if (loaded.report.skipped.length === 0) return loaded;
+  loaded.model.dispose();
+  throw new RcnnError('CHECKPOINT_MISMATCH', {
+    where: weights,
+    place: loaded.report.skipped[0]!,
+    problem: 'the weights are for another number of classes',
+    expected: `${loaded.numClasses} classes`,
+    hint: 'Leave --num-classes out: the file knows it.',
+  });
+}
+
+async function load(weights: string, flags: ModelFlags): Promise<LoadedDetector> {
+  const { loadDetector } = await import('mask-rcnn/node');
+  const set = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
+    value === undefined ? {} : ({ [key]: value } as Record<K, V>);
+  return loadDetector(weightsFile(weights), {
+    ...set('arch', flags.arch),
+    ...set('numClasses', flags.numClasses),
+    ...set('minSize', flags.minSize),
+    ...set('maxSize', flags.maxSize),
+    ...set('rpnPostNmsTopNTest', flags.proposals),
+    ...set('boxDetectionsPerImg', flags.detections),
+    ...set('boxScoreThresh', flags.scoreThreshold),
+    ...set('offline', flags.offline),
+    onEvent: tell,
+  });
+}
+
+/** What happens to weights that come from elsewhere: nobody should download 170 MB unawares. */
+function tell(event: DownloadEvent): void {
+  if (event.kind === 'begin') {
+    const size = event.size === undefined ? '' : ` (${(event.size / 1e6).toFixed(1)} MB)`;
+    note(`downloading ${event.url}${size} to ${event.path}`);
+  } else if (event.kind === 'retry') note(`${event.reason}; trying again`);
+  else if (event.kind === 'warning') note(`${event.path}: ${event.message}`);
+}
+
+/** Nobody asked for these weights, so the error of fetching them must say what they are for. */
+function withoutWeights(error: unknown): unknown {
+  const { code } = error as Partial<RcnnError>;
+  if (!(error instanceof Error) || (code !== 'DOWNLOAD_FAILED' && code !== 'OFFLINE')) return error;
+  const { where, place, expected, found } = error as RcnnError;
+  return new RcnnError(code, {
+    where,
+    ...(place !== undefined && { place }),
+    ...(found !== undefined && { found }),
+    ...(expected !== undefined && { expected }),
+    problem: 'no weights are named, no run is here, and the published weights cannot be fetched',
+    hint:
+      'Name weights that you have with --weights (a run folder, a .pth or .safetensors file), train a model with ' +
+      "'mask-rcnn train', or try again with a network.",
+    cause: error,
+  });
+}

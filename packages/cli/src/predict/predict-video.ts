@@ -1,0 +1,78 @@
+import { rename, rm } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { fileError } from '@rcnn/checkpoint/node';
+import { Counter } from '../output/counter.ts';
+import type { NewNames } from '../output/new-names.ts';
+import { endStatus, note, print, printJson } from '../output/print.ts';
+import { PictureWriter } from './pictures.ts';
+import type { PredictImagesOptions } from './predict-images.ts';
+import type { Predictor } from './predictor.ts';
+import type { FileResult } from './results-file.ts';
+import { frames, type VideoSource, type VideoWriter, videoFacts, videoWriter } from './video.ts';
+
+export interface PredictVideoOptions extends PredictImagesOptions {
+  /** Frames at most. */
+  readonly limit: number | undefined;
+  readonly newNames: NewNames;
+  /** Asked before each frame: a camera ends when it is told to. */
+  readonly shouldStop: () => boolean;
+}
+
+/** Predicts each frame of a video and writes the annotated one; a few frames are in memory at a time, never more. */
+export async function predictVideo(
+  source: VideoSource,
+  predictor: Predictor,
+  { out, save, crops, masks, json, words, results, limit = Infinity, newNames, shouldStop }: PredictVideoOptions,
+): Promise<void> {
+  const { rate, frames: counted } = await videoFacts(source);
+  const total = Math.min(counted ?? Infinity, limit);
+  const counter = new Counter(Number.isFinite(total) ? total : undefined, 'frames', 5);
+  const pictures = new PictureWriter({ out, pictures: false, crops, masks, inputs: [] }, predictor.names);
+  const drawer = new PictureWriter({ out, pictures: save, crops: false, masks: false, inputs: [] }, predictor.names);
+  const stem = newNames.take(source.name);
+  const file = join(out, stem + endingOf(source.name));
+  const part = join(out, `.${stem}.part${endingOf(source.name)}`);
+  let writer: VideoWriter | undefined;
+  let index = 0;
+  try {
+    for await (const frame of frames(source)) {
+      if (index >= limit || shouldStop()) break;
+      index++;
+      const name = `${basename(source.name)}#${index}`;
+      const found = await predictor.find(frame, `${stem}:${index}`);
+      const lines = found.results.map((result): FileResult => ({ ...result, file_name: name }));
+      await results?.add(lines);
+      if (crops || masks) await pictures.write(name, frame, found.shown);
+      if (save) {
+        writer ??= videoWriter(part, frame, rate);
+        await writer.write(drawer.draw(frame, found.shown));
+      }
+      if (json) for (const line of lines) printJson(line, { compact: true });
+      counter.done(`${name}: ${frame.height}x${frame.width}, ${found.words}`);
+    }
+    endStatus();
+    if (writer !== undefined) await finish(writer, part, file);
+    writer = undefined;
+  } finally {
+    endStatus();
+    writer?.abort();
+    await rm(part, { force: true });
+  }
+  if (words && !json) print(`${source.name}: ${index} frames`);
+  if (save && index > 0) note(`The video is in ${file}`);
+}
+
+async function finish(writer: VideoWriter, part: string, file: string): Promise<void> {
+  await writer.end();
+  try {
+    await rename(part, file);
+  } catch (error) {
+    throw fileError(file, 'the video cannot be put in its place', error);
+  }
+}
+
+/** Containers that take what ffmpeg writes by default; others become MP4. */
+function endingOf(name: string): string {
+  const ending = extname(name).toLowerCase();
+  return ['.mp4', '.mov', '.mkv'].includes(ending) ? ending : '.mp4';
+}

@@ -1,0 +1,52 @@
+import { type ClassMap, type CocoResult, cocoResults, type ImageId } from '@rcnn/coco-data';
+import type { Detection, PixelImage } from '@rcnn/core';
+import { detectInSlices } from './slices.ts';
+import { inWords, SHOWN_FROM } from './words.ts';
+
+/** What this program needs of a model. */
+export interface Finder {
+  detect(
+    images: readonly PixelImage[],
+    options: { readonly maskThreshold: number },
+  ): Promise<readonly (readonly Detection[])[]>;
+}
+
+export interface PredictorOptions {
+  readonly classes: ClassMap | undefined;
+  readonly maskThreshold: number;
+  /** What is drawn and counted. Default {@link SHOWN_FROM}; results for programs hold all that the model gives. */
+  readonly scoreThreshold: number | undefined;
+  /** Look at slices of so many pixels too. */
+  readonly slice: number | undefined;
+  readonly overlap: number;
+}
+
+/** What was found in one image, for programs, for pictures and in words. */
+export interface Found {
+  readonly results: readonly CocoResult[];
+  readonly shown: readonly Detection[];
+  readonly words: string;
+}
+
+/** A model with everything that turns its detections into answers. */
+export class Predictor {
+  readonly names: ReadonlyMap<number, string>;
+  readonly #model: Finder;
+  readonly #options: PredictorOptions;
+
+  constructor(model: Finder, options: PredictorOptions) {
+    this.#model = model;
+    this.#options = options;
+    this.names = new Map((options.classes?.classes ?? []).map(({ label, name }) => [label, name]));
+  }
+
+  async find(image: PixelImage, id: ImageId): Promise<Found> {
+    const { classes, maskThreshold, scoreThreshold = SHOWN_FROM, slice, overlap } = this.#options;
+    const detect = async (part: PixelImage): Promise<readonly Detection[]> =>
+      (await this.#model.detect([part], { maskThreshold }))[0]!;
+    const detections =
+      slice === undefined ? await detect(image) : await detectInSlices(detect, image, { side: slice, overlap });
+    const shown = detections.filter(({ score }) => score >= scoreThreshold);
+    return { results: cocoResults(detections, id, classes), shown, words: inWords(shown, this.names) };
+  }
+}

@@ -1,0 +1,31 @@
+import type { DatasetSettings } from '../../dataset-settings.ts';
+import type { OpenOptions } from './open.ts';
+
+/** What the readers take, from what a person says. */
+export function openOptionsOf({
+  images,
+  format,
+  split,
+  className,
+  classAttribute,
+  zeroBased,
+  autoOrient,
+  badSamples,
+  maxPixels,
+  keepEmpty,
+}: DatasetSettings): OpenOptions {
+  return {
+    ...(images !== undefined && { images }),
+    ...(format !== undefined && format !== 'auto' && { format }),
+    ...(split !== undefined && { split }),
+    ...(maxPixels !== undefined && { maxPixels }),
+    ...(autoOrient !== undefined && { orientation: autoOrient ? ('apply' as const) : ('ignore' as const) }),
+    ...(keepEmpty !== undefined && { keepEmpty }),
+    policy: badSamples === 'skip' ? 'drop' : 'fail',
+    via: {
+      ...(className !== undefined && { className }),
+      ...(classAttribute !== undefined && { classAttribute }),
+    },
+    voc: { oneBased: zeroBased !== true },
+  };
+}
