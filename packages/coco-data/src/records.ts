@@ -17,6 +17,8 @@ export interface ImageRecord {
   readonly file: string;
   /** `[height, width]` as the annotations state it. */
   readonly size: ImageSize;
+  /** The annotations state none: it is that of the file. */
+  readonly sizeOfFile?: true;
   /** LVIS: categories that the image was searched for and has none of. */
   readonly negativeCategoryIds?: readonly number[];
   /** LVIS: categories of which the image has objects that are not annotated. */

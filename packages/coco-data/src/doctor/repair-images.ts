@@ -26,6 +26,9 @@ export interface ImageEvidence {
   readonly asShown: boolean;
 }
 
+const UNDECIDED =
+  'no size in the record, and its objects fit the picture as stored and as shown (EXIF): --auto-orient says that they were drawn as shown';
+
 /** Pixels by which objects may overhang and still count as inside: annotators round. */
 const SLACK = 1;
 
@@ -50,6 +53,8 @@ function judge(evidence: ImageEvidence, swappedByTool: boolean): ImageVerdict {
   const record = image.size;
   const turn = `EXIF orientation ${orientation}: drawn on the picture as shown, which is written upright`;
   if (sizeless) {
+    const either = !asShown && !same(stored, shown) && fit(annotations, stored) && fit(annotations, shown);
+    if (either && annotations.length > 0) return { keep: false, because: UNDECIDED };
     const onShown = asShown || (!fit(annotations, stored) && fit(annotations, shown));
     return onShown && orientation > 1
       ? { keep: true, size: shown, upright: true, because: turn }

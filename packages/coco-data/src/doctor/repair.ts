@@ -108,7 +108,8 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
     if (facts !== undefined) files.set(image, facts);
   }
   const asShown = options.orientation === 'apply';
-  const { sizeless, partial } = mended;
+  const { partial } = mended;
+  const sizeless = new Set([...mended.sizeless, ...raw.images.filter(({ sizeOfFile }) => sizeOfFile === true)]);
   return { split, raw: together(raw, mended), files, sizeless, partial, asShown, unread, did };
 }
 
