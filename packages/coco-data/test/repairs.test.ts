@@ -150,8 +150,12 @@ const plantCoco: Plant = async (folder, splits, random, faults) => {
     else if (random.chance(0.8)) story.push(...damage(victim).map((name) => `${split.name}: ${name}`));
     put(folder, `annotations/instances_${split.name}.json`, JSON.stringify(json));
     await putPictures(join(folder, split.name), split.images);
-    for (const [index, fault] of victim.files)
+    for (const [index, fault] of victim.files) {
+      const record = json.images.find(({ file_name }) => file_name === names[index]) ?? json.images[index];
+      // A smaller picture, a record without a size and objects that happen to fit it: nobody could see that.
+      if (fault === 'resized' && record?.['width'] === undefined && record?.['height'] === undefined) continue;
       await spoil(join(folder, split.name, names[index]!), split, index, fault);
+    }
     damaged.push(damagedCoco(split, JSON.parse(JSON.stringify(json)) as CocoJson, victim));
   }
   return { damaged, story: faults ?? story };

@@ -29,6 +29,9 @@ export interface ImageEvidence {
 const UNDECIDED =
   'no size in the record, and its objects fit the picture as stored and as shown (EXIF): --auto-orient says that they were drawn as shown';
 
+const OUTSIDE =
+  'no size in the record, and its objects reach beyond the file: it may be another picture, or a smaller one';
+
 /** Pixels by which objects may overhang and still count as inside: annotators round. */
 const SLACK = 1;
 
@@ -55,6 +58,7 @@ function judge(evidence: ImageEvidence, swappedByTool: boolean): ImageVerdict {
   if (sizeless) {
     const either = !asShown && !same(stored, shown) && fit(annotations, stored) && fit(annotations, shown);
     if (either && annotations.length > 0) return { keep: false, because: UNDECIDED };
+    if (!fit(annotations, stored) && !fit(annotations, shown)) return { keep: false, because: OUTSIDE };
     const onShown = asShown || (!fit(annotations, stored) && fit(annotations, shown));
     return onShown && orientation > 1
       ? { keep: true, size: shown, upright: true, because: turn }
