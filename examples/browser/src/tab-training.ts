@@ -111,10 +111,9 @@ export class TabTraining {
     const profile = torchvisionProfile({
       source: 'a browser tab',
       architecture: 'maskrcnn_small',
-      normEpsilon: 1e-5,
       numClasses: this.train.classes.numClasses,
       classes: this.train.classes.classes,
-      resize: { rule: 'torchvision', ...this.#resize },
+      input: this.model.spec.input,
     });
     const file = await checkpointFile({ weights: (await stateDict(this.model)).values(), profile });
     const parts: Uint8Array<ArrayBuffer>[] = [];

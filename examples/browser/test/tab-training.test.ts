@@ -19,7 +19,7 @@ test('learns, looks and measures; the weights can be saved; no tensor is left', 
   );
   expect((await training.evaluate())['segm/AP50']).toBeGreaterThanOrEqual(0);
   const checkpoint = await openCheckpoint(blobSource(await training.weights()));
-  expect(checkpoint.profile?.resize).toMatchObject({ minSize: 64, maxSize: 64 });
+  expect(checkpoint.profile?.input.resize).toMatchObject({ minSize: 64, maxSize: 64 });
   const report = await loadStateDict(training.model, checkpoint.weights);
   expect(report.loaded.length).toBe(training.model.namedParameters().size);
   training.dispose();

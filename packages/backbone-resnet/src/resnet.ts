@@ -36,13 +36,13 @@ export interface ResNetOptions extends Partial<ResNetShape> {
   /** Default `frozen`: for fine-tuning from a pretrained network with small batches. */
   readonly norm?: NormChoice;
   /** Of the named norms. Default 1e-5; torchvision's published v1 COCO weights want 0. */
-  readonly normEpsilon?: number;
+  readonly normEpsilon?: number | undefined;
   /** Where a bottleneck strides: `3x3` as torchvision, `1x1` as the paper and detectron2. Default `3x3`. */
-  readonly strideIn?: '3x3' | '1x1';
+  readonly strideIn?: '3x3' | '1x1' | undefined;
   /** Stages to hand out: 0 is the stem before its pool (stride 2), 1–4 the residual stages. Default all but the stem. */
   readonly outputStages?: readonly number[];
   /** How many stages learn, counted from the top: 4 leaves the stem, 5 nothing frozen. Default 5. */
-  readonly trainableStages?: number;
+  readonly trainableStages?: number | undefined;
   /** Draws the first weights. Default the stream of `seedLayers`. */
   readonly random?: Random | undefined;
 }

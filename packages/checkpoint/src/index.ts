@@ -15,7 +15,7 @@ export type { JsonValue } from './json.ts';
 export { type OpenOptions, openTensors } from './open.ts';
 export { PUBLISHED, PUBLISHED_URL, type PublishedWeights, publishedWeights } from './pretrained/catalogue.ts';
 export { COCO_CLASSES } from './pretrained/coco-classes.ts';
-export { type ClassEntry, torchvisionProfile, type WeightsProfile } from './profile.ts';
+export { type ClassEntry, type ProfileChanges, torchvisionProfile, type WeightsProfile } from './profile.ts';
 export { openSafetensors, type SafetensorsSource } from './safetensors/read.ts';
 export { type FileContents, safetensorsFile } from './safetensors/write.ts';
 export { type BackboneOptions, loadBackbone } from './state-dict/backbone.ts';

@@ -1,4 +1,7 @@
+import type { InputSpec } from '@rcnn/core';
 import { RcnnError, shortened } from '@rcnn/core/errors';
+import type { JsonValue } from './json.ts';
+import { fromVersion1, isVersion1, OPTION_FIELDS } from './profile-v1.ts';
 
 /**
  * What a set of weights expects of the program around it. It travels with every checkpoint, because a model that reads
@@ -7,30 +10,16 @@ import { RcnnError, shortened } from '@rcnn/core/errors';
 export interface WeightsProfile {
   /** Where the weights come from, for people: `torchvision maskrcnn_resnet50_fpn COCO_V1`. */
   readonly source: string;
-  /** torchvision's name of the architecture, when it has one: `maskrcnn_resnet50_fpn`. */
-  readonly architecture?: string;
-  /** Added to the variance in the body's norms. 0 for torchvision's published v1 COCO files, else 1e-5. */
-  readonly normEpsilon: number;
-  /** Which convolution of a bottleneck has the stride of its stage: torchvision `3x3`, detectron2's MSRA weights `1x1`. */
-  readonly strideIn: '3x3' | '1x1';
-  readonly roiAlign: {
-    /** Whether coordinates are shifted by half a cell. */
-    readonly aligned: boolean;
-    /** Samples per bin side; 0 chooses by the size of the box. */
-    readonly samplingRatio: number;
-  };
-  /** `torchvision`: scale in doubles, floor, bilinear without antialias. Sizes in pixels. */
-  readonly resize: { readonly rule: 'torchvision'; readonly minSize: number; readonly maxSize: number };
-  readonly channelOrder: 'rgb' | 'bgr';
-  /** Per channel, in the order above, for pixels in [0, 1]. */
-  readonly mean: readonly [number, number, number];
-  readonly std: readonly [number, number, number];
-  /** How 28x28 masks come back to the image: torchvision's 1 pixel of padding and whole-pixel boxes, or detectron2's. */
-  readonly paste: 'torchvision' | 'detectron2';
+  /** Name of the architecture, when it has one: `maskrcnn_resnet50_fpn`. */
+  readonly architecture?: string | undefined;
+  /** What the architecture must be built with for these weights, in its own words: `{ normEpsilon: 0 }`. */
+  readonly options: Readonly<Record<string, JsonValue>>;
+  /** How images are prepared. */
+  readonly input: InputSpec;
   /** Outputs of the classifier, the background (0) included. */
   readonly numClasses: number;
   /** What the labels mean; labels that were never trained are left out. */
-  readonly classes?: readonly ClassEntry[];
+  readonly classes?: readonly ClassEntry[] | undefined;
 }
 
 /** One label of a model, and the category of the data set that it stands for. */
@@ -40,43 +29,64 @@ export interface ClassEntry {
   readonly name: string;
 }
 
-/** torchvision's conventions (defaults of its detection models), for weights that were trained there or here. */
-export function torchvisionProfile(
-  changes: Partial<WeightsProfile> & Pick<WeightsProfile, 'source' | 'numClasses'>,
-): WeightsProfile {
-  return {
-    normEpsilon: 1e-5,
-    strideIn: '3x3',
-    roiAlign: { aligned: false, samplingRatio: 2 },
-    resize: { rule: 'torchvision', minSize: 800, maxSize: 1333 },
-    channelOrder: 'rgb',
-    mean: [0.485, 0.456, 0.406],
-    std: [0.229, 0.224, 0.225],
-    paste: 'torchvision',
-    ...changes,
-  };
+/** What a profile says beside torchvision's conventions. */
+export interface ProfileChanges extends Pick<WeightsProfile, 'source' | 'numClasses' | 'architecture' | 'classes'> {
+  readonly options?: WeightsProfile['options'] | undefined;
+  readonly input?: Partial<InputSpec> | undefined;
 }
 
+/** How torchvision's detectors are built. An epsilon of 1e-5, but for the published v1 COCO files, which have 0. */
+const OPTIONS: WeightsProfile['options'] = {
+  normEpsilon: 1e-5,
+  strideIn: '3x3',
+  maskPaste: 'torchvision',
+  roiAlign: { aligned: false, samplingRatio: 2 },
+};
+
+const INPUT: InputSpec = {
+  resize: { rule: 'torchvision', minSize: 800, maxSize: 1333 },
+  sizeDivisor: 32,
+  channelOrder: 'rgb',
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+};
+
+/** torchvision's conventions (defaults of its detection models), for weights that were trained there or here. */
+export function torchvisionProfile({ options, input, ...rest }: ProfileChanges): WeightsProfile {
+  return { ...rest, options: { ...OPTIONS, ...options }, input: { ...INPUT, ...input } };
+}
+
+type Check = (value: unknown) => boolean;
+
 /** What each field must be; the optional ones may be absent. */
-const FIELDS: Readonly<Record<keyof WeightsProfile, (value: unknown) => boolean>> = {
+const FIELDS: Readonly<Record<keyof WeightsProfile, Check>> = {
   source: isText,
-  architecture: (value) => value === undefined || isText(value),
-  normEpsilon: (value) => isNumber(value) && value >= 0,
-  strideIn: (value) => value === '3x3' || value === '1x1',
-  roiAlign: (value) => isRecord(value) && typeof value['aligned'] === 'boolean' && isCount(value['samplingRatio']),
-  resize: (value) =>
-    isRecord(value) && value['rule'] === 'torchvision' && isCount(value['minSize']) && isCount(value['maxSize']),
+  architecture: optional(isText),
+  options: isRecord,
+  input: isRecord,
+  numClasses: isCount,
+  classes: optional((value) => Array.isArray(value) && value.every(isClass)),
+};
+
+const INPUT_FIELDS: Readonly<Record<keyof InputSpec, Check>> = {
+  resize: isResize,
+  sizeDivisor: (value) => isCount(value) && value !== 0,
   channelOrder: (value) => value === 'rgb' || value === 'bgr',
   mean: isTriple,
   std: isTriple,
-  paste: (value) => value === 'torchvision' || value === 'detectron2',
-  numClasses: isCount,
-  classes: (value) => value === undefined || (Array.isArray(value) && value.every(isClass)),
 };
 
-/** A profile out of a file, every field looked at. @throws FILE_MALFORMED naming the field */
+/** A profile out of a file, every field looked at; those of version 1 too. @throws FILE_MALFORMED naming the field */
 export function checkProfile(value: unknown, where: string, place: string): WeightsProfile {
-  for (const [field, isRight] of Object.entries(FIELDS)) {
+  const profile = isVersion1(value) ? fromVersion1(value) : value;
+  checkFields(profile, FIELDS, where, place);
+  checkFields((profile as WeightsProfile).input, INPUT_FIELDS, where, `${place}/input`);
+  if (profile !== value) checkFields((profile as WeightsProfile).options, OPTION_FIELDS, where, `${place}/options`);
+  return profile as WeightsProfile;
+}
+
+function checkFields(value: unknown, fields: Readonly<Record<string, Check>>, where: string, place: string): void {
+  for (const [field, isRight] of Object.entries(fields)) {
     if (isRecord(value) && isRight(value[field])) continue;
     const found = isRecord(value) ? (JSON.stringify(value[field]) ?? 'nothing') : JSON.stringify(value);
     throw new RcnnError('FILE_MALFORMED', {
@@ -86,7 +96,6 @@ export function checkProfile(value: unknown, where: string, place: string): Weig
       found: shortened(found, 200),
     });
   }
-  return value as WeightsProfile;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -97,8 +106,8 @@ function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value);
+function optional(check: Check): Check {
+  return (value) => value === undefined || check(value);
 }
 
 function isCount(value: unknown): boolean {
@@ -106,7 +115,18 @@ function isCount(value: unknown): boolean {
 }
 
 function isTriple(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 3 && value.every(isNumber);
+  return Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
+}
+
+function isResize(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { rule, minSize, maxSize, trainingSizes, size } = value;
+  if (rule === 'torchvision') return isCount(minSize) && isCount(maxSize) && optional(areCounts)(trainingSizes);
+  return (rule === 'fixed' || rule === 'letterbox') && areCounts(size) && (size as unknown[]).length === 2;
+}
+
+function areCounts(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isCount);
 }
 
 function isClass(value: unknown): boolean {

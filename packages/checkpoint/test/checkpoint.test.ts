@@ -16,7 +16,22 @@ import { loadCheckpoint, nodeHashing, saveCheckpoint } from '../src/node/index.t
 import { collect, expectReject, randomTensor, repeats, temporaryDirectory } from './helpers.ts';
 
 const directory = temporaryDirectory();
-const profile = torchvisionProfile({ source: 'a test', numClasses: 3, normEpsilon: 0 });
+const profile = torchvisionProfile({ source: 'a test', numClasses: 3, options: { normEpsilon: 0 } });
+
+/** As files had it before options and input were apart. */
+const version1 = {
+  source: 'a test',
+  architecture: 'maskrcnn_small',
+  normEpsilon: 0,
+  strideIn: '1x1',
+  roiAlign: { aligned: true, samplingRatio: 0 },
+  resize: { rule: 'torchvision', minSize: 320, maxSize: 640 },
+  channelOrder: 'bgr',
+  mean: [0.1, 0.2, 0.3],
+  std: [1, 1, 1],
+  paste: 'detectron2',
+  numClasses: 3,
+};
 const info = { epoch: 3, random: { words: [1, 2, 3, 4294967295], spareNormal: null }, names: ['x', 'ÿ"\\'] };
 
 function contents() {
@@ -106,6 +121,37 @@ async function forged(metadata: Record<string, string>): Promise<Uint8Array<Arra
   return header(await sha256Of([(await header('0'.repeat(64))).subarray(8)]));
 }
 
+function forgedProfile(profile: object): Record<string, string> {
+  return { 'rcnn.profile': JSON.stringify(profile) };
+}
+
+function forgedInput(wrong: object): Record<string, string> {
+  return forgedProfile({ ...profile, input: { ...profile.input, ...wrong } });
+}
+
+test('a profile of version 1 is read as one of today', async () => {
+  const bytes = await forged(forgedProfile(version1));
+  const checkpoint = await openCheckpoint(bytesSource(bytes));
+  expect(checkpoint.profile).toEqual({
+    source: 'a test',
+    architecture: 'maskrcnn_small',
+    options: {
+      normEpsilon: 0,
+      strideIn: '1x1',
+      maskPaste: 'detectron2',
+      roiAlign: { aligned: true, samplingRatio: 0 },
+    },
+    input: {
+      resize: { rule: 'torchvision', minSize: 320, maxSize: 640 },
+      sizeDivisor: 32,
+      channelOrder: 'bgr',
+      mean: [0.1, 0.2, 0.3],
+      std: [1, 1, 1],
+    },
+    numClasses: 3,
+  });
+});
+
 test.each([
   ['digests that are a number', { 'rcnn.digests': '5' }, 'rcnn.digests'],
   ['digests that are not pairs', { 'rcnn.digests': '[["a"]]' }, 'rcnn.digests'],
@@ -114,15 +160,21 @@ test.each([
   ['a profile that is null', { 'rcnn.profile': 'null' }, 'rcnn.profile/source'],
   [
     'a profile without an epsilon',
-    { 'rcnn.profile': JSON.stringify({ ...profile, normEpsilon: undefined }) },
+    { 'rcnn.profile': JSON.stringify({ ...version1, normEpsilon: undefined }) },
     '/normEpsilon',
   ],
   [
     'a profile with an epsilon in words',
-    { 'rcnn.profile': JSON.stringify({ ...profile, normEpsilon: '0' }) },
+    { 'rcnn.profile': JSON.stringify({ ...version1, normEpsilon: '0' }) },
     '/normEpsilon',
   ],
-  ['a profile with two means', { 'rcnn.profile': JSON.stringify({ ...profile, mean: [0, 0] }) }, '/mean'],
+  ['a profile with two means', { 'rcnn.profile': JSON.stringify({ ...version1, mean: [0, 0] }) }, '/mean'],
+  ['a profile with one mean', forgedInput({ mean: [0] }), '/input/mean'],
+  ['a profile that resizes to one side', forgedInput({ resize: { rule: 'fixed', size: [550] } }), '/input/resize'],
+  ['a profile that resizes as nobody does', forgedInput({ resize: { rule: 'x', size: [5, 5] } }), '/input/resize'],
+  ['a profile that pads to a multiple of 0', forgedInput({ sizeDivisor: 0 }), '/input/sizeDivisor'],
+  ['a profile of another order of channels', forgedInput({ channelOrder: 'grb' }), '/input/channelOrder'],
+  ['a profile with a list of options', forgedProfile({ ...profile, options: [] }), '/options'],
   [
     'a profile with a bad class',
     { 'rcnn.profile': JSON.stringify({ ...profile, classes: [{ label: 1 }] }) },

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { isRcnnError } from '@rcnn/core/errors';
 import { Command, CommanderError } from 'commander';
+import type { ProgramOptions } from './command.ts';
 import { commands } from './commands/index.ts';
 import { inTodaysWords } from './options/old-spellings.ts';
 import { helpWriter, note, printError, printStack } from './output/print.ts';
@@ -10,8 +11,11 @@ import { systemError } from './output/system-error.ts';
 const FAILED = 1;
 const MISUSED = 2;
 
-/** Builds the program. Separate from {@link main} so that tests and documentation can read it. */
-export function createProgram(): Command {
+/**
+ * Builds the program. Separate from {@link main} so that tests and documentation can read it, and that a program of your
+ * own can have more detectors: `createProgram({ architectures: [...architectures, mine] })`.
+ */
+export function createProgram(options: ProgramOptions = {}): Command {
   const program = configured(new Command('mask-rcnn'))
     .description('Train, evaluate and run Mask R-CNN in Node.')
     .version(version(), '-V, --version', 'print the version')
@@ -20,7 +24,7 @@ export function createProgram(): Command {
     .showHelpAfterError('(mask-rcnn <command> --help tells more)');
   for (const { name, summary, examples, configure } of commands) {
     const command = configured(program.command(name).description(summary));
-    configure(command);
+    configure(command, options);
     command.addHelpText('after', `\nExamples:\n${examplesText(examples)}`);
   }
   return program;
@@ -46,8 +50,8 @@ function version(): string {
 }
 
 /** Runs one call and gives its exit code. Errors go to stderr, one clear message each. */
-export async function main(args: readonly string[]): Promise<number> {
-  const program = createProgram();
+export async function main(args: readonly string[], options: ProgramOptions = {}): Promise<number> {
+  const program = createProgram(options);
   try {
     await program.parseAsync(inTodaysWords(args, note), { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : 0;

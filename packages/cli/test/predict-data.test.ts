@@ -51,7 +51,7 @@ beforeAll(async () => {
     architecture: 'maskrcnn_small',
     numClasses: 5,
     classes: NAMES.map((name, i) => ({ label: i + 1, name, categoryId: IDS[i]! })),
-    resize: { rule: 'torchvision', minSize: 48, maxSize: 64 },
+    input: { resize: { rule: 'torchvision', minSize: 48, maxSize: 64 } },
   });
   mkdirSync(at('runs/mine/checkpoints'), { recursive: true });
   await saveCheckpoint(at('runs/mine/checkpoints/best.safetensors'), {

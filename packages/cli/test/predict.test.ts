@@ -32,7 +32,7 @@ beforeAll(async () => {
     source: 'a test',
     architecture: 'maskrcnn_small',
     numClasses: 4,
-    resize: { rule: 'torchvision', minSize: 96, maxSize: 128 },
+    input: { resize: { rule: 'torchvision', minSize: 96, maxSize: 128 } },
   });
   await saveCheckpoint(weights, { weights: (await stateDict(model)).values(), profile });
   model.dispose();

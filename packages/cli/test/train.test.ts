@@ -47,11 +47,10 @@ describe('train', () => {
     expect(code).toBe(0);
     expect(parse(out)).toMatchObject({
       data: 'some/data',
-      roisPerImage: 128, // the preset's
       epochs: 7,
       milestones: [2, 4.5],
       learningRate: 5e-4,
-      minSize: [64, 96],
+      model: { roisPerImage: 128, minSize: [64, 96] }, // the first is the preset's
       learningRates: { 'backbone.*': 0.1 },
       freeze: ['a.*', 'b'],
       seed: 6,

@@ -23,6 +23,7 @@ import {
   TwoFCHead,
 } from '@rcnn/roi-heads';
 import { RegionProposalNetwork, type RPNOptions } from '@rcnn/rpn-anchors';
+import { bytesOfStep } from './bytes-of-step.ts';
 import { GeneralizedRCNN, type ProposalNetwork } from './generalized-rcnn.ts';
 
 /** Numbers by torchvision's names, and parts to use instead of the usual ones. */
@@ -52,6 +53,8 @@ export interface FasterRCNNOptions extends ImageTransformOptions, RPNOptions, Bo
  * @see Ren et al. 2015 (arXiv:1506.01497); Lin et al. 2017 (arXiv:1612.03144)
  */
 export class FasterRCNN<D extends Detection = Detection> extends GeneralizedRCNN<D> {
+  declare readonly spec: DetectorSpec;
+
   constructor(backbone: Backbone, options: FasterRCNNOptions) {
     const { outputs } = backbone;
     checkParts(options);
@@ -62,6 +65,8 @@ export class FasterRCNN<D extends Detection = Detection> extends GeneralizedRCNN
       roiHeads: options.roiHeads ?? boxHeads(outputs, options),
     });
     checkClasses(this.spec, options);
+    const { boxBatchSizePerImage: roisPerImage = 512 } = options;
+    this.spec = { ...this.spec, bytesOfStep: (size) => bytesOfStep(this.namedParameters(), { ...size, roisPerImage }) };
   }
 }
 

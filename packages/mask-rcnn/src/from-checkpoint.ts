@@ -8,7 +8,7 @@ import {
   type TensorSource,
   type WeightsProfile,
 } from '@rcnn/checkpoint';
-import { isRcnnError, RcnnError, withoutInitialising } from '@rcnn/core';
+import { type InputSpec, isRcnnError, RcnnError, withoutInitialising } from '@rcnn/core';
 import { architecture } from './architectures.ts';
 import { detectron2Rules } from './detectron2-rules.ts';
 import type { FasterRCNN } from './faster-rcnn.ts';
@@ -40,10 +40,10 @@ export async function detectorFromCheckpoint(
 ): Promise<LoadedDetector> {
   const { profile } = checkpoint;
   const weights = modelTensors(checkpoint.weights);
-  const arch = wanted ?? profile?.architecture ?? architectureOf(weights);
+  const arch = wanted ?? profile?.architecture ?? architectureOf(weights) ?? unknown(weights);
   const numClasses = options.numClasses ?? profile?.numClasses ?? classesOf(weights);
   const recipe = architecture(arch);
-  const settings = { ...fromProfile(profile), ...options, numClasses };
+  const settings = { ...(profile && optionsForWeights(profile)), ...options, numClasses };
   const fresh = numClasses !== classesOf(weights); // the predictors need first values of their own
   const model = fresh ? recipe(settings) : withoutInitialising(() => recipe(settings));
   try {
@@ -77,33 +77,51 @@ export function otherArchitecture(
   });
 }
 
-function fromProfile(profile: WeightsProfile | undefined): RecipeOptions {
-  if (profile === undefined) return {};
-  const { aligned, samplingRatio } = profile.roiAlign;
+/**
+ * What a recipe must be built with for weights, from what their profile says.
+ * @throws CHECKPOINT_MISMATCH for what the recipes do not do
+ */
+export function optionsForWeights({
+  source,
+  options,
+  input,
+}: Pick<WeightsProfile, 'source' | 'options'> & { readonly input?: InputSpec | undefined }): RecipeOptions {
+  const { roiAlign = ROI_ALIGN, normEpsilon, strideIn, maskPaste } = options as WeightOptions;
+  const { aligned, samplingRatio } = roiAlign;
   const theirs = aligned && samplingRatio === 0; // detectron2's rules, and mmdetection's
-  if (!theirs && (aligned || samplingRatio !== 2)) {
+  if ((input !== undefined && input.resize.rule !== 'torchvision') || (!theirs && (aligned || samplingRatio !== 2))) {
     throw new RcnnError('CHECKPOINT_MISMATCH', {
-      where: profile.source,
+      where: source,
       place: 'profile',
       problem: 'the weights expect what these recipes do not do',
-      found: `RoIAlign ${JSON.stringify(profile.roiAlign)}`,
-      expected: 'RoIAlign not aligned with 2 samples, or aligned with 0',
-      hint: 'Build a MaskRCNN with RoI pools of your own, and load it with loadStateDict.',
+      found: `images resized by the rule '${input?.resize.rule}', RoIAlign ${JSON.stringify(roiAlign)}`,
+      expected: "torchvision's rule, RoIAlign not aligned with 2 samples, or aligned with 0",
+      hint: 'Build a MaskRCNN with a transform and RoI pools of your own, and load it with loadStateDict.',
     });
   }
-  const { normEpsilon, strideIn, channelOrder, mean, std, resize, paste: maskPaste } = profile;
-  const sizes = { minSize: resize.minSize, maxSize: resize.maxSize };
-  const rules = theirs ? detectron2Rules() : {};
-  return { ...rules, ...sizes, normEpsilon, strideIn, channelOrder, mean, std, maskPaste };
+  return { ...(theirs ? detectron2Rules() : {}), ...inputOptions(input), normEpsilon, strideIn, maskPaste };
 }
 
+function inputOptions(input: InputSpec | undefined): RecipeOptions {
+  if (input?.resize.rule !== 'torchvision') return {};
+  const { resize, channelOrder, mean, std, sizeDivisor } = input;
+  return { minSize: resize.minSize, maxSize: resize.maxSize, channelOrder, mean, std, sizeDivisor };
+}
+
+/** Options of a recipe that belong to its weights, as a profile has them. */
+interface WeightOptions extends Pick<RecipeOptions, 'normEpsilon' | 'strideIn' | 'maskPaste'> {
+  readonly roiAlign?: { readonly aligned: boolean; readonly samplingRatio: number } | undefined;
+}
+
+const ROI_ALIGN = { aligned: false, samplingRatio: 2 };
+
 /** How many classes the file's box predictor tells apart; 0 when it has none. */
-function classesOf({ tensors }: TensorSource): number {
+export function classesOf({ tensors }: TensorSource): number {
   return find(tensors, 'roi_heads.box_predictor.cls_score.weight')?.[0] ?? 0;
 }
 
-/** torchvision's name of what a file holds, from the names and shapes of its tensors. */
-function architectureOf({ name, tensors }: TensorSource): string {
+/** torchvision's name of what a file holds, from the names and shapes of its tensors; undefined for what is none of these. */
+export function architectureOf({ tensors }: TensorSource): string | undefined {
   const blocks = (stage: number): number => {
     let count = 0;
     while (find(tensors, `backbone.body.layer${stage}.${count}.conv1.weight`)) count++;
@@ -117,24 +135,26 @@ function architectureOf({ name, tensors }: TensorSource): string {
     const sameWidth = width === widthPerGroup * groups && perGroup === widthPerGroup;
     return shape.block === block && shape.blocks.join() === counts && sameWidth;
   });
-  if (body === undefined && isBackboneAlone({ tensors })) {
+  if (body === undefined) return undefined;
+  const task = find(tensors, 'roi_heads.mask_predictor.mask_fcn_logits.weight') ? 'maskrcnn' : 'fasterrcnn';
+  const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';
+  return `${task}_${body}_fpn${second}`;
+}
+
+function unknown({ name, tensors }: TensorSource): never {
+  if (isBackboneAlone({ tensors })) {
     throw new RcnnError('CHECKPOINT_MISMATCH', {
       where: name,
       problem: 'the file holds a backbone alone, not a detector',
       hint: 'Train from it with --weights-backbone (weightsBackbone), or load it with loadBackbone.',
     });
   }
-  if (body === undefined) {
-    throw new RcnnError('CHECKPOINT_MISMATCH', {
-      where: name,
-      problem: 'the file does not say of which architecture it is, and its tensors look like none we know',
-      found: `${tensors.size} tensors, blocks ${counts}`,
-      hint: 'Name the architecture, e.g. maskrcnn_resnet50_fpn.',
-    });
-  }
-  const task = find(tensors, 'roi_heads.mask_predictor.mask_fcn_logits.weight') ? 'maskrcnn' : 'fasterrcnn';
-  const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';
-  return `${task}_${body}_fpn${second}`;
+  throw new RcnnError('CHECKPOINT_MISMATCH', {
+    where: name,
+    problem: 'the file does not say of which architecture it is, and its tensors look like none we know',
+    found: `${tensors.size} tensors`,
+    hint: 'Name the architecture, e.g. maskrcnn_resnet50_fpn.',
+  });
 }
 
 function find(tensors: TensorSource['tensors'], name: string): readonly number[] | undefined {

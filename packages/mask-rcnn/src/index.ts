@@ -10,9 +10,12 @@ export * from '@rcnn/rpn-anchors';
 export { architecture, architectures } from './architectures.ts';
 export { FasterRCNN, type FasterRCNNOptions, pyramidRoIAlign } from './faster-rcnn.ts';
 export {
+  architectureOf,
+  classesOf,
   detectorFromCheckpoint,
   type FromCheckpointOptions,
   type LoadedDetector,
+  optionsForWeights,
   otherArchitecture,
 } from './from-checkpoint.ts';
 export { GeneralizedRCNN, type ProposalNetwork, type RCNNParts } from './generalized-rcnn.ts';

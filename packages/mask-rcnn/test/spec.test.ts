@@ -5,7 +5,8 @@ import { fasterRcnnResnetFpn, maskRcnnSmall } from '../src/index.ts';
 
 test('a Mask R-CNN says what it is', () => {
   const model: Detector = maskRcnnSmall({ numClasses: 3, minSize: [96, 128] });
-  const { isPredictor, ...facts } = model.spec;
+  const { isPredictor, bytesOfStep, ...facts } = model.spec;
+  expect(bytesOfStep!({ batchSize: 1, imageSize: [96, 128], slots: 1 })).toBeGreaterThan(0);
   expect(facts).toEqual({
     numClasses: 3,
     learnsFrom: ['masks'],

@@ -1,6 +1,6 @@
 export type * from './config/options.ts';
 export { defaults, presets } from './config/presets.ts';
-export { learningRateOf, parseConfig, resolveConfig } from './config/resolve.ts';
+export { architectureOf, formerNote, learningRateOf, parseConfig, resolveConfig } from './config/resolve.ts';
 export { jsonSchema } from './config/schema.ts';
 export { loadBatch, saveBatch } from './files/failed-batch.ts';
 export { RunFolder } from './files/folder.ts';
@@ -19,5 +19,5 @@ export { describeEnvironment } from './run/environment.ts';
 export { type Replay, type ReplayedBatch, type ReplayOptions, replay } from './run/replay.ts';
 export type { TrainOptions, TrainResult } from './run/session.ts';
 export { StopSignals } from './run/stop-signals.ts';
-export { resume, train } from './run/train-run.ts';
+export { type ConfigParts, resume, train } from './run/train-run.ts';
 export { EventWriter, type EventWriterOptions } from './tensorboard/events.ts';

@@ -5,6 +5,7 @@
 export * from '@rcnn/optim';
 export { type Example, evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from './loop/evaluate.ts';
 export type * from './loop/events.ts';
+export { kindAsAdjective, kindInWords, kindsOf, mostTellingFirst } from './loop/kinds.ts';
 export type * from './loop/records.ts';
 export {
   decisive,

@@ -1,6 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { JsonValue } from '@rcnn/checkpoint';
+import { architectures } from '@rcnn/models';
 import { describe, expect, test } from 'vitest';
-import { jsonSchema, learningRateOf, parseConfig, presets, resolveConfig } from '../src/index.ts';
+import {
+  architectureOf,
+  formerNote,
+  jsonSchema,
+  learningRateOf,
+  parseConfig,
+  presets,
+  resolveConfig,
+} from '../src/index.ts';
 
 const parse = (text: string) => parseConfig(text, 'train.yaml');
 
@@ -75,7 +85,7 @@ describe('values that PyYAML reads as something else show both readings', () => 
 describe('resolving', () => {
   test('later parts win over earlier ones, all of them over the preset', () => {
     const config = resolveConfig({ data: 'a', preset: 'balloon', learningRate: 1 }, { learningRate: 2 });
-    expect(config).toMatchObject({ data: 'a', steps: 1000, roisPerImage: 128, learningRate: 2 });
+    expect(config).toMatchObject({ data: 'a', steps: 1000, model: { roisPerImage: 128 }, learningRate: 2 });
     expect(config).not.toHaveProperty('preset');
   });
 
@@ -97,6 +107,50 @@ describe('resolving', () => {
   test.each(Object.keys(presets))('the preset %s is valid', (preset) => {
     expect(resolveConfig({ data: 'a', preset }).data).toBe('a');
     expect(parse(JSON.stringify(presets[preset]!.changes))).toEqual(presets[preset]!.changes);
+  });
+});
+
+describe("the model's options", () => {
+  test('come from the preset and from each part, option by option', () => {
+    const config = resolveConfig(
+      { data: 'a', preset: 'balloon', model: { proposals: 5 } },
+      { model: { roisPerImage: 7 } },
+    );
+    expect(config.model).toMatchObject({ minSize: [640, 672, 704, 736, 768, 800], proposals: 5, roisPerImage: 7 });
+  });
+
+  test('under their former names they are taken over, and one note says so', () => {
+    const parts = [parse('data: a\nminSize: 64\nproposals: 50\ntrainableLayers: 2'), { minSize: 96 }];
+    expect(resolveConfig(...parts)).not.toHaveProperty('minSize');
+    expect(resolveConfig(...parts).model).toEqual({ minSize: 96, proposals: 50, trainableStages: 2 });
+    expect(formerNote(...parts)).toMatch(
+      /trainableLayers is model\.trainableStages, minSize is model\.minSize, proposals/,
+    );
+    expect(formerNote({ data: 'a', model: { minSize: 96 } })).toBeUndefined();
+    expect(() => parse('proposals: many')).toThrowError(/1:12/);
+  });
+
+  test("a preset's own are left out where the architecture is another that lacks them", () => {
+    expect(resolveConfig({ data: 'a', preset: 'balloon', arch: 'mine' }).model).toEqual({});
+  });
+
+  const check = (model: Record<string, JsonValue>, arch = 'maskrcnn_small') =>
+    architectureOf(resolveConfig({ data: 'a', arch, model }), architectures);
+
+  test.each([
+    [{ proposal: 5 }, /model\.proposal\): there is no option 'proposal'; did you mean 'proposals'\?/],
+    [{ proposals: 0 }, /model\.proposals/],
+    [{ minSize: [], maxSize: 'wide' }, /2 problems[\s\S]*model\.maxSize[\s\S]*model\.minSize/],
+  ])('%j is refused by the architecture', (model, message) => {
+    expect(() => check(model as unknown as Record<string, JsonValue>)).toThrowError(message);
+    expect(() => check(model as unknown as Record<string, JsonValue>)).toThrowError(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error,
+    );
+  });
+
+  test('an architecture that is not in the list is refused with all that are', () => {
+    expect(() => check({}, 'maskrcnn_tiny')).toThrowError(/maskrcnn_tiny.*no such architecture.*maskrcnn_small/);
+    expect(check({ minSize: 64 }).name).toBe('maskrcnn_small');
   });
 });
 

@@ -132,14 +132,14 @@ test('what the first weights expect of the program goes into the checkpoint: the
   const profile = torchvisionProfile({
     source: 'a test',
     numClasses: 5,
-    normEpsilon: 0,
+    options: { normEpsilon: 0 },
     architecture: 'maskrcnn_small',
   });
   await saveCheckpoint(weights, { weights: (await stateDict(model)).values(), profile });
   model.dispose();
   const { folder: run } = await train(config('tuned', { weights, steps: 1 }));
   const saved = await loadCheckpoint(run.last);
-  expect(saved.profile).toMatchObject({ normEpsilon: 0, architecture: 'maskrcnn_small', numClasses: 5 });
+  expect(saved.profile).toMatchObject({ options: { normEpsilon: 0 }, architecture: 'maskrcnn_small', numClasses: 5 });
   await saved.close();
 });
 

@@ -19,6 +19,7 @@ export const floors: readonly (readonly string[])[] = [
   ],
   ['roi-heads'],
   ['mask-rcnn'],
+  ['models'],
   ['train'],
   ['cli'],
 ];
@@ -49,7 +50,7 @@ export const forbidden: readonly (readonly [from: string, to: string])[] = [
  */
 export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   checkpoint: [
-    ['byte-source.ts', 'dtypes.ts', 'hashing.ts', 'json.ts', 'refuse.ts', 'strict-json.ts'],
+    ['byte-source.ts', 'dtypes.ts', 'hashing.ts', 'json.ts', 'profile-v1.ts', 'refuse.ts', 'strict-json.ts'],
     ['profile.ts', 'tensor-source.ts'],
     ['pretrained', 'pth', 'safetensors', 'state-dict'],
     ['foreign'],

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import parse from '@changesets/parse';
 import { describe, expect, test } from 'vitest';
+import { drawing } from './drawing.ts';
 import {
   backends,
   browserEntries,
@@ -237,6 +238,30 @@ test('no source uses `any` or a default export', () => {
     }
   }
   none(problems);
+});
+
+test('train knows no kind of detector: not a word of R-CNN in its sources', () => {
+  const problems: string[] = [];
+  for (const file of sources(join(root, 'packages/train/src'))) {
+    for (const [i, line] of readFileSync(file, 'utf8').split('\n').entries()) {
+      // The scope of the packages, the name of the command and the error are words of the house.
+      const rest = line.replaceAll(/@rcnn\/|mask-rcnn (?=\w)|RcnnError/g, '');
+      const word = /r-?cnn|\brois?\b|rois?[A-Z_]|rpn|proposal|anchor/i.exec(rest)?.[0];
+      if (word !== undefined) {
+        problems.push(
+          `${relative(root, file)}:${i + 1} says '${word}': it belongs to an architecture in packages/models.`,
+        );
+      }
+    }
+  }
+  none(problems);
+});
+
+test('architecture.md draws the arrows that are there', () => {
+  const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+  expect(/```mermaid\n([\s\S]*?)```/.exec(page)?.[1], "docs/architecture.md: run 'node scripts/draw-house.mjs'.").toBe(
+    drawing(all),
+  );
 });
 
 test('the README lists every package', () => {

@@ -114,12 +114,12 @@ async function profileOf(
   ];
   const profile = torchvisionProfile({
     source: program,
-    strideIn: style === 'caffe' ? '1x1' : '3x3',
-    roiAlign: { aligned: true, samplingRatio: 0 },
-    channelOrder: pixels.order,
-    mean: share(mean),
-    std: share(std),
-    paste: 'detectron2',
+    options: {
+      strideIn: style === 'caffe' ? '1x1' : '3x3',
+      roiAlign: { aligned: true, samplingRatio: 0 },
+      maskPaste: 'detectron2',
+    },
+    input: { channelOrder: pixels.order, mean: share(mean), std: share(std) },
     numClasses,
     // Their labels are 0 to 79 in COCO's order; ours begin at 1.
     ...(numClasses === 81 ? { classes: COCO_CLASSES.map((entry, i) => ({ ...entry, label: i + 1 })) } : {}),

@@ -60,7 +60,7 @@ function profileOf(name: string, weights: string, file: string): WeightsProfile 
   const common = {
     source: `torchvision ${name} ${weights}`,
     architecture: name,
-    normEpsilon: WITHOUT_EPSILON.has(file) ? 0 : 1e-5,
+    options: { normEpsilon: WITHOUT_EPSILON.has(file) ? 0 : 1e-5 },
   };
   if (weights.startsWith('IMAGENET')) return torchvisionProfile({ ...common, numClasses: 1000 });
   if (name.startsWith('keypointrcnn')) {

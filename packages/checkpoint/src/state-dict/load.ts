@@ -1,4 +1,4 @@
-import type { Parameter, ParameterOwner } from '@rcnn/core';
+import type { DetectorSpec, Parameter, ParameterOwner } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import * as tf from '@tensorflow/tfjs-core';
 import type { DType } from '../dtypes.ts';
@@ -19,11 +19,14 @@ export interface LoadOptions extends MatchOptions {
  * @throws CHECKPOINT_MISMATCH, NON_FINITE, and what reading throws (FILE_TRUNCATED, DIGEST_MISMATCH, …)
  */
 export async function loadStateDict(
-  owner: Pick<ParameterOwner, 'namedParameters'>,
+  owner: Pick<ParameterOwner, 'namedParameters'> & { readonly spec?: Pick<DetectorSpec, 'isPredictor'> | undefined },
   source: TensorSource,
   options: LoadOptions = {},
 ): Promise<LoadReport> {
-  const { pairs, report } = matchTensors(owner.namedParameters(), modelTensors(source), options);
+  const { pairs, report } = matchTensors(owner.namedParameters(), modelTensors(source), {
+    isPredictor: owner.spec?.isPredictor,
+    ...options,
+  });
   const values: tf.Tensor[] = [];
   try {
     const reads = readAhead(pairs.map(({ entry }) => entry));

@@ -3,7 +3,7 @@ import { RcnnError } from '@rcnn/core/errors';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { isBackboneAlone } from './body.ts';
 import { storedShape } from './layout.ts';
-import { currentName, isCounter, isPredictor } from './names.ts';
+import { currentName, isCounter, isPredictor as isKnownPredictor } from './names.ts';
 
 export interface MatchOptions {
   /** Every parameter must be there and nothing else. Default true. */
@@ -13,6 +13,11 @@ export interface MatchOptions {
    * that a model for other classes takes everything else. Default false.
    */
   readonly newPredictors?: boolean;
+  /**
+   * Which parameters are predictors. Default what the model's own `spec` says, for models without one the layers that
+   * are predictors in torchvision's networks.
+   */
+  readonly isPredictor?: ((name: string) => boolean) | undefined;
   /** Only tensors whose name begins so, and without it: `backbone.body.` loads a bare ResNet from a detector. */
   readonly prefix?: string;
   /** Tensors of the file that are not wanted: `/^fc\./` for a classifier's file. */
@@ -56,7 +61,7 @@ export interface Match<P extends Expected> {
 export function matchTensors<P extends Expected>(
   parameters: ReadonlyMap<string, P>,
   source: TensorSource,
-  { strict = true, newPredictors = false, prefix = '', ignore }: MatchOptions = {},
+  { strict = true, newPredictors = false, isPredictor = isKnownPredictor, prefix = '', ignore }: MatchOptions = {},
 ): Match<P> {
   const given = new Map<string, TensorEntry>();
   const unexpected: string[] = [];
@@ -81,7 +86,7 @@ export function matchTensors<P extends Expected>(
   }
   const report: LoadReport = { loaded: pairs.map(({ name }) => name), missing, unexpected, misshaped, skipped };
   // A wrong shape is never a wish; names may be, when the caller says so.
-  if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) fail(source, report);
+  if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) fail(source, report, isPredictor);
   return { pairs, report };
 }
 
@@ -93,7 +98,7 @@ function wantsDetector({ missing }: LoadReport): boolean {
 const SHOWN = 20;
 const SHOWN_OF_OTHER = 3; // of another architecture no list of names is of use
 
-function fail(source: TensorSource, report: LoadReport): never {
+function fail(source: TensorSource, report: LoadReport, isPredictor: (name: string) => boolean): never {
   const where = source.name;
   const { missing, unexpected, misshaped } = report;
   const shapes = misshaped.map(

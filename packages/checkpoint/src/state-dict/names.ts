@@ -19,7 +19,7 @@ export function isCounter(name: string): boolean {
   return name === 'num_batches_tracked' || name.endsWith('.num_batches_tracked');
 }
 
-/** Weights whose shape depends on the number of classes, in torchvision's detectors and classifiers. */
+/** Weights whose shape depends on the number of classes in torchvision's networks: for models that do not say it. */
 export function isPredictor(name: string): boolean {
   return PREDICTOR.test(name);
 }

@@ -1,8 +1,8 @@
 import type { ClassMap } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
+import type { LoadedDetector } from '@rcnn/models';
 import type { Command } from 'commander';
-import type { LoadedDetector } from 'mask-rcnn';
-import type { CommandDefinition } from '../command.ts';
+import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import type { ModelFlags } from '../models/load.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { count, fraction, number } from '../options/flags.ts';
@@ -42,7 +42,7 @@ export const predict: CommandDefinition = {
       'for mask-rcnn evaluate --gt photos --dt found.json',
     ],
   ],
-  configure(command: Command): void {
+  configure(command: Command, program: ProgramOptions): void {
     command
       .argument('[images...]', 'images, folders, patterns, addresses, videos, webcam, or - for stdin')
       .option('--weights <file>', 'checkpoint, run folder, published name or URL (default: the newest run, else COCO)')
@@ -71,11 +71,11 @@ export const predict: CommandDefinition = {
       .option('--json', 'print objects as JSON lines while it runs')
       .option('--data <path>', 'take image ids (and without images also these) from this dataset')
       .option('--gt <file>', 'the same, for an annotation file that results will be evaluated against');
-    addDatasetOptions(command).action(run);
+    addDatasetOptions(command).action((images: readonly string[], flags: Flags) => run(images, flags, program));
   },
 };
 
-async function run(args: readonly string[], flags: Flags): Promise<void> {
+async function run(args: readonly string[], flags: Flags, { architectures }: ProgramOptions): Promise<void> {
   const data = flags.data ?? flags.gt;
   if (args.length === 0 && data === undefined) {
     throw new RcnnError('INVALID_ARGUMENT', {
@@ -96,10 +96,10 @@ async function run(args: readonly string[], flags: Flags): Promise<void> {
   const { startEngine } = await import('../engines/use.ts');
   const { loadModel } = await import('../models/load.ts');
   const engine = await startEngine(flags.engine, 'predict');
-  const loaded = await loadModel(flags);
+  const loaded = await loadModel(flags, architectures);
   try {
     const { inputs, classes } = await withData(named, loaded, data, flags, videos.length === 0);
-    note(`${loaded.arch} on ${engine.name}, ${things(inputs.length, videos.length)}`);
+    note(`${loaded.architecture.name} on ${engine.name}, ${things(inputs.length, videos.length)}`);
     await predictAll(inputs.slice(0, flags.limit), videos, loaded, classes, flags);
   } finally {
     loaded.model.dispose();

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
+import type { PartialConfig } from '@rcnn/train';
 import { type Command, Option } from 'commander';
-import type { CommandDefinition } from '../command.ts';
+import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { loaders } from '../engines/loaders.ts';
 import { weightsFile } from '../models/weights-file.ts';
 import { addTrainOptions, readTrainOptions } from '../options/train-options.ts';
@@ -24,7 +25,7 @@ export const train: CommandDefinition = {
     ['mask-rcnn train photos --weights maskrcnn_resnet50_fpn --epochs 12', 'from published weights'],
     ['mask-rcnn train --resume runs/train', 'go on after a stop'],
   ],
-  configure(command: Command): void {
+  configure(command: Command, program: ProgramOptions): void {
     command
       .argument('[data]', 'folder or annotation file to train on')
       .option('--config <file>', 'YAML file with options; the command line wins over it')
@@ -34,15 +35,23 @@ export const train: CommandDefinition = {
       .addOption(
         new Option('--progress <style>', 'how to show it').choices(['auto', 'bar', 'plain', 'none']).default('auto'),
       );
-    addTrainOptions(command).action(async (data: string | undefined, flags: Flags & Record<string, unknown>) => {
-      await act(data, flags);
-    });
+    addTrainOptions(command, program.architectures).action(
+      async (data: string | undefined, flags: Flags & Record<string, unknown>) => {
+        await act(data, flags, program);
+      },
+    );
   },
 };
 
-async function act(data: string | undefined, flags: Flags & Record<string, unknown>): Promise<void> {
+async function act(
+  data: string | undefined,
+  flags: Flags & Record<string, unknown>,
+  { architectures }: ProgramOptions,
+): Promise<void> {
   const {
+    architectureOf,
     consoleProgress,
+    kindsOf,
     parseConfig,
     resolveConfig,
     resume,
@@ -50,24 +59,29 @@ async function act(data: string | undefined, flags: Flags & Record<string, unkno
     train: begin,
   } = await import('@rcnn/train');
   const file = flags.config === undefined ? {} : parseConfig(await readText(flags.config), flags.config);
-  const given = { ...file, ...(data === undefined ? {} : { data: dataFolder(data) }), ...readTrainOptions(flags) };
-  if (given.weights !== undefined) given.weights = weightsFile(given.weights);
+  const named: PartialConfig = data === undefined ? {} : { data: dataFolder(data) };
+  const line: PartialConfig = { ...named, ...readTrainOptions(flags, architectures) };
+  const { weights = file.weights } = line;
+  const parts: PartialConfig[] = [file, weights === undefined ? line : { ...line, weights: weightsFile(weights) }];
   if (flags.printConfig === true) {
     const { stringify } = await import('yaml');
-    print(...stringify(resolveConfig(given)).trimEnd().split('\n'));
+    const { architectures: builtIn } = await import('@rcnn/models');
+    const config = resolveConfig(...parts);
+    architectureOf(config, architectures ?? builtIn);
+    print(...stringify(config).trimEnd().split('\n'));
     return;
   }
   const progress = consoleProgress({ style: flags.quiet === true ? 'none' : flags.progress });
   const signals = new StopSignals((signal) =>
     progress({ kind: 'note', text: `${signal}: finishing this step and saving; once more leaves at once.` }),
   );
-  const options = { onEvent: progress, shouldStop: () => signals.requested !== undefined, loaders };
+  const options = { onEvent: progress, shouldStop: () => signals.requested !== undefined, loaders, architectures };
   try {
     const { folder, reason, scores } = await (flags.resume === undefined
-      ? begin(given, options)
-      : resume(flags.resume, given, options));
-    for (const name of ['segm/AP', 'segm/AP50', 'bbox/AP', 'bbox/AP50']) {
-      if (scores?.[name] !== undefined) print(`${name}  ${scores[name].toFixed(4)}`);
+      ? begin(parts, options)
+      : resume(flags.resume, parts, options));
+    for (const kind of kindsOf(scores ?? {})) {
+      for (const name of [`${kind}/AP`, `${kind}/AP50`]) print(`${name}  ${scores![name]!.toFixed(4)}`);
     }
     print(`run     ${folder.path}`, `report  ${folder.report}`);
     if (reason === 'stopped') print(`resume  mask-rcnn train --resume ${folder.path}`);

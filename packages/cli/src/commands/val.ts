@@ -1,6 +1,6 @@
 import { printable } from '@rcnn/core/errors';
 import type { Command } from 'commander';
-import type { CommandDefinition } from '../command.ts';
+import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { requireWritable } from '../options/output-file.ts';
 import { endStatus, note, print, printJson, status } from '../output/print.ts';
@@ -26,7 +26,7 @@ export const val: CommandDefinition = {
       'with a table of the classes, and a results list',
     ],
   ],
-  configure(command: Command): void {
+  configure(command: Command, program: ProgramOptions): void {
     command
       .argument('<data>', 'folder or annotation file')
       .requiredOption('--weights <file>', 'checkpoint, run folder, published name or URL')
@@ -36,24 +36,27 @@ export const val: CommandDefinition = {
       .option('--per-class', 'print AP and AP50 of every class')
       .option('--no-losses', 'leave the validation losses out')
       .option('--json', 'print JSON');
-    addDatasetOptions(command).action(act);
+    addDatasetOptions(command).action((data: string, flags: Flags) => act(data, flags, program));
   },
 };
 
-async function act(data: string, flags: Flags): Promise<void> {
+async function act(data: string, flags: Flags, { architectures }: ProgramOptions): Promise<void> {
   requireWritable('--results', flags.results);
   const { startEngine } = await import('../engines/use.ts');
-  const { evaluateModel } = await import('@rcnn/train');
+  const { evaluateModel, kindInWords } = await import('@rcnn/train');
   const { validationOf } = await import('../models/validation-split.ts');
   const { atomicWrite } = await import('@rcnn/checkpoint/node');
   const { openModel } = await import('../models/open-model.ts');
   await startEngine(flags.engine, 'predict');
   const open = await openOptions(flags);
   const settings = datasetSettings(flags);
-  const { model, dataset } = await openModel(flags.weights, flags.arch, {
-    path: data,
-    ...(await validationOf(data, open)),
-  });
+  const { model, dataset } = await openModel(
+    { weights: flags.weights, arch: flags.arch, architectures },
+    {
+      path: data,
+      ...(await validationOf(data, open)),
+    },
+  );
   const { record, predictions, scores, skipped } = await evaluateModel(model, dataset, {
     ...settings,
     losses: flags.losses,
@@ -67,7 +70,7 @@ async function act(data: string, flags: Flags): Promise<void> {
     return;
   }
   for (const [kind, { summary, classes }] of Object.entries(record.results)) {
-    print(kind === 'segm' ? 'masks' : 'boxes', ...summary.trimEnd().split('\n'));
+    print(kindInWords(kind), ...summary.trimEnd().split('\n'));
     if (flags.perClass === true) print(...classTable(classes));
   }
   for (const [name, value] of Object.entries(record.losses)) print(`${name.padEnd(18)} ${value.toFixed(4)}`);

@@ -1,6 +1,6 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
-import type { CommandDefinition } from '../command.ts';
+import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { count, fraction } from '../options/flags.ts';
 import { print } from '../output/print.ts';
@@ -26,7 +26,7 @@ export const visualize: CommandDefinition = {
     ['mask-rcnn visualize photos --limit 8', 'the truth of a dataset'],
     ['mask-rcnn visualize photo.jpg --weights runs/train', 'what a model finds'],
   ],
-  configure(command: Command): void {
+  configure(command: Command, program: ProgramOptions): void {
     command
       .argument('<what>', 'image, folder of images, pattern, or dataset')
       .option('--weights <file>', 'predict with this checkpoint, run folder, published name or URL')
@@ -41,17 +41,21 @@ export const visualize: CommandDefinition = {
           .choices(['class', 'instance'])
           .default('instance'),
       );
-    addDatasetOptions(command).action(act);
+    addDatasetOptions(command).action((what: string, flags: Flags) => act(what, flags, program));
   },
 };
 
-async function act(what: string, flags: Flags): Promise<void> {
+async function act(what: string, flags: Flags, program: ProgramOptions): Promise<void> {
   const { drawAll } = await import('../pictures/draw.ts');
-  for await (const file of drawAll(await pictures(what, flags), flags.out, flags.colorBy)) print(file);
+  for await (const file of drawAll(await pictures(what, flags, program), flags.out, flags.colorBy)) print(file);
 }
 
 /** What the call asks for: predictions on image files, or something on a dataset. */
-async function pictures(what: string, flags: Flags): Promise<AsyncGenerator<Picture>> {
+async function pictures(
+  what: string,
+  flags: Flags,
+  { architectures }: ProgramOptions,
+): Promise<AsyncGenerator<Picture>> {
   const { limit, scoreThreshold: minScore, weights, arch, engine, predictions } = flags;
   const files = await imagesOf(what);
   if (files === undefined) {
@@ -60,8 +64,7 @@ async function pictures(what: string, flags: Flags): Promise<AsyncGenerator<Pict
     return picturesOfDataset(what, await openOptions(flags), {
       limit,
       minScore,
-      weights,
-      arch,
+      model: weights === undefined ? undefined : { weights, arch, architectures },
       engine,
       predictions,
       ...settings,
@@ -80,7 +83,7 @@ async function pictures(what: string, flags: Flags): Promise<AsyncGenerator<Pict
   const { orientation, maxPixels } = await openOptions(flags);
   const read = (file: string) =>
     readImage(file, { ...(orientation && { orientation }), ...(maxPixels !== undefined && { maxPixels }) });
-  return picturesOfImages(files.slice(0, limit), read, { weights, arch, engine, minScore });
+  return picturesOfImages(files.slice(0, limit), read, { weights, arch, architectures, engine, minScore });
 }
 
 /** The image files that the argument names; undefined when it names a dataset. */

@@ -1,6 +1,6 @@
 import type { DownloadEvent } from '@rcnn/checkpoint/node';
 import { RcnnError } from '@rcnn/core/errors';
-import type { LoadedDetector } from 'mask-rcnn';
+import type { Architecture, LoadedDetector } from '@rcnn/models';
 import { note } from '../output/print.ts';
 import { defaultWeights } from './default-weights.ts';
 import { weightsFile } from './weights-file.ts';
@@ -19,11 +19,11 @@ export interface ModelFlags {
 }
 
 /** The model that the options name, or the one that is at hand. Says what it takes and what it fetches. */
-export async function loadModel(flags: ModelFlags): Promise<LoadedDetector> {
+export async function loadModel(flags: ModelFlags, architectures?: readonly Architecture[]): Promise<LoadedDetector> {
   const chosen = flags.weights === undefined ? defaultWeights() : undefined;
   const weights = chosen?.weights ?? flags.weights!;
   if (chosen !== undefined) note(`weights: ${weights} (${chosen.why})`);
-  const loaded = await load(weights, flags).catch((error: unknown) => {
+  const loaded = await load(weights, flags, architectures).catch((error: unknown) => {
     throw chosen === undefined ? error : withoutWeights(error);
   });
   if (loaded.report.skipped.length === 0) return loaded;
@@ -32,24 +32,27 @@ export async function loadModel(flags: ModelFlags): Promise<LoadedDetector> {
     where: weights,
     place: loaded.report.skipped[0]!,
     problem: 'the weights are for another number of classes',
-    expected: `${loaded.numClasses} classes`,
+    expected: `${loaded.model.spec.numClasses} classes`,
     hint: 'Leave --num-classes out: the file knows it.',
   });
 }
 
-async function load(weights: string, flags: ModelFlags): Promise<LoadedDetector> {
-  const { loadDetector } = await import('mask-rcnn/node');
-  const set = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
-    value === undefined ? {} : ({ [key]: value } as Record<K, V>);
+async function load(
+  weights: string,
+  flags: ModelFlags,
+  architectures: readonly Architecture[] | undefined,
+): Promise<LoadedDetector> {
+  const { loadDetector } = await import('@rcnn/models/node');
+  const { arch, numClasses, minSize, maxSize, proposals, detections, scoreThreshold, offline } = flags;
+  const own = Object.entries({ minSize, maxSize, proposals }).filter(([, value]) => value !== undefined);
   return loadDetector(weightsFile(weights), {
-    ...set('arch', flags.arch),
-    ...set('numClasses', flags.numClasses),
-    ...set('minSize', flags.minSize),
-    ...set('maxSize', flags.maxSize),
-    ...set('rpnPostNmsTopNTest', flags.proposals),
-    ...set('boxDetectionsPerImg', flags.detections),
-    ...set('boxScoreThresh', flags.scoreThreshold),
-    ...set('offline', flags.offline),
+    architectures,
+    arch,
+    numClasses,
+    options: Object.fromEntries(own),
+    detectionsPerImage: detections,
+    scoreThreshold,
+    ...(offline !== undefined && { offline }),
     onEvent: tell,
   });
 }

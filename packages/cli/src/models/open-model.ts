@@ -1,26 +1,35 @@
 import { ClassMap, type Dataset } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
-import type { FasterRCNN } from 'mask-rcnn';
-import { loadDetector } from 'mask-rcnn/node';
+import type { Detector } from '@rcnn/core';
+import type { Architecture } from '@rcnn/models';
+import { loadDetector } from '@rcnn/models/node';
 import { weightsFile } from './weights-file.ts';
 
+/** Which weights, and of what. */
+export interface ModelChoice {
+  /** A checkpoint, run folder, published name or URL. */
+  readonly weights: string;
+  /** Where the file does not say. */
+  readonly arch?: string | undefined;
+  readonly architectures?: readonly Architecture[] | undefined;
+}
+
 /** A model by checkpoint, run folder, name or URL, and its classes where the file names them. */
-export async function openDetector(
-  weights: string,
-  arch?: string,
-): Promise<{ model: FasterRCNN; classes: ClassMap | undefined }> {
-  const { model, profile } = await loadDetector(weightsFile(weights), arch === undefined ? {} : { arch });
+export async function openDetector({
+  weights,
+  ...choice
+}: ModelChoice): Promise<{ model: Detector; classes: ClassMap | undefined }> {
+  const { model, profile } = await loadDetector(weightsFile(weights), choice);
   const classes = profile?.classes === undefined ? undefined : new ClassMap(profile.classes, profile.numClasses);
   return { model, classes };
 }
 
 /** A model and a dataset that agree on the classes. */
 export async function openModel(
-  weights: string,
-  arch: string | undefined,
+  choice: ModelChoice,
   { path, ...options }: OpenOptions & { readonly path: string },
-): Promise<{ readonly model: FasterRCNN; readonly dataset: Dataset }> {
-  const { model, classes } = await openDetector(weights, arch);
+): Promise<{ readonly model: Detector; readonly dataset: Dataset }> {
+  const { model, classes } = await openDetector(choice);
   const dataset = await openDataset(path, { ...options, ...(classes && { classes }) });
   return { model, dataset };
 }

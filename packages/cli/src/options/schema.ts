@@ -11,6 +11,8 @@ export interface Property {
   readonly const?: string;
   readonly description?: string;
   readonly anyOf?: readonly Property[];
+  readonly deprecated?: boolean;
+  readonly properties?: Properties;
   readonly default?: unknown;
   /** The heading under which help lists it; `Dataset` for the settings that every command on data has. */
   readonly 'x-group'?: string;
@@ -20,7 +22,9 @@ export interface Property {
   readonly maximum?: number;
 }
 
-let properties: Readonly<Record<string, Property>> | undefined;
+export type Properties = Readonly<Record<string, Property>>;
+
+let properties: Properties | undefined;
 
 /** Every option by name. Read from its file: importing the schema itself would load zod for every `--help`. */
 export function schemaProperties(): Readonly<Record<string, Property>> {
@@ -48,7 +52,7 @@ export function addProperty(command: Command, name: string, property: Property):
   }
   const option = new Option(`--${flag} <${placeholder(property)}>`, about).helpGroup(heading);
   if (property.enum !== undefined) option.choices(property.enum);
-  command.addOption(option);
+  command.addOption(property.deprecated === true ? option.hideHelp() : option);
 }
 
 /** The value that a text means, with the type that the schema asks for. @throws CONFIG_INVALID */

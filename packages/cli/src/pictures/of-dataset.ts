@@ -12,7 +12,7 @@ import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import { RcnnError } from '@rcnn/core/errors';
 import { type DrawnObject, drawnDetections, drawnTarget } from '@rcnn/visualize';
 import { startEngine } from '../engines/use.ts';
-import { openModel } from '../models/open-model.ts';
+import { type ModelChoice, openModel } from '../models/open-model.ts';
 import { note } from '../output/print.ts';
 import type { Picture } from './draw.ts';
 
@@ -20,9 +20,8 @@ export interface DatasetPictures extends Pick<DatasetSettings, 'badSamples' | 'm
   /** At most so many images, spread over the dataset. */
   readonly limit: number;
   readonly minScore: number;
-  /** Predict with these; else the truth is drawn, or the results of `predictions`. */
-  readonly weights: string | undefined;
-  readonly arch: string | undefined;
+  /** Predict with this; else the truth is drawn, or the results of `predictions`. */
+  readonly model: ModelChoice | undefined;
   readonly engine: string;
   /** A file with a list of COCO results. */
   readonly predictions: string | undefined;
@@ -32,10 +31,10 @@ export interface DatasetPictures extends Pick<DatasetSettings, 'badSamples' | 'm
 export async function* picturesOfDataset(
   path: string,
   open: OpenOptions,
-  { limit, minScore, weights, arch, engine, predictions, ...bad }: DatasetPictures,
+  { limit, minScore, model, engine, predictions, ...bad }: DatasetPictures,
 ): AsyncGenerator<Picture> {
-  if (weights !== undefined) await startEngine(engine, 'predict');
-  const opened = weights === undefined ? undefined : await openModel(weights, arch, { path, ...open });
+  if (model !== undefined) await startEngine(engine, 'predict');
+  const opened = model === undefined ? undefined : await openModel(model, { path, ...open });
   const dataset = opened?.dataset ?? (await openDataset(path, open));
   const results = predictions === undefined ? undefined : readResults(predictions, dataset);
   const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));

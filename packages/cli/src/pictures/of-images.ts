@@ -1,12 +1,10 @@
 import type { PixelImage } from '@rcnn/core';
 import { drawnDetections } from '@rcnn/visualize';
 import { startEngine } from '../engines/use.ts';
-import { openDetector } from '../models/open-model.ts';
+import { type ModelChoice, openDetector } from '../models/open-model.ts';
 import type { Picture } from './draw.ts';
 
-export interface PredictedPictures {
-  readonly weights: string;
-  readonly arch: string | undefined;
+export interface PredictedPictures extends ModelChoice {
   readonly engine: string;
   readonly minScore: number;
 }
@@ -15,10 +13,10 @@ export interface PredictedPictures {
 export async function* picturesOfImages(
   files: readonly string[],
   read: (file: string) => Promise<PixelImage>,
-  { weights, arch, engine, minScore }: PredictedPictures,
+  { engine, minScore, ...choice }: PredictedPictures,
 ): AsyncGenerator<Picture> {
   await startEngine(engine, 'predict');
-  const { model, classes } = await openDetector(weights, arch);
+  const { model, classes } = await openDetector(choice);
   const names = new Map((classes?.classes ?? []).map(({ label, name }) => [label, name]));
   for (const name of files) {
     const image = await read(name);

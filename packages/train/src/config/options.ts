@@ -1,4 +1,6 @@
+import type { JsonValue } from '@rcnn/checkpoint';
 import type { DatasetSettings } from '@rcnn/coco-data';
+import type { FormerOptions } from '@rcnn/models';
 import type { PresetName } from '@rcnn/transforms';
 
 /**
@@ -16,11 +18,8 @@ export interface TrainConfig extends Settings<DatasetSettings> {
   arch: string;
   weights: string;
   weightsBackbone?: string;
-  trainableLayers?: number;
-  minSize?: number | number[];
-  maxSize?: number;
-  roisPerImage?: number;
-  proposals?: number;
+  /** Options of the architecture, by the names of its own schema. */
+  model: Record<string, JsonValue>;
 
   batchSize: number;
   accumulate: number;
@@ -61,4 +60,4 @@ export interface TrainConfig extends Settings<DatasetSettings> {
 type Settings<T> = { -readonly [K in keyof T]?: Exclude<T[K], undefined> };
 
 /** What a person writes: any part of it, and the preset that fills in the rest. */
-export type PartialConfig = Partial<TrainConfig> & { readonly preset?: string };
+export type PartialConfig = Partial<TrainConfig> & FormerOptions & { readonly preset?: string };

@@ -1,3 +1,4 @@
+import { architectures } from '@rcnn/models';
 import type { TrainConfig } from './options.ts';
 
 /** Everything but the data: what holds unless a preset, a file or the command line says otherwise. */
@@ -7,7 +8,8 @@ export const defaults: Omit<TrainConfig, 'data'> = {
   augment: 'hflip',
   workers: 1,
   badSamples: 'fail',
-  arch: 'maskrcnn_resnet50_fpn',
+  arch: architectures[0]!.name,
+  model: {},
   weights: 'none',
   batchSize: 2,
   accumulate: 1,
@@ -35,7 +37,7 @@ export const defaults: Omit<TrainConfig, 'data'> = {
   memory: 'check',
 };
 
-/** Named recipes: what they change of the defaults. */
+/** Named recipes: what they change of the defaults; `presetModels` of `@rcnn/models` has what they change of the model. */
 export const presets: Readonly<Record<string, { readonly about: string; readonly changes: Partial<TrainConfig> }>> = {
   torchvision: {
     about: "torchvision's reference recipe: SGD at 0.02 for 16 images, 26 epochs, drops after 16 and 22",
@@ -48,15 +50,12 @@ export const presets: Readonly<Record<string, { readonly about: string; readonly
       schedule: 'constant',
       steps: 1000,
       warmupSteps: 1000,
-      roisPerImage: 128,
-      minSize: [640, 672, 704, 736, 768, 800],
       name: 'balloon',
     },
   },
   quick: {
     about: 'a small network from scratch that learns simple scenes on two CPU cores in minutes',
     changes: {
-      arch: 'maskrcnn_small',
       batchSize: 4,
       optimizer: 'adamw',
       learningRate: 1e-3,

@@ -1,18 +1,29 @@
 import { RcnnError } from '@rcnn/core/errors';
+import {
+  type Architecture,
+  architectures as builtIn,
+  findArchitecture,
+  formerOptions,
+  type OptionFault,
+  optionFaults,
+  presetModels,
+} from '@rcnn/models';
 import type { PartialConfig, TrainConfig } from './options.ts';
 import { defaults, presets, RATE_PER_IMAGE } from './presets.ts';
-import { problemsOf, schema } from './schema.ts';
+import { optionNames, problemsOf } from './schema.ts';
 import { parseYaml } from './yaml.ts';
 
 /**
  * The whole config: defaults, then the preset, then each part in turn (file, command line).
- * @throws CONFIG_INVALID listing everything that is wrong
+ * @throws CONFIG_INVALID listing everything that is wrong but the model's options, which {@link architectureOf} checks
  */
 export function resolveConfig(...parts: readonly PartialConfig[]): TrainConfig {
   for (const part of parts) checkConfig(part, 'config');
-  const given: PartialConfig = Object.assign({}, ...parts) as PartialConfig;
+  const given: Partial<TrainConfig> & { readonly preset?: string } = Object.assign({}, ...parts.map(withoutFormer));
   const { preset = 'torchvision', ...rest } = given;
-  const config = { ...defaults, ...presets[preset]!.changes, ...rest };
+  const arch = rest.arch ?? presetModels[preset]?.arch ?? defaults.arch;
+  const model = Object.assign({}, presetOptions(preset, arch), ...parts.map(modelOptions)) as TrainConfig['model'];
+  const config = { ...defaults, ...presets[preset]!.changes, ...rest, arch, model };
   if (config.data === undefined) {
     throw new RcnnError('CONFIG_INVALID', {
       where: 'config',
@@ -27,6 +38,42 @@ export function resolveConfig(...parts: readonly PartialConfig[]): TrainConfig {
   return presetSteps || steps === undefined ? withoutSteps : (config as TrainConfig);
 }
 
+/** The architecture that a config names, its options checked. @throws INVALID_ARGUMENT, CONFIG_INVALID */
+export function architectureOf({ arch, model }: TrainConfig, architectures: readonly Architecture[]): Architecture {
+  const architecture = findArchitecture(architectures, arch);
+  const faults = optionFaults(architecture, model).map((fault) => ({ ...fault, path: ['model', ...fault.path] }));
+  refuse(faults, `config of ${arch}`, Object.keys(architecture.optionSchema.shape));
+  return architecture;
+}
+
+/** What to say about options that are given under a former name; undefined when none is. */
+export function formerNote(...parts: readonly PartialConfig[]): string | undefined {
+  const names = FORMER.filter(([name]) => parts.some((part) => name in part));
+  if (names.length === 0) return undefined;
+  const moved = names.map(([name, now]) => `${name} is model.${now}`);
+  return `Options of the model are under 'model' now, and were taken from where they stood: ${moved.join(', ')}.`;
+}
+
+const FORMER = Object.entries(formerOptions);
+
+function withoutFormer(part: PartialConfig): object {
+  return Object.fromEntries(Object.entries(part).filter(([name]) => !Object.hasOwn(formerOptions, name)));
+}
+
+/** The model's options of one part, those under a former name among them. */
+function modelOptions(part: PartialConfig): object {
+  const given = part as Readonly<Record<string, unknown>>;
+  const former = FORMER.filter(([name]) => given[name] !== undefined).map(([name, now]) => [now, given[name]]);
+  return { ...Object.fromEntries(former), ...part.model };
+}
+
+/** A preset's choices, as far as the architecture has such options; another's are not meant. */
+function presetOptions(preset: string, arch: string): object {
+  const known = builtIn.find(({ name }) => name === arch)?.optionSchema.shape ?? {};
+  const chosen = Object.entries(presetModels[preset]?.model ?? {});
+  return Object.fromEntries(chosen.filter(([name]) => Object.hasOwn(known, name)));
+}
+
 /** Reads a YAML file of options. @throws CONFIG_INVALID with line and column of each fault */
 export function parseConfig(text: string, where: string): PartialConfig {
   const { value, placeOf } = parseYaml(text, where);
@@ -39,14 +86,25 @@ export function learningRateOf({ learningRate, batchSize, accumulate }: TrainCon
   return learningRate === 'auto' ? RATE_PER_IMAGE * batchSize * accumulate : learningRate;
 }
 
-function checkConfig(
-  value: unknown,
+type PlaceOf = (path: readonly (string | number)[]) => string;
+
+function checkConfig(value: unknown, where: string, placeOf?: PlaceOf): void {
+  refuse(problemsOf(value), where, optionNames, placeOf);
+}
+
+/** @throws CONFIG_INVALID with every fault, unless there is none */
+function refuse(
+  problems: readonly OptionFault[],
   where: string,
-  placeOf: (path: readonly (string | number)[]) => string = (path) => path.join('.'),
+  known: readonly string[],
+  placeOf: PlaceOf = (path) => path.join('.'),
 ): void {
-  const faults = problemsOf(value).flatMap(({ path, message, unknown }) =>
+  const faults = problems.flatMap(({ path, message, unknown }) =>
     unknown.length > 0
-      ? unknown.map((key) => ({ path: [...path, key], text: `there is no option '${key}'${suggestion(key)}` }))
+      ? unknown.map((key) => ({
+          path: [...path, key],
+          text: `there is no option '${key}'${suggestion(key, known)}`,
+        }))
       : [{ path, text: `${path.join('.')}: ${message}` }],
   );
   if (faults.length === 0) return;
@@ -63,12 +121,13 @@ function checkConfig(
 }
 
 /** `; did you mean 'epochs'?` when an option is spelt nearly so. */
-function suggestion(key: string): string {
+function suggestion(key: string, known: readonly string[]): string {
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '');
-  const best = Object.keys(schema.shape)
+  const best = known
     .map((name) => ({ name, distance: editDistance(plain(name), plain(key)) }))
-    .toSorted((a, b) => a.distance - b.distance)[0]!;
-  return best.distance <= Math.max(1, Math.floor(key.length / 3)) ? `; did you mean '${best.name}'?` : '';
+    .toSorted((a, b) => a.distance - b.distance)[0];
+  if (best === undefined || best.distance > Math.max(1, Math.floor(key.length / 3))) return '';
+  return `; did you mean '${best.name}'?`;
 }
 
 /** Letters to insert, delete or replace (Levenshtein 1965). */

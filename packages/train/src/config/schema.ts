@@ -1,7 +1,11 @@
 import { DATASET_SETTINGS, type DatasetSetting } from '@rcnn/coco-data';
+import { type Architecture, architectures, formerShape, presetModels } from '@rcnn/models';
 import { PRESETS } from '@rcnn/transforms';
 import { z } from 'zod';
 import { defaults, presets } from './presets.ts';
+
+/** Architectures to name as examples: the usual one, and the one that is quick to try. */
+const NAMED = [defaults.arch, presetModels.quick!.arch!];
 
 const positive = (): z.ZodNumber => z.number().positive();
 const count = (): z.ZodNumber => z.number().int().min(1);
@@ -41,31 +45,16 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
 
   arch: z
     .string()
-    .describe("Architecture by torchvision's name: maskrcnn_resnet50_fpn, maskrcnn_small, ...")
+    .describe(`Architecture by name: ${NAMED.join(', ')}, ...`)
     .optional(),
-  weights: z
-    .string()
-    .describe('Start from: none, a published name (maskrcnn_resnet50_fpn), a file or a URL')
-    .optional(),
+  weights: z.string().describe(`Start from: none, a published name (${NAMED[0]}), a file or a URL`).optional(),
   weightsBackbone: z
     .string()
     .min(1)
     .describe('Start the backbone alone from: a published classifier (resnet50), a file or a URL')
     .optional(),
-  trainableLayers: z
-    .number()
-    .int()
-    .min(0)
-    .max(5)
-    .describe('Stages of the backbone that learn, counted from the top')
-    .optional(),
-  minSize: z
-    .union([count(), z.array(count()).min(1)])
-    .describe('Shorter side of an image in pixels; of a list, one is drawn per image')
-    .optional(),
-  maxSize: count().describe('Longest allowed side in pixels').optional(),
-  roisPerImage: count().describe('Regions per image on which the heads learn').optional(),
-  proposals: count().describe('Proposals that are kept per image').optional(),
+  model: z.record(z.string(), z.unknown()).describe('Options of the architecture').optional(),
+  ...formerShape,
 
   batchSize: count().describe('Images per batch').optional(),
   accumulate: count().describe('Batches whose gradients are averaged into one step').optional(),
@@ -128,7 +117,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   Start: ['preset'],
   Dataset: Object.keys(DATASET_SETTINGS),
   Data: ['data', 'valData', 'labels', 'augment', 'workers'],
-  Model: ['arch', 'weights', 'weightsBackbone', 'trainableLayers', 'minSize', 'maxSize', 'roisPerImage', 'proposals'],
+  Model: ['arch', 'weights', 'weightsBackbone', 'model', ...Object.keys(formerShape)],
   Run: [
     'evaluateEvery',
     'patience',
@@ -167,19 +156,26 @@ function groupOf(name: string): string {
  * The JSON schema that gives editors completion: `# yaml-language-server: $schema=…`. Each option says its group and its
  * default, for help texts.
  */
-export function jsonSchema(): object {
+export function jsonSchema(known: readonly Architecture[] = architectures): object {
   const { properties = {}, ...rest } = z.toJSONSchema(schema) as { properties?: Record<string, object> };
   const usual = defaults as unknown as Readonly<Record<string, unknown>>;
   const options = Object.entries(properties).map(([name, property]) => [
     name,
     {
       ...property,
+      ...(name === 'model' && { properties: modelProperties(known) }),
       ...(name in usual && { default: usual[name] }),
       ...(name in TAKES && { 'x-takes': TAKES[name] }),
       'x-group': groupOf(name),
     },
   ]);
   return { title: 'Training of @rcnn/train', ...rest, properties: Object.fromEntries(options) as object };
+}
+
+/** The options of all architectures together. Of one name in several, the first says what it is. */
+function modelProperties(known: readonly Architecture[]): object {
+  const each = [...new Set(known.map(({ optionSchema }) => optionSchema))].reverse();
+  return Object.assign({}, ...each.map((options) => z.toJSONSchema(options, { io: 'input' }).properties)) as object;
 }
 
 /** The problems of a config, each with the path of its key. Empty when it is fine. */

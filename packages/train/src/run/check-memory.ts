@@ -1,44 +1,43 @@
-import type { EngineName } from '@rcnn/core';
+import type { Detector, ImageSize, InputSpec } from '@rcnn/core';
 import { fixesSize } from '@rcnn/transforms';
-import type { FasterRCNN } from 'mask-rcnn';
 import type { TrainConfig } from '../config/options.ts';
 import type { Listener } from '../loop/events.ts';
 import type { TrainingData } from './data.ts';
 import {
   availableMemory,
   batchSizeOf,
-  estimateMemory,
   gibibytes,
   type MemoryOptions,
   requireMemory,
+  type SideLimits,
 } from './memory.ts';
 import { slotsOf } from './plan.ts';
 
 /** Engines that hold their tensors in this process as was measured; of a GPU's memory nothing is known here. */
-const MEASURED: readonly EngineName[] = ['onnxruntime', 'cpu'];
+const MEASURED: readonly string[] = ['onnxruntime', 'cpu'];
 
-/** Regions per image where the config leaves them to the recipe. */
-const ROIS = { maskrcnn_small: 32, others: 512 };
+/** The largest images of the presets that choose the size themselves. */
+const AUGMENTED: SideLimits = { minSize: 1024, maxSize: 1333 };
 
-/** Tells what a training will need, and refuses one that cannot fit. @throws OUT_OF_MEMORY */
+/**
+ * Says what a training will need, and refuses one that cannot fit. A detector that does not know its needs is not asked.
+ * @throws OUT_OF_MEMORY
+ */
 export function checkMemory(
   config: TrainConfig,
   { train }: TrainingData,
-  model: FasterRCNN,
-  engine: EngineName,
+  { spec }: Detector,
+  engine: string,
   onEvent: Listener,
 ): void {
-  if (!MEASURED.includes(engine)) return;
-  const parameters = model.namedParameters();
+  if (!MEASURED.includes(engine) || spec.bytesOfStep === undefined) return;
   const sizes = train.images.map(({ size }) => size);
-  const roisPerImage = config.roisPerImage ?? (config.arch === 'maskrcnn_small' ? ROIS.maskrcnn_small : ROIS.others);
-  const estimate = (options: MemoryOptions): number => {
-    const imageSize = batchSizeOf(sizes, fixesSize(config.augment) ? AUGMENTED : options);
-    const batchSize = Math.min(options.batchSize, sizes.length);
-    return estimateMemory(parameters, { batchSize, imageSize, roisPerImage, slots: slotsOf(config) });
+  const limits = limitsOf(spec.input);
+  const estimate = ({ batchSize, limits: chosen }: MemoryOptions): number => {
+    const imageSize = paddedSize(sizes, spec.input, fixesSize(config.augment) ? AUGMENTED : chosen);
+    return spec.bytesOfStep!({ batchSize: Math.min(batchSize, sizes.length), imageSize, slots: slotsOf(config) });
   };
-  const { minSizes, maxSize } = model.transform as unknown as { minSizes: readonly number[]; maxSize: number };
-  const now = { batchSize: config.batchSize, minSize: Math.max(...minSizes), maxSize };
+  const now = { batchSize: config.batchSize, limits };
   const available = availableMemory() + process.memoryUsage.rss(); // what this process has already is in the estimate
   onEvent({
     kind: 'note',
@@ -47,5 +46,14 @@ export function checkMemory(
   if (config.memory === 'check') requireMemory(now, estimate, available);
 }
 
-/** The largest images of the presets that choose the size themselves. */
-const AUGMENTED = { minSize: 1024, maxSize: 1333 };
+/** The sides that an option can change; undefined where the detector sees one size only. */
+function limitsOf({ resize }: InputSpec): SideLimits | undefined {
+  if (resize.rule !== 'torchvision') return undefined;
+  const { minSize, maxSize, trainingSizes = [] } = resize;
+  return { minSize: Math.max(minSize, ...trainingSizes), maxSize };
+}
+
+function paddedSize(sizes: readonly ImageSize[], { resize }: InputSpec, limits: SideLimits | undefined): ImageSize {
+  if (limits !== undefined) return batchSizeOf(sizes, limits);
+  return resize.rule === 'torchvision' ? batchSizeOf(sizes, resize) : resize.size;
+}

@@ -25,11 +25,14 @@ export interface TrainingData {
 const TRAIN = /^train(ing)?(\d{4})?$/i;
 const VAL = /^(val|valid|validation)(\d{4})?$/i;
 
-/** Opens the data of a config; every fault of the annotations is reported here, before anything is computed. */
-export async function openData(config: TrainConfig, onEvent: Listener): Promise<TrainingData> {
-  const options: OpenOptions = { ...openOptionsOf(config), classes: config.labels };
-  const sources = await findSources(config.data, options);
-  const whole = await openSource(choose(sources, config.split ?? TRAIN, config.data), { ...options, keepEmpty: true });
+/** The data of a config, or those given; every fault of the annotations is reported here, before anything is computed. */
+export async function openData(
+  config: TrainConfig,
+  onEvent: Listener,
+  given?: { readonly train: Dataset; readonly val?: Dataset | undefined },
+): Promise<TrainingData> {
+  const opened = given === undefined ? await openTraining(config) : undefined;
+  const whole = opened?.whole ?? given!.train;
   const train = whole.trainable(config);
   if (train.length < whole.length) {
     onEvent({
@@ -47,7 +50,10 @@ export async function openData(config: TrainConfig, onEvent: Listener): Promise<
       hint: `Run 'mask-rcnn doctor ${config.data}'.`,
     });
   }
-  const val = await openVal(config, sources, { ...withoutSplit(options), classes: train.classes });
+  const val =
+    opened === undefined
+      ? given!.val
+      : await openVal(config, opened.sources, { ...withoutSplit(opened.options), classes: train.classes });
   for (const dataset of [train, val]) if (dataset !== undefined) await requireImages(dataset, config);
   if (val === undefined)
     onEvent({
@@ -84,8 +90,18 @@ function skipReporter(onEvent: Listener): (skipped: readonly SkippedSample[]) =>
   };
 }
 
+/** What the config names to train on, with images that have no object, and what lies beside it. */
+async function openTraining(
+  config: TrainConfig,
+): Promise<{ whole: Dataset; sources: readonly DatasetSource[]; options: OpenOptions }> {
+  const options: OpenOptions = { ...openOptionsOf(config), classes: config.labels };
+  const sources = await findSources(config.data, options);
+  const source = choose(sources, config.split ?? TRAIN, config.data);
+  return { whole: await openSource(source, { ...options, keepEmpty: true }), sources, options };
+}
+
 /** The split to evaluate on: the one that was named, or the one beside the training split. */
-export async function openVal(
+async function openVal(
   { valData }: Pick<TrainConfig, 'valData'>,
   sources: readonly DatasetSource[],
   options: OpenOptions,

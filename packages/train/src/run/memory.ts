@@ -1,75 +1,6 @@
 import { freemem, totalmem } from 'node:os';
-import type { ImageSize, Parameter } from '@rcnn/core';
+import type { ImageSize } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-
-/** What decides how much one training step holds at a time. */
-export interface StepSize {
-  /** Images per batch. */
-  readonly batchSize: number;
-  /** Of the padded batch, `[height, width]` in pixels. */
-  readonly imageSize: ImageSize;
-  /** Regions per image on which the heads learn. */
-  readonly roisPerImage: number;
-  /** Numbers that are kept beside each learning weight: momentum, averages. */
-  readonly slots: number;
-}
-
-type Parameters = ReadonlyMap<string, Pick<Parameter, 'shape' | 'size' | 'trainable'>>;
-
-/** Share of the regions that have an object, and so a mask: the sampler takes no more. */
-const POSITIVE_SHARE = 0.25;
-
-/**
- * Bytes of one float, times what a process was measured to hold for it (`npm run bench -- memory`): a weight is copied
- * while it is saved; an output is there as its norm keeps it and once more after the activation, and the gradients at
- * hand are few beside all outputs; the stem's are the largest maps, padded and pooled, and their gradients come together;
- * of the regions allowed few have a mask.
- */
-const BYTES = {
-  process: 560 * 2 ** 20,
-  perWeight: 4 * 2.6,
-  perStemOutput: 4 * 16,
-  perOutput: 4 * 2.4,
-  perRegionOutput: 4 * 2,
-};
-
-/** Peak of the resident memory of a training in bytes, from a model's parameters by torchvision's names. */
-export function estimateMemory(parameters: Parameters, size: StepSize): number {
-  let bytes = BYTES.process;
-  let learns = false; // what comes before the first layer that learns is not kept
-  for (const [name, { shape, trainable, size: count }] of parameters) {
-    bytes += BYTES.perWeight * count * (trainable ? 2 + size.slots : 1);
-    learns ||= trainable;
-    if (!learns || shape.length < 2 || !name.endsWith('weight')) continue;
-    bytes += bytesPerOutput(name) * size.batchSize * positionsOf(name, size) * outChannels(name, shape);
-  }
-  return bytes;
-}
-
-function bytesPerOutput(name: string): number {
-  if (name.startsWith('roi_heads.')) return BYTES.perRegionOutput;
-  return isStem(name) ? BYTES.perStemOutput : BYTES.perOutput;
-}
-
-const isStem = (name: string): boolean => name.includes('.body.') && !name.includes('.layer');
-
-/** Channels that a layer makes. Kernels are `[height, width, in, out]`, transposed ones `[height, width, out, in]`. */
-function outChannels(name: string, shape: readonly number[]): number {
-  return shape.at(name.includes('conv5_mask') ? -2 : -1)!;
-}
-
-/** Positions per image at which a layer computes. */
-function positionsOf(name: string, { imageSize: [height, width], roisPerImage }: StepSize): number {
-  const pixels = height * width;
-  const stage = /body\.layer(\d)/.exec(name)?.[1];
-  if (stage !== undefined) return pixels / 4 ** (Number(stage) + 1);
-  if (isStem(name)) return pixels / 4;
-  const level = /fpn\.\w+\.(\d)/.exec(name)?.[1];
-  if (level !== undefined) return pixels / 4 ** (Number(level) + 2);
-  if (name.startsWith('rpn.')) return (pixels / 16) * (4 / 3); // all levels: 1 + 1/4 + 1/16 + …
-  if (name.includes('mask')) return roisPerImage * POSITIVE_SHARE * 14 ** 2 * (/conv5_mask|logits/.test(name) ? 4 : 1);
-  return roisPerImage * (/box_head\.\d+\.0\./.test(name) ? 7 ** 2 : 1); // convolutions in the box head of version 2
-}
 
 /** Bytes that this process may still take. Where the system counts caches as used (macOS), all memory that it has. */
 export function availableMemory(): number {
@@ -77,11 +8,17 @@ export function availableMemory(): number {
   return process.availableMemory?.() ?? freemem();
 }
 
-/** Sizes to choose from, by the options that set them. */
-export interface MemoryOptions {
-  readonly batchSize: number;
+/** How large images may become, in pixels of the short and of the long side. */
+export interface SideLimits {
   readonly minSize: number;
   readonly maxSize: number;
+}
+
+/** What can be chosen smaller. */
+export interface MemoryOptions {
+  readonly batchSize: number;
+  /** Undefined where the size of images cannot be chosen. */
+  readonly limits: SideLimits | undefined;
 }
 
 /**
@@ -109,21 +46,27 @@ export function requireMemory(
 const SCALES = [0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.1];
 
 /** What to try, the mildest change first: fewer images at a time, then one smaller image. */
-function smallerOptions({ batchSize, minSize, maxSize }: MemoryOptions): MemoryOptions[] {
+function smallerOptions({ batchSize, limits }: MemoryOptions): MemoryOptions[] {
   const options: MemoryOptions[] = [];
-  for (let images = batchSize >> 1; images >= 1; images >>= 1) options.push({ batchSize: images, minSize, maxSize });
+  for (let images = batchSize >> 1; images >= 1; images >>= 1) options.push({ batchSize: images, limits });
+  if (limits === undefined) return options;
+  const { minSize, maxSize } = limits;
   const round = (pixels: number): number => Math.max(32, Math.floor(pixels / 32) * 32);
   for (const scale of SCALES) {
-    options.push({ batchSize: 1, minSize: round(minSize * scale), maxSize: round(maxSize * scale) });
+    options.push({ batchSize: 1, limits: { minSize: round(minSize * scale), maxSize: round(maxSize * scale) } });
   }
   return options;
 }
 
 function flags(fitting: MemoryOptions, now: MemoryOptions): string {
-  const names = { batchSize: '--batch-size', minSize: '--min-size', maxSize: '--max-size' } as const;
-  return Object.entries(names)
-    .filter(([key]) => fitting[key as keyof MemoryOptions] !== now[key as keyof MemoryOptions])
-    .map(([key, flag]) => `${flag} ${fitting[key as keyof MemoryOptions]}`)
+  const changes: readonly (readonly [flag: string, chosen: number | undefined, before: number | undefined])[] = [
+    ['--batch-size', fitting.batchSize, now.batchSize],
+    ['--model.min-size', fitting.limits?.minSize, now.limits?.minSize],
+    ['--model.max-size', fitting.limits?.maxSize, now.limits?.maxSize],
+  ];
+  return changes
+    .filter(([, chosen, before]) => chosen !== before)
+    .map(([flag, chosen]) => `${flag} ${chosen}`)
     .join(' ');
 }
 
@@ -132,10 +75,7 @@ export function gibibytes(bytes: number): string {
 }
 
 /** Padded size of a batch of the largest images of a set, each of them resized by torchvision's rule. */
-export function batchSizeOf(
-  images: Iterable<ImageSize>,
-  { minSize, maxSize }: Pick<MemoryOptions, 'minSize' | 'maxSize'>,
-): ImageSize {
+export function batchSizeOf(images: Iterable<ImageSize>, { minSize, maxSize }: SideLimits): ImageSize {
   let tall: ImageSize = [0, 0];
   let wide: ImageSize = [0, 0];
   for (const [height, width] of images) {

@@ -3,22 +3,24 @@ import { dirname, join } from 'node:path';
 import { loadStateDict } from '@rcnn/checkpoint';
 import { loadCheckpoint } from '@rcnn/checkpoint/node';
 import { ClassMap } from '@rcnn/coco-data';
-import { Random, trainableParameters, type UseEngineOptions, useEngine, valueAndGradients } from '@rcnn/core';
+import { type Detector, Random, trainableParameters, valueAndGradients } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { type Architecture, architectures as builtIn } from '@rcnn/models';
 import type { TrainingBatch } from '@rcnn/optim';
 import { firstNonFinite, freeze, imageNames, notFinite } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
-import type { FasterRCNN } from 'mask-rcnn';
 import type { TrainConfig } from '../config/options.ts';
-import { parseConfig, resolveConfig } from '../config/resolve.ts';
+import { architectureOf, parseConfig, resolveConfig } from '../config/resolve.ts';
 import { loadBatch } from '../files/failed-batch.ts';
 import type { TrainingInfo } from '../files/training-state.ts';
 import { freshModel } from './build-model.ts';
+import { type EngineOptions, startEngine } from './engine.ts';
 
-export interface ReplayOptions {
+export interface ReplayOptions extends EngineOptions {
   /** Default: that of the run. */
-  readonly engine?: string;
-  readonly loaders?: UseEngineOptions['loaders'];
+  readonly engine?: string | undefined;
+  /** The kinds of detectors that the run's `arch` may name. Default those of `@rcnn/models`. */
+  readonly architectures?: readonly Architecture[] | undefined;
 }
 
 /** One batch of a failed step, run again. */
@@ -41,11 +43,14 @@ export interface Replay {
  * @param path `runs/<name>/failed-step-<n>-batch.safetensors`, with the state of the same name and `config.yaml` beside it
  * @throws FILE_MISSING, CHECKPOINT_MISMATCH (no such file of ours), and what engines and files throw
  */
-export async function replay(path: string, { engine, loaders }: ReplayOptions = {}): Promise<Replay> {
+export async function replay(
+  path: string,
+  { engine, architectures = builtIn, ...options }: ReplayOptions = {},
+): Promise<Replay> {
   const { config, state } = filesOf(path);
   const batches = await loadBatch(path);
-  const active = await useEngine((engine ?? config.engine) as 'auto', { task: 'train', ...(loaders && { loaders }) });
-  const { model, step } = await loadModel(state, config);
+  const active = await startEngine(engine ?? config.engine, options);
+  const { model, step } = await loadModel(state, config, architectureOf(config, architectures));
   try {
     const random = new Random(config.seed).fork('step', step - 1); // as the loop draws for the step after it
     const replayed: ReplayedBatch[] = [];
@@ -72,7 +77,11 @@ function filesOf(path: string): { config: TrainConfig; state: string } {
   return { config: resolveConfig(parseConfig(readFileSync(file, 'utf8'), file)), state };
 }
 
-async function loadModel(path: string, config: TrainConfig): Promise<{ model: FasterRCNN; step: number }> {
+async function loadModel(
+  path: string,
+  config: TrainConfig,
+  architecture: Architecture,
+): Promise<{ model: Detector; step: number }> {
   const checkpoint = await loadCheckpoint(path);
   try {
     const { profile } = checkpoint;
@@ -81,7 +90,7 @@ async function loadModel(path: string, config: TrainConfig): Promise<{ model: Fa
       throw new RcnnError('CHECKPOINT_MISMATCH', { where: path, problem: 'this is not the state of a training' });
     }
     const classes = new ClassMap(profile.classes ?? [], profile.numClasses);
-    const model = freshModel(config, classes, profile.normEpsilon);
+    const { model } = freshModel(config, architecture, classes, profile);
     freeze(model.namedParameters(), config.freeze);
     await loadStateDict(model, checkpoint.weights, { allowNonFinite: true }); // they may be what went wrong
     return { model, step: info.position.step + 1 };
@@ -90,7 +99,7 @@ async function loadModel(path: string, config: TrainConfig): Promise<{ model: Fa
   }
 }
 
-async function again(model: FasterRCNN, batch: TrainingBatch, random: Random): Promise<ReplayedBatch> {
+async function again(model: Detector, batch: TrainingBatch, random: Random): Promise<ReplayedBatch> {
   const source = await firstNonFinite(batch, model.namedParameters());
   const { loss, gradients, extra } = await valueAndGradients(async () => {
     const losses = await model.losses(batch.images, batch.targets, { random, phase: 'train' });

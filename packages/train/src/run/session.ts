@@ -1,24 +1,31 @@
-import type { UseEngineOptions } from '@rcnn/core';
+import type { Dataset } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
+import type { Architecture } from '@rcnn/models';
 import { freeze } from '@rcnn/optim';
 import type { TrainConfig } from '../config/options.ts';
 import type { RunFolder } from '../files/folder.ts';
 import { evaluateModel } from '../loop/evaluate.ts';
 import type { EndReason, Listener, Scores } from '../loop/events.ts';
 import { type Position, runTraining, START, type TrainerHooks } from '../loop/trainer.ts';
-import { type BuiltModel, profileOf } from './build-model.ts';
+import type { BuiltModel } from './build-model.ts';
 import type { TrainingData } from './data.ts';
 import { recordData } from './data-record.ts';
+import type { EngineOptions } from './engine.ts';
 import { averageOf, describePlan, optimizerOf, planOf } from './plan.ts';
 import { RunRecorder } from './run-recorder.ts';
 import { writeSettings } from './settings.ts';
 import { StateKeeper } from './state-keeper.ts';
 
-export interface TrainOptions {
+export interface TrainOptions extends EngineOptions {
+  /**
+   * The kinds of detectors that `arch` may name. Default those of `@rcnn/models`; a model of your own comes in beside
+   * them: `[...architectures, mine]`.
+   */
+  readonly architectures?: readonly Architecture[] | undefined;
+  /** Data of your own, however they were read, instead of those that `data` and `valData` name. */
+  readonly datasets?: { readonly train: Dataset; readonly val?: Dataset | undefined } | undefined;
   /** Hears everything that happens. Default: silence. */
   readonly onEvent?: Listener | undefined;
-  /** How optional engines are imported, where they cannot be found from the current folder. */
-  readonly loaders?: UseEngineOptions['loaders'];
   /** Asked before each step; true finishes, saves and leaves. `StopSignals` answers for SIGINT and SIGTERM. */
   readonly shouldStop?: (() => boolean) | undefined;
 }
@@ -45,11 +52,10 @@ export interface Session {
 export async function runSession(session: Session, resuming: boolean): Promise<TrainResult> {
   const { config, data, built, folder } = session;
   const { onEvent = () => undefined, shouldStop } = session.options;
-  const { model } = built;
+  const { model, profile } = built;
   const parameters = model.namedParameters();
   freeze(parameters, config.freeze);
   const state = { model, optimizer: optimizerOf(config, parameters), average: averageOf(config, parameters) };
-  const profile = profileOf(config, data.train.classes, built);
   const { load, requireSpace, save, onFailure } = new StateKeeper({ config, folder, state, profile, onEvent });
   let recorder: RunRecorder | undefined;
   try {

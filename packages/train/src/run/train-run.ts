@@ -1,22 +1,26 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { sweepTemporaries } from '@rcnn/checkpoint/node';
-import { useEngine } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import type { PartialConfig, TrainConfig } from '../config/options.ts';
-import { parseConfig, resolveConfig } from '../config/resolve.ts';
+import { architectures as builtIn } from '@rcnn/models';
+import type { PartialConfig } from '../config/options.ts';
+import { architectureOf, formerNote, parseConfig, resolveConfig } from '../config/resolve.ts';
 import { RunFolder } from '../files/folder.ts';
 import { acquireLock } from '../files/lock.ts';
 import { buildModel } from './build-model.ts';
 import { checkMemory } from './check-memory.ts';
 import { openData } from './data.ts';
+import { startEngine } from './engine.ts';
 import { runSession, type TrainOptions, type TrainResult } from './session.ts';
+
+/** A config, or several of which later ones win: a file and a command line. */
+export type ConfigParts = PartialConfig | readonly PartialConfig[];
 
 /**
  * Trains: opens the data, builds the model, and writes a run folder with checkpoints, metrics, pictures and a report.
  * @throws CONFIG_INVALID, LOCKED, NON_FINITE, and what data, weights and engine throw; see `RcnnError`
  */
-export async function train(config: PartialConfig, options: TrainOptions = {}): Promise<TrainResult> {
-  return run(resolveConfig(config), undefined, options);
+export async function train(config: ConfigParts, options: TrainOptions = {}): Promise<TrainResult> {
+  return run(partsOf(config), undefined, options);
 }
 
 /**
@@ -26,7 +30,7 @@ export async function train(config: PartialConfig, options: TrainOptions = {}): 
  */
 export async function resume(
   path: string,
-  changes: PartialConfig = {},
+  changes: ConfigParts = {},
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const folder = new RunFolder(path);
@@ -38,17 +42,28 @@ export async function resume(
       hint: "Name the folder that the training printed, for example 'runs/train'.",
     });
   }
-  const config = resolveConfig(parseConfig(readFileSync(folder.config, 'utf8'), folder.config), changes);
-  return run(config, folder, options);
+  const before = parseConfig(readFileSync(folder.config, 'utf8'), folder.config);
+  return run([before, ...partsOf(changes)], folder, options);
 }
 
-async function run(config: TrainConfig, resumed: RunFolder | undefined, options: TrainOptions): Promise<TrainResult> {
-  const { onEvent = () => undefined, loaders } = options;
-  const threads = config.threads === undefined ? {} : { threads: config.threads };
-  const engine = await useEngine(config.engine as 'auto', { task: 'train', ...threads, ...(loaders && { loaders }) });
+function partsOf(config: ConfigParts): readonly PartialConfig[] {
+  return Array.isArray(config) ? (config as readonly PartialConfig[]) : [config as PartialConfig];
+}
+
+async function run(
+  parts: readonly PartialConfig[],
+  resumed: RunFolder | undefined,
+  options: TrainOptions,
+): Promise<TrainResult> {
+  const config = resolveConfig(...parts);
+  const note = formerNote(...parts);
+  if (note !== undefined) options.onEvent?.({ kind: 'note', text: note });
+  const { onEvent = () => undefined, architectures = builtIn, datasets } = options;
+  const architecture = architectureOf(config, architectures);
+  const engine = await startEngine(config.engine, options, config.threads);
   onEvent({ kind: 'note', text: `Engine: ${engine.name}.` });
-  const data = await openData(config, onEvent);
-  const built = await buildModel(config, data.train.classes, onEvent);
+  const data = await openData(config, onEvent, datasets);
+  const built = await buildModel(config, architecture, data.train.classes, onEvent);
   const { model } = built;
   checkMemory(config, data, model, engine.name, onEvent);
   // Only now: a mistake in data or options leaves no empty folder behind.

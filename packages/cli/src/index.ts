@@ -1,0 +1,2 @@
+export type { ProgramOptions } from './command.ts';
+export { createProgram, main } from './main.ts';

@@ -1,0 +1,112 @@
+import type { JsonValue, TensorSource, WeightsProfile } from '@rcnn/checkpoint';
+import type { Detector, InputSpec, Random } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import type { z } from 'zod';
+
+/** Options of an architecture as its schema gave them back. */
+export type ModelOptions = Readonly<Record<string, unknown>>;
+
+/** What a detector is to be built for. */
+export interface BuildRequest {
+  /** Background included: 91 for COCO, 2 for one class. */
+  readonly numClasses: number;
+  /** Checked by the architecture's own schema, defaults filled in. */
+  readonly options: ModelOptions;
+  /** How images were prepared when the weights that come next were trained. Options go before it. */
+  readonly input?: InputSpec | undefined;
+  /** Least score of a detection. Default the method's own. */
+  readonly scoreThreshold?: number | undefined;
+  /** Most detections of an image. Default the method's own. */
+  readonly detectionsPerImage?: number | undefined;
+  /** For a detector that will learn: whether it begins without weights, and whether images come at their final size. */
+  readonly training?: { readonly fromNothing: boolean; readonly resizes: boolean } | undefined;
+  /** Draws the first weights. */
+  readonly random?: Random | undefined;
+}
+
+/**
+ * A kind of detector by name: all that training, prediction and checkpoints need in order to make one. A plain object in
+ * a list that is handed on; nothing is registered.
+ */
+export interface Architecture {
+  /** As in `arch: maskrcnn_resnet50_fpn`. */
+  readonly name: string;
+  /** What it is, in half a sentence. */
+  readonly about: string;
+  /** Its options, each of which may be left out: a strict zod object. Descriptions become help texts. */
+  readonly optionSchema: z.ZodObject;
+  /** Names of the options that weights depend on: they travel in the profile of every checkpoint. */
+  readonly weightOptions: readonly string[];
+  build(request: BuildRequest): Detector;
+  /** Whether a file without a profile looks like one of these, by names and shapes of its tensors. */
+  recognise?(weights: TensorSource): boolean;
+  /** How many classes the file's predictors tell apart; 0 when that cannot be told. */
+  classesOf?(weights: TensorSource): number;
+}
+
+/** The architecture of a name. @throws INVALID_ARGUMENT listing all */
+export function findArchitecture(architectures: readonly Architecture[], name: string): Architecture {
+  const found = architectures.find((architecture) => architecture.name === name);
+  if (found !== undefined) return found;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'architecture',
+    place: name,
+    problem: 'no such architecture',
+    expected: `one of ${architectures.map(({ name: known }) => known).join(', ')}`,
+    hint: "A list that holds your own is handed in as 'architectures'.",
+  });
+}
+
+/** What is wrong about one option. */
+export interface OptionFault {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  /** Keys that the schema does not know. */
+  readonly unknown: readonly string[];
+}
+
+/** The faults of an architecture's options; empty when all are fine. */
+export function optionFaults({ optionSchema }: Architecture, options: unknown): OptionFault[] {
+  const result = optionSchema.safeParse(options);
+  if (result.success) return [];
+  return result.error.issues.map((issue) => ({
+    path: issue.path.filter((part) => typeof part !== 'symbol'),
+    message: issue.message,
+    unknown: issue.code === 'unrecognized_keys' ? issue.keys : [],
+  }));
+}
+
+/** The options with their defaults. @throws CONFIG_INVALID naming every fault */
+export function checkOptions(architecture: Architecture, options: ModelOptions): ModelOptions {
+  const faults = optionFaults(architecture, options);
+  if (faults.length === 0) return architecture.optionSchema.parse(options);
+  const known = Object.keys(architecture.optionSchema.shape).join(', ');
+  const texts = faults.flatMap(({ path, message, unknown }) =>
+    unknown.length > 0 ? unknown.map((key) => `there is no option '${key}'`) : [`${path.join('.')}: ${message}`],
+  );
+  throw new RcnnError('CONFIG_INVALID', {
+    where: architecture.name,
+    place: `model.${faults[0]!.unknown[0] ?? faults[0]!.path.join('.')}`,
+    problem: texts.join('; '),
+    expected: known === '' ? 'no options' : known,
+  });
+}
+
+/** What weights of a detector expect of the program that loads them. */
+export function profileOf(
+  architecture: Architecture,
+  { spec }: Detector,
+  options: ModelOptions,
+  { source, classes }: Pick<WeightsProfile, 'source' | 'classes'>,
+): WeightsProfile {
+  const checked = checkOptions(architecture, options);
+  const kept = architecture.weightOptions.filter((name) => checked[name] !== undefined);
+  return {
+    source,
+    architecture: architecture.name,
+    options: Object.fromEntries(kept.map((name) => [name, checked[name] as JsonValue])),
+    input: spec.input,
+    numClasses: spec.numClasses,
+    ...(classes && { classes }),
+  };
+}

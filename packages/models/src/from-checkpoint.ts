@@ -1,0 +1,108 @@
+import {
+  type Checkpoint,
+  isBackboneAlone,
+  type LoadReport,
+  loadStateDict,
+  modelTensors,
+  type TensorSource,
+  type WeightsProfile,
+} from '@rcnn/checkpoint';
+import { type Detector, isRcnnError, RcnnError, withoutInitialising } from '@rcnn/core';
+import {
+  type Architecture,
+  type BuildRequest,
+  checkOptions,
+  findArchitecture,
+  type ModelOptions,
+} from './architecture.ts';
+import { architectures as all } from './architectures.ts';
+
+export interface FromCheckpointOptions extends Pick<BuildRequest, 'scoreThreshold' | 'detectionsPerImage'> {
+  /** Default those of this toolkit. */
+  readonly architectures?: readonly Architecture[] | undefined;
+  /** By name. Default what the checkpoint says, or what its tensors look like. */
+  readonly arch?: string | undefined;
+  /** Default the checkpoint's. With others the predictors start afresh. */
+  readonly numClasses?: number | undefined;
+  /** The architecture's own options; they go before the checkpoint's. */
+  readonly options?: ModelOptions | undefined;
+}
+
+/** A detector with weights. */
+export interface LoadedDetector {
+  readonly model: Detector;
+  readonly architecture: Architecture;
+  /** What the weights expect of the program around them; undefined when the file does not say. */
+  readonly profile: WeightsProfile | undefined;
+  readonly report: LoadReport;
+}
+
+/**
+ * Builds the detector that a checkpoint is of, and loads it. Options go before the checkpoint's profile, that before
+ * defaults. With another `numClasses` than the file's, the predictors start afresh and `report.skipped` names them;
+ * all other weights are kept. Does not close the checkpoint.
+ * @throws CHECKPOINT_MISMATCH, CONFIG_INVALID, INVALID_ARGUMENT (unknown architecture)
+ */
+export async function detectorFromCheckpoint(
+  checkpoint: Pick<Checkpoint, 'weights' | 'profile'>,
+  settings: FromCheckpointOptions = {},
+): Promise<LoadedDetector> {
+  const { architectures = all, arch, options, ...limits } = settings;
+  const { profile } = checkpoint;
+  const weights = modelTensors(checkpoint.weights);
+  const name = arch ?? profile?.architecture;
+  const architecture = name === undefined ? recognised(architectures, weights) : findArchitecture(architectures, name);
+  const inFile = architecture.classesOf?.(weights) ?? profile?.numClasses ?? 0;
+  const numClasses = settings.numClasses ?? profile?.numClasses ?? inFile;
+  const fresh = inFile !== 0 && numClasses !== inFile; // then the predictors need first values of their own
+  const own = checkOptions(architecture, { ...profile?.options, ...options });
+  const build = (): Detector => architecture.build({ ...limits, numClasses, options: own, input: profile?.input });
+  const model = fresh ? build() : withoutInitialising(build);
+  try {
+    const report = await loadStateDict(model, weights, { newPredictors: fresh });
+    return { model, architecture, profile, report };
+  } catch (error) {
+    model.dispose();
+    throw otherArchitecture(error, weights.name, profile, architecture.name);
+  }
+}
+
+/**
+ * The error of loading, said in fewer words where the file names another architecture than `arch`: no list of tensors
+ * says as much. Other errors are given back as they are.
+ */
+export function otherArchitecture(
+  error: unknown,
+  where: string,
+  profile: WeightsProfile | undefined,
+  arch: string,
+): unknown {
+  const found = profile?.architecture;
+  if (!isRcnnError(error, 'CHECKPOINT_MISMATCH') || found === undefined || found === arch) return error;
+  return new RcnnError('CHECKPOINT_MISMATCH', {
+    where,
+    problem: 'the checkpoint is of another architecture',
+    found,
+    expected: arch,
+    hint: `Ask for its own: arch ${found}.`,
+    cause: error,
+  });
+}
+
+function recognised(architectures: readonly Architecture[], weights: TensorSource): Architecture {
+  const found = architectures.find((architecture) => architecture.recognise?.(weights));
+  if (found !== undefined) return found;
+  if (isBackboneAlone(weights)) {
+    throw new RcnnError('CHECKPOINT_MISMATCH', {
+      where: weights.name,
+      problem: 'the file holds a backbone alone, not a detector',
+      hint: 'Train from it with --weights-backbone (weightsBackbone), or load it with loadBackbone.',
+    });
+  }
+  throw new RcnnError('CHECKPOINT_MISMATCH', {
+    where: weights.name,
+    problem: 'the file does not say of which architecture it is, and its tensors look like none we know',
+    found: `${weights.tensors.size} tensors`,
+    hint: `Name the architecture, e.g. ${architectures[0]?.name}.`,
+  });
+}

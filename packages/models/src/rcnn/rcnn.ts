@@ -1,0 +1,60 @@
+import {
+  architectureOf,
+  classesOf,
+  optionsForWeights,
+  type Recipe,
+  type RecipeOptions,
+  architectures as recipes,
+} from 'mask-rcnn';
+import type { Architecture, BuildRequest } from '../architecture.ts';
+import { type RCNNModelOptions, rcnnOptions } from './options.ts';
+
+/** Every recipe of `mask-rcnn`, by torchvision's name. */
+export const rcnnArchitectures: readonly Architecture[] = [...recipes].map(([name, recipe]) => rcnn(name, recipe));
+
+function rcnn(name: string, recipe: Recipe): Architecture {
+  return {
+    name,
+    about: name.startsWith('maskrcnn') ? 'boxes and masks in two stages' : 'boxes in two stages',
+    optionSchema: rcnnOptions,
+    weightOptions: ['normEpsilon', 'strideIn', 'maskPaste', 'roiAlign'],
+    build: (request) => recipe(recipeOptions(name, request)),
+    recognise: (weights) => architectureOf(weights) === name,
+    classesOf,
+  };
+}
+
+/** Options in the words of the recipes; what is not set keeps the recipe's own value. */
+function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
+  const { options, training, numClasses, random } = request;
+  const own = options as unknown as RCNNModelOptions;
+  const { normEpsilon, strideIn, maskPaste, roiAlign } = own;
+  const weightOptions = { normEpsilon, strideIn, maskPaste, roiAlign };
+  const set: Unset<RecipeOptions> = {
+    ...optionsForWeights({ source: name, options: weightOptions, input: request.input }),
+    ...defined({ minSize: own.minSize, maxSize: own.maxSize }),
+    boxBatchSizePerImage: own.roisPerImage,
+    rpnPostNmsTopNTrain: own.proposals,
+    rpnPostNmsTopNTest: own.proposals,
+    boxScoreThresh: request.scoreThreshold,
+    boxDetectionsPerImg: request.detectionsPerImage,
+    numClasses,
+    random,
+  };
+  if (training === undefined) return defined(set);
+  const { fromNothing, resizes } = training;
+  return defined({
+    ...set,
+    resizeInTraining: resizes,
+    // Frozen norms pass published statistics on; without such weights they would pass on nothing, so they learn.
+    norm: fromNothing ? 'batch' : undefined,
+    trainableStages: own.trainableStages ?? (fromNothing ? 5 : 3), // torchvision's defaults
+  });
+}
+
+/** Options of which some may not be set. */
+type Unset<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+function defined<T extends object>(options: Unset<T>): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

@@ -1,0 +1,171 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { memorySource, stateDict } from '@rcnn/checkpoint';
+import { saveCheckpoint } from '@rcnn/checkpoint/node';
+import { Conv2d, type Detector, Module, Random } from '@rcnn/core';
+import { expectClose, expectNoLeak } from '@rcnn/core/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import {
+  type Architecture,
+  architectures,
+  checkOptions,
+  detectorFromCheckpoint,
+  findArchitecture,
+  formerOptions,
+  presetModels,
+  profileOf,
+} from '../src/index.ts';
+import { loadDetector } from '../src/node.ts';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+/** A detector of one layer: what there is to build, save and load. */
+class Dot extends Module implements Detector {
+  readonly spec: Detector['spec'];
+
+  constructor(numClasses: number, side: number, random: Random | undefined) {
+    super();
+    this.register('head', new Conv2d(3, numClasses, { kernelSize: 1, random }));
+    this.spec = {
+      numClasses,
+      learnsFrom: [],
+      finds: ['boxes'],
+      input: {
+        resize: { rule: 'fixed', size: [side, side] },
+        sizeDivisor: 1,
+        channelOrder: 'rgb',
+        mean: [0, 0, 0],
+        std: [1, 1, 1],
+      },
+      isPredictor: (name) => name.startsWith('head.'),
+    };
+  }
+
+  detect = (): Promise<never[][]> => Promise.resolve([]);
+  losses = (): Promise<Record<string, tf.Scalar>> => Promise.resolve({});
+}
+
+const dot: Architecture = {
+  name: 'dot',
+  about: 'nothing at all',
+  optionSchema: z.strictObject({ side: z.number().int().min(1).default(32), speed: z.number().optional() }),
+  weightOptions: ['side'],
+  build: ({ numClasses, options, random }) => new Dot(numClasses, options['side'] as number, random),
+};
+const withDot = [...architectures, dot];
+
+test('the usual one comes first, and names are there once', () => {
+  const names = architectures.map(({ name }) => name);
+  expect(names[0]).toBe('maskrcnn_resnet50_fpn');
+  expect(new Set(names).size).toBe(names.length);
+  expect(() => findArchitecture(architectures, 'dot')).toThrowError(/dot.*no such architecture.*maskrcnn_small/);
+});
+
+test('presets and former names speak of options that are there', () => {
+  for (const { arch = 'maskrcnn_resnet50_fpn', model = {} } of Object.values(presetModels)) {
+    checkOptions(findArchitecture(architectures, arch), model);
+  }
+  const known = Object.keys(architectures[0]!.optionSchema.shape);
+  expect(known).toEqual(expect.arrayContaining(Object.values(formerOptions)));
+});
+
+test('options are checked by their architecture, all faults at once', () => {
+  expect(checkOptions(dot, {})).toEqual({ side: 32 });
+  expect(() => checkOptions(dot, { side: 0, minSize: 3 })).toThrowError(
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/side.*no option 'minSize'/) as string,
+    }) as Error,
+  );
+});
+
+test('an R-CNN is built as its options say', () => {
+  const small = findArchitecture(architectures, 'maskrcnn_small');
+  const build = (own: Record<string, unknown>, more: object = {}): Detector =>
+    small.build({ numClasses: 4, options: checkOptions(small, own), random: new Random(1), ...more });
+  const plain = build({});
+  expect(plain.spec).toMatchObject({ numClasses: 4, input: { resize: { minSize: 128, maxSize: 192 } } });
+  const input = {
+    ...plain.spec.input,
+    mean: [0.1, 0.2, 0.3],
+    resize: { rule: 'torchvision', minSize: 64, maxSize: 96 },
+  };
+  const own = build({ minSize: [32, 64], roisPerImage: 8 }, { input });
+  expect(own.spec.input).toMatchObject({
+    mean: [0.1, 0.2, 0.3],
+    resize: { minSize: 64, maxSize: 96, trainingSizes: [32, 64] },
+  });
+  const size = { batchSize: 2, imageSize: [64, 96], slots: 1 } as const;
+  expect(own.spec.bytesOfStep!(size)).toBeLessThan(plain.spec.bytesOfStep!(size));
+  for (const resize of [{ rule: 'fixed', size: [64, 64] }]) {
+    expect(() => build({}, { input: { ...input, resize } })).toThrowError(/rule 'fixed'.*torchvision's rule/);
+  }
+  own.dispose();
+  plain.dispose();
+});
+
+test('from nothing everything learns; with weights three stages do, unless told otherwise', () => {
+  const small = findArchitecture(architectures, 'maskrcnn_small');
+  const frozen = (fromNothing: boolean, options: object = {}): boolean => {
+    const training = { fromNothing, resizes: true };
+    const model = small.build({ numClasses: 3, options: checkOptions(small, { ...options }), training });
+    const found = [...model.namedParameters()].some(([name, p]) => name.endsWith('conv1.weight') && !p.trainable);
+    model.dispose();
+    return found;
+  };
+  expect([frozen(true), frozen(false), frozen(false, { trainableStages: 5 })]).toEqual([false, true, false]);
+});
+
+describe('checkpoints', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'models-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('a file with a profile gives the same detector again; other classes start afresh', async () => {
+    const model = dot.build({ numClasses: 3, options: checkOptions(dot, { side: 48 }), random: new Random(1) });
+    const classes = [{ label: 1, categoryId: 7, name: 'spot' }];
+    const profile = profileOf(dot, model, { side: 48, speed: 2 }, { source: 'a test', classes });
+    expect(profile).toMatchObject({ architecture: 'dot', options: { side: 48 }, numClasses: 3, classes });
+    expect(profile.options).not.toHaveProperty('speed'); // weights do not depend on it
+    const file = join(folder, 'dot.safetensors');
+    await saveCheckpoint(file, { weights: (await stateDict(model)).values(), profile });
+
+    const loaded = await loadDetector(file, { architectures: withDot });
+    expect(loaded.architecture).toBe(dot);
+    expect(loaded.model.spec.input.resize).toEqual({ rule: 'fixed', size: [48, 48] });
+    for (const [name, { value }] of loaded.model.namedParameters()) {
+      expectClose(value, model.namedParameters().get(name)!.value, { absolute: 0, relative: 0 });
+    }
+    loaded.model.dispose();
+    await expect(loadDetector(file)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', place: 'dot' });
+    await expect(loadDetector(file, { architectures: withDot, arch: 'maskrcnn_small' })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    await expectNoLeak(() =>
+      expect(loadDetector(file, { architectures: withDot, options: { size: 3 } })).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+      }),
+    );
+    model.dispose();
+  });
+
+  test('a file without a profile is recognised by its tensors', async () => {
+    const small = findArchitecture(architectures, 'fasterrcnn_resnet18_fpn');
+    const model = small.build({ numClasses: 3, options: checkOptions(small, {}), random: new Random(1) });
+    const weights = memorySource([...(await stateDict(model)).values()], 'bare');
+    model.dispose();
+    const loaded = await detectorFromCheckpoint({ weights, profile: undefined });
+    expect([loaded.architecture.name, loaded.model.spec.numClasses]).toEqual(['fasterrcnn_resnet18_fpn', 3]);
+    loaded.model.dispose();
+    const some = memorySource([...weights.tensors.values()].slice(0, 5), 'cut');
+    await expect(detectorFromCheckpoint({ weights: some, profile: undefined })).rejects.toMatchObject({
+      code: 'CHECKPOINT_MISMATCH',
+    });
+  });
+});
