@@ -3,8 +3,8 @@ import { isAbsolute, join, sep } from 'node:path';
 import { fileError } from '@rcnn/checkpoint/node';
 import { RcnnError } from '@rcnn/core/errors';
 
-/** Endings of the files that the decoder reads. */
-export const IMAGE_FILE: RegExp = /\.(jpe?g|png|webp|tiff?|gif|avif|bmp)$/i;
+/** Endings of images. HEIC is among them to be told by name: passing it by would lose a photograph in silence. */
+export const IMAGE_FILE: RegExp = /\.(jpe?g|png|webp|tiff?|gif|avif|bmp|hei[cf])$/i;
 
 /**
  * The image files that arguments name, in order and each once: files as they are, the images of a folder, and patterns
