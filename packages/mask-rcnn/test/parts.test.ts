@@ -8,6 +8,7 @@ import {
   Parameter,
   type PixelImage,
   type Pyramid,
+  type Target,
   trainableParameters,
   valueAndGradients,
 } from '@rcnn/core';
@@ -219,4 +220,61 @@ test('a branch under a name that is taken is refused', () => {
   expect(refusal(() => model({ branches: { box: branch } }))).toContain("found 'box' of those given");
   const fine = model({ branches: { mine: branch } });
   fine.dispose();
+});
+
+describe('a branch of one’s own that learns key points', () => {
+  /** Learns that its one number is the sum of the key points; finds the box's corner, in pixels of the batch. */
+  class CornerBranch implements RoIBranch {
+    readonly spec = { learnsFrom: ['keypoints'], finds: ['keypoints'], numKeypoints: 1 } as const;
+    readonly sum = new Parameter(tf.scalar(0));
+    seen: number[] = [];
+
+    namedParameters(prefix = ''): Map<string, Parameter> {
+      return new Map([[`${prefix}keypoint_head.sum`, this.sum]]);
+    }
+
+    dispose(): void {
+      this.sum.dispose();
+    }
+
+    async losses(_: Pyramid, _sampled: unknown, targets: readonly Target[]): Promise<Losses> {
+      this.seen = [...targets[0]!.keypoints!];
+      await this.sum.value.data();
+      const total = this.seen.reduce((a, b) => a + b, 0);
+      return { loss_keypoint: tf.tidy(() => tf.squaredDifference(this.sum.value, total) as tf.Scalar) };
+    }
+
+    async detect(_: Pyramid, rois: readonly RoIs[]): Promise<RoIs[]> {
+      return rois.map((one) => {
+        const corners = Array.from(one.labels, (_label, i) => [one.boxes[4 * i]!, one.boxes[4 * i + 1]!, 1]);
+        return { ...one, keypoints: Float32Array.from(corners.flat()) };
+      });
+    }
+  }
+  let branch: CornerBranch;
+  let mine: MaskRCNN;
+  beforeAll(() => {
+    branch = new CornerBranch();
+    mine = model({ branches: { keypoint: branch } });
+  });
+  afterAll(() => mine.dispose());
+  const withPoint = { ...target, keypoints: Float32Array.of(10, 20, 2) };
+
+  test('the detector asks for key points, and gives them in pixels of the batch', async () => {
+    expect(mine.spec.learnsFrom).toEqual(['masks', 'keypoints']);
+    await expect(mine.losses([image], [target])).rejects.toThrow('the key points are missing');
+    const { loss, gradients } = await valueAndGradients(
+      async () => ({ loss: tf.addN(Object.values(await mine.losses([image], [withPoint]))) }),
+      trainableParameters(mine),
+    );
+    expect(branch.seen).toEqual([16, 32, 2]); // 40x60 became 64x96
+    expect(gradients.get('roi_heads.keypoint_head.sum')!.dataSync()[0]).toBe(-100);
+    tf.dispose([loss, ...gradients.values()]);
+  });
+
+  test('what it finds comes out in pixels of the image', async () => {
+    const [found] = await mine.detect([image]);
+    expect(found!.length).toBeGreaterThan(0);
+    for (const { box, keypoints } of found!) expect(keypoints).toEqual([[box[0], box[1], 1]]);
+  });
 });
