@@ -3,7 +3,8 @@
     python trim_model_fixtures.py FOLDER_OF_FULL_FILES FOLDER_FOR_TRIMMED_FILES
 
 Masks become bits (`NAME.bits`, most significant first, and `NAME.shape`), of detections the first three only; of
-pooled regions every second stored channel is kept. All other tensors are copied as they are.
+pooled regions every second stored channel is kept; of Keypoint R-CNN's maps inside of the heads none. All other tensors
+are copied as they are.
 """
 import json
 import struct
@@ -19,7 +20,12 @@ FILES = [
     "eval_fasterrcnn_resnet50_fpn",
     "train_maskrcnn_resnet18_fpn",
     "train_empty_image",
+    "eval_keypointrcnn_resnet18_small",
+    "train_keypointrcnn_resnet18_small",
+    "train_keypointrcnn_all_invisible",
+    "train_keypointrcnn_all_empty",
 ]
+INSIDE_OF_HEADS = ("keypoint_pool", "keypoint_head", "keypoint_lowres", "keypoint_logits", "keypoints.logits")
 
 
 def read(path: Path) -> tuple[dict, dict]:
@@ -51,6 +57,8 @@ def write(path: Path, tensors: dict, metadata: dict) -> None:
 def trim(tensors: dict) -> dict:
     kept = {}
     for name, tensor in tensors.items():
+        if name.startswith(INSIDE_OF_HEADS):
+            continue
         if name.endswith(".masks"):
             masks = tensor[:3] if name.startswith("detections") else tensor
             kept[f"{name}.bits"] = np.packbits(masks.reshape(-1))

@@ -78,6 +78,11 @@ export interface MaskDetection extends Detection {
   readonly mask: DetectionMask;
 }
 
+/** A detection of a model that finds key points. */
+export interface KeypointDetection extends Detection {
+  readonly keypoints: NonNullable<Detection['keypoints']>;
+}
+
 /** One object that a model found. Plain data; the mask is computed when asked for. */
 export interface Detection {
   /** `x1, y1, x2, y2` in pixels of the image that was given. */

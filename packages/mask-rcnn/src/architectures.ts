@@ -1,6 +1,13 @@
 import { type ResNetName, resnets } from '@rcnn/backbone-resnet';
 import { RcnnError } from '@rcnn/core';
-import { fasterRcnnResnetFpn, maskRcnnResnetFpn, maskRcnnSmall, type Recipe } from './recipes.ts';
+import {
+  fasterRcnnResnetFpn,
+  keypointRcnnResnetFpn,
+  keypointRcnnSmall,
+  maskRcnnResnetFpn,
+  maskRcnnSmall,
+  type Recipe,
+} from './recipes.ts';
 
 /**
  * Every recipe by torchvision's name: `maskrcnn_resnet50_fpn`, `fasterrcnn_resnet50_fpn_v2`, and the same pattern for
@@ -12,8 +19,10 @@ export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe
     [`maskrcnn_${body}_fpn_v2`, (options) => maskRcnnResnetFpn({ ...options, body, version: 2 })],
     [`fasterrcnn_${body}_fpn`, (options) => fasterRcnnResnetFpn({ ...options, body, version: 1 })],
     [`fasterrcnn_${body}_fpn_v2`, (options) => fasterRcnnResnetFpn({ ...options, body, version: 2 })],
+    [`keypointrcnn_${body}_fpn`, (options) => keypointRcnnResnetFpn({ ...options, body, version: 1 })],
   ]),
   ['maskrcnn_small', maskRcnnSmall],
+  ['keypointrcnn_small', keypointRcnnSmall],
 ]);
 
 /** The recipe of a name. @throws INVALID_ARGUMENT listing the common names */
@@ -24,7 +33,8 @@ export function architecture(name: string): Recipe {
     where: 'architecture',
     place: name,
     problem: 'no such architecture',
-    expected: 'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn or fasterrcnn_BODY_fpn_v2',
-    hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small.`,
+    expected:
+      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2 or keypointrcnn_BODY_fpn',
+    hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small or keypointrcnn_small.`,
   });
 }

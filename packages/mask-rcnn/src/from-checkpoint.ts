@@ -43,8 +43,10 @@ export async function detectorFromCheckpoint(
   const arch = wanted ?? profile?.architecture ?? architectureOf(weights) ?? unknown(weights);
   const numClasses = options.numClasses ?? profile?.numClasses ?? classesOf(weights);
   const recipe = architecture(arch);
-  const settings = { ...(profile && optionsForWeights(profile)), ...options, numClasses };
-  const fresh = numClasses !== classesOf(weights); // the predictors need first values of their own
+  const numKeypoints = options.numKeypoints ?? keypointsOf(weights);
+  const settings = { ...(profile && optionsForWeights(profile)), ...options, numClasses, numKeypoints };
+  // The predictors of other classes or key points need first values of their own.
+  const fresh = numClasses !== classesOf(weights) || numKeypoints !== keypointsOf(weights);
   const model = fresh ? recipe(settings) : withoutInitialising(() => recipe(settings));
   try {
     const report = await loadStateDict(model, weights, { newPredictors: fresh });
@@ -115,9 +117,18 @@ interface WeightOptions extends Pick<RecipeOptions, 'normEpsilon' | 'strideIn' |
 
 const ROI_ALIGN = { aligned: false, samplingRatio: 2 };
 
+/** What only a cascade has. */
+const FIRST_STAGE = 'roi_heads.box_predictor.0.cls_score.weight';
+
 /** How many classes the file's box predictor tells apart; 0 when it has none. */
 export function classesOf({ tensors }: TensorSource): number {
-  return find(tensors, 'roi_heads.box_predictor.cls_score.weight')?.[0] ?? 0;
+  const predictor = find(tensors, 'roi_heads.box_predictor.cls_score.weight') ?? find(tensors, FIRST_STAGE);
+  return predictor?.[0] ?? 0;
+}
+
+/** How many key points the file's predictor finds; undefined when it has none. */
+export function keypointsOf({ tensors }: TensorSource): number | undefined {
+  return find(tensors, 'roi_heads.keypoint_predictor.kps_score_lowres.weight')?.[1]; // [in, out, 4, 4]
 }
 
 /** torchvision's name of what a file holds, from the names and shapes of its tensors; undefined for what is none of these. */
@@ -136,7 +147,9 @@ export function architectureOf({ tensors }: TensorSource): string | undefined {
     return shape.block === block && shape.blocks.join() === counts && sameWidth;
   });
   if (body === undefined) return undefined;
-  const task = find(tensors, 'roi_heads.mask_predictor.mask_fcn_logits.weight') ? 'maskrcnn' : 'fasterrcnn';
+  const extra = find(tensors, 'roi_heads.mask_predictor.mask_fcn_logits.weight') ? 'maskrcnn' : 'fasterrcnn';
+  const task = find(tensors, 'roi_heads.keypoint_predictor.kps_score_lowres.weight') ? 'keypointrcnn' : extra;
+  if (find(tensors, FIRST_STAGE) && extra === 'maskrcnn') return `cascade_maskrcnn_${body}_fpn`;
   const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';
   return `${task}_${body}_fpn${second}`;
 }

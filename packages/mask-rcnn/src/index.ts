@@ -19,11 +19,15 @@ export {
   otherArchitecture,
 } from './from-checkpoint.ts';
 export { GeneralizedRCNN, type ProposalNetwork, type RCNNParts } from './generalized-rcnn.ts';
+export { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';
 export { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 export {
   fasterRcnnResnet50Fpn,
   fasterRcnnResnet50FpnV2,
   fasterRcnnResnetFpn,
+  keypointRcnnResnet50Fpn,
+  keypointRcnnResnetFpn,
+  keypointRcnnSmall,
   maskRcnnResnet50Fpn,
   maskRcnnResnet50FpnV2,
   maskRcnnResnetFpn,

@@ -1,9 +1,10 @@
 import { normFactory, ResNet, type ResNetName, type ResNetOptions, resnets } from '@rcnn/backbone-resnet';
 import type { Random } from '@rcnn/core';
 import { BackboneWithFPN, poolExtra } from '@rcnn/fpn';
-import { ConvFCHead, MaskRCNNHeads, MaskRCNNPredictor, TwoFCHead } from '@rcnn/roi-heads';
+import { ConvFCHead, KeypointRCNNHeads, MaskRCNNHeads, MaskRCNNPredictor, TwoFCHead } from '@rcnn/roi-heads';
 import { pyramidAnchors, RPNHead } from '@rcnn/rpn-anchors';
 import { FasterRCNN, type FasterRCNNOptions } from './faster-rcnn.ts';
+import { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';
 import { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 
 type BodyOptions = Pick<
@@ -11,9 +12,9 @@ type BodyOptions = Pick<
   'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'strideIn' | 'trainableStages'
 >;
 
-/** What the recipes of both detectors take: numbers and parts of the detector, and the shape of the network. */
-export interface RecipeOptions extends Partial<MaskRCNNOptions>, BodyOptions {
-  /** Default 91: COCO's, with the background. */
+/** What the recipes of all detectors take: numbers and parts of the detector, and the shape of the network. */
+export interface RecipeOptions extends Partial<MaskRCNNOptions & KeypointRCNNOptions>, BodyOptions {
+  /** Default 91: COCO's, with the background; 2 for key points: COCO's persons. */
   readonly numClasses?: number;
   /** The backbone. Default `resnet50`. */
   readonly body?: ResNetName;
@@ -26,6 +27,8 @@ export interface RecipeOptions extends Partial<MaskRCNNOptions>, BodyOptions {
   readonly fpnChannels?: number;
   /** Length of a region's vector. Default 1024. */
   readonly boxFeatures?: number;
+  /** Channels of each convolution of the key point head. Default eight times 512. */
+  readonly keypointChannels?: readonly number[] | undefined;
 }
 
 /** A recipe: options in, a model with fresh weights out. Draws from `random` (default the stream of `seedLayers`). */
@@ -42,6 +45,18 @@ export const maskRcnnResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
   return new MaskRCNN(backboneOf(options), { ...detectorOf(options), maskHead, maskPredictor });
 };
 
+/**
+ * Keypoint R-CNN on any ResNet, with an FPN. torchvision's defaults: images are learnt at short sides from 640 to 800.
+ */
+export const keypointRcnnResnetFpn: Recipe<KeypointRCNN> = (options = {}) => {
+  const { numClasses = 2, fpnChannels = 256, minSize = KEYPOINT_SIZES, keypointChannels: channels, random } = options;
+  const keypointHead = options.keypointHead ?? new KeypointRCNNHeads({ inChannels: fpnChannels, channels, random });
+  const settings = { ...options, numClasses, minSize };
+  return new KeypointRCNN(backboneOf(options), { ...detectorOf(settings), keypointHead });
+};
+
+const KEYPOINT_SIZES = [640, 672, 704, 736, 768, 800] as const;
+
 /** Faster R-CNN on any ResNet, with an FPN. */
 export const fasterRcnnResnetFpn: Recipe = (options = {}) => new FasterRCNN(backboneOf(options), detectorOf(options));
 
@@ -54,27 +69,35 @@ export const fasterRcnnResnet50Fpn: Recipe = (options) =>
 export const fasterRcnnResnet50FpnV2: Recipe = (options) =>
   fasterRcnnResnetFpn({ ...options, body: 'resnet50', version: 2 });
 
+export const keypointRcnnResnet50Fpn: Recipe<KeypointRCNN> = (options) =>
+  keypointRcnnResnetFpn({ ...options, body: 'resnet50', version: 1 });
+
 /**
  * A Mask R-CNN that trains on a CPU while you watch: one block in each stage, narrow heads, small images.
  * Everything learns, from random weights.
  */
-export const maskRcnnSmall: Recipe<MaskRCNN> = (options) =>
-  maskRcnnResnetFpn({
-    body: 'resnet18',
-    blocks: [1, 1, 1, 1],
-    norm: 'batch',
-    trainableStages: 5,
-    fpnChannels: 64,
-    boxFeatures: 256,
-    minSize: 128,
-    maxSize: 192,
-    boxBatchSizePerImage: 32,
-    rpnPreNmsTopNTrain: 1000,
-    rpnPostNmsTopNTrain: 1000,
-    rpnPreNmsTopNTest: 500,
-    rpnPostNmsTopNTest: 200,
-    ...options,
-  });
+export const maskRcnnSmall: Recipe<MaskRCNN> = (options) => maskRcnnResnetFpn({ ...SMALL, ...options });
+
+/** A Keypoint R-CNN that trains on a CPU while you watch. Everything learns, from random weights. */
+export const keypointRcnnSmall: Recipe<KeypointRCNN> = (options) =>
+  keypointRcnnResnetFpn({ ...SMALL, keypointChannels: [64, 64, 64, 64], ...options });
+
+/** One block in each stage, narrow heads, small images. */
+const SMALL = {
+  body: 'resnet18',
+  blocks: [1, 1, 1, 1],
+  norm: 'batch',
+  trainableStages: 5,
+  fpnChannels: 64,
+  boxFeatures: 256,
+  minSize: 128,
+  maxSize: 192,
+  boxBatchSizePerImage: 32,
+  rpnPreNmsTopNTrain: 1000,
+  rpnPostNmsTopNTrain: 1000,
+  rpnPreNmsTopNTest: 500,
+  rpnPostNmsTopNTest: 200,
+} as const satisfies RecipeOptions;
 
 function backboneOf(options: RecipeOptions): BackboneWithFPN {
   const { body = 'resnet50', version = 1, fpnChannels = 256, random } = options;

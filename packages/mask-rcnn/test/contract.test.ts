@@ -2,7 +2,7 @@ import { Random } from '@rcnn/core';
 import { FixedSizeTransform } from '@rcnn/detector';
 import { describeDetector } from '@rcnn/detector/testing';
 import { beforeAll, describe, test } from 'vitest';
-import { fasterRcnnResnetFpn, maskRcnnSmall, type RecipeOptions } from '../src/index.ts';
+import { fasterRcnnResnetFpn, keypointRcnnSmall, maskRcnnSmall, type RecipeOptions } from '../src/index.ts';
 import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
@@ -32,6 +32,11 @@ const tiny = (): RecipeOptions => ({
 
 describeDetector('Faster R-CNN', () => fasterRcnnResnetFpn(tiny()), runner);
 describeDetector('Mask R-CNN', () => maskRcnnSmall(tiny()), runner);
+describeDetector(
+  'Keypoint R-CNN',
+  () => keypointRcnnSmall({ ...tiny(), keypointChannels: [8], numKeypoints: 5 }),
+  runner,
+);
 describeDetector(
   'Mask R-CNN at one size',
   () => maskRcnnSmall({ ...tiny(), transform: new FixedSizeTransform({ size: [64, 64] }) }),

@@ -1,3 +1,4 @@
+export { bicubicResize, bicubicTaps, type Taps } from './bicubic.ts';
 export { BoxBranch, type BoxBranchOptions, type BoxParts } from './box-branch.ts';
 export {
   type BoxHead,
@@ -10,6 +11,17 @@ export {
   TwoFCHead,
 } from './box-heads.ts';
 export type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
+export { KeypointBranch, type KeypointBranchOptions, type KeypointParts } from './keypoint-branch.ts';
+export { decodeKeypoints, type KeypointScore } from './keypoint-decode.ts';
+export {
+  type KeypointHead,
+  type KeypointHeadOptions,
+  type KeypointPredictor,
+  KeypointRCNNHeads,
+  KeypointRCNNPredictor,
+} from './keypoint-heads.ts';
+export { keypointLoss } from './keypoint-loss.ts';
+export { encodeKeypoints, type KeypointTargets, matchedKeypoints } from './keypoint-targets.ts';
 export { MaskBranch, type MaskBranchOptions, type MaskParts } from './mask-branch.ts';
 export {
   type MaskHead,

@@ -9,6 +9,10 @@ import {
   ConvFCHead,
   countRoIs,
   FastRCNNPredictor,
+  KeypointBranch,
+  KeypointRCNNHeads,
+  KeypointRCNNPredictor,
+  type KeypointScore,
   MaskBranch,
   MaskRCNNHeads,
   MaskRCNNPredictor,
@@ -53,6 +57,16 @@ describeBranch(
   },
   runner,
 );
+
+describeBranch('the key point branch', keypointBranch, runner);
+describeBranch('the key point branch with scores of peaks', (setting) => keypointBranch(setting, 'peak'), runner);
+
+function keypointBranch({ inputs }: BranchSetting, keypointScore?: KeypointScore): KeypointBranch {
+  const random = new Random(11);
+  const pool = new MultiScaleRoIAlign({ outputSize: 4, strides: inputs.map(({ stride }) => stride) });
+  const head = new KeypointRCNNHeads({ inChannels: inputs[0]!.channels, channels: [5, 6], random });
+  return new KeypointBranch({ pool, head, predictor: new KeypointRCNNPredictor(6, 3, { random }) }, { keypointScore });
+}
 
 /** Two key points of each region: its center, moved by what has been learnt. Awaits while it learns. */
 class ToyKeypointBranch extends Module implements RoIBranch {

@@ -1,0 +1,59 @@
+import { loadStateDict } from '@rcnn/checkpoint';
+import { type KeypointDetection, withoutInitialising } from '@rcnn/core';
+import { Fixture, fixtureImage } from '@rcnn/fixtures';
+import { beforeAll, expect, test } from 'vitest';
+import { keypointRcnnResnetFpn } from '../src/index.ts';
+import { useFastEngine } from './support/engine.ts';
+
+beforeAll(useFastEngine);
+
+// torchvision 0.29.1's answers for a small model. Tolerances: detections by position, boxes and key points 0.02 pixels,
+// scores 1e-4 of the largest. A point is compared where its pixel is higher than every other by more than 1e-4.
+test('boxes, key points and scores are torchvision’s', async () => {
+  const fixture = await Fixture.read(new URL('fixtures/eval_keypointrcnn_resnet18_small.safetensors', import.meta.url));
+  const model = withoutInitialising(() =>
+    keypointRcnnResnetFpn({
+      body: 'resnet18',
+      fpnChannels: 64,
+      boxFeatures: 128,
+      keypointChannels: Array.from({ length: 8 }, () => 64),
+      minSize: 192,
+      maxSize: 256,
+      rpnPostNmsTopNTest: 200,
+      boxDetectionsPerImg: 12,
+    }),
+  );
+  await loadStateDict(model, fixture.weights());
+  const images = await model.detect([await fixtureImage('a'), await fixtureImage('b')]);
+  let compared = 0;
+  for (const [i, found] of images.entries()) {
+    expect(found).toHaveLength(12);
+    compared += comparePoints(found, fixture, i);
+    for (const [k, { box, label, score }] of found.entries()) {
+      const at = `image ${i}, detection ${k}`;
+      const sides = fixture.floats(`detections.${i}.boxes`).subarray(4 * k, 4 * k + 4);
+      expect(label, at).toBe(fixture.integers(`detections.${i}.labels`)[k]);
+      expect(Math.abs(score - fixture.floats(`detections.${i}.scores`)[k]!), at).toBeLessThan(1e-4);
+      for (const [c, side] of box.entries()) expect(Math.abs(side - sides[c]!), at).toBeLessThan(0.02);
+    }
+  }
+  expect(compared).toBeGreaterThan(350); // of 408
+  model.dispose();
+});
+
+function comparePoints(found: readonly KeypointDetection[], fixture: Fixture, image: number): number {
+  const [points, scores, margin] = ['keypoints', 'keypoint_scores', 'keypoint_margin'].map((name) =>
+    fixture.floats(`detections.${image}.${name}`),
+  ) as [Float32Array, Float32Array, Float32Array];
+  const largest = scores.reduce((most, score) => Math.max(most, Math.abs(score)), 0);
+  let compared = 0;
+  for (const [p, [x, y, score]] of found.flatMap(({ keypoints }) => keypoints).entries()) {
+    const at = `image ${image}, key point ${p}`;
+    expect(Math.abs(score - scores[p]!) / largest, at).toBeLessThan(1e-4);
+    if (!(margin[p]! > 1e-4)) continue;
+    compared++;
+    expect(Math.abs(x - points[3 * p]!), at).toBeLessThan(0.02);
+    expect(Math.abs(y - points[3 * p + 1]!), at).toBeLessThan(0.02);
+  }
+  return compared;
+}
