@@ -1,6 +1,6 @@
 import { loadStateDict } from '@rcnn/checkpoint';
 import { type KeypointDetection, withoutInitialising } from '@rcnn/core';
-import { Fixture, fixtureImage } from '@rcnn/fixtures';
+import { above, Fixture, fixtureImage } from '@rcnn/fixtures';
 import { beforeAll, expect, test } from 'vitest';
 import { keypointRcnnResnetFpn } from '../src/index.ts';
 import { useFastEngine } from './support/engine.ts';
@@ -32,9 +32,9 @@ test('boxes, key points and scores are torchvision’s', async () => {
     for (const [k, { box, label, score }] of found.entries()) {
       const at = `image ${i}, detection ${k}`;
       const sides = fixture.floats(`detections.${i}.boxes`).subarray(4 * k, 4 * k + 4);
-      expect(label, at).toBe(fixture.integers(`detections.${i}.labels`)[k]);
-      expect(Math.abs(score - fixture.floats(`detections.${i}.scores`)[k]!), at).toBeLessThan(1e-4);
-      for (const [c, side] of box.entries()) expect(Math.abs(side - sides[c]!), at).toBeLessThan(0.02);
+      expect([at, label]).toEqual([at, fixture.integers(`detections.${i}.labels`)[k]]);
+      expect(above({ [at]: Math.abs(score - fixture.floats(`detections.${i}.scores`)[k]!) }, 1e-4)).toEqual({});
+      for (const [c, side] of box.entries()) expect(above({ [at]: Math.abs(side - sides[c]!) }, 0.02)).toEqual({});
     }
   }
   expect(compared).toBeGreaterThan(350); // of 408
@@ -49,11 +49,11 @@ function comparePoints(found: readonly KeypointDetection[], fixture: Fixture, im
   let compared = 0;
   for (const [p, [x, y, score]] of found.flatMap(({ keypoints }) => keypoints).entries()) {
     const at = `image ${image}, key point ${p}`;
-    expect(Math.abs(score - scores[p]!) / largest, at).toBeLessThan(1e-4);
+    expect(above({ [at]: Math.abs(score - scores[p]!) / largest }, 1e-4)).toEqual({});
     if (!(margin[p]! > 1e-4)) continue;
     compared++;
-    expect(Math.abs(x - points[3 * p]!), at).toBeLessThan(0.02);
-    expect(Math.abs(y - points[3 * p + 1]!), at).toBeLessThan(0.02);
+    expect(above({ [at]: Math.abs(x - points[3 * p]!) }, 0.02)).toEqual({});
+    expect(above({ [at]: Math.abs(y - points[3 * p + 1]!) }, 0.02)).toEqual({});
   }
   return compared;
 }

@@ -1,6 +1,6 @@
 import { useEngine, valueAndGradients } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
-import { Fixture, relativeToMaximum } from '@rcnn/fixtures';
+import { above, Fixture, relativeToMaximum } from '@rcnn/fixtures';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -39,7 +39,7 @@ describe('bicubic', () => {
       const ours = Array.from({ length: channels }, (_, c) => {
         return [...bicubicResize(maps.subarray(c * cells, (c + 1) * cells), [rows, columns], [height, width])];
       });
-      expect(relativeToMaximum(ours.flat(), fixture.floats(name)), name).toBeLessThan(1e-5);
+      expect(above({ [name]: relativeToMaximum(ours.flat(), fixture.floats(name)) }, 1e-5)).toEqual({});
     }
   });
 });
@@ -53,11 +53,11 @@ describe('decoding', () => {
     let compared = 0;
     for (const [at, gap] of margin.entries()) {
       const off = Math.abs(found[3 * at + 2]! - scores[at]!) / Math.max(1, Math.abs(scores[at]!));
-      expect(off, `score ${at}`).toBeLessThan(1e-4);
+      expect(above({ [`score ${at}`]: off }, 1e-4)).toEqual({});
       if (!(gap > 1e-4)) continue; // two pixels are as high: rounding chooses
       compared++;
       for (const c of [0, 1])
-        expect(Math.abs(found[3 * at + c]! - expected[3 * at + c]!), `point ${at}`).toBeLessThan(0.02);
+        expect(above({ [`point ${at}`]: Math.abs(found[3 * at + c]! - expected[3 * at + c]!) }, 0.02)).toEqual({});
     }
     expect(compared).toBeGreaterThan(40);
   });
