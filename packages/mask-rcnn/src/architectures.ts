@@ -1,6 +1,8 @@
 import { type ResNetName, resnets } from '@rcnn/backbone-resnet';
 import { RcnnError } from '@rcnn/core';
 import {
+  cascadeMaskRcnnResnetFpn,
+  cascadeSmall,
   fasterRcnnResnetFpn,
   keypointRcnnResnetFpn,
   keypointRcnnSmall,
@@ -20,8 +22,10 @@ export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe
     [`fasterrcnn_${body}_fpn`, (options) => fasterRcnnResnetFpn({ ...options, body, version: 1 })],
     [`fasterrcnn_${body}_fpn_v2`, (options) => fasterRcnnResnetFpn({ ...options, body, version: 2 })],
     [`keypointrcnn_${body}_fpn`, (options) => keypointRcnnResnetFpn({ ...options, body, version: 1 })],
+    [`cascade_maskrcnn_${body}_fpn`, (options) => cascadeMaskRcnnResnetFpn({ ...options, body, version: 1 })],
   ]),
   ['maskrcnn_small', maskRcnnSmall],
+  ['cascade_small', cascadeSmall],
   ['keypointrcnn_small', keypointRcnnSmall],
 ]);
 
@@ -34,7 +38,7 @@ export function architecture(name: string): Recipe {
     place: name,
     problem: 'no such architecture',
     expected:
-      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2 or keypointrcnn_BODY_fpn',
-    hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small or keypointrcnn_small.`,
+      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn or cascade_maskrcnn_BODY_fpn',
+    hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small, keypointrcnn_small or cascade_small.`,
   });
 }

@@ -8,6 +8,7 @@ export * from '@rcnn/roi-align';
 export * from '@rcnn/roi-heads';
 export * from '@rcnn/rpn-anchors';
 export { architecture, architectures } from './architectures.ts';
+export { type CascadeOptions, cascadeHeads } from './cascade-rcnn.ts';
 export { FasterRCNN, type FasterRCNNOptions, pyramidRoIAlign } from './faster-rcnn.ts';
 export {
   architectureOf,
@@ -22,6 +23,9 @@ export { GeneralizedRCNN, type ProposalNetwork, type RCNNParts } from './general
 export { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';
 export { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 export {
+  cascadeMaskRcnnResnetFpn,
+  cascadeRcnnResnetFpn,
+  cascadeSmall,
   fasterRcnnResnet50Fpn,
   fasterRcnnResnet50FpnV2,
   fasterRcnnResnetFpn,

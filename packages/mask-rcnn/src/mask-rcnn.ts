@@ -1,4 +1,4 @@
-import { type Backbone, type MaskDetection, RcnnError } from '@rcnn/core';
+import { type Backbone, type FeatureSpec, type MaskDetection, RcnnError } from '@rcnn/core';
 import {
   MaskBranch,
   type MaskBranchOptions,
@@ -39,10 +39,15 @@ export class MaskRCNN extends FasterRCNN<MaskDetection> {
 }
 
 function withMaskBranch({ outputs }: Backbone, options: MaskRCNNOptions): FasterRCNNOptions {
-  const { numClasses, random, branches = {} } = options;
+  const { branches = {} } = options;
+  return { ...options, branches: withBranches({ mask: maskBranchOf(outputs, options) }, branches) };
+}
+
+/** The usual mask branch, of the parts that are given. */
+export function maskBranchOf(outputs: readonly FeatureSpec[], options: Omit<MaskRCNNOptions, 'roiHeads'>): MaskBranch {
+  const { numClasses, random } = options;
   const pool = options.maskRoiPool ?? pyramidRoIAlign(outputs, 14);
   const head = options.maskHead ?? new MaskRCNNHeads({ inChannels: outputs[0]!.channels, random });
   const predictor = options.maskPredictor ?? new MaskRCNNPredictor(head.outChannels, numClasses, { random });
-  const mask = new MaskBranch({ pool, head, predictor }, options);
-  return { ...options, branches: withBranches({ mask }, branches) };
+  return new MaskBranch({ pool, head, predictor }, options);
 }

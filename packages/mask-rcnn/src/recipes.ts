@@ -1,8 +1,16 @@
 import { normFactory, ResNet, type ResNetName, type ResNetOptions, resnets } from '@rcnn/backbone-resnet';
 import type { Random } from '@rcnn/core';
 import { BackboneWithFPN, poolExtra } from '@rcnn/fpn';
-import { ConvFCHead, KeypointRCNNHeads, MaskRCNNHeads, MaskRCNNPredictor, TwoFCHead } from '@rcnn/roi-heads';
+import {
+  type CascadeHeadsOptions,
+  ConvFCHead,
+  KeypointRCNNHeads,
+  MaskRCNNHeads,
+  MaskRCNNPredictor,
+  TwoFCHead,
+} from '@rcnn/roi-heads';
 import { pyramidAnchors, RPNHead } from '@rcnn/rpn-anchors';
+import { cascadeHeads } from './cascade-rcnn.ts';
 import { FasterRCNN, type FasterRCNNOptions } from './faster-rcnn.ts';
 import { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';
 import { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
@@ -13,7 +21,9 @@ type BodyOptions = Pick<
 >;
 
 /** What the recipes of all detectors take: numbers and parts of the detector, and the shape of the network. */
-export interface RecipeOptions extends Partial<MaskRCNNOptions & KeypointRCNNOptions>, BodyOptions {
+export interface RecipeOptions
+  extends Partial<MaskRCNNOptions & KeypointRCNNOptions & CascadeHeadsOptions>,
+    BodyOptions {
   /** Default 91: COCO's, with the background; 2 for key points: COCO's persons. */
   readonly numClasses?: number;
   /** The backbone. Default `resnet50`. */
@@ -36,14 +46,20 @@ export type Recipe<Model extends FasterRCNN = FasterRCNN> = (options?: RecipeOpt
 
 /** Mask R-CNN on any ResNet, with an FPN. */
 export const maskRcnnResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
+  const parts = maskPartsOf(options);
+  return new MaskRCNN(backboneOf(options), { ...detectorOf(options), ...parts });
+};
+
+/** The head and predictor of masks that the version and the widths call for. */
+function maskPartsOf(options: RecipeOptions): Pick<MaskRCNNOptions, 'maskHead' | 'maskPredictor'> {
   const { numClasses = 91, version = 1, fpnChannels = 256, random } = options;
   const channels = Array.from({ length: 4 }, () => fpnChannels);
   const norm = version === 2 ? normFactory('batch', 1e-5) : undefined;
   const maskHead = options.maskHead ?? new MaskRCNNHeads({ inChannels: fpnChannels, channels, norm, random });
   const maskPredictor =
     options.maskPredictor ?? new MaskRCNNPredictor(maskHead.outChannels, numClasses, { channels: fpnChannels, random });
-  return new MaskRCNN(backboneOf(options), { ...detectorOf(options), maskHead, maskPredictor });
-};
+  return { maskHead, maskPredictor };
+}
 
 /**
  * Keypoint R-CNN on any ResNet, with an FPN. torchvision's defaults: images are learnt at short sides from 640 to 800.
@@ -56,6 +72,26 @@ export const keypointRcnnResnetFpn: Recipe<KeypointRCNN> = (options = {}) => {
 };
 
 const KEYPOINT_SIZES = [640, 672, 704, 736, 768, 800] as const;
+
+/** Cascade Mask R-CNN on any ResNet, with an FPN: detectron2's, with torchvision's RoIAlign unless told otherwise. */
+export const cascadeMaskRcnnResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
+  const { boxRoiPool, branches, ...rest } = options;
+  const backbone = backboneOf(options);
+  const given = { ...maskPartsOf(options), numClasses: options.numClasses ?? 91 };
+  const roiHeads = options.roiHeads ?? cascadeHeads(backbone.outputs, { ...options, ...given });
+  const unused = options.roiHeads === undefined ? {} : { boxRoiPool, branches }; // refused by the detector
+  return new MaskRCNN(backbone, detectorOf({ ...rest, ...unused, roiHeads }));
+};
+
+/** Cascade R-CNN, without masks, on any ResNet with an FPN. */
+export const cascadeRcnnResnetFpn: Recipe = (options = {}) => {
+  const { boxRoiPool, branches, ...rest } = options;
+  const backbone = backboneOf(options);
+  const given = { numClasses: options.numClasses ?? 91, masks: false };
+  const roiHeads = options.roiHeads ?? cascadeHeads(backbone.outputs, { ...options, ...given });
+  const unused = options.roiHeads === undefined ? {} : { boxRoiPool, branches }; // refused by the detector
+  return new FasterRCNN(backbone, detectorOf({ ...rest, ...unused, roiHeads }));
+};
 
 /** Faster R-CNN on any ResNet, with an FPN. */
 export const fasterRcnnResnetFpn: Recipe = (options = {}) => new FasterRCNN(backboneOf(options), detectorOf(options));
@@ -81,6 +117,9 @@ export const maskRcnnSmall: Recipe<MaskRCNN> = (options) => maskRcnnResnetFpn({ 
 /** A Keypoint R-CNN that trains on a CPU while you watch. Everything learns, from random weights. */
 export const keypointRcnnSmall: Recipe<KeypointRCNN> = (options) =>
   keypointRcnnResnetFpn({ ...SMALL, keypointChannels: [64, 64, 64, 64], ...options });
+
+/** A Cascade Mask R-CNN that trains on a CPU while you watch. Everything learns, from random weights. */
+export const cascadeSmall: Recipe<MaskRCNN> = (options) => cascadeMaskRcnnResnetFpn({ ...SMALL, ...options });
 
 /** One block in each stage, narrow heads, small images. */
 const SMALL = {

@@ -2,7 +2,14 @@ import { Random } from '@rcnn/core';
 import { FixedSizeTransform } from '@rcnn/detector';
 import { describeDetector } from '@rcnn/detector/testing';
 import { beforeAll, describe, test } from 'vitest';
-import { fasterRcnnResnetFpn, keypointRcnnSmall, maskRcnnSmall, type RecipeOptions } from '../src/index.ts';
+import {
+  cascadeRcnnResnetFpn,
+  cascadeSmall,
+  fasterRcnnResnetFpn,
+  keypointRcnnSmall,
+  maskRcnnSmall,
+  type RecipeOptions,
+} from '../src/index.ts';
 import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
@@ -32,6 +39,8 @@ const tiny = (): RecipeOptions => ({
 
 describeDetector('Faster R-CNN', () => fasterRcnnResnetFpn(tiny()), runner);
 describeDetector('Mask R-CNN', () => maskRcnnSmall(tiny()), runner);
+describeDetector('Cascade Mask R-CNN', () => cascadeSmall(tiny()), runner);
+describeDetector('Cascade R-CNN', () => cascadeRcnnResnetFpn(tiny()), runner);
 describeDetector(
   'Keypoint R-CNN',
   () => keypointRcnnSmall({ ...tiny(), keypointChannels: [8], numKeypoints: 5 }),

@@ -3,6 +3,7 @@ import { type ImageSize, type Losses, Module, type Phase, type Pyramid, type Tar
 import * as tf from '@tensorflow/tfjs-core';
 import type { BoxHead, BoxPredictions, BoxPredictor } from './box-heads.ts';
 import type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
+import { splitRows } from './refine-boxes.ts';
 import { boxRegressionLoss } from './regression-loss.ts';
 import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 import { type SelectionRules, selectDetections } from './select-detections.ts';
@@ -105,7 +106,12 @@ export class BoxBranch extends Module implements RoIBranch {
     });
     try {
       const values = [onDevice.scores, onDevice.deltas].map((tensor) => tensor.data<'float32'>());
-      const [scores, deltas] = (await Promise.all(values)).map((rows) => splitRows(rows, rois)) as [Split, Split];
+      const [scores, deltas] = (await Promise.all(values)).map((rows) => {
+        return splitRows(
+          rows,
+          rois.map(({ boxes }) => boxes),
+        );
+      }) as [Float32Array[], Float32Array[]];
       return rois.map(({ boxes }, i) =>
         selectDetections({ boxes, scores: scores[i]!, deltas: deltas[i]! }, sizes[i]!, this.#rules),
       );
@@ -113,18 +119,4 @@ export class BoxBranch extends Module implements RoIBranch {
       tf.dispose(onDevice);
     }
   }
-}
-
-type Split = readonly Float32Array[];
-
-/** The rows of all regions as those of each image. */
-function splitRows(values: Float32Array, rois: readonly RoIs[]): Split {
-  const width = values.length / countRoIs(rois);
-  let start = 0;
-  return rois.map(({ boxes }) => {
-    const end = start + (boxes.length / 4) * width;
-    const rows = values.subarray(start, end);
-    start = end;
-    return rows;
-  });
 }

@@ -11,6 +11,7 @@ export {
   TwoFCHead,
 } from './box-heads.ts';
 export type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
+export { CascadeHeads, type CascadeHeadsOptions, type CascadeParts, type CascadeStageParts } from './cascade-heads.ts';
 export { KeypointBranch, type KeypointBranchOptions, type KeypointParts } from './keypoint-branch.ts';
 export { decodeKeypoints, type KeypointScore } from './keypoint-decode.ts';
 export {
@@ -35,4 +36,5 @@ export { boxRegressionLoss, type RegressionLossOptions } from './regression-loss
 export { RoIHeads, type RoIHeadsOptions } from './roi-heads.ts';
 export { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 export { matchedBoxes, matchRegions, type SampleRegionsOptions, sampleRegions } from './sample-regions.ts';
+export { scaleGradient } from './scale-gradient.ts';
 export { type RegionPredictions, type SelectionRules, selectDetections } from './select-detections.ts';
