@@ -25,4 +25,4 @@ export function isPredictor(name: string): boolean {
 }
 
 const PREDICTOR =
-  /(^|\.)(box_predictor\.(cls_score|bbox_pred)|mask_predictor\.mask_fcn_logits|keypoint_predictor\.kps_score_lowres|fc)\.(weight|bias)$/;
+  /(^|\.)(box_predictor\.(\d+\.)?(cls_score|bbox_pred)|mask_predictor\.mask_fcn_logits|keypoint_predictor\.kps_score_lowres|fc)\.(weight|bias)$/;
