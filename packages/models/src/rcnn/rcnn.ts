@@ -15,13 +15,19 @@ export const rcnnArchitectures: readonly Architecture[] = [...recipes].map(([nam
 function rcnn(name: string, recipe: Recipe): Architecture {
   return {
     name,
-    about: name.startsWith('maskrcnn') ? 'boxes and masks in two stages' : 'boxes in two stages',
+    about: aboutOf(name),
     optionSchema: rcnnOptions,
     weightOptions: ['normEpsilon', 'strideIn', 'maskPaste', 'roiAlign'],
     build: (request) => recipe(recipeOptions(name, request)),
     recognise: (weights) => architectureOf(weights) === name,
     classesOf,
   };
+}
+
+function aboutOf(name: string): string {
+  if (name.startsWith('cascade')) return 'boxes and masks, the boxes refined in three stages';
+  if (name.startsWith('keypointrcnn')) return 'boxes and key points in two stages';
+  return name.startsWith('maskrcnn') ? 'boxes and masks in two stages' : 'boxes in two stages';
 }
 
 /** Options in the words of the recipes; what is not set keeps the recipe's own value. */
