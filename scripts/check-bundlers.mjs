@@ -142,7 +142,7 @@ async function ask(project, serve) {
     }
     return { output: `no answer in a minute\n${output}` };
   } finally {
-    process.kill(-server.pid);
+    if (server.pid !== undefined) process.kill(-server.pid); // the whole group
   }
 }
 

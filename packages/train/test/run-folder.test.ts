@@ -43,7 +43,7 @@ describe('lock', () => {
   test('of many that race for a stale lock, one wins', async () => {
     writeFileSync(path(), JSON.stringify({ id: 'dead', pid: 2 ** 22 + 1, host: hostname(), since: 'yesterday' }));
     const code = `
-      import { acquireLock } from ${JSON.stringify(new URL('../dist/run/lock.js', import.meta.url).href)};
+      import { acquireLock } from ${JSON.stringify(new URL('../dist/files/lock.js', import.meta.url).href)};
       try { acquireLock(${JSON.stringify(path())}); process.stdout.write('won'); setTimeout(() => {}, 1500); } catch (error) { process.stdout.write(error.code); }`;
     const outcomes = await Promise.all(
       Array.from({ length: 8 }, async () => {

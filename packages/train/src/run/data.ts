@@ -13,6 +13,7 @@ import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import type { TrainConfig } from '../config/options.ts';
 import type { Listener } from '../loop/events.ts';
 import type { BatchSource } from '../loop/types.ts';
+import { crowdsHint } from './check-offers.ts';
 
 /** What a training learns from and is measured on. */
 export interface TrainingData {
@@ -47,7 +48,7 @@ export async function openData(
       where: config.data,
       problem: 'no image has an object to learn',
       found: `${whole.length} images`,
-      hint: `Run 'mask-rcnn doctor ${config.data}'.`,
+      hint: `${crowdsHint(whole)}Run 'mask-rcnn doctor ${config.data}'.`,
     });
   }
   const val =

@@ -1,0 +1,41 @@
+import { type Dataset, datasetOffers } from '@rcnn/coco-data';
+import type { DetectorSpec, TargetExtra } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+
+/** What the user can do where objects lack what the model learns from. */
+const WAYS: Readonly<Record<TargetExtra, string>> = {
+  masks:
+    'Train a model of boxes, such as arch: fasterrcnn_resnet50_fpn (--arch), or outline the objects and export ' +
+    'polygons or masks.',
+  keypoints: 'Train a model that learns no key points (--arch), or annotate them.',
+};
+
+/**
+ * Compares what a model learns from with what the objects of its data have, before a run folder is made. Objects that
+ * lack it are not left out in silence: the model would be taught that there is background where they are.
+ * @throws DATASET_INVALID with the count
+ */
+export function checkOffers(dataset: Dataset, { learnsFrom }: Pick<DetectorSpec, 'learnsFrom'>, where: string): void {
+  const offers = datasetOffers(dataset);
+  for (const extra of learnsFrom) {
+    const lacking = offers.boxes - offers[extra];
+    if (lacking === 0) continue;
+    const all = lacking === offers.boxes;
+    throw new RcnnError('DATASET_INVALID', {
+      where,
+      problem: all ? `the objects have no ${extra}, and this model learns from them` : `some objects have no ${extra}`,
+      found: `${lacking} of ${offers.boxes} objects without ${extra}`,
+      hint: all ? WAYS[extra] : `'mask-rcnn doctor' names each of them. ${WAYS[extra]}`,
+    });
+  }
+}
+
+/** Nothing can be learned from crowds: said where a dataset has nothing else, as exports of brush masks do. */
+export function crowdsHint(dataset: Dataset): string {
+  const { crowds, objects } = datasetOffers(dataset);
+  if (crowds === 0 || crowds < objects) return '';
+  return (
+    `All ${crowds} objects are crowds (iscrowd 1), which are regions of many objects and never learned; CVAT writes ` +
+    'brush masks so: export them as polygons, or set iscrowd to 0 where an annotation is one object. '
+  );
+}

@@ -1,0 +1,35 @@
+import type { Dataset } from '@rcnn/coco-data';
+import { expect, test } from 'vitest';
+import { checkOffers, crowdsHint } from '../src/run/check-offers.ts';
+
+/** A dataset of one image with these objects, as far as the check looks at it. */
+function dataset(objects: readonly { crowd?: boolean; segmentation?: object; keypoints?: object }[]): Dataset {
+  return { length: 1, annotations: () => objects } as unknown as Dataset;
+}
+
+const masks = { learnsFrom: ['masks'] } as const;
+const outlined = { segmentation: {} };
+
+test('boxes alone are refused for a model of masks, with what would do', () => {
+  expect(() => checkOffers(dataset([{}, {}]), masks, 'data')).toThrow(
+    /no masks, and this model learns from them; found 2 of 2 objects without masks. Train a model of boxes, such as arch: fasterrcnn/,
+  );
+});
+
+test('a few objects without masks are counted, and the doctor names them', () => {
+  expect(() => checkOffers(dataset([outlined, {}, outlined]), masks, 'data')).toThrow(
+    /some objects have no masks; found 1 of 3 objects without masks. 'mask-rcnn doctor' names each/,
+  );
+});
+
+test('crowds and empty images lack nothing, and models of boxes ask for nothing', () => {
+  expect(() => checkOffers(dataset([outlined, { crowd: true }]), masks, 'data')).not.toThrow();
+  expect(() => checkOffers(dataset([]), masks, 'data')).not.toThrow();
+  expect(() => checkOffers(dataset([{}]), { learnsFrom: [] }, 'data')).not.toThrow();
+});
+
+test('data of crowds alone say so', () => {
+  expect(crowdsHint(dataset([{ crowd: true }, { crowd: true }]))).toMatch(/^All 2 objects are crowds .*CVAT/);
+  expect(crowdsHint(dataset([{ crowd: true }, {}]))).toBe('');
+  expect(crowdsHint(dataset([]))).toBe('');
+});
