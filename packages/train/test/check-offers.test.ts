@@ -12,7 +12,7 @@ const outlined = { segmentation: {} };
 
 test('boxes alone are refused for a model of masks, with what would do', () => {
   expect(() => checkOffers(dataset([{}, {}]), masks, 'data')).toThrow(
-    /no masks, and this model learns from them; found 2 of 2 objects without masks. Train a model of boxes, such as arch: fasterrcnn/,
+    /no masks, and this model learns from them; found 2 of 2 objects without masks. Train an architecture that learns boxes alone/,
   );
 });
 

@@ -5,8 +5,7 @@ import { RcnnError } from '@rcnn/core/errors';
 /** What the user can do where objects lack what the model learns from. */
 const WAYS: Readonly<Record<TargetExtra, string>> = {
   masks:
-    'Train a model of boxes, such as arch: fasterrcnn_resnet50_fpn (--arch), or outline the objects and export ' +
-    'polygons or masks.',
+    'Train an architecture that learns boxes alone (arch, --arch), or outline the objects and export polygons or masks.',
   keypoints: 'Train a model that learns no key points (--arch), or annotate them.',
 };
 
