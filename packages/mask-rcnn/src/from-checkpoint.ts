@@ -1,14 +1,15 @@
 import { type ResNetName, resnets } from '@rcnn/backbone-resnet';
 import {
   type Checkpoint,
-  isBackboneAlone,
   type LoadReport,
   loadStateDict,
   modelTensors,
+  otherArchitecture,
+  refuseUnknown,
   type TensorSource,
   type WeightsProfile,
 } from '@rcnn/checkpoint';
-import { type InputSpec, isRcnnError, RcnnError, withoutInitialising } from '@rcnn/core';
+import { type InputSpec, RcnnError, withoutInitialising } from '@rcnn/core';
 import { architecture } from './architectures.ts';
 import { detectron2Rules } from './detectron2-rules.ts';
 import type { FasterRCNN } from './faster-rcnn.ts';
@@ -40,7 +41,8 @@ export async function detectorFromCheckpoint(
 ): Promise<LoadedDetector> {
   const { profile } = checkpoint;
   const weights = modelTensors(checkpoint.weights);
-  const arch = wanted ?? profile?.architecture ?? architectureOf(weights) ?? unknown(weights);
+  const arch =
+    wanted ?? profile?.architecture ?? architectureOf(weights) ?? refuseUnknown(weights, 'maskrcnn_resnet50_fpn');
   const numClasses = options.numClasses ?? profile?.numClasses ?? classesOf(weights);
   const recipe = architecture(arch);
   const numKeypoints = options.numKeypoints ?? keypointsOf(weights);
@@ -55,28 +57,6 @@ export async function detectorFromCheckpoint(
     model.dispose();
     throw otherArchitecture(error, weights.name, profile, arch);
   }
-}
-
-/**
- * The error of loading, said in fewer words where the file names another architecture than `arch`: no list of tensors
- * tells as much. Other errors are given back as they are.
- */
-export function otherArchitecture(
-  error: unknown,
-  where: string,
-  profile: WeightsProfile | undefined,
-  arch: string,
-): unknown {
-  const found = profile?.architecture;
-  if (!isRcnnError(error, 'CHECKPOINT_MISMATCH') || found === undefined || found === arch) return error;
-  return new RcnnError('CHECKPOINT_MISMATCH', {
-    where,
-    problem: 'the checkpoint is of another architecture',
-    found,
-    expected: arch,
-    hint: `Ask for its own: arch ${found}.`,
-    cause: error,
-  });
 }
 
 /**
@@ -152,22 +132,6 @@ export function architectureOf({ tensors }: TensorSource): string | undefined {
   if (find(tensors, FIRST_STAGE) && extra === 'maskrcnn') return `cascade_maskrcnn_${body}_fpn`;
   const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';
   return `${task}_${body}_fpn${second}`;
-}
-
-function unknown({ name, tensors }: TensorSource): never {
-  if (isBackboneAlone({ tensors })) {
-    throw new RcnnError('CHECKPOINT_MISMATCH', {
-      where: name,
-      problem: 'the file holds a backbone alone, not a detector',
-      hint: 'Train from it with --weights-backbone (weightsBackbone), or load it with loadBackbone.',
-    });
-  }
-  throw new RcnnError('CHECKPOINT_MISMATCH', {
-    where: name,
-    problem: 'the file does not say of which architecture it is, and its tensors look like none we know',
-    found: `${tensors.size} tensors`,
-    hint: 'Name the architecture, e.g. maskrcnn_resnet50_fpn.',
-  });
 }
 
 function find(tensors: TensorSource['tensors'], name: string): readonly number[] | undefined {

@@ -17,7 +17,6 @@ export {
   type FromCheckpointOptions,
   type LoadedDetector,
   optionsForWeights,
-  otherArchitecture,
 } from './from-checkpoint.ts';
 export { GeneralizedRCNN, type ProposalNetwork, type RCNNParts } from './generalized-rcnn.ts';
 export { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';

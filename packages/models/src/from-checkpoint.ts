@@ -1,13 +1,14 @@
 import {
   type Checkpoint,
-  isBackboneAlone,
   type LoadReport,
   loadStateDict,
   modelTensors,
+  otherArchitecture,
+  refuseUnknown,
   type TensorSource,
   type WeightsProfile,
 } from '@rcnn/checkpoint';
-import { type Detector, isRcnnError, RcnnError, withoutInitialising } from '@rcnn/core';
+import { type Detector, withoutInitialising } from '@rcnn/core';
 import {
   type Architecture,
   type BuildRequest,
@@ -67,42 +68,7 @@ export async function detectorFromCheckpoint(
   }
 }
 
-/**
- * The error of loading, said in fewer words where the file names another architecture than `arch`: no list of tensors
- * says as much. Other errors are given back as they are.
- */
-export function otherArchitecture(
-  error: unknown,
-  where: string,
-  profile: WeightsProfile | undefined,
-  arch: string,
-): unknown {
-  const found = profile?.architecture;
-  if (!isRcnnError(error, 'CHECKPOINT_MISMATCH') || found === undefined || found === arch) return error;
-  return new RcnnError('CHECKPOINT_MISMATCH', {
-    where,
-    problem: 'the checkpoint is of another architecture',
-    found,
-    expected: arch,
-    hint: `Ask for its own: arch ${found}.`,
-    cause: error,
-  });
-}
-
 function recognised(architectures: readonly Architecture[], weights: TensorSource): Architecture {
   const found = architectures.find((architecture) => architecture.recognise?.(weights));
-  if (found !== undefined) return found;
-  if (isBackboneAlone(weights)) {
-    throw new RcnnError('CHECKPOINT_MISMATCH', {
-      where: weights.name,
-      problem: 'the file holds a backbone alone, not a detector',
-      hint: 'Train from it with --weights-backbone (weightsBackbone), or load it with loadBackbone.',
-    });
-  }
-  throw new RcnnError('CHECKPOINT_MISMATCH', {
-    where: weights.name,
-    problem: 'the file does not say of which architecture it is, and its tensors look like none we know',
-    found: `${weights.tensors.size} tensors`,
-    hint: `Name the architecture, e.g. ${architectures[0]?.name}.`,
-  });
+  return found ?? refuseUnknown(weights, architectures[0]?.name ?? 'one of yours');
 }

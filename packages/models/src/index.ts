@@ -13,6 +13,5 @@ export {
   detectorFromCheckpoint,
   type FromCheckpointOptions,
   type LoadedDetector,
-  otherArchitecture,
 } from './from-checkpoint.ts';
 export { type FormerOptions, formerOptions, formerShape, type PresetModel, presetModels } from './presets.ts';

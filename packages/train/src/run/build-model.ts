@@ -1,9 +1,9 @@
-import { loadBackbone, loadStateDict, type WeightsProfile } from '@rcnn/checkpoint';
+import { loadBackbone, loadStateDict, otherArchitecture, type WeightsProfile } from '@rcnn/checkpoint';
 import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
 import type { ClassMap } from '@rcnn/coco-data';
 import { type Detector, Random } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { type Architecture, checkOptions, type ModelOptions, otherArchitecture, profileOf } from '@rcnn/models';
+import { type Architecture, checkOptions, type ModelOptions, profileOf } from '@rcnn/models';
 import { fixesSize } from '@rcnn/transforms';
 import type { TrainConfig } from '../config/options.ts';
 import type { Listener, TrainEvent } from '../loop/events.ts';
