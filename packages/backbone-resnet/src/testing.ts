@@ -1,6 +1,6 @@
 import type { Backbone, Pyramid } from '@rcnn/core';
 import { trainableParameters, valueAndGradients } from '@rcnn/core';
-import { expectClose, expectNoLeak, type TestRunner } from '@rcnn/core/testing';
+import { expectClose, expectNoLeak, parameterValues, type TestRunner } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 
 export type { TestRunner } from '@rcnn/core/testing';
@@ -87,14 +87,14 @@ export function describeBackbone(
 
     test('predicting again and again changes no parameter and keeps no tensor but its maps', () =>
       using(async (backbone) => {
-        const before = await snapshot(backbone);
+        const before = await parameterValues(backbone.namedParameters());
         const pass = (): void => {
           const images = testImages(1, size);
           tf.dispose([images, [...backbone.forward(images, 'predict')]]);
         };
         pass(); // the first may make what later ones use again, such as folded filters
         await expectNoLeak(pass);
-        const after = await snapshot(backbone);
+        const after = await parameterValues(backbone.namedParameters());
         for (const [key, values] of before) expectClose(after.get(key)!, values, { absolute: 0, relative: 0 });
       }));
 
@@ -144,14 +144,6 @@ function testImages(count: number, [height, width]: readonly [number, number]): 
 
 function meanSquare(maps: Pyramid): tf.Tensor {
   return tf.tidy(() => tf.addN(maps.map((map) => tf.mean(tf.square(map)))));
-}
-
-async function snapshot(backbone: Backbone): Promise<Map<string, Float32Array>> {
-  const values = new Map<string, Float32Array>();
-  for (const [key, { value }] of backbone.namedParameters()) {
-    values.set(key, Float32Array.from(await value.data()));
-  }
-  return values;
 }
 
 function assert(condition: boolean, problem: string): asserts condition {

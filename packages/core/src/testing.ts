@@ -72,6 +72,15 @@ export async function expectNoLeak(body: () => unknown, times = 3): Promise<void
   }
 }
 
+/** A copy of every parameter's values by name, to compare with what they are later: float32, flat, in our layout. */
+export async function parameterValues(
+  parameters: ReadonlyMap<string, { readonly value: tf.Tensor }>,
+): Promise<Map<string, Float32Array>> {
+  const values = new Map<string, Float32Array>();
+  for (const [name, { value }] of parameters) values.set(name, Float32Array.from(await value.data()));
+  return values;
+}
+
 /**
  * Uniform float32 numbers in [-1, 1) that a reference script in any language can repeat, so that fixtures need to store
  * answers only: the index is mixed into the FNV-1a hash of the name. `draw` in `tools/reference/blocks.py` is its twin.

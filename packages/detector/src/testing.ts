@@ -7,7 +7,7 @@ import {
   trainableParameters,
   valueAndGradients,
 } from '@rcnn/core';
-import { expectClose, expectNoLeak, type TestRunner } from '@rcnn/core/testing';
+import { expectClose, expectNoLeak, parameterValues, type TestRunner } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { crowdsAlone, onePixel, type TestScene, testScene, withoutObjects } from './test-scenes.ts';
 
@@ -71,11 +71,11 @@ export function describeDetector(
 
     test('predicting twice gives the same, and changes no parameter', () =>
       using(async (detector, scenes) => {
-        const before = await snapshot(detector);
+        const before = await parameterValues(detector.namedParameters());
         const first = await detector.detect(images(scenes));
         const second = await detector.detect(images(scenes));
         same(numbersOf(second), numbersOf(first));
-        for (const [key, values] of await snapshot(detector)) same(values, before.get(key)!);
+        for (const [key, values] of await parameterValues(detector.namedParameters())) same(values, before.get(key)!);
       }));
 
     test('a tensor and the same pixels give the same', () =>
@@ -155,7 +155,7 @@ export function describeDetector(
 
     test('its weights, carried by name into another, make the same detector', () =>
       using(async (detector, scenes) => {
-        const saved = await snapshot(detector);
+        const saved = await parameterValues(detector.namedParameters());
         const other = make();
         try {
           for (const parameter of other.namedParameters().values()) {
@@ -259,12 +259,6 @@ function numbersOf(found: readonly (readonly Detection[])[]): number[] {
 
 function same(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
   expectClose(actual, expected, { absolute: 0, relative: 0 });
-}
-
-async function snapshot(detector: Detector): Promise<Map<string, Float32Array>> {
-  const values = new Map<string, Float32Array>();
-  for (const [key, { value }] of detector.namedParameters()) values.set(key, Float32Array.from(await value.data()));
-  return values;
 }
 
 function assert(condition: boolean, problem: string): asserts condition {

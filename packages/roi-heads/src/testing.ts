@@ -8,7 +8,7 @@ import {
   trainableParameters,
   valueAndGradients,
 } from '@rcnn/core';
-import { expectClose, expectNoLeak, type TestRunner } from '@rcnn/core/testing';
+import { expectClose, expectNoLeak, parameterValues, type TestRunner } from '@rcnn/core/testing';
 import { AffinePlacement } from '@rcnn/detector';
 import { Mask } from '@rcnn/masks';
 import * as tf from '@tensorflow/tfjs-core';
@@ -98,11 +98,11 @@ export function describeBranch(
 
     test('the same regions give the same, and no parameter changes', () =>
       using(async (branch, features) => {
-        const before = await snapshot(branch);
+        const before = await parameterValues(branch.namedParameters());
         const [first] = await branch.detect(features, [REGIONS, NO_REGIONS], [SIZE, SIZE]);
         const [second] = await branch.detect(features, [REGIONS, NO_REGIONS], [SIZE, SIZE]);
         same(numbersOf(second!), numbersOf(first!));
-        for (const [key, values] of await snapshot(branch)) same(values, before.get(key)!);
+        for (const [key, values] of await parameterValues(branch.namedParameters())) same(values, before.get(key)!);
       }));
 
     test('no tensor is kept, by detecting or by losses', () =>
@@ -245,12 +245,6 @@ function numbersOf({ boxes, scores, labels, masks = [], keypoints = new Float32A
 
 function same(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
   expectClose(actual, expected, { absolute: 0, relative: 0 });
-}
-
-async function snapshot(branch: RoIBranch): Promise<Map<string, Float32Array>> {
-  const values = new Map<string, Float32Array>();
-  for (const [key, { value }] of branch.namedParameters()) values.set(key, Float32Array.from(await value.data()));
-  return values;
 }
 
 function assert(condition: boolean, problem: string): asserts condition {

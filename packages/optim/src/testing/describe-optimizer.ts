@@ -1,5 +1,5 @@
 import { isRcnnError, Parameter } from '@rcnn/core';
-import { expectClose, expectNoLeak } from '@rcnn/core/testing';
+import { expectClose, expectNoLeak, parameterValues } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../optimizer.ts';
 
@@ -53,7 +53,7 @@ export function describeOptimizer(
 
     test('what has no gradient or no learning rate stays as it is, and foreign names are passed over', () =>
       using(async (optimizer, parameters) => {
-        const before = await snapshot(parameters);
+        const before = await parameterValues(parameters);
         const gradients = new Map([
           ['body.weight', tf.ones([2, 3]) as tf.Tensor],
           ['head', tf.ones([4]) as tf.Tensor],
@@ -65,7 +65,7 @@ export function describeOptimizer(
         });
         for (const [key, gradient] of gradients) assert(!gradient.isDisposed, `the gradient of '${key}' was disposed`);
         tf.dispose([...gradients.values()]);
-        const after = await snapshot(parameters);
+        const after = await parameterValues(parameters);
         for (const key of ['body.weight', 'body.bias']) expectClose(after.get(key)!, before.get(key)!, EXACT);
         const moved = after.get('head')!.some((value, i) => value !== before.get('head')![i]);
         assert(moved, "'head' has a gradient and a learning rate, and did not move");
@@ -168,21 +168,15 @@ function ownValues(parameters: Parameters): Map<string, tf.Tensor> {
   return new Map([...parameters].map(([name, { value }]) => [name, tf.clone(value)]));
 }
 
-async function snapshot(parameters: Parameters): Promise<Map<string, Float32Array>> {
-  const values = new Map<string, Float32Array>();
-  for (const [name, { value }] of parameters) values.set(name, Float32Array.from(await value.data()));
-  return values;
-}
-
 async function sumOfSquares(parameters: Parameters): Promise<number> {
   let sum = 0;
-  for (const values of (await snapshot(parameters)).values()) for (const value of values) sum += value * value;
+  for (const values of (await parameterValues(parameters)).values()) for (const value of values) sum += value * value;
   return sum;
 }
 
 async function expectSame(actual: Parameters, expected: Parameters): Promise<void> {
-  const values = await snapshot(expected);
-  for (const [name, found] of await snapshot(actual)) expectClose(found, values.get(name)!, EXACT);
+  const values = await parameterValues(expected);
+  for (const [name, found] of await parameterValues(actual)) expectClose(found, values.get(name)!, EXACT);
 }
 
 function disposeAll(parameters: Parameters): void {
