@@ -23,7 +23,7 @@ export interface Optimizer {
   update(update: Update): void;
   /** The kept tensors by name (`momentum.backbone.…`). They stay the optimizer's own. */
   tensors(): Map<string, tf.Tensor>;
-  /** Numbers of the state that are not tensors. JSON-safe. */
+  /** Counts of the state, whole numbers from 0 (`updates`); always the same names. JSON-safe. */
   counters(): Record<string, number>;
   /** Takes over a saved state. The caller keeps the tensors. @throws CHECKPOINT_MISMATCH */
   restore(tensors: ReadonlyMap<string, tf.Tensor>, counters: Readonly<Record<string, number>>): void;

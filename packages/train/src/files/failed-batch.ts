@@ -1,9 +1,11 @@
 import { memoryEntry, type TensorEntry } from '@rcnn/checkpoint';
 import { loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import type { InstanceMask, PixelImage, Target } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { printable, RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import type { TrainingBatch } from '@rcnn/optim';
+import { z } from 'zod';
+import { INFO } from './training-info.ts';
 
 /** The element types of a target's columns, by the names of a checkpoint. */
 const COLUMNS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array } as const;
@@ -29,16 +31,11 @@ export async function loadBatch(path: string): Promise<TrainingBatch[]> {
   const file = await loadCheckpoint(path);
   try {
     const tensors = file.groups.get('batch')?.tensors ?? new Map<string, TensorEntry>();
-    const info = file.info as unknown as { kind?: string; batches: unknown } | undefined;
-    if (info?.kind !== 'batch') {
-      throw new RcnnError('CHECKPOINT_MISMATCH', { where: path, problem: 'this is not the batch of a failed step' });
-    }
-    const { batches } = info as { batches: { images: number; imageIds: (string | number | null)[] }[] };
     const loaded: TrainingBatch[] = [];
-    for (const [b, { images, imageIds }] of batches.entries()) {
+    for (const [b, { images, imageIds }] of batchesOf(file.info, path).entries()) {
       const batch: { images: PixelImage[]; targets: Target[] } = { images: [], targets: [] };
       for (let i = 0; i < images; i++) {
-        const { image, target } = await readImage(tensors, `${b}.${i}.`);
+        const { image, target } = await readImage(tensors, `${b}.${i}.`, path);
         batch.images.push(image);
         batch.targets.push(imageIds[i] === null ? target : { ...target, imageId: imageIds[i]! });
       }
@@ -50,16 +47,44 @@ export async function loadBatch(path: string): Promise<TrainingBatch[]> {
   }
 }
 
+const form = z.array(
+  z.strictObject({
+    images: z.number().int().min(0),
+    imageIds: z.array(z.union([z.string(), z.number(), z.null()])),
+  }),
+);
+
+function batchesOf(info: unknown, where: string): z.infer<typeof form> {
+  const { kind, batches } = (info ?? {}) as { kind?: unknown; batches?: unknown };
+  if (kind !== 'batch') {
+    throw new RcnnError('CHECKPOINT_MISMATCH', { where, problem: 'this is not the batch of a failed step' });
+  }
+  const { data, error } = form.safeParse(batches);
+  if (data !== undefined) return data;
+  const { path, message } = error!.issues[0]!;
+  throw malformed(where, [`${INFO}.batches`, ...path.map(String)].join('.'), message);
+}
+
+function malformed(where: string, place: string, found: string, expected?: string): RcnnError {
+  const problem = 'the batch of a failed step is not as a training writes it';
+  return new RcnnError('FILE_MALFORMED', { where, place, problem, found, ...(expected !== undefined && { expected }) });
+}
+
 async function readImage(
   tensors: ReadonlyMap<string, TensorEntry>,
   prefix: string,
+  where: string,
 ): Promise<{ image: PixelImage; target: Target }> {
   const columns = new Map<string, unknown>();
   for (const [name, entry] of tensors) {
     if (!name.startsWith(prefix)) continue;
     const { buffer } = await entry.read();
+    if (!Object.hasOwn(COLUMNS, entry.dtype)) {
+      throw malformed(where, `batch/${printable(name)}`, entry.dtype, Object.keys(COLUMNS).join(', '));
+    }
     columns.set(name.slice(prefix.length), new COLUMNS[entry.dtype as keyof typeof COLUMNS](buffer));
   }
+  requireColumns(tensors, prefix, where);
   const {
     image: data,
     masks,
@@ -73,6 +98,26 @@ async function readImage(
     image: { data, height, width, channels: 3 },
     target: { ...numbers, ...(masks && { masks: unpackMasks(masks, height, width) }) },
   };
+}
+
+/** What a target cannot be without, and the sizes that follow from it. @throws FILE_MALFORMED */
+function requireColumns(tensors: ReadonlyMap<string, TensorEntry>, prefix: string, where: string): void {
+  const require = (name: string, types: readonly string[], fits: (shape: readonly number[]) => boolean, as: string) => {
+    const entry = tensors.get(`${prefix}${name}`);
+    if (entry !== undefined && types.includes(entry.dtype) && fits(entry.shape)) return;
+    const found = entry === undefined ? 'nothing' : `${entry.dtype} [${entry.shape.join(',')}]`;
+    throw malformed(where, `batch/${prefix}${name}`, found, `${types.join(' or ')} ${as}`);
+  };
+  const isImage = (shape: readonly number[]): boolean => shape.length === 3 && shape[2] === 3;
+  require('image', ['uint8', 'float32'], isImage, '[height,width,3]');
+  require('labels', ['int32'], ({ length }) => length === 2, '[objects,1]');
+  const [height, width] = tensors.get(`${prefix}image`)!.shape;
+  const [count] = tensors.get(`${prefix}labels`)!.shape;
+  const boxes = count === 0 ? '0,0' : `${count},4`;
+  require('boxes', ['float32'], (shape) => shape.join() === boxes, `[${boxes}]`);
+  if (!tensors.has(`${prefix}masks`)) return;
+  const masks = [count, height, width].join();
+  require('masks', ['uint8'], (shape) => shape.join() === masks, `[${masks}]`);
 }
 
 function entriesOf(at: string, { data, height, width }: PixelImage, target: Target): TensorEntry[] {

@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { RcnnError } from '@rcnn/core/errors';
+import { z } from 'zod';
 import { onDisk } from './disk.ts';
+import { readHistory } from './run-file.ts';
 
-/** Who holds a lock, as its file says. */
-interface Holder {
-  readonly id: string;
-  readonly pid: number;
-  readonly host: string;
-  readonly since: string;
-}
+/** Who holds a lock, as its file says. The id becomes part of a file name, so it is made of letters and digits. */
+const holderForm = z.object({
+  id: z.string().regex(/^[\w-]{1,64}$/),
+  pid: z.number().int().positive(),
+  host: z.string(),
+  since: z.string(),
+});
+type Holder = Readonly<z.infer<typeof holderForm>>;
 
 /** A held lock. */
 export interface Lock {
@@ -76,12 +79,7 @@ function createExclusively(path: string, holder: Holder): boolean {
 
 /** Undefined when there is no lock, or its file says nothing sensible. */
 function readHolder(path: string): Holder | undefined {
-  try {
-    const holder = JSON.parse(readFileSync(path, 'utf8')) as Partial<Holder>;
-    return typeof holder.id === 'string' && Number.isInteger(holder.pid) ? (holder as Holder) : undefined;
-  } catch {
-    return undefined;
-  }
+  return readHistory(path, holderForm);
 }
 
 /** Whether the holder may still run; on another machine nobody can tell, so it counts as running. */

@@ -1,7 +1,9 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
+import { z } from 'zod';
 import { onDisk } from './disk.ts';
+import { readRunText } from './run-file.ts';
 
 /** One line of `metrics.jsonl`. Numbers that are unknown are left out. */
 export interface MetricsLine {
@@ -17,6 +19,7 @@ export class Metrics {
   readonly #file: string;
   readonly #table: string;
   readonly #lines: MetricsLine[] = [];
+  #unread = 0;
 
   private constructor(folder: string) {
     this.#file = join(folder, 'metrics.jsonl');
@@ -26,13 +29,20 @@ export class Metrics {
   /** Opens the metrics of a run. What lies after `step` is forgotten: it will be written again by the resumed run. */
   static async open(folder: string, step = 0): Promise<Metrics> {
     const metrics = new Metrics(folder);
-    metrics.#lines.push(...readMetrics(metrics.#file).filter((line) => line.step <= step));
+    const { lines, unread } = readAll(metrics.#file);
+    metrics.#unread = unread;
+    metrics.#lines.push(...lines.filter((line) => line.step <= step));
     await atomicWrite(metrics.#file, metrics.#lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     return metrics;
   }
 
   get lines(): readonly MetricsLine[] {
     return this.#lines;
+  }
+
+  /** Lines that could not be read when the file was opened, and that it lacks now. */
+  get unread(): number {
+    return this.#unread;
   }
 
   /** @throws DISK_FULL, IO_FAILED; the lines so far stay readable */
@@ -43,18 +53,41 @@ export class Metrics {
   }
 }
 
-/** The whole lines of a metrics file; a last line that a crash cut is passed over. Empty when there is no file. */
+/**
+ * The whole lines of a metrics file; what a crash cut, or is no line of ours, is passed over. Empty when there is no
+ * file. @throws FILE_REFUSED for a folder or pipe; IO_FAILED
+ */
 export function readMetrics(file: string): MetricsLine[] {
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .flatMap((line) => {
-      try {
-        return line === '' ? [] : [JSON.parse(line) as MetricsLine];
-      } catch {
-        return [];
-      }
-    });
+  return [...readAll(file).lines];
+}
+
+function readAll(file: string): { readonly lines: readonly MetricsLine[]; readonly unread: number } {
+  const texts = existsSync(file)
+    ? readRunText(file)
+        .split('\n')
+        .filter((text) => text !== '')
+    : [];
+  const lines = texts.map(lineOf).filter((line) => line !== undefined);
+  return { lines, unread: texts.length - lines.length };
+}
+
+const form = z.looseObject({
+  kind: z.enum(['step', 'epoch']),
+  step: z.number().int().min(0),
+  epoch: z.number().int().min(0),
+});
+
+/** The line in this text, or nothing. Fields that are no numbers are left out: a NaN is written as null. */
+function lineOf(text: string): MetricsLine | undefined {
+  try {
+    const { data } = form.safeParse(JSON.parse(text));
+    if (data === undefined) return undefined;
+    const { kind, ...rest } = data;
+    const numbers = Object.entries(rest).filter(([, value]) => Number.isFinite(value)) as [string, number][];
+    return { kind, ...(Object.fromEntries(numbers) as { step: number; epoch: number }) };
+  } catch {
+    return undefined;
+  }
 }
 
 function csvOf(lines: readonly MetricsLine[]): string {

@@ -1,32 +1,24 @@
 import {
+  type Checkpoint,
   type JsonValue,
   loadStateDict,
   memoryEntry,
   stateDict,
   type TensorEntry,
-  type TensorSource,
   type WeightsProfile,
 } from '@rcnn/checkpoint';
 import { type AtomicWriteOptions, loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
-import { RcnnError } from '@rcnn/core/errors';
-import type { Optimizer, TrainableModel, WeightAverage } from '@rcnn/optim';
+import { printable, quoteName, RcnnError } from '@rcnn/core/errors';
+import { notFinite, type Optimizer, type TrainableModel, type WeightAverage } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Position } from '../loop/trainer.ts';
+import { INFO, malformed, type TrainingInfo, trainingInfoOf } from './training-info.ts';
 
 /** Everything that changes while training. What a resumed run has equal, it computes equal. */
 export interface TrainingState {
   readonly model: TrainableModel;
   readonly optimizer: Optimizer;
   readonly average?: WeightAverage | undefined;
-}
-
-/** What a training checkpoint says besides its tensors. */
-export interface TrainingInfo {
-  readonly kind: 'training';
-  readonly position: Position;
-  readonly seed: number;
-  readonly optimizer: { readonly kind: string; readonly counters: Record<string, number> };
-  readonly average: { readonly counters: Record<string, number> } | null;
 }
 
 export interface SaveStateOptions extends AtomicWriteOptions {
@@ -63,7 +55,8 @@ export async function saveTrainingState(
 /**
  * Puts a saved state back and tells where training goes on.
  * @param profile what the model of now is; the file's must name the same architecture and classes
- * @throws CHECKPOINT_MISMATCH when the file is no training checkpoint, or one of another model, optimizer or seed
+ * @throws CHECKPOINT_MISMATCH when the file is no training checkpoint, or one of another model, optimizer or seed;
+ *   FILE_MALFORMED naming the field or tensor that no training writes
  */
 export async function loadTrainingState(
   path: string,
@@ -73,19 +66,12 @@ export async function loadTrainingState(
 ): Promise<Position> {
   const checkpoint = await loadCheckpoint(path);
   try {
-    const info = checkpoint.info as unknown as TrainingInfo | undefined;
-    if (info?.kind !== 'training') {
-      mismatch(
-        path,
-        'this is a file of weights, not a state of training',
-        "Start from it with 'weights' instead of resuming.",
-      );
-    }
+    const info = trainingInfoOf(checkpoint.info, path);
     requireSameModel(path, checkpoint.profile, profile);
     if (info.optimizer.kind !== state.optimizer.kind) {
       mismatch(
         path,
-        `it was trained with ${info.optimizer.kind}, not ${state.optimizer.kind}`,
+        `it was trained with ${quoteName(info.optimizer.kind)}, not ${state.optimizer.kind}`,
         'Resume with the same optimizer.',
       );
     }
@@ -93,12 +79,9 @@ export async function loadTrainingState(
       mismatch(path, `its seed is ${info.seed}, not ${seed}`, 'Resume with the same seed.');
     }
     await loadStateDict(state.model, checkpoint.weights);
-    await withTensors(checkpoint.groups.get('optimizer'), (tensors) =>
-      state.optimizer.restore(tensors, info.optimizer.counters),
-    );
+    await restore('optimizer', state.optimizer, info.optimizer.counters, checkpoint);
     if (state.average !== undefined && info.average !== null) {
-      const { counters } = info.average;
-      await withTensors(checkpoint.groups.get('average'), (tensors) => state.average!.restore(tensors, counters));
+      await restore('average', state.average, info.average.counters, checkpoint);
     }
     return info.position;
   } finally {
@@ -139,20 +122,41 @@ async function entriesOf(tensors: ReadonlyMap<string, tf.Tensor>): Promise<Tenso
   return entries;
 }
 
-async function withTensors(
-  source: TensorSource | undefined,
-  use: (tensors: Map<string, tf.Tensor>) => void,
+/** Gives an optimizer or an average its tensors and counters back, when they are what it would have saved. */
+async function restore(
+  group: 'optimizer' | 'average',
+  target: Pick<Optimizer, 'counters' | 'restore'>,
+  counters: Readonly<Record<string, number>>,
+  { name: where, groups }: Checkpoint,
 ): Promise<void> {
+  const [found, expected] = [counters, target.counters()].map((given) => Object.keys(given).toSorted().join(', '));
+  if (found !== expected) {
+    const place = `${INFO}.${group}.counters`;
+    throw malformed(where, { place, found: quoteName(found!), expected: expected === '' ? 'none' : expected! });
+  }
+  const source = groups.get(group);
+  if (source === undefined && (counters.updates ?? 0) > 0) {
+    throw malformed(where, { place: group, found: 'no tensors', expected: `those of ${counters.updates} updates` });
+  }
   const tensors = new Map<string, tf.Tensor>();
   try {
     for (const [name, entry] of source?.tensors ?? []) {
-      const values = new Float32Array((await entry.read()).buffer);
-      tensors.set(name, tf.tensor(values, [...entry.shape], 'float32'));
+      tensors.set(name, tf.tensor(await floatsOf(entry, group, where), [...entry.shape], 'float32'));
     }
-    use(tensors);
+    target.restore(tensors, counters);
   } finally {
     tf.dispose([...tensors.values()]);
   }
+}
+
+/** The numbers of a tensor as they lie in the file: {@link entriesOf} writes nothing but finite float32. */
+async function floatsOf(entry: TensorEntry, group: string, where: string): Promise<Float32Array<ArrayBuffer>> {
+  const place = `${group}/${printable(entry.name)}`;
+  if (entry.dtype !== 'float32') throw malformed(where, { place, found: entry.dtype, expected: 'float32' });
+  const values = new Float32Array((await entry.read()).buffer);
+  const bad = notFinite(values);
+  if (bad !== undefined) throw malformed(where, { place, found: bad, expected: 'finite numbers' });
+  return values;
 }
 
 function mismatch(where: string, problem: string, hint: string): never {

@@ -1,12 +1,31 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import sharp from 'sharp';
+import { z } from 'zod';
 import type { RunFolder } from '../files/folder.ts';
 import { readMetrics } from '../files/metrics.ts';
+import { readHistory, readRunText } from '../files/run-file.ts';
 import type { EvaluationRecord } from '../loop/records.ts';
 import { chartsOf, renderChart } from './charts.ts';
 import { type ReportContents, reportHtml } from './html.ts';
+
+type Picture = ReportContents['pictures'][number];
+
+const kind = z.object({
+  stats: z.array(z.number()),
+  summary: z.string(),
+  classes: z.array(z.object({ name: z.string(), ap: z.number(), ap50: z.number() })),
+});
+
+/** An evaluation of another form is not shown: it is only history. */
+const evaluation: z.ZodType<EvaluationRecord> = z.object({
+  epoch: z.number(),
+  images: z.number(),
+  results: z.partialRecord(z.enum(['bbox', 'segm', 'keypoints']), kind),
+  losses: z.record(z.string(), z.number().or(z.null().transform(() => Number.NaN))), // JSON has no NaN
+  seconds: z.number(),
+});
 
 /** Pictures of a run folder that the report shows, in this order, with what they show. */
 const PICTURES: readonly (readonly [name: string, caption: string])[] = [
@@ -26,17 +45,21 @@ export async function writeReport(folder: RunFolder, title: string, summary: Rep
     title,
     summary,
     charts: await Promise.all(charts.map(renderChart)),
-    evaluation: existsSync(folder.evaluation)
-      ? (JSON.parse(readFileSync(folder.evaluation, 'utf8')) as EvaluationRecord)
-      : undefined,
-    pictures: await Promise.all(
-      PICTURES.filter(([name]) => existsSync(folder.picture(name))).map(async ([name, caption]) => ({
-        caption,
-        webp: await sharp(folder.picture(name)).webp({ quality: 85 }).toBuffer(), // a tenth of the PNG: the page can be mailed
-      })),
-    ),
-    config: readFileSync(folder.config, 'utf8'),
-    environment: JSON.parse(readFileSync(folder.environment, 'utf8')) as Record<string, unknown>,
+    evaluation: readHistory(folder.evaluation, evaluation),
+    pictures: (await Promise.all(PICTURES.map((picture) => pictureOf(folder, picture)))).flat(),
+    config: readRunText(folder.config),
+    environment: readHistory(folder.environment, z.record(z.string(), z.unknown())) ?? {},
   };
   await atomicWrite(folder.report, reportHtml(contents));
+}
+
+/** A picture as the page carries it. One that is not there, or that is broken, costs only itself. */
+async function pictureOf(folder: RunFolder, [name, caption]: (typeof PICTURES)[number]): Promise<Picture[]> {
+  const file = folder.picture(name);
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return [];
+  try {
+    return [{ caption, webp: await sharp(file).webp({ quality: 85 }).toBuffer() }]; // a tenth of the PNG: the page can be mailed
+  } catch {
+    return [];
+  }
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
+import { z } from 'zod';
 import type { RunFolder } from '../files/folder.ts';
+import { readHistory } from '../files/run-file.ts';
 import type { Listener } from '../loop/events.ts';
 import type { TrainingData } from './data.ts';
 
@@ -21,15 +22,13 @@ export function dataRecordOf({ train, val }: Pick<TrainingData, 'train' | 'val'>
   return { train: splitRecordOf(train), ...(val && { val: splitRecordOf(val) }) };
 }
 
+const split = z.object({ images: z.number(), objects: z.number(), sha256: z.string() });
+const form = z.object({ train: split.optional(), val: split.optional() });
+
 /** The record of a run folder; undefined for runs that have none, or none that can be read. */
 export function readDataRecord(file: string): DataRecord | undefined {
-  if (!existsSync(file)) return undefined;
-  try {
-    const record: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return typeof record === 'object' && record !== null ? record : undefined;
-  } catch {
-    return undefined;
-  }
+  const { train, val } = readHistory(file, form) ?? {};
+  return train === undefined ? undefined : { train, ...(val && { val }) };
 }
 
 /** What changed, in a sentence for each split. Empty when nothing did. */

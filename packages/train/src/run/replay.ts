@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadStateDict } from '@rcnn/checkpoint';
 import { loadCheckpoint } from '@rcnn/checkpoint/node';
@@ -12,7 +12,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { TrainConfig } from '../config/options.ts';
 import { architectureOf, parseConfig, resolveConfig } from '../config/resolve.ts';
 import { loadBatch } from '../files/failed-batch.ts';
-import type { TrainingInfo } from '../files/training-state.ts';
+import { readRunText } from '../files/run-file.ts';
+import { trainingInfoOf } from '../files/training-info.ts';
 import { freshModel } from './build-model.ts';
 import { type EngineOptions, startEngine } from './engine.ts';
 
@@ -74,7 +75,7 @@ function filesOf(path: string): { config: TrainConfig; state: string } {
       hint: 'Name the file inside its run folder, as the training printed it.',
     });
   }
-  return { config: resolveConfig(parseConfig(readFileSync(file, 'utf8'), file)), state };
+  return { config: resolveConfig(parseConfig(readRunText(file), file)), state };
 }
 
 async function loadModel(
@@ -85,8 +86,8 @@ async function loadModel(
   const checkpoint = await loadCheckpoint(path);
   try {
     const { profile } = checkpoint;
-    const info = checkpoint.info as unknown as TrainingInfo | undefined;
-    if (info?.kind !== 'training' || profile === undefined) {
+    const info = trainingInfoOf(checkpoint.info, path);
+    if (profile === undefined) {
       throw new RcnnError('CHECKPOINT_MISMATCH', { where: path, problem: 'this is not the state of a training' });
     }
     const classes = new ClassMap(profile.classes ?? [], profile.numClasses);

@@ -48,6 +48,11 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
     return new RunRecorder(run, metrics, new EventWriter(path, { firstStep: step + 1 }));
   }
 
+  /** Lines of the metrics that could not be read, and that are left out from now on. */
+  get unreadMetrics(): number {
+    return this.#metrics.unread;
+  }
+
   readonly onBatches = async (step: number, batches: readonly TrainingBatch[]): Promise<void> => {
     if (step >= DRAWN_BATCHES) return;
     const name = `train_batch_${step}`;

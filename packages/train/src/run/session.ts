@@ -4,6 +4,7 @@ import type { Architecture } from '@rcnn/models';
 import { freeze } from '@rcnn/optim';
 import type { TrainConfig } from '../config/options.ts';
 import type { RunFolder } from '../files/folder.ts';
+import { INFO } from '../files/training-info.ts';
 import { evaluateModel } from '../loop/evaluate.ts';
 import type { EndReason, Listener, Scores } from '../loop/events.ts';
 import { type Position, runTraining, START, type TrainerHooks } from '../loop/trainer.ts';
@@ -60,10 +61,14 @@ export async function runSession(session: Session, resuming: boolean): Promise<T
   let recorder: RunRecorder | undefined;
   try {
     const position = resuming ? await load() : START;
+    requireBatch(position, data, folder);
     requireSpace(resuming);
     await writeSettings(folder, config, resuming);
     await recordData(folder, data, resuming, onEvent);
     recorder = await RunRecorder.open({ config, folder, data }, position.step);
+    const { unreadMetrics } = recorder;
+    const lines = `metrics.jsonl: ${unreadMetrics} lines cannot be read (cut by a crash, or changed) and are left out.`;
+    if (unreadMetrics > 0) onEvent({ kind: 'warning', text: lines });
     const where = resuming ? `Resuming ${folder.path} after step ${position.step}.` : `Writing to ${folder.path}`;
     const plan = planOf(config, parameters, data.source.batchesPerEpoch);
     for (const text of [where, ...describePlan(config, plan, parameters, data.train)]) onEvent({ kind: 'note', text });
@@ -78,6 +83,19 @@ export async function runSession(session: Session, resuming: boolean): Promise<T
     state.optimizer.dispose();
     state.average?.dispose();
   }
+}
+
+/** An epoch has a batch for each image at most: a later one is nowhere in these data. @throws CHECKPOINT_MISMATCH */
+function requireBatch({ batch }: Position, { train }: TrainingData, { last }: RunFolder): void {
+  if (batch <= train.length) return;
+  throw new RcnnError('CHECKPOINT_MISMATCH', {
+    where: last,
+    place: `${INFO}.position.batch`,
+    problem: 'the run stopped inside an epoch that these data do not have',
+    found: `${batch} batches done`,
+    expected: `at most ${train.length}, one for each training image`,
+    hint: "Resume with the data that the run began with; to begin a new run from these weights, use 'weights' instead.",
+  });
 }
 
 /** Runs the training; when it breaks off, says that and how it can be gone on with. */

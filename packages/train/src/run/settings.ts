@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import { stringify } from 'yaml';
+import { z } from 'zod';
 import type { TrainConfig } from '../config/options.ts';
 import { optionNames } from '../config/schema.ts';
 import type { RunFolder } from '../files/folder.ts';
+import { readHistory } from '../files/run-file.ts';
 import { describeEnvironment } from './environment.ts';
 
 const HEADER = '# Every option of this run. Repeat it with: mask-rcnn train --config config.yaml\n';
@@ -16,14 +17,13 @@ export async function writeSettings(folder: RunFolder, config: TrainConfig, resu
   await atomicWrite(folder.environment, `${JSON.stringify({ ...here, runs: [...before, here] }, null, 1)}\n`);
 }
 
+/** One description of a machine: names with plain values, or lists of words. */
+const machine = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]));
+
 /** The machines of earlier runs; a file that was damaged meanwhile has none to tell, and stops nothing. */
 function runsOf(file: string): readonly unknown[] {
-  try {
-    const { runs } = JSON.parse(readFileSync(file, 'utf8')) as { runs?: unknown };
-    return Array.isArray(runs) ? runs : [];
-  } catch {
-    return [];
-  }
+  const runs = readHistory(file, z.object({ runs: z.array(z.unknown()) }))?.runs ?? [];
+  return runs.filter((run) => machine.safeParse(run).success);
 }
 
 /** The options in the order in which the help lists them. */

@@ -9,6 +9,7 @@ import { requireSpace } from '../files/disk.ts';
 import { saveBatch } from '../files/failed-batch.ts';
 import type { RunFolder } from '../files/folder.ts';
 import { keepNumbered } from '../files/retention.ts';
+import { INFO, malformed } from '../files/training-info.ts';
 import { loadTrainingState, saveTrainingState, type TrainingState } from '../files/training-state.ts';
 import type { Listener } from '../loop/events.ts';
 import { type Position, START, type TrainerHooks } from '../loop/trainer.ts';
@@ -31,10 +32,19 @@ export class StateKeeper implements Required<Pick<TrainerHooks, 'save' | 'onFail
     this.#run = run;
   }
 
-  /** Puts the last state back and gives its position. @throws CHECKPOINT_MISMATCH */
-  readonly load = (): Promise<Position> => {
+  /** Puts the last state back and gives its position. @throws CHECKPOINT_MISMATCH, FILE_MALFORMED */
+  readonly load = async (): Promise<Position> => {
     const { folder, state, config, profile } = this.#run;
-    return loadTrainingState(folder.last, state, config.seed, profile);
+    const position = await loadTrainingState(folder.last, state, config.seed, profile);
+    // Each step updates once; an average may have been asked for later.
+    const { updates = position.step } = state.optimizer.counters();
+    const averaged = state.average?.counters().updates ?? 0;
+    if (updates === position.step && averaged <= position.step) return position;
+    throw malformed(folder.last, {
+      place: `${INFO}.position.step`,
+      found: String(position.step),
+      expected: `the updates of optimizer and average, ${updates} and ${averaged}`,
+    });
   };
 
   /** Refuses a disk that cannot hold the checkpoints: a new one is written beside the old one. @throws DISK_FULL */
