@@ -43,6 +43,8 @@ const KEYS = {
   digests: 'rcnn.digests',
   header: 'rcnn.header',
 } as const;
+/** Where the info of a checkpoint stands in its file, for errors about it. */
+export const INFO_PLACE: string = `__metadata__.${KEYS.info}`;
 /** Of profile and info in a file: they are walked by recursion later. */
 const MAX_INFO_DEPTH = 64;
 const NO_DIGEST = '0'.repeat(64);

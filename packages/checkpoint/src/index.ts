@@ -1,5 +1,5 @@
 export { type ByteSource, blobSource, bytesSource, type UrlSourceOptions, urlSource } from './byte-source.ts';
-export { type Checkpoint, type CheckpointContents, checkpointFile, openCheckpoint } from './checkpoint.ts';
+export { type Checkpoint, type CheckpointContents, checkpointFile, INFO_PLACE, openCheckpoint } from './checkpoint.ts';
 export { DTYPES, type DType } from './dtypes.ts';
 export {
   type BodyStyle,

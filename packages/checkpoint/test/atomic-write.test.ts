@@ -251,7 +251,8 @@ test('a process killed while it saves leaves the one checkpoint or the other', a
   const path = join(folder, 'last.safetensors');
   const random = new Random(21);
   let strays = 0;
-  for (let run = 0; run < repeats(8); run++) {
+  // How often a kill comes during a save depends on the machine: it goes on until one did, within reason.
+  for (let run = 0; run < repeats(8) || (strays === 0 && run < 500); run++) {
     const child = fork(saver, [path], { execArgv: [], stdio: 'inherit' });
     await new Promise<void>((resolve, reject) => {
       child.once('message', () => resolve());
@@ -266,7 +267,7 @@ test('a process killed while it saves leaves the one checkpoint or the other', a
     strays += (await sweepTemporaries(folder)).length;
     expect(readdirSync(folder)).toEqual(['last.safetensors']);
   }
-  expect(strays).toBeGreaterThan(0); // else no kill came during a save
+  expect(strays).toBeGreaterThan(0);
 });
 
 async function killed(child: ChildProcess): Promise<void> {

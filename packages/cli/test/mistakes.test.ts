@@ -84,7 +84,7 @@ describe('one clear error, no stack, another exit code than 0', () => {
     ],
     ['options for data', ['train', '{options.yaml}'], /a file of options, not of data.*mask-rcnn train --config/],
     ['a typo in the options', ['train', '--config', '{typo.yaml}'], /2:\d+.*'epocs'; did you mean 'epochs'/],
-    ['a folder for options', ['train', '--config', '{empty}'], /cannot be read; found EISDIR.*name a file/],
+    ['a folder for options', ['train', '--config', '{empty}'], /FILE_REFUSED: .*found a folder\. Name a file/],
     [
       'weights that are not there',
       ['predict', '{data/val}', '--weights', '{x.safetensors}'],

@@ -4,6 +4,7 @@
  */
 export const floors: readonly (readonly string[])[] = [
   ['core', 'tfjs-backend-onnxruntime'],
+  ['files'],
   ['boxes', 'masks', 'checkpoint', 'optim', 'tfjs-tensorflow'],
   [
     'backbone-resnet',
@@ -90,7 +91,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
 };
 
 /** Packages that run in Node alone: their entries may use native code, but for those named in {@link browserEntries}. */
-export const nodeOnly: readonly string[] = ['cli', 'train', 'tfjs-backend-onnxruntime', 'tfjs-tensorflow'];
+export const nodeOnly: readonly string[] = ['files', 'cli', 'train', 'tfjs-backend-onnxruntime', 'tfjs-tensorflow'];
 
 /** Entries of such packages that browsers use. */
 export const browserEntries: Readonly<Record<string, readonly string[]>> = { train: ['./loop'] };

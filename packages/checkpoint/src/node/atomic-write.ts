@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { isRcnnError } from '@rcnn/core/errors';
-import { type FileSystem, fileError, nodeFileSystem } from './file-system.ts';
+import { fileError } from '@rcnn/files';
+import { type FileSystem, nodeFileSystem } from './file-system.ts';
 
 export interface AtomicWriteOptions {
   /** For tests: a file system that fails or forgets. */

@@ -1,10 +1,11 @@
 import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { fileError } from '@rcnn/files';
 import { readChunks } from '../tensor-source.ts';
 import { commitFile } from './atomic-write.ts';
 import { fileSource } from './file-source.ts';
-import { type FileSystem, fileError, nodeFileSystem } from './file-system.ts';
+import { type FileSystem, nodeFileSystem } from './file-system.ts';
 import { nodeHashing } from './hashing.ts';
 import { claimPart } from './part-file.ts';
 import { followedFetch, requireSafeAddress } from './requests.ts';

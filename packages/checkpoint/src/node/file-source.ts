@@ -1,30 +1,13 @@
-import { constants, type Stats } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { RcnnError } from '@rcnn/core/errors';
+import { fileError, openRegular } from '@rcnn/files';
 import { type ByteSource, checkRange } from '../byte-source.ts';
-import { fileError } from './file-system.ts';
-
-/** A pipe without a writer would make `open` wait for ever. Windows knows neither pipes in folders nor the flag. */
-const AT_ONCE: number = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /**
  * Opens a file for reads by range; it stays open until `close`.
  * @throws FILE_MISSING, IO_FAILED; FILE_REFUSED for a folder, pipe, device or socket
  */
 export async function fileSource(path: string): Promise<ByteSource> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, AT_ONCE);
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENXIO') throw notAFile(path); // a socket cannot even be opened
-    throw fileError(path, 'cannot be opened', error);
-  }
-  const stats = await file.stat();
-  if (!stats.isFile()) {
-    await file.close();
-    throw notAFile(path, stats);
-  }
-  const { size } = stats;
+  const file = await openRegular(path);
+  const { size } = await file.stat();
   return {
     name: path,
     size,
@@ -43,16 +26,4 @@ export async function fileSource(path: string): Promise<ByteSource> {
     },
     close: () => file.close(),
   };
-}
-
-/** Only what has a size and an end is read: a pipe may never end, a device never does. */
-function notAFile(path: string, stats?: Stats): RcnnError {
-  const kinds = { isDirectory: 'a folder', isFIFO: 'a pipe', isCharacterDevice: 'a device', isBlockDevice: 'a device' };
-  const kind = (Object.keys(kinds) as (keyof typeof kinds)[]).find((is) => stats?.[is]());
-  return new RcnnError('FILE_REFUSED', {
-    where: path,
-    problem: 'not a regular file',
-    found: kind === undefined ? 'a socket' : kinds[kind],
-    hint: 'Name a file.',
-  });
 }

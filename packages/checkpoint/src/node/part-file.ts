@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { type FileSystem, fileError } from './file-system.ts';
+import { fileError } from '@rcnn/files';
+import type { FileSystem } from './file-system.ts';
 
 /** Where a download collects its bytes, and how to let go of the place. */
 export interface PartFile {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
+import { readTextSync } from '@rcnn/files';
 import type { PartialConfig } from '@rcnn/train';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
@@ -58,7 +58,7 @@ async function act(
     StopSignals,
     train: begin,
   } = await import('@rcnn/train');
-  const file = flags.config === undefined ? {} : parseConfig(await readText(flags.config), flags.config);
+  const file = flags.config === undefined ? {} : parseConfig(readTextSync(flags.config), flags.config);
   const named: PartialConfig = data === undefined ? {} : { data: dataFolder(data) };
   const line: PartialConfig = { ...named, ...readTrainOptions(flags, architectures) };
   const { weights = file.weights } = line;
@@ -99,13 +99,4 @@ function dataFolder(data: string): string {
     expected: 'a folder or annotation file to train on',
     hint: `Write: mask-rcnn train --config ${data}`,
   });
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    const { fileError } = await import('@rcnn/checkpoint/node');
-    throw fileError(path, 'the file of options cannot be read', cause);
-  }
 }

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { fileError } from '@rcnn/checkpoint/node';
 import { type Dataset, datasetAsCoco, numberImages } from '@rcnn/coco-data';
 import { findSources, type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import {
@@ -14,6 +12,7 @@ import {
 import { readDetections, readGroundTruth } from '@rcnn/coco-eval/node';
 import { RcnnError } from '@rcnn/core/errors';
 import { validationOf } from '../models/validation-split.ts';
+import { readJson } from '../options/json-file.ts';
 
 /**
  * Truth and results. A COCO file is read as pycocotools reads it; a folder stands for the annotation file of its
@@ -35,7 +34,7 @@ export async function readTruthAndResults(
   }
   const dataset = await openDataset(truthPath, options);
   const truth = groundTruthFrom(datasetAsCoco(dataset) as unknown as CocoDataset, truthPath);
-  const results = numbered(readResults(resultsPath), dataset, resultsPath);
+  const results = numbered(readJson(resultsPath), dataset, resultsPath);
   return { truth, detections: detectionsFrom(results, truth, { where: resultsPath, ...reading }) };
 }
 
@@ -65,13 +64,4 @@ function numbered(results: unknown, { images, classes }: Dataset, where: string)
 interface Named {
   readonly image_id: number | string;
   readonly category_name?: string;
-}
-
-function readResults(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8').replace(/^\uFEFF/, ''));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw fileError(file, 'cannot be read', error);
-    throw new RcnnError('FILE_MALFORMED', { where: file, problem: 'the file is not JSON', found: error.message });
-  }
 }

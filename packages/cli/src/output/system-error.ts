@@ -1,4 +1,4 @@
-import { fileError } from '@rcnn/checkpoint/node';
+import { fileError } from '@rcnn/files';
 
 /**
  * An error of the operating system (ENOENT, EACCES, EROFS, EISDIR, ENAMETOOLONG, ENOSPC, …) that reached the program's

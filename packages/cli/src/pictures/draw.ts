@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { atomicWrite, fileError } from '@rcnn/checkpoint/node';
+import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { PixelImage } from '@rcnn/core';
+import { fileError } from '@rcnn/files';
 import { type DrawnObject, drawSixPanels } from '@rcnn/visualize';
 import { createCanvas, encodePng } from '@rcnn/visualize/node';
 import { NewNames } from '../output/new-names.ts';

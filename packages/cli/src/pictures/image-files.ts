@@ -1,7 +1,7 @@
 import { readdirSync, type Stats, statSync } from 'node:fs';
 import { isAbsolute, join, sep } from 'node:path';
-import { fileError } from '@rcnn/checkpoint/node';
 import { RcnnError } from '@rcnn/core/errors';
+import { fileError } from '@rcnn/files';
 
 /** Endings of images. HEIC is among them to be told by name: passing it by would lose a photograph in silence. */
 export const IMAGE_FILE: RegExp = /\.(jpe?g|png|webp|tiff?|gif|avif|bmp|hei[cf])$/i;

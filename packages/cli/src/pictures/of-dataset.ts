@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { fileError } from '@rcnn/checkpoint/node';
 import {
   type Dataset,
   type DatasetSettings,
@@ -9,10 +7,10 @@ import {
   usableSamples,
 } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
-import { RcnnError } from '@rcnn/core/errors';
 import { type DrawnObject, drawnDetections, drawnTarget } from '@rcnn/visualize';
 import { startEngine } from '../engines/use.ts';
 import { type ModelChoice, openModel } from '../models/open-model.ts';
+import { readJson } from '../options/json-file.ts';
 import { note } from '../output/print.ts';
 import type { Picture } from './draw.ts';
 
@@ -59,23 +57,4 @@ function onSkip({ imageId, message }: SkippedSample): void {
 /** A list of COCO results by image. @throws FILE_MISSING, FILE_MALFORMED, DETECTION_INVALID */
 function readResults(file: string, { classes }: Dataset): ReadonlyMap<ImageId, readonly DrawnObject[]> {
   return listedDetections(readJson(file), classes, file);
-}
-
-function readJson(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw fileError(file, 'cannot be read', error);
-  }
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch (cause) {
-    throw new RcnnError('FILE_MALFORMED', {
-      where: file,
-      problem: 'the file is not JSON',
-      found: cause instanceof Error ? cause.message : String(cause),
-      cause,
-    });
-  }
 }

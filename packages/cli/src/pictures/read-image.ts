@@ -1,8 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
-import { fileError } from '@rcnn/checkpoint/node';
 import { type DecodeOptions, decodeImage } from '@rcnn/coco-data/node';
 import type { PixelImage } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { fileError, openRegular } from '@rcnn/files';
 
 export type ReadImageOptions = Pick<DecodeOptions, 'maxPixels' | 'orientation'>;
 
@@ -14,11 +12,13 @@ export async function readImage(file: string, options: ReadImageOptions = {}): P
   return decodeImage(await bytesOf(file), { orientation: 'apply', ...options, name: file });
 }
 
-async function bytesOf(file: string): Promise<Uint8Array> {
+async function bytesOf(path: string): Promise<Uint8Array> {
+  const file = await openRegular(path);
   try {
-    if ((await stat(file)).isFile()) return await readFile(file);
+    return await file.readFile();
   } catch (error) {
-    throw fileError(file, 'cannot be read', error);
+    throw fileError(path, 'the file cannot be read', error);
+  } finally {
+    await file.close();
   }
-  throw new RcnnError('FILE_REFUSED', { where: file, problem: 'this is not a file but a folder, pipe or device' });
 }

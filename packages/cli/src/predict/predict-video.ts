@@ -1,6 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { fileError } from '@rcnn/checkpoint/node';
+import { fileError } from '@rcnn/files';
 import { Counter } from '../output/counter.ts';
 import type { NewNames } from '../output/new-names.ts';
 import { endStatus, note, print, printJson } from '../output/print.ts';

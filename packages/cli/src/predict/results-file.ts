@@ -1,7 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { atomicWrite, fileError } from '@rcnn/checkpoint/node';
+import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { CocoResult } from '@rcnn/coco-data';
+import { fileError } from '@rcnn/files';
 import { jsonText, print } from '../output/print.ts';
 
 /** A COCO result, and the file that it is about. */

@@ -1,5 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { RcnnError } from '@rcnn/core/errors';
+import { rename, writeFile } from 'node:fs/promises';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { readTextSync } from '@rcnn/files';
 
 /** SHA-256 of files, in hexadecimal, by their path below a dataset's folder (with `/`). */
 export type Digests = ReadonlyMap<string, string>;
@@ -10,11 +11,13 @@ export type Digests = ReadonlyMap<string, string>;
  * @throws FILE_MALFORMED
  */
 export async function readManifest(file: string): Promise<Digests | undefined> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+  let text: string;
+  try {
+    text = readTextSync(file);
+  } catch (error) {
+    if (isRcnnError(error, 'FILE_MISSING')) return undefined;
     throw error;
-  });
-  if (text === undefined) return undefined;
+  }
   const digests = new Map<string, string>();
   for (const [i, line] of text.split('\n').entries()) {
     if (line === '') continue;

@@ -2,7 +2,7 @@ export * from '../doctor/inspect.ts';
 export { type Digests, readManifest, writeManifest } from '../doctor/manifest.ts';
 export { type RepairResult, repairDataset } from '../doctor/repair.ts';
 export { accountText, type Repair, type RepairAccount } from '../doctor/repairs.ts';
-export { openRegular, readRegular } from './files/regular-file.ts';
+export { readRegular } from './files/regular-file.ts';
 export { type DecodeOptions, decodeImage, type ImageHeader, MAX_PIXELS, readImageHeader } from './images/decode.ts';
 export { FolderImages, type FolderImagesOptions } from './images/folder-images.ts';
 export { createLoader, LoaderWorkers, type NodeLoaderOptions, type WorkersOptions } from './loader/loader-workers.ts';

@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { fileError, openRegularSync } from '@rcnn/files';
 import type { EvaluateOptions, Evaluation } from '../evaluate.ts';
 import type { DetectionReading } from '../read/builders.ts';
 import type { Detections, GroundTruth } from '../read/columns.ts';
@@ -33,45 +33,19 @@ const PIECE = 2 ** 28;
 
 /** The whole file; unlike `readFileSync` also beyond 2 GiB. Only a file: reading a pipe or a device might never end. */
 function readBytes(path: string): Uint8Array {
+  const file = openRegularSync(path);
   try {
-    // A pipe would wait for its writer before it could be looked at.
-    const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    try {
-      const stats = fstatSync(file);
-      if (!stats.isFile()) throw notAFile(path, stats);
-      const bytes = new Uint8Array(stats.size);
-      let length = 0;
-      while (length < bytes.length) {
-        const read = readSync(file, bytes, length, Math.min(PIECE, bytes.length - length), null);
-        if (read === 0) break;
-        length += read;
-      }
-      return bytes.subarray(0, length);
-    } finally {
-      closeSync(file);
+    const bytes = new Uint8Array(fstatSync(file).size);
+    let length = 0;
+    while (length < bytes.length) {
+      const read = readSync(file, bytes, length, Math.min(PIECE, bytes.length - length), null);
+      if (read === 0) break;
+      length += read;
     }
+    return bytes.subarray(0, length);
   } catch (cause) {
-    if (isRcnnError(cause)) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === 'ENXIO') throw notAFile(path); // a socket cannot be opened at all
-    const missing = code === 'ENOENT' || code === 'ENOTDIR';
-    throw new RcnnError(missing ? 'FILE_MISSING' : 'IO_FAILED', {
-      where: path,
-      problem: missing ? 'there is no such file' : `cannot be read: ${message}`,
-      cause,
-    });
+    throw fileError(path, 'the file cannot be read', cause);
+  } finally {
+    closeSync(file);
   }
-}
-
-function notAFile(path: string, stats?: Stats): RcnnError {
-  const kinds = [
-    [stats?.isDirectory(), 'a folder'],
-    [stats?.isFIFO(), 'a pipe'],
-    [stats?.isCharacterDevice() || stats?.isBlockDevice(), 'a device'],
-  ] as const;
-  return new RcnnError('FILE_REFUSED', {
-    where: path,
-    problem: 'this is not a file',
-    found: kinds.find(([is]) => is)?.[1] ?? 'a socket',
-  });
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, statfsSync } from 'node:fs';
-import { fileError } from '@rcnn/checkpoint/node';
 import { RcnnError } from '@rcnn/core/errors';
+import { fileError } from '@rcnn/files';
 
 /** Runs calls of the file system; what goes wrong is a typed error that names `path`. */
 export function onDisk<T>(path: string, problem: string, work: () => T): T {

@@ -1,11 +1,10 @@
-import { memoryEntry, type TensorEntry } from '@rcnn/checkpoint';
+import { INFO_PLACE, memoryEntry, type TensorEntry } from '@rcnn/checkpoint';
 import { loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import type { InstanceMask, PixelImage, Target } from '@rcnn/core';
 import { printable, RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import type { TrainingBatch } from '@rcnn/optim';
 import { z } from 'zod';
-import { INFO } from './training-info.ts';
 
 /** The element types of a target's columns, by the names of a checkpoint. */
 const COLUMNS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array } as const;
@@ -62,7 +61,7 @@ function batchesOf(info: unknown, where: string): z.infer<typeof form> {
   const { data, error } = form.safeParse(batches);
   if (data !== undefined) return data;
   const { path, message } = error!.issues[0]!;
-  throw malformed(where, [`${INFO}.batches`, ...path.map(String)].join('.'), message);
+  throw malformed(where, [`${INFO_PLACE}.batches`, ...path.map(String)].join('.'), message);
 }
 
 function malformed(where: string, place: string, found: string, expected?: string): RcnnError {

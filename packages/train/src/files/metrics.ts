@@ -1,9 +1,9 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
+import { readTextSync } from '@rcnn/files';
 import { z } from 'zod';
 import { onDisk } from './disk.ts';
-import { readRunText } from './run-file.ts';
 
 /** One line of `metrics.jsonl`. Numbers that are unknown are left out. */
 export interface MetricsLine {
@@ -63,7 +63,7 @@ export function readMetrics(file: string): MetricsLine[] {
 
 function readAll(file: string): { readonly lines: readonly MetricsLine[]; readonly unread: number } {
   const texts = existsSync(file)
-    ? readRunText(file)
+    ? readTextSync(file)
         .split('\n')
         .filter((text) => text !== '')
     : [];

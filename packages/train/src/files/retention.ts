@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, link } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileError, loadCheckpoint, nodeFileSystem } from '@rcnn/checkpoint/node';
+import { loadCheckpoint, nodeFileSystem } from '@rcnn/checkpoint/node';
+import { fileError } from '@rcnn/files';
 
 /** The calls that keeping numbered checkpoints needs; tests put their own in. */
 export interface RetentionFiles {

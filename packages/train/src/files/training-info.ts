@@ -1,3 +1,4 @@
+import { INFO_PLACE } from '@rcnn/checkpoint';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { z } from 'zod';
 import type { Position } from '../loop/trainer.ts';
@@ -10,9 +11,6 @@ export interface TrainingInfo {
   readonly optimizer: { readonly kind: string; readonly counters: Record<string, number> };
   readonly average: { readonly counters: Record<string, number> } | null;
 }
-
-/** Where the info lies in the file, for errors. */
-export const INFO = '__metadata__.rcnn.info';
 
 /** More than any training counts: at a thousand steps a second, thirty years. */
 const MOST = 1e12;
@@ -71,7 +69,7 @@ export function trainingInfoOf(info: unknown, path: string): TrainingInfo {
   const at = extra === undefined ? issue.path : [...issue.path, extra];
   const value = at.reduce((inside: unknown, key) => (inside as Record<PropertyKey, unknown> | null)?.[key], info);
   throw malformed(path, {
-    place: [INFO, ...at.map((key) => quoteName(String(key)).slice(1, -1))].join('.'),
+    place: [INFO_PLACE, ...at.map((key) => quoteName(String(key)).slice(1, -1))].join('.'),
     found: inWords(value),
     expected: extra === undefined ? issue.message : 'no such field',
   });

@@ -1,5 +1,6 @@
 import {
   type Checkpoint,
+  INFO_PLACE,
   type JsonValue,
   loadStateDict,
   memoryEntry,
@@ -12,7 +13,7 @@ import { printable, quoteName, RcnnError } from '@rcnn/core/errors';
 import { notFinite, type Optimizer, type TrainableModel, type WeightAverage } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Position } from '../loop/trainer.ts';
-import { INFO, malformed, type TrainingInfo, trainingInfoOf } from './training-info.ts';
+import { malformed, type TrainingInfo, trainingInfoOf } from './training-info.ts';
 
 /** Everything that changes while training. What a resumed run has equal, it computes equal. */
 export interface TrainingState {
@@ -131,7 +132,7 @@ async function restore(
 ): Promise<void> {
   const [found, expected] = [counters, target.counters()].map((given) => Object.keys(given).toSorted().join(', '));
   if (found !== expected) {
-    const place = `${INFO}.${group}.counters`;
+    const place = `${INFO_PLACE}.${group}.counters`;
     throw malformed(where, { place, found: quoteName(found!), expected: expected === '' ? 'none' : expected! });
   }
   const source = groups.get(group);

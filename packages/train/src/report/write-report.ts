@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
+import { readTextSync } from '@rcnn/files';
 import sharp from 'sharp';
 import { z } from 'zod';
 import type { RunFolder } from '../files/folder.ts';
 import { readMetrics } from '../files/metrics.ts';
-import { readHistory, readRunText } from '../files/run-file.ts';
+import { readHistory } from '../files/run-file.ts';
 import type { EvaluationRecord } from '../loop/records.ts';
 import { chartsOf, renderChart } from './charts.ts';
 import { type ReportContents, reportHtml } from './html.ts';
@@ -47,7 +48,7 @@ export async function writeReport(folder: RunFolder, title: string, summary: Rep
     charts: await Promise.all(charts.map(renderChart)),
     evaluation: readHistory(folder.evaluation, evaluation),
     pictures: (await Promise.all(PICTURES.map((picture) => pictureOf(folder, picture)))).flat(),
-    config: readRunText(folder.config),
+    config: readTextSync(folder.config),
     environment: readHistory(folder.environment, z.record(z.string(), z.unknown())) ?? {},
   };
   await atomicWrite(folder.report, reportHtml(contents));

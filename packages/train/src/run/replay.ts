@@ -5,6 +5,7 @@ import { loadCheckpoint } from '@rcnn/checkpoint/node';
 import { ClassMap } from '@rcnn/coco-data';
 import { type Detector, Random, trainableParameters, valueAndGradients } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { readTextSync } from '@rcnn/files';
 import { type Architecture, architectures as builtIn } from '@rcnn/models';
 import type { TrainingBatch } from '@rcnn/optim';
 import { firstNonFinite, freeze, imageNames, notFinite } from '@rcnn/optim';
@@ -12,7 +13,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { TrainConfig } from '../config/options.ts';
 import { architectureOf, parseConfig, resolveConfig } from '../config/resolve.ts';
 import { loadBatch } from '../files/failed-batch.ts';
-import { readRunText } from '../files/run-file.ts';
 import { trainingInfoOf } from '../files/training-info.ts';
 import { freshModel } from './build-model.ts';
 import { type EngineOptions, startEngine } from './engine.ts';
@@ -75,7 +75,7 @@ function filesOf(path: string): { config: TrainConfig; state: string } {
       hint: 'Name the file inside its run folder, as the training printed it.',
     });
   }
-  return { config: resolveConfig(parseConfig(readRunText(file), file)), state };
+  return { config: resolveConfig(parseConfig(readTextSync(file), file)), state };
 }
 
 async function loadModel(

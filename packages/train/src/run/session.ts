@@ -1,10 +1,10 @@
+import { INFO_PLACE } from '@rcnn/checkpoint';
 import type { Dataset } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Architecture } from '@rcnn/models';
 import { freeze } from '@rcnn/optim';
 import type { TrainConfig } from '../config/options.ts';
 import type { RunFolder } from '../files/folder.ts';
-import { INFO } from '../files/training-info.ts';
 import { evaluateModel } from '../loop/evaluate.ts';
 import type { EndReason, Listener, Scores } from '../loop/events.ts';
 import { type Position, runTraining, START, type TrainerHooks } from '../loop/trainer.ts';
@@ -90,7 +90,7 @@ function requireBatch({ batch }: Position, { train }: TrainingData, { last }: Ru
   if (batch <= train.length) return;
   throw new RcnnError('CHECKPOINT_MISMATCH', {
     where: last,
-    place: `${INFO}.position.batch`,
+    place: `${INFO_PLACE}.position.batch`,
     problem: 'the run stopped inside an epoch that these data do not have',
     found: `${batch} batches done`,
     expected: `at most ${train.length}, one for each training image`,

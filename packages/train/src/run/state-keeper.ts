@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { stateDict, type WeightsProfile } from '@rcnn/checkpoint';
+import { INFO_PLACE, stateDict, type WeightsProfile } from '@rcnn/checkpoint';
 import { loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import { isRcnnError } from '@rcnn/core/errors';
 import type { TrainingBatch } from '@rcnn/optim';
@@ -9,7 +9,7 @@ import { requireSpace } from '../files/disk.ts';
 import { saveBatch } from '../files/failed-batch.ts';
 import type { RunFolder } from '../files/folder.ts';
 import { keepNumbered } from '../files/retention.ts';
-import { INFO, malformed } from '../files/training-info.ts';
+import { malformed } from '../files/training-info.ts';
 import { loadTrainingState, saveTrainingState, type TrainingState } from '../files/training-state.ts';
 import type { Listener } from '../loop/events.ts';
 import { type Position, START, type TrainerHooks } from '../loop/trainer.ts';
@@ -41,7 +41,7 @@ export class StateKeeper implements Required<Pick<TrainerHooks, 'save' | 'onFail
     const averaged = state.average?.counters().updates ?? 0;
     if (updates === position.step && averaged <= position.step) return position;
     throw malformed(folder.last, {
-      place: `${INFO}.position.step`,
+      place: `${INFO_PLACE}.position.step`,
       found: String(position.step),
       expected: `the updates of optimizer and average, ${updates} and ${averaged}`,
     });

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { sweepTemporaries } from '@rcnn/checkpoint/node';
 import { RcnnError } from '@rcnn/core/errors';
+import { readTextSync } from '@rcnn/files';
 import { architectures as builtIn } from '@rcnn/models';
 import type { PartialConfig } from '../config/options.ts';
 import { architectureOf, formerNote, parseConfig, resolveConfig } from '../config/resolve.ts';
 import { RunFolder } from '../files/folder.ts';
 import { acquireLock } from '../files/lock.ts';
-import { readRunText } from '../files/run-file.ts';
 import { buildModel } from './build-model.ts';
 import { checkMemory } from './check-memory.ts';
 import { checkOffers } from './check-offers.ts';
@@ -44,7 +44,7 @@ export async function resume(
       hint: "Name the folder that the training printed, for example 'runs/train'.",
     });
   }
-  const before = parseConfig(readRunText(folder.config), folder.config);
+  const before = parseConfig(readTextSync(folder.config), folder.config);
   return run([before, ...partsOf(changes)], folder, options);
 }
 

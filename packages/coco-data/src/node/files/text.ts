@@ -1,6 +1,7 @@
 import { RcnnError } from '@rcnn/core/errors';
+import { openRegular } from '@rcnn/files';
 import { jsonErrorAt } from '../../formats/json/json-error.ts';
-import { openRegular, readRegular } from './regular-file.ts';
+import { readRegular } from './regular-file.ts';
 
 /** Of one annotation file that is read as a whole. COCO files are read piece by piece and may be larger. */
 const MAX_BYTES = 256 * 2 ** 20;

@@ -1,9 +1,9 @@
 import type { PixelImage } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { openRegular } from '@rcnn/files';
 import sharp from 'sharp';
 import { bmpSize, decodeBmp } from '../../images/bmp.ts';
 import { type ImageFormat, imageFormatOf } from '../../images/image-format.ts';
-import { openRegular } from '../files/regular-file.ts';
 
 export interface DecodeOptions {
   /** Named in errors. Default `image`. */

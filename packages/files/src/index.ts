@@ -1,0 +1,2 @@
+export { fileError } from './file-error.ts';
+export { openRegular, openRegularSync, readTextSync } from './regular-file.ts';
