@@ -1,5 +1,6 @@
-import { hostTensors, hostValues, type Parameter, tensorsAreOnHost } from '@rcnn/core';
+import { hostTensors, hostValues, type Parameter } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { type AdamWSettings, inBlocks, kernelFor, type UpdateKernel } from './host-pass.ts';
 import { type Optimizer, Slots, type Update } from './optimizer.ts';
 
 export interface AdamWOptions {
@@ -7,7 +8,7 @@ export interface AdamWOptions {
   readonly betas?: readonly [number, number];
   /** Default 1e-8. */
   readonly epsilon?: number;
-  /** Whether to update in one pass over host memory. Default: where the engine keeps its tensors there. */
+  /** Whether to update in one pass over host memory. Default: true. Never on a GPU. */
   readonly onHost?: boolean;
 }
 
@@ -43,12 +44,13 @@ export class AdamW implements Optimizer {
 
   update({ gradients, gradientScale = 1, settingsOf }: Update): void {
     this.#updates++;
+    const kernel = (this.#onHost ?? true) ? kernelFor('allowed') : undefined;
     for (const [name, gradient] of gradients) {
       const parameter = this.#parameters.get(name);
       if (parameter === undefined) continue;
       const { learningRate, weightDecay } = settingsOf(name);
-      if (this.#onHost ?? tensorsAreOnHost()) {
-        this.#updateOnHost(name, parameter, gradient, { learningRate, weightDecay, gradientScale });
+      if (kernel !== undefined) {
+        this.#updateOnHost(kernel, name, parameter, gradient, { learningRate, weightDecay, gradientScale });
         continue;
       }
       tf.tidy(() => {
@@ -60,29 +62,41 @@ export class AdamW implements Optimizer {
     }
   }
 
-  /** The same in one pass over memory instead of twelve: where tensors are in reach, an update is all memory. */
-  #updateOnHost(name: string, parameter: Parameter, gradient: tf.Tensor, settings: HostSettings): void {
+  /** The same in one pass over memory instead of twelve. */
+  #updateOnHost(
+    kernel: UpdateKernel,
+    name: string,
+    parameter: Parameter,
+    gradient: tf.Tensor,
+    settings: HostSettings,
+  ): void {
     const { learningRate, weightDecay, gradientScale } = settings;
     const [beta1, beta2] = this.#betas;
-    const rate = learningRate / (1 - beta1 ** this.#updates);
-    const unbiased = 1 / Math.sqrt(1 - beta2 ** this.#updates);
-    const kept = 1 - learningRate * weightDecay;
-    const epsilon = this.#epsilon;
-    const before = (['mean', 'square'] as const).map((slot) => this.#slots.get(slot, name));
-    const [oldMean, oldSquare] = before.map((tensor) => tensor && hostValues(tensor));
-    const old = hostValues(parameter.value);
-    const g = hostValues(gradient);
-    const shape = parameter.shape;
+    const numbers: AdamWSettings = [
+      gradientScale,
+      1 - beta1,
+      1 - beta2,
+      1 - learningRate * weightDecay,
+      learningRate / (1 - beta1 ** this.#updates),
+      1 / Math.sqrt(1 - beta2 ** this.#updates),
+      this.#epsilon,
+    ];
+    const [oldMean, oldSquare] = (['mean', 'square'] as const).map((slot) => {
+      const before = this.#slots.get(slot, name);
+      return before && hostValues(before);
+    });
+    const { shape } = parameter;
     tf.tidy(() => {
       const [value, mean, square] = hostTensors([shape, shape, shape], ([values, means, squares]) => {
-        for (let i = 0; i < g.length; i++) {
-          const scaled = g[i]! * gradientScale;
-          const m = (oldMean === undefined ? 0 : beta1 * oldMean[i]!) + (1 - beta1) * scaled;
-          const v = (oldSquare === undefined ? 0 : beta2 * oldSquare[i]!) + (1 - beta2) * scaled * scaled;
-          means![i] = m;
-          squares![i] = v;
-          values![i] = kept * old[i]! - (rate * m) / (Math.sqrt(v) * unbiased + epsilon);
-        }
+        const arrays = [
+          { from: hostValues(parameter.value), to: values },
+          { from: hostValues(gradient) },
+          { from: oldMean, to: means },
+          { from: oldSquare, to: squares },
+        ];
+        inBlocks(kernel, arrays, parameter.size, (count, [p, g, m, v]) => {
+          kernel.adamw(count, p!, g!, m!, v!, ...numbers);
+        });
       });
       this.#slots.set('mean', name, mean!);
       this.#slots.set('square', name, square!);

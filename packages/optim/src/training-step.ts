@@ -1,6 +1,7 @@
-import { type Random, trainableParameters, valueAndGradients } from '@rcnn/core';
+import { hostValues, type Random, trainableParameters, valueAndGradients } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { requireFinite, requireFiniteRate } from './finite.ts';
+import { kernelFor, sumOfSquares } from './host-pass.ts';
 import type { Optimizer } from './optimizer.ts';
 import { type ParameterGroup, settingsAt } from './parameter-groups.ts';
 import type { TrainableModel, TrainingBatch } from './training-batch.ts';
@@ -102,17 +103,24 @@ async function readBack(
   gradients: ReadonlyMap<string, tf.Tensor>,
 ): Promise<{ losses: Record<string, number>; squares: Map<string, number> }> {
   const names = Object.keys(losses);
+  const kernel = kernelFor('none');
+  const onDevice = kernel === undefined ? [...gradients] : [];
   const all = tf.tidy(() =>
     tf.stack([
       ...names.map((name) => tf.reshape(losses[name]!, [])),
-      ...[...gradients.values()].map((gradient) => tf.sum(tf.square(gradient))),
+      ...onDevice.map(([, gradient]) => tf.sum(tf.square(gradient))),
+      tf.scalar(0), // a stack of nothing is refused
     ]),
   );
   const values = await all.data();
   all.dispose();
   return {
     losses: Object.fromEntries(names.map((name, i) => [name, values[i]!])),
-    squares: new Map([...gradients.keys()].map((name, i) => [name, values[names.length + i]!])),
+    squares: new Map(
+      kernel === undefined
+        ? onDevice.map(([name], i) => [name, values[names.length + i]!])
+        : [...gradients].map(([name, gradient]) => [name, sumOfSquares(kernel, hostValues(gradient))]),
+    ),
   };
 }
 

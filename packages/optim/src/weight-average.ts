@@ -1,5 +1,6 @@
-import type { Parameter } from '@rcnn/core';
+import { hostTensors, hostValues, type Parameter } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { inBlocks, kernelFor, type UpdateKernel } from './host-pass.ts';
 import { Slots } from './optimizer.ts';
 
 /**
@@ -22,11 +23,11 @@ export class WeightAverage {
   update(): void {
     this.#updates++;
     const decay = Math.min(this.#decay, (1 + this.#updates) / (10 + this.#updates));
+    const kernel = kernelFor('none');
     for (const [name, { value }] of this.#parameters) {
       tf.tidy(() => {
         const before = this.#slots.get('average', name);
-        const average =
-          before === undefined ? tf.clone(value) : tf.add(before, tf.mul(tf.sub(value, before), 1 - decay));
+        const average = before === undefined ? tf.clone(value) : approach(before, value, 1 - decay, kernel);
         this.#slots.set('average', name, average);
       });
     }
@@ -65,4 +66,14 @@ export class WeightAverage {
   dispose(): void {
     this.#slots.dispose();
   }
+}
+
+/** `before` moved by a share of its distance to `value`. */
+function approach(before: tf.Tensor, value: tf.Tensor, share: number, kernel: UpdateKernel | undefined): tf.Tensor {
+  if (kernel === undefined) return tf.add(before, tf.mul(tf.sub(value, before), share));
+  const [moved] = hostTensors([value.shape], ([values]) => {
+    const arrays = [{ from: hostValues(before), to: values }, { from: hostValues(value) }];
+    inBlocks(kernel, arrays, value.size, (count, [a, x]) => kernel.approach(count, a!, x!, share));
+  });
+  return moved!;
 }
