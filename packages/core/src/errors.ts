@@ -56,7 +56,8 @@ export type ErrorCode =
   // configuration and running
   | 'CONFIG_INVALID'
   | 'OUT_OF_MEMORY'
-  | 'INTERRUPTED';
+  | 'INTERRUPTED'
+  | 'PEER_LOST'; // a process of the group is gone
 
 /** What an {@link RcnnError} says. */
 export interface ErrorDetails {

@@ -4,7 +4,7 @@
  */
 export const floors: readonly (readonly string[])[] = [
   ['core', 'tfjs-backend-onnxruntime'],
-  ['files'],
+  ['files', 'distributed'],
   ['boxes', 'masks', 'checkpoint', 'optim', 'tfjs-tensorflow'],
   [
     'backbone-resnet',

@@ -1,0 +1,27 @@
+import type * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * Processes that train together, seen from one of them. Every method but `close` is a meeting: it settles when all have
+ * called it, so all call the same methods in the same order. One process alone is a group of size 1 and the same code.
+ */
+export interface ProcessGroup {
+  /** Which one this is, from 0. */
+  readonly rank: number;
+  /** How many there are. */
+  readonly size: number;
+  /**
+   * The mean over all ranks, tensor by tensor, the same bits on every rank. The tensors that are given stay; the caller
+   * owns those that come.
+   * @throws SHAPE_MISMATCH on every rank when they differ in number, shape or type; PEER_LOST
+   */
+  allReduceMean(tensors: readonly tf.Tensor[]): Promise<tf.Tensor[]>;
+  /**
+   * The tensors of rank 0, on every rank. What the others give says only the shapes that they expect.
+   * @throws SHAPE_MISMATCH, PEER_LOST
+   */
+  broadcast(tensors: readonly tf.Tensor[]): Promise<tf.Tensor[]>;
+  /** Waits for all. @throws PEER_LOST */
+  barrier(): Promise<void>;
+  /** Leaves. Ranks that still wait, or come later, get PEER_LOST with this one's number. */
+  close(): void;
+}
