@@ -17,8 +17,8 @@ export interface ImageRecord {
   readonly file: string;
   /** `[height, width]` as the annotations state it. */
   readonly size: ImageSize;
-  /** The annotations state none: it is that of the file. */
-  readonly sizeOfFile?: true;
+  /** Where it is that of the file: the record states none, or the format has no place for one. */
+  readonly sizeOfFile?: 'record' | 'format';
   /** LVIS: categories that the image was searched for and has none of. */
   readonly negativeCategoryIds?: readonly number[];
   /** LVIS: categories of which the image has objects that are not annotated. */

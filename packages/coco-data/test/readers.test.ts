@@ -237,7 +237,7 @@ test('VOC: every bad file is a problem of its own', async () => {
     .flatMap(({ kind, examples }) => examples.map(({ place }) => `${kind} ${place}`));
   expect(found.sort()).toEqual([
     'box-degenerate Annotations/flat.xml object 1/bbox',
-    'field-missing Annotations/word.xml',
+    'field-type Annotations/word.xml object 1',
     'file-malformed Annotations/cut.xml',
     'file-missing Annotations/gone.xml',
     'file-refused Annotations/doctype.xml',

@@ -117,7 +117,7 @@ function describe({ where, place, problem, found, expected, hint }: ErrorDetails
     expected === undefined ? undefined : `expected ${fact(expected)}`,
   ].filter((part) => part !== undefined);
   const head = `${name(where)}${place === undefined ? '' : ` (${name(place)})`}: ${lines(problem)}`;
-  return `${head}${facts.length > 0 ? `; ${facts.join(', ')}` : ''}${/[.?!]$/.test(problem) && facts.length === 0 ? '' : '.'}${
+  return `${head}${facts.length > 0 ? `; ${facts.join(', ')}` : ''}${/[.?!\n]$/.test(problem) && facts.length === 0 ? '' : '.'}${
     hint === undefined ? '' : ` ${lines(hint)}`
   }`;
 }

@@ -1,5 +1,5 @@
 import type { JsonValue, TensorSource, WeightsProfile } from '@rcnn/checkpoint';
-import type { Detector, InputSpec, Random } from '@rcnn/core';
+import type { Detector, InputSpec, Random, TargetExtra } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { z } from 'zod';
 
@@ -37,6 +37,8 @@ export interface Architecture {
   readonly optionSchema: z.ZodObject;
   /** Names of the options that weights depend on: they travel in the profile of every checkpoint. */
   readonly weightOptions: readonly string[];
+  /** What its detectors learn from beside boxes, as their `spec.learnsFrom`: named to users whose data lack it elsewhere. */
+  readonly learnsFrom?: readonly TargetExtra[];
   build(request: BuildRequest): Detector;
   /** Whether a file without a profile looks like one of these, by names and shapes of its tensors. */
   recognise?(weights: TensorSource): boolean;

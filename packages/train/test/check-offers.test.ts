@@ -16,6 +16,18 @@ test('boxes alone are refused for a model of masks, with what would do', () => {
   );
 });
 
+test('the architectures that would do are named', () => {
+  const known = [
+    { name: 'mask', learnsFrom: ['masks'] },
+    { name: 'both', learnsFrom: ['masks', 'keypoints'] },
+    { name: 'box', learnsFrom: [] },
+    { name: 'of somebody else' },
+  ] as const;
+  expect(() => checkOffers(dataset([{}]), masks, 'data', known)).toThrow(/\(arch, --arch box\)/);
+  const points = { learnsFrom: ['keypoints'] } as const;
+  expect(() => checkOffers(dataset([outlined]), points, 'data', known)).toThrow(/\(arch, --arch mask, box\)/);
+});
+
 test('a few objects without masks are counted, and the doctor names them', () => {
   expect(() => checkOffers(dataset([outlined, {}, outlined]), masks, 'data')).toThrow(
     /some objects have no masks; found 1 of 3 objects without masks. 'mask-rcnn doctor' names each/,

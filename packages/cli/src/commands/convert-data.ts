@@ -1,19 +1,22 @@
+import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
 import { print, printJson } from '../output/print.ts';
 
 interface Options extends DatasetFlags {
-  readonly imageFiles: 'copy' | 'link' | 'none';
+  readonly imageFiles?: 'copy' | 'link' | 'none';
+  readonly to: 'coco' | 'yolo' | 'labelme';
   readonly json?: boolean;
 }
 
-/** `mask-rcnn convert-data DATA OUT`: any dataset in COCO's layout. */
+/** `mask-rcnn convert-data DATA OUT`: any dataset in COCO's layout, or as YOLO or labelme keep theirs. */
 export const convertData: CommandDefinition = {
   name: 'convert-data',
-  summary: 'write a VOC, VIA or COCO dataset in COCO layout',
+  summary: 'write a dataset of any format as COCO, YOLO or labelme',
   examples: [
     ['mask-rcnn convert-data voc coco', 'Pascal VOC as COCO'],
+    ['mask-rcnn convert-data coco yolo --to yolo', 'outlines for YOLO, with data.yaml'],
     ['mask-rcnn convert-data photos copy --split val --image-files link', 'one split, without copying the images'],
   ],
   configure(command: Command): void {
@@ -22,9 +25,13 @@ export const convertData: CommandDefinition = {
         .argument('<data>', 'a dataset: folder or annotation file')
         .argument('<out>', 'a new folder; nothing is overwritten')
         .addOption(
-          new Option('--image-files <how>', 'what happens to the images')
-            .choices(['copy', 'link', 'none'])
-            .default('copy'),
+          new Option('--to <format>', 'how the copy is annotated').choices(['coco', 'yolo', 'labelme']).default('coco'),
+        )
+        .addOption(
+          new Option(
+            '--image-files <how>',
+            'what happens to the images (default copy; those beside YOLO and labelme are always copied)',
+          ).choices(['copy', 'link', 'none']),
         )
         .option('--json', 'print JSON'),
     ).action(run);
@@ -32,11 +39,10 @@ export const convertData: CommandDefinition = {
 };
 
 async function run(data: string, out: string, options: Options): Promise<void> {
+  if (options.to !== 'coco') return exportTo(options.to, data, out, options);
   const { convertDataset } = await import('@rcnn/coco-data/node');
-  const splits = await convertDataset(data, out, {
-    ...(await openOptions(options)),
-    imageFiles: options.imageFiles,
-  });
+  const { imageFiles = 'copy' } = options;
+  const splits = await convertDataset(data, out, { ...(await openOptions(options)), imageFiles });
   if (options.json) {
     printJson(splits);
     return;
@@ -46,5 +52,25 @@ async function run(data: string, out: string, options: Options): Promise<void> {
     for (const { severity, count, title } of problems) {
       if (severity !== 'note') print(`  ${severity}: ${title} (${count})`);
     }
+  }
+}
+
+async function exportTo(to: 'yolo' | 'labelme', data: string, out: string, options: Options): Promise<void> {
+  if (options.imageFiles !== undefined && options.imageFiles !== 'copy')
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'mask-rcnn convert-data',
+      place: 'imageFiles',
+      problem: `--image-files ${options.imageFiles} is for COCO alone`,
+      hint: `${to} finds annotations by the pictures beside them, which are copied.`,
+    });
+  const { exportDataset } = await import('@rcnn/coco-data/node');
+  const splits = await exportDataset(data, out, to, await openOptions(options));
+  if (options.json) {
+    printJson(splits);
+    return;
+  }
+  for (const { split, images, objects, leftOut } of splits) {
+    print(`${split}: ${images} images, ${objects} objects to ${out}`);
+    if (leftOut > 0) print(`  warning: ${to} has no word for crowds (${leftOut} left out)`);
   }
 }

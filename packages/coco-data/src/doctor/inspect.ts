@@ -145,16 +145,20 @@ async function inspectSplit(source: DatasetSource, visit: Visit): Promise<Inspec
   const unsound = new Map<ImageRecord, string>();
   const annotated = new Set(raw.annotations.map(({ imageId }) => imageId));
   let done = 0;
-  await eachOf(set.images, async (image) => {
+  // Images are looked at a few at a time; what was found is told in the order of the file.
+  const found = new InOrder(problems);
+  await eachOf(set.images, async (image, i) => {
     const annotations = set.byImage.get(image.id) ?? [];
-    const facts = await inspectImage(image, source, store, visit);
+    const own = new Problems(Number.POSITIVE_INFINITY);
+    const facts = await inspectImage(image, source, store, { ...visit, problems: own });
     if (typeof facts === 'string') unsound.set(image, facts);
     else sound.set(image, facts);
-    checkMasks(set.source, image, annotations, problems);
-    noteFacts(image, annotations, set.source, problems);
+    checkMasks(set.source, image, annotations, own);
+    noteFacts(image, annotations, set.source, own);
     if (!annotated.has(image.id)) {
-      problems.add({ kind: 'image-empty', source: set.source, place: image.place, found: image.file });
+      own.add({ kind: 'image-empty', source: set.source, place: image.place, found: image.file });
     }
+    found.add(i, own);
     options.onProgress?.(++done, set.images.length, source.split);
   });
   return { source, raw, set, sound, unsound, reading };
@@ -343,11 +347,33 @@ function classCounts(splits: readonly InspectedSplit[], problems: Problems): rea
   return [...classes].map(([name, { categoryId, objects }]) => ({ name, categoryId, objects }));
 }
 
+/** Hands problems on in the order of their images, in whatever order these are done. */
+class InOrder {
+  readonly #problems: Problems;
+  readonly #waiting = new Map<number, Problems>();
+  #next = 0;
+
+  constructor(problems: Problems) {
+    this.#problems = problems;
+  }
+
+  add(index: number, own: Problems): void {
+    this.#waiting.set(index, own);
+    for (let ready; (ready = this.#waiting.get(this.#next)); this.#next++) {
+      this.#problems.addAll(ready);
+      this.#waiting.delete(this.#next);
+    }
+  }
+}
+
 /** Runs `work` on every item, a few at a time. */
-async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+async function eachOf<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++]!);
+    while (next < items.length) {
+      const index = next++;
+      await work(items[index]!, index);
+    }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
+import type { ImageId } from '../records.ts';
 
 /** `error`: no strict load. `warning`: loads, but look at it. `note`: a fact worth knowing, nothing wrong. */
 export type Severity = 'error' | 'warning' | 'note';
@@ -151,6 +152,8 @@ export interface Problem {
   readonly place: string;
   /** What was found, e.g. `annotation 17 of image 'a.jpg': [3, 4, 0, 5]`. */
   readonly found: string;
+  /** The image that an object belongs to, where its place does not tell. */
+  readonly imageId?: ImageId;
 }
 
 /** All problems of one kind: how many, and the first of them. */

@@ -1,4 +1,4 @@
-import type { AnnotationSet } from '../records.ts';
+import type { AnnotationSet, ImageId } from '../records.ts';
 import type { Problem, Problems } from './problems.ts';
 
 /** A record, or a whole file of them, that the reader could make nothing of. */
@@ -6,6 +6,7 @@ export interface RefusedRecord {
   readonly kind: 'annotation' | 'image' | 'category' | 'file';
   /** The first thing that was wrong with it. */
   readonly what: string;
+  readonly imageId?: ImageId;
 }
 
 /** What the reader of a split refused, by place: nothing that is missing from the set goes unlisted. */
@@ -17,7 +18,8 @@ export function refusedRecords(set: AnnotationSet, reading: Problems): ReadonlyM
     for (const problem of examples) {
       const { place, kind } = recordAt(problem);
       if (read.has(place) || refused.has(place)) continue;
-      refused.set(place, { kind, what: `${title}: ${problem.found}` });
+      const { found, imageId } = problem;
+      refused.set(place, { kind, what: `${title}: ${found}`, ...(imageId !== undefined && { imageId }) });
     }
   }
   return refused;
@@ -27,9 +29,12 @@ export function refusedRecords(set: AnnotationSet, reading: Problems): ReadonlyM
 function recordAt({ place }: Problem): { place: string; kind: RefusedRecord['kind'] } {
   const coco = /^\/(annotation|image|categorie)s?\/\d+/.exec(place);
   if (coco) return { place: coco[0], kind: coco[1] === 'annotation' || coco[1] === 'image' ? coco[1] : 'category' };
-  const region = /^.*\/regions\/[^/]+/.exec(place);
+  const region = /^.*\/regions\/[^/]+|^\/metadata\/[^/]+/.exec(place);
   if (region) return { place: region[0], kind: 'annotation' };
-  if (/ object \d+$/.test(place)) return { place, kind: 'annotation' };
-  const image = /^(?:\/_via_img_metadata)?\/[^/]+/.exec(place);
+  const inFile = /^.* object \d+$|^.*\.json shape \d+(?=\/|$)|^.*\.txt:\d+$/.exec(place);
+  if (inFile) return { place: inFile[0], kind: 'annotation' };
+  const json = /^(?!\/).*\.json(?=\/|$)/.exec(place);
+  if (json) return { place: json[0], kind: 'file' };
+  const image = /^(?:\/_via_img_metadata|\/file)?\/[^/]+/.exec(place);
   return image ? { place: image[0], kind: 'image' } : { place, kind: 'file' };
 }

@@ -58,11 +58,17 @@ function judge(evidence: ImageEvidence, swappedByTool: boolean): ImageVerdict {
   if (sizeless) {
     const either = !asShown && !same(stored, shown) && fit(annotations, stored) && fit(annotations, shown);
     if (either && annotations.length > 0) return { keep: false, because: UNDECIDED };
-    if (!fit(annotations, stored) && !fit(annotations, shown)) return { keep: false, because: OUTSIDE };
+    const couldSay = image.sizeOfFile !== 'format';
+    if (couldSay && !fit(annotations, stored) && !fit(annotations, shown)) return { keep: false, because: OUTSIDE };
     const onShown = asShown || (!fit(annotations, stored) && fit(annotations, shown));
     return onShown && orientation > 1
       ? { keep: true, size: shown, upright: true, because: turn }
-      : { keep: true, size: stored, upright: false, because: `the record had no size; the file has ${text(stored)}` };
+      : {
+          keep: true,
+          size: stored,
+          upright: false,
+          ...(couldSay && { because: `the record had no size; the file has ${text(stored)}` }),
+        };
   }
   if (orientation > 1 && asShown && same(record, shown))
     return { keep: true, size: shown, upright: true, because: turn };

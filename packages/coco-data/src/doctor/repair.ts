@@ -95,10 +95,10 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
   const places = new Set([...mended.images, ...mended.annotations].map(({ place }) => place));
   for (const { place } of mended.mendings) places.add(place);
   const unread = { annotations: [] as UnreadAnnotation[], images: 0 };
-  for (const [place, { kind, what }] of refused) {
+  for (const [place, { kind, what, imageId }] of refused) {
     if (places.has(place)) continue;
     did(`left out ${kind}`, place, what);
-    if (kind === 'annotation') unread.annotations.push({ place, imageId: mended.imageIds.get(place) });
+    if (kind === 'annotation') unread.annotations.push({ place, imageId: mended.imageIds.get(place) ?? imageId });
     else if (kind === 'image') unread.images++;
   }
   const files = new Map(split.sound);
@@ -109,7 +109,7 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
   }
   const asShown = options.orientation === 'apply';
   const { partial } = mended;
-  const sizeless = new Set([...mended.sizeless, ...raw.images.filter(({ sizeOfFile }) => sizeOfFile === true)]);
+  const sizeless = new Set([...mended.sizeless, ...raw.images.filter(({ sizeOfFile }) => sizeOfFile !== undefined)]);
   return { split, raw: together(raw, mended), files, sizeless, partial, asShown, unread, did };
 }
 

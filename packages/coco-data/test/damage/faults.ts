@@ -1,5 +1,6 @@
 // What happens to datasets: the faults of public bug reports, and nonsense in any field.
 import type { Random } from '@rcnn/core/random';
+import { NONSENSE } from './nonsense.ts';
 import type { CocoJson, Json } from './original.ts';
 import { HEIGHT, WIDTH } from './picture.ts';
 
@@ -67,25 +68,6 @@ const file = (fault: FileFault): Fault => image((_, { files }, index) => void fi
 const turned: Fault = image(
   (_, { files, random }, index) => void files.set(index, random.chance(0.5) ? 'turned right' : 'turned left'),
 );
-
-const NONSENSE: readonly unknown[] = [
-  null,
-  '',
-  'x',
-  '3',
-  -1,
-  0,
-  0.5,
-  1e300,
-  2 ** 53 + 2,
-  true,
-  [],
-  {},
-  [null],
-  ['a', 'b', 'c', 'd'],
-  [1, 2, 3, 4],
-  { size: [1, 1], counts: [1] },
-];
 
 /** Nonsense in any field of any record, or no field at all. */
 const nonsense: Fault = (victim) => {

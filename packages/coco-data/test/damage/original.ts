@@ -147,3 +147,60 @@ export function put(folder: string, file: string, content: string | Uint8Array):
 export async function putPictures(folder: string, images: readonly OriginalImage[]): Promise<void> {
   for (const { file, objects } of images) put(folder, file, await pictureFile(objects, 'png'));
 }
+
+/** As a project of VIA 3, of objects of one part. */
+export function via3Json({ images }: OriginalSplit): Json {
+  const metadata: Json = {};
+  for (const [i, { objects }] of images.entries()) {
+    for (const [k, { parts, className }] of objects.entries()) {
+      const xy = [7, ...parts[0]!.flatMap(([x, y]) => [x - 0.5, y - 0.5])];
+      const kind = String(CLASSES.indexOf(className as (typeof CLASSES)[number]));
+      metadata[`${i + 1}_${k}`] = { vid: `v${i + 1}`, flg: 0, z: [], xy, av: { 1: kind } };
+    }
+  }
+  return {
+    project: { pid: '__VIA_PROJECT_ID__', pname: 'birds' },
+    config: {},
+    attribute: { 1: { aname: 'kind', type: 4, options: Object.fromEntries(CLASSES.map((name, i) => [i, name])) } },
+    file: Object.fromEntries(
+      images.map(({ file }, i) => [i + 1, { fid: String(i + 1), fname: file, type: 2, loc: 1, src: '' }]),
+    ),
+    metadata,
+    view: Object.fromEntries(images.map((_, i) => [`v${i + 1}`, { fid_list: [String(i + 1)] }])),
+    vid_list: images.map((_, i) => `v${i + 1}`),
+  };
+}
+
+/** As labelme keeps one picture: the parts of an object share a group. */
+export function labelmeJson({ file, objects }: OriginalImage): Json {
+  const shapes = objects.flatMap(({ parts, className }, i) =>
+    parts.map((part) => ({
+      label: className,
+      points: part.map(([x, y]) => [x, y]),
+      group_id: parts.length > 1 ? i + 1 : null,
+      shape_type: 'polygon',
+      flags: {},
+    })),
+  );
+  return {
+    version: '5.5.0',
+    flags: {},
+    shapes,
+    imagePath: file,
+    imageData: null,
+    imageHeight: HEIGHT,
+    imageWidth: WIDTH,
+  };
+}
+
+/** As lines of YOLO: outlines, and now and then a box. */
+export function yoloLines({ objects }: OriginalImage): readonly string[] {
+  return objects.map(({ parts, className, color }) => {
+    const [x, y, width, height] = boxOf(parts);
+    const numbers =
+      color === 3
+        ? [(x + width / 2) / WIDTH, (y + height / 2) / HEIGHT, width / WIDTH, height / HEIGHT]
+        : parts[0]!.flatMap(([px, py]) => [px / WIDTH, py / HEIGHT]);
+    return `${CLASSES.indexOf(className as (typeof CLASSES)[number])} ${numbers.join(' ')}`;
+  });
+}

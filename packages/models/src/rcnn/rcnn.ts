@@ -1,3 +1,4 @@
+import type { TargetExtra } from '@rcnn/core';
 import {
   architectureOf,
   classesOf,
@@ -18,6 +19,7 @@ function rcnn(name: string, recipe: Recipe): Architecture {
     about: aboutOf(name),
     optionSchema: rcnnOptions,
     weightOptions: ['normEpsilon', 'strideIn', 'maskPaste', 'roiAlign'],
+    learnsFrom: learnsFrom(name),
     build: (request) => recipe(recipeOptions(name, request)),
     recognise: (weights) => architectureOf(weights) === name,
     classesOf,
@@ -28,6 +30,11 @@ function aboutOf(name: string): string {
   if (name.startsWith('cascade')) return 'boxes and masks, the boxes refined in three stages';
   if (name.startsWith('keypointrcnn')) return 'boxes and key points in two stages';
   return name.startsWith('maskrcnn') ? 'boxes and masks in two stages' : 'boxes in two stages';
+}
+
+function learnsFrom(name: string): readonly TargetExtra[] {
+  if (name.startsWith('keypointrcnn')) return ['keypoints'];
+  return name.startsWith('fasterrcnn') ? [] : ['masks'];
 }
 
 /** Options in the words of the recipes; what is not set keeps the recipe's own value. */

@@ -1,30 +1,44 @@
 import { type Dataset, datasetOffers } from '@rcnn/coco-data';
 import type { DetectorSpec, TargetExtra } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import type { Architecture } from '@rcnn/models';
 
 /** What the user can do where objects lack what the model learns from. */
-const WAYS: Readonly<Record<TargetExtra, string>> = {
-  masks:
-    'Train an architecture that learns boxes alone (arch, --arch), or outline the objects and export polygons or masks.',
-  keypoints: 'Train a model that learns no key points (--arch), or annotate them.',
+const WAYS: Readonly<Record<TargetExtra, (others: string) => string>> = {
+  masks: (others) =>
+    `Train an architecture that learns boxes alone (arch, --arch${others}), or outline the objects and export polygons or masks.`,
+  keypoints: (others) => `Train an architecture that learns no key points (arch, --arch${others}), or annotate them.`,
 };
+
+/** Architectures that are named to the user. */
+const NAMED = 3;
 
 /**
  * Compares what a model learns from with what the objects of its data have, before a run folder is made. Objects that
  * lack it are not left out in silence: the model would be taught that there is background where they are.
  * @throws DATASET_INVALID with the count
  */
-export function checkOffers(dataset: Dataset, { learnsFrom }: Pick<DetectorSpec, 'learnsFrom'>, where: string): void {
+export function checkOffers(
+  dataset: Dataset,
+  { learnsFrom }: Pick<DetectorSpec, 'learnsFrom'>,
+  where: string,
+  architectures: readonly Pick<Architecture, 'name' | 'learnsFrom'>[] = [],
+): void {
   const offers = datasetOffers(dataset);
   for (const extra of learnsFrom) {
     const lacking = offers.boxes - offers[extra];
     if (lacking === 0) continue;
     const all = lacking === offers.boxes;
+    const would = architectures.filter(({ learnsFrom: needs }) =>
+      needs?.every((need) => offers.boxes === offers[need] && need !== extra),
+    );
+    const names = would.slice(0, NAMED).map(({ name }) => name);
+    const way = WAYS[extra](names.length > 0 ? ` ${names.join(', ')}` : '');
     throw new RcnnError('DATASET_INVALID', {
       where,
       problem: all ? `the objects have no ${extra}, and this model learns from them` : `some objects have no ${extra}`,
       found: `${lacking} of ${offers.boxes} objects without ${extra}`,
-      hint: all ? WAYS[extra] : `'mask-rcnn doctor' names each of them. ${WAYS[extra]}`,
+      hint: all ? way : `'mask-rcnn doctor' names each of them. ${way}`,
     });
   }
 }

@@ -67,7 +67,7 @@ async function run(
   const data = await openData(config, onEvent, datasets);
   const built = await buildModel(config, architecture, data.train.classes, onEvent);
   const { model } = built;
-  checkOffers(data.train, model.spec, config.data);
+  checkOffers(data.train, model.spec, config.data, architectures);
   checkMemory(config, data, model, engine.name, onEvent);
   // Only now: a mistake in data or options leaves no empty folder behind.
   const folder = resumed?.prepare() ?? RunFolder.create(config.out, config.name);

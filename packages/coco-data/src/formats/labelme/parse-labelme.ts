@@ -1,5 +1,5 @@
 import type { ImageSize } from '@rcnn/core';
-import type { Problems } from '../../doctor/problems.ts';
+import type { ProblemKind, Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, Segmentation } from '../../records.ts';
 import { FieldReader, show } from '../json/fields.ts';
 import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
@@ -8,7 +8,7 @@ import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
 export interface LabelmeFile {
   /** `imagePath`: where the picture was, seen from the JSON file. */
   readonly image: string;
-  /** `[height, width]`; zeros where the file states none. */
+  /** `[height, width]`; zeros where the file states none that can be used. */
   readonly size: ImageSize;
   readonly shapes: readonly LabelmeShape[];
 }
@@ -17,9 +17,18 @@ export interface LabelmeShape {
   readonly label: string;
   /** Shapes of one object that is seen in parts share a number. */
   readonly group: number | undefined;
-  /** Flat `x, y, …`, continuous coordinates. */
-  readonly points: Float64Array;
+  /** Flat `x, y, …`, continuous coordinates; of one that was painted, empty until its mask is decoded. */
+  readonly parts: readonly Float64Array[];
+  readonly painted?: PaintedMask;
   readonly place: string;
+}
+
+/** `shape_type: mask`: what labelme's assistant paints. */
+export interface PaintedMask {
+  /** A PNG as base64: what is not black belongs to the object. */
+  readonly png: string;
+  /** The pixel of the image on which its upper left one lies. */
+  readonly at: readonly [x: number, y: number];
 }
 
 /** Reads what is plain in a labelme file; shapes without an area are reported. @param place of the file, in problems */
@@ -31,18 +40,24 @@ export function parseLabelme(
 ): LabelmeFile | undefined {
   const fields = new FieldReader(value, place, source, problems);
   const image = fields.failed ? '' : fields.text('imagePath');
-  const size: ImageSize =
-    fields.has('imageHeight') && fields.has('imageWidth')
-      ? [fields.side('imageHeight'), fields.side('imageWidth')]
-      : [0, 0];
-  const list = fields.get('shapes');
   if (fields.failed) return undefined;
+  const list = fields.get('shapes');
+  if (!Array.isArray(list)) {
+    problems.add({ kind: 'field-type', source, place: `${place}/shapes`, found: `${show(list)}, expected a list` });
+    return undefined;
+  }
+  const [height, width] = [fields.get('imageHeight'), fields.get('imageWidth')];
+  const size: ImageSize = isSide(height) && isSide(width) ? [height, width] : [0, 0];
   const shapes: LabelmeShape[] = [];
-  for (const [i, item] of (Array.isArray(list) ? list : []).entries()) {
+  for (const [i, item] of list.entries()) {
     const shape = shapeOf(item, `${place} shape ${i + 1}`, source, problems);
     if (shape) shapes.push(shape);
   }
   return { image, size, shapes };
+}
+
+function isSide(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 31;
 }
 
 function shapeOf(item: unknown, place: string, source: string, problems: Problems): LabelmeShape | undefined {
@@ -52,14 +67,20 @@ function shapeOf(item: unknown, place: string, source: string, problems: Problem
   if (fields.failed) return undefined;
   const kind = fields.get('shape_type') ?? 'polygon';
   const points = pointsOf(fields.get('points'));
-  const report = (problem: 'polygon-not-finite' | 'polygon-short' | 'region-unsupported', found: string): undefined => {
+  const report = (problem: ProblemKind, found: string): undefined => {
     problems.add({ kind: problem, source, place, found });
   };
   if (points === undefined) return report('polygon-not-finite', show(fields.get('points')));
+  if (kind === 'mask') {
+    const [png, corner] = [fields.get('mask'), points[0]];
+    if (typeof png !== 'string' || corner === undefined) return report('field-type', `mask: ${show(png)}`);
+    return { label, group, parts: [], painted: { png, at: [Math.round(corner[0]), Math.round(corner[1])] }, place };
+  }
   const outline = outlineOf(kind, points);
   if (outline === undefined) return report('region-unsupported', show(kind));
   if (outline.length < 6) return report('polygon-short', `${outline.length / 2} points`);
-  return { label, group, points: outline, place };
+  if (isFlat(outline)) return report('mask-empty', `${show(kind)} without height or width`);
+  return { label, group, parts: [outline], place };
 }
 
 function pointsOf(value: unknown): readonly (readonly [number, number])[] | undefined {
@@ -71,11 +92,20 @@ function pointsOf(value: unknown): readonly (readonly [number, number])[] | unde
 /** The outline of a shape; undefined for points and lines, which have no area. */
 function outlineOf(kind: unknown, points: readonly (readonly [number, number])[]): Float64Array | undefined {
   const [a, b] = points;
-  if (kind === 'polygon') return Float64Array.from(points.flat());
+  // X-AnyLabeling calls rectangles that are turned so, by their four corners.
+  if (kind === 'polygon' || kind === 'rotation') return Float64Array.from(points.flat());
   if (a === undefined || b === undefined || (kind !== 'rectangle' && kind !== 'circle')) return undefined;
+  // labelme writes two corners, X-AnyLabeling all four.
+  if (kind === 'rectangle' && points.length === 4) return Float64Array.from(points.flat());
   if (kind === 'rectangle') return Float64Array.of(a[0], a[1], b[0], a[1], b[0], b[1], a[0], b[1]);
   const radius = Math.hypot(b[0] - a[0], b[1] - a[1]);
   return ellipseOutline(a[0], a[1], radius, radius);
+}
+
+/** Whether an outline has no extent to one side: it would stretch the box of its group and cover nothing. */
+function isFlat(outline: Float64Array): boolean {
+  const [xs, ys] = [outline.filter((_, i) => i % 2 === 0), outline.filter((_, i) => i % 2 === 1)];
+  return [xs, ys].some((side) => side.every((value) => value === side[0]));
 }
 
 /** The objects of a picture: shapes that share a group and a label are one object. Ids are given later. */
@@ -87,11 +117,11 @@ export function objectsOf(
   readonly segmentation: Segmentation;
 })[] {
   const objects = new Map<string, { label: string; place: string; parts: Float64Array[] }>();
-  for (const [i, { label, group, points, place }] of shapes.entries()) {
+  for (const [i, { label, group, parts, place }] of shapes.entries()) {
     const key = group === undefined ? `shape ${i}` : `group ${group} ${label}`;
     const object = objects.get(key);
-    if (object === undefined) objects.set(key, { label, place, parts: [points] });
-    else object.parts.push(points);
+    if (object === undefined) objects.set(key, { label, place, parts: [...parts] });
+    else object.parts.push(...parts);
   }
   return [...objects.values()].map(({ label, place, parts }) => ({
     label,

@@ -1,4 +1,6 @@
 import { RcnnError } from '@rcnn/core/errors';
+import type { Problems } from '../../doctor/problems.ts';
+import { show } from '../json/fields.ts';
 
 type JSONObject = Readonly<Record<string, unknown>>;
 
@@ -16,6 +18,16 @@ const SHAPES: readonly string[] = [
   'extreme_circle',
 ];
 
+/** Where a region stands in the project that it comes from. */
+export const PLACE: unique symbol = Symbol('place');
+
+export interface PlacedRegion {
+  readonly [PLACE]: string;
+}
+
+/** Numbers of files that are no pictures: films and sounds. */
+const FILMS: readonly unknown[] = [4, 8];
+
 /** Whether a value is a project of VIA 3. */
 export function isVia3(value: unknown): boolean {
   return isObject(value) && ['project', 'attribute', 'file', 'metadata', 'view'].every((key) => isObject(value[key]));
@@ -26,21 +38,37 @@ export function isVia3(value: unknown): boolean {
  * attribute by their text. Only what is drawn on still pictures is taken; times of films are left.
  * @throws DATASET_INVALID for a project of films or sounds alone
  */
-export function via2Of(value: unknown, source: string): JSONObject {
+export function via2Of(value: unknown, source: string, problems: Problems): JSONObject {
   const { file, metadata, attribute, view } = value as Record<string, JSONObject>;
   const regions = new Map<string, JSONObject[]>();
-  for (const entry of Object.values(metadata!)) {
-    if (!isObject(entry) || !Array.isArray(entry['xy']) || entry['xy'].length === 0) continue;
+  const isPicture = (entry: unknown): boolean => !isObject(entry) || !FILMS.includes(entry['type']);
+  for (const [key, entry] of Object.entries(metadata!)) {
+    const place = `/metadata/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const report = (field: string, found: string): void =>
+      problems.add({ kind: 'field-type', source, place: `${place}${field}`, found });
+    if (!isObject(entry) || !Array.isArray(entry['xy'])) {
+      report('', `${show(entry)}, expected an object with a list xy`);
+      continue;
+    }
+    if (entry['xy'].length === 0) continue; // a piece of a film, or what is said of a whole picture
     const id = fileOf(entry['vid'], view!);
-    const region = { shape_attributes: shapeOf(entry['xy']), region_attributes: attributesOf(entry['av'], attribute!) };
+    if (id === undefined || !Object.hasOwn(file!, id)) {
+      report('/vid', `${show(entry['vid'])}, expected a view of one of the files`);
+      continue;
+    }
+    const region: JSONObject & PlacedRegion = {
+      [PLACE]: place,
+      shape_attributes: shapeOf(entry['xy']),
+      region_attributes: attributesOf(entry['av'], attribute!),
+    };
     const list = regions.get(id);
     if (list === undefined) regions.set(id, [region]);
     else list.push(region);
   }
   const images: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   for (const [id, entry] of Object.entries(file!)) {
-    if (!isObject(entry) || (entry['type'] !== undefined && entry['type'] !== 2)) continue; // 2: a still picture
-    images[id] = { filename: entry['fname'], regions: regions.get(id) ?? [] };
+    if (!isPicture(entry)) continue;
+    images[id] = isObject(entry) ? { filename: entry['fname'], regions: regions.get(id) ?? [] } : entry;
   }
   if (Object.keys(images).length > 0) return images;
   throw new RcnnError('DATASET_INVALID', {
@@ -50,12 +78,13 @@ export function via2Of(value: unknown, source: string): JSONObject {
   });
 }
 
-/** Annotations name a view, a view its files. */
-function fileOf(vid: unknown, view: JSONObject): string {
+/** Annotations name a view, a view its files; several are pictures beside each other, and which is meant is not said. */
+function fileOf(vid: unknown, view: JSONObject): string | undefined {
   const key = String(vid);
   const entry = Object.hasOwn(view, key) ? view[key] : undefined;
   const list = isObject(entry) ? entry['fid_list'] : undefined;
-  return Array.isArray(list) && list.length > 0 ? String(list[0]) : key;
+  if (list === undefined) return key;
+  return Array.isArray(list) && list.length === 1 ? String(list[0]) : undefined;
 }
 
 function shapeOf([kind, ...numbers]: readonly unknown[]): JSONObject {
@@ -77,12 +106,11 @@ function attributesOf(values: unknown, attribute: JSONObject): JSONObject {
   const found: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   if (!isObject(values)) return found;
   for (const [id, value] of Object.entries(values)) {
-    const definition = Object.hasOwn(attribute, id) ? attribute[id] : undefined;
-    if (!isObject(definition) || typeof definition['aname'] !== 'string') continue;
-    const options = isObject(definition['options']) ? definition['options'] : {};
+    const own = Object.hasOwn(attribute, id) ? attribute[id] : undefined;
+    const { aname, options }: JSONObject = isObject(own) ? own : {};
     const text = String(value);
-    const named = Object.hasOwn(options, text) ? options[text] : undefined;
-    found[definition['aname']] = typeof named === 'string' ? named : value;
+    const named = isObject(options) && Object.hasOwn(options, text) ? options[text] : undefined;
+    found[typeof aname === 'string' && aname !== '' ? aname : id] = typeof named === 'string' ? named : value;
   }
   return found;
 }

@@ -4,7 +4,7 @@ import type { Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { FieldReader, show } from '../json/fields.ts';
 import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
-import { isVia3, via2Of } from './parse-via3.ts';
+import { isVia3, PLACE, type PlacedRegion, via2Of } from './parse-via3.ts';
 import { classRule } from './region-class.ts';
 
 export interface ViaOptions {
@@ -33,7 +33,7 @@ export async function parseVia(
   problems: Problems,
   options: ViaOptions,
 ): Promise<AnnotationSet> {
-  const { root, prefix } = projectOf(value, source);
+  const { root, prefix } = projectOf(value, source, problems);
   const regions: Region[] = [];
   const images: ImageRecord[] = [];
   const sizes = new Map<string, ImageSize>();
@@ -42,11 +42,18 @@ export async function parseVia(
     const fields = new FieldReader(entry, place, source, problems);
     const file = fields.failed ? '' : fields.text('filename');
     if (fields.failed) continue;
-    const size = await sizeOrProblem(file, place, source, problems, options.sizeOf);
+    if (sizes.has(file)) {
+      // Objects go by the name of their picture: those of two entries would all be on one.
+      const found = `${file} has an entry before this one`;
+      problems.add({ kind: 'duplicate-image-id', source, place: `${place}/filename`, found });
+      continue;
+    }
+    const own = regionsOf(fields, file, source, problems);
+    const size = own && (await sizeOrProblem(file, place, source, problems, options.sizeOf));
     if (size === undefined) continue;
-    images.push({ id: file, file, size, place });
+    images.push({ id: file, file, size, sizeOfFile: 'format', place });
     sizes.set(file, size);
-    regions.push(...regionsOf(fields, file, place));
+    regions.push(...own!);
   }
   const { classAttribute, className: fallback } = options;
   const classOf = classRule(
@@ -55,18 +62,35 @@ export async function parseVia(
     classAttribute,
     fallback,
   );
-  const names = regions.map(({ attributes }) => classOf(attributes) ?? fallback ?? 'object');
-  const categories: Category[] = [...new Set(names)].sort().map((name, i) => ({ id: i + 1, name }));
+  const classes = regions.map(({ attributes }) => classOf(attributes) ?? fallback);
+  // Where no region has a class there is one; where some have, those without were forgotten.
+  const alone = classes.every((name) => name === undefined) ? 'object' : undefined;
+  const names = classes.map((name) => name ?? alone);
+  const categories: Category[] = [...new Set(names.filter((name) => name !== undefined))]
+    .sort()
+    .map((name, i) => ({ id: i + 1, name }));
   if (categories.length === 0) categories.push({ id: 1, name: fallback ?? 'object' });
   const idOf = new Map(categories.map(({ id, name }) => [name, id]));
   const annotations: AnnotationRecord[] = [];
   for (const [i, region] of regions.entries()) {
-    const points = pointsOf(region, source, problems, options.offset ?? 0.5);
+    const name = names[i];
+    if (name === undefined) {
+      const found = 'no class, where others have one; className (--class-name) gives those a class';
+      problems.add({
+        kind: 'field-missing',
+        source,
+        place: `${region.place}/region_attributes`,
+        found,
+        imageId: region.file,
+      });
+      continue;
+    }
+    const points = pointsOf(region, source, ofImage(problems, region.file), options.offset ?? 0.5);
     if (points === undefined) continue;
     annotations.push({
       id: i + 1,
       imageId: region.file,
-      categoryId: idOf.get(names[i]!)!,
+      categoryId: idOf.get(name)!,
       box: boxAround(points, sizes.get(region.file)!),
       segmentation: { kind: 'polygons', parts: [points] },
       crowd: false,
@@ -111,14 +135,14 @@ interface Region {
 type JSONObject = Readonly<Record<string, unknown>>;
 
 /** VIA 2 saves projects as `{ _via_img_metadata: … }` and exports that part alone; VIA 1 knows only the part. */
-function projectOf(value: unknown, source: string): { root: JSONObject; prefix: string } {
-  if (isVia3(value)) return { root: via2Of(value, source), prefix: '/file' };
+function projectOf(value: unknown, source: string, problems: Problems): { root: JSONObject; prefix: string } {
+  if (isVia3(value)) return { root: via2Of(value, source, problems), prefix: '/file' };
   const outer = isObject(value) ? value : {};
   const inner = outer['_via_img_metadata'];
   const root = isObject(inner) ? inner : outer;
   const entries = Object.values(root);
-  const looksRight =
-    entries.length > 0 && entries.every((entry) => isObject(entry) && 'filename' in entry && 'regions' in entry);
+  // One is enough: an entry that is spoiled costs that entry.
+  const looksRight = entries.some((entry) => isObject(entry) && 'filename' in entry && 'regions' in entry);
   if (looksRight) return { root, prefix: isObject(inner) ? '/_via_img_metadata' : '' };
   throw new RcnnError('DATASET_INVALID', {
     where: source,
@@ -128,19 +152,30 @@ function projectOf(value: unknown, source: string): { root: JSONObject; prefix: 
   });
 }
 
-/** Regions are a list (2.x) or an object with number keys (1.x). */
-function regionsOf(fields: FieldReader, file: string, place: string): Region[] {
-  const regions = fields.get('regions');
-  return Object.entries(isObject(regions) || Array.isArray(regions) ? regions : {}).map(([key, region]) => ({
+/** Regions are a list (2.x) or an object with number keys (1.x); undefined for anything else, which is reported. */
+function regionsOf(fields: FieldReader, file: string, source: string, problems: Problems): Region[] | undefined {
+  const regions = fields.get('regions') ?? [];
+  if (!isObject(regions) && !Array.isArray(regions)) {
+    const found = `${show(regions)}, expected regions`;
+    problems.add({ kind: 'field-type', source, place: `${fields.place}/regions`, found });
+    return undefined;
+  }
+  return Object.entries(regions).map(([key, region]) => ({
     file,
-    place: `${place}/regions/${key}`,
+    place: (isObject(region) && (region as Partial<PlacedRegion>)[PLACE]) || `${fields.place}/regions/${key}`,
     shape: isObject(region) ? region['shape_attributes'] : undefined,
     attributes: isObject(region) ? region['region_attributes'] : undefined,
   }));
 }
 
+type Reporter = Pick<Problems, 'add'>;
+
+function ofImage(problems: Problems, imageId: string): Reporter {
+  return { add: (problem) => problems.add({ ...problem, imageId }) };
+}
+
 /** The outline of a region, flat, or undefined when it was reported. */
-function pointsOf(region: Region, source: string, problems: Problems, offset: number): Float64Array | undefined {
+function pointsOf(region: Region, source: string, problems: Reporter, offset: number): Float64Array | undefined {
   const { shape, place } = region;
   const at = `${place}/shape_attributes`;
   const name = isObject(shape) ? shape['name'] : undefined;
@@ -178,7 +213,7 @@ function polygonPoints(
   shape: JSONObject,
   place: string,
   source: string,
-  problems: Problems,
+  problems: Reporter,
   offset: number,
 ): Float64Array | undefined {
   const [xs, ys] = [shape['all_points_x'], shape['all_points_y']];

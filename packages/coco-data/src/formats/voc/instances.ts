@@ -52,16 +52,18 @@ type Box = readonly [number, number, number, number];
 /**
  * Which mask belongs to which box. VOC numbers objects in the order of the XML; where that does not fit, the mask whose
  * extent overlaps best is taken. Undefined for a box that no mask fits (IoU under 0.5).
+ * @param numbers of the objects in the XML, from 1. Default one after the other
  */
 export function matchInstances(
   boxes: readonly Box[],
   masks: ReadonlyMap<number, PatchMask>,
+  numbers: readonly number[] = boxes.map((_, i) => i + 1),
 ): readonly (PatchMask | undefined)[] {
   const left = new Map(masks);
   const matched = boxes.map((box, i) => {
-    const mask = left.get(i + 1);
+    const mask = left.get(numbers[i]!);
     if (mask === undefined || boxIoU(box, mask.box) < 0.5) return undefined;
-    left.delete(i + 1);
+    left.delete(numbers[i]!);
     return mask;
   });
   for (const [i, box] of boxes.entries()) {

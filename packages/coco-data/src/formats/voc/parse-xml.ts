@@ -1,11 +1,13 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { SaxesParser } from 'saxes';
 
 /** One `<object>` as the file states it. */
 export interface VocObject {
   readonly name: string;
-  /** `xmin, ymin, xmax, ymax` as written. */
-  readonly bounds: readonly [xmin: number, ymin: number, xmax: number, ymax: number];
+  /** Which of the file's objects it is, from 1. */
+  readonly number: number;
+  /** `xmin, ymin, xmax, ymax` as written; undefined where they cannot be used and there is an outline instead. */
+  readonly bounds: readonly [xmin: number, ymin: number, xmax: number, ymax: number] | undefined;
   readonly difficult: boolean;
   /** Roboflow's `<polygon>`: flat `x, y, …` as written. */
   readonly polygon?: readonly number[];
@@ -16,6 +18,8 @@ export interface VocFile {
   /** `[height, width]` as written; zeros where a tool wrote none. */
   readonly size: readonly [height: number, width: number];
   readonly objects: readonly VocObject[];
+  /** Objects that nothing could be made of, and why. */
+  readonly refused: readonly { readonly number: number; readonly error: RcnnError }[];
 }
 
 interface Node {
@@ -41,21 +45,31 @@ export function parseVocXml(text: string, where: string): VocFile {
       expected: '<annotation>',
     });
   }
-  return {
-    filename: child(root, 'filename')?.text.trim() ?? '',
-    size: sizeOf(root, where),
-    objects: root.children
-      .filter(({ name }) => name === 'object')
-      .map((node, i) => objectOf(node, `${where} object ${i + 1}`)),
-  };
+  const objects: VocObject[] = [];
+  const refused: { number: number; error: RcnnError }[] = [];
+  for (const [i, node] of root.children.filter(({ name }) => name === 'object').entries()) {
+    const number = i + 1;
+    try {
+      objects.push(objectOf(node, number, `${where} object ${number}`));
+    } catch (error) {
+      if (!isRcnnError(error)) throw error;
+      refused.push({ number, error }); // costs itself, not the file
+    }
+  }
+  return { filename: child(root, 'filename')?.text.trim() ?? '', size: sizeOf(root), objects, refused };
 }
 
-/** LabelImg writes zeros for pictures that it cannot open: the size is then in the picture. */
-function sizeOf(root: Node, where: string): VocFile['size'] {
+/** LabelImg writes zeros for pictures that it cannot open: whatever is no size, the picture has one. */
+function sizeOf(root: Node): VocFile['size'] {
   const size = child(root, 'size');
   if (size === undefined) return [0, 0];
-  const [height, width] = [whole(size, 'height', where), whole(size, 'width', where)];
+  const [height, width] = [side(size, 'height'), side(size, 'width')];
   return height === 0 || width === 0 ? [0, 0] : [height, width];
+}
+
+function side(size: Node, name: string): number {
+  const value = Number(child(size, name)?.text.trim() || Number.NaN);
+  return Number.isInteger(value) && value > 0 && value < 2 ** 31 ? value : 0;
 }
 
 /** `<x1>`, `<y1>`, `<x2>` … in any order; undefined without a `<polygon>`. */
@@ -74,20 +88,36 @@ function polygonOf(node: Node, where: string): readonly number[] | undefined {
   throw fieldError(where, 'polygon', `${polygon.children.length} numbers`);
 }
 
-function objectOf(node: Node, where: string): VocObject {
+function objectOf(node: Node, number: number, where: string): VocObject {
+  const polygon = polygonOf(node, where);
+  const name = needed(node, 'name', where).text.trim();
+  if (name === '') throw fieldError(where, 'object/name', name, 'an object has no class');
+  return {
+    name,
+    number,
+    ...(polygon && { polygon }),
+    bounds: polygon ? boundsOr(node, where) : boundsOf(node, where),
+    difficult: child(node, 'difficult')?.text.trim() === '1',
+  };
+}
+
+function boundsOf(node: Node, where: string): NonNullable<VocObject['bounds']> {
   const box = needed(node, 'bndbox', where);
   const bound = (name: string): number => {
     const value = Number(needed(box, name, where).text.trim() || Number.NaN);
     if (Number.isFinite(value)) return value;
     throw fieldError(where, `bndbox/${name}`, needed(box, name, where).text);
   };
-  const polygon = polygonOf(node, where);
-  return {
-    name: needed(node, 'name', where).text.trim(),
-    ...(polygon && { polygon }),
-    bounds: [bound('xmin'), bound('ymin'), bound('xmax'), bound('ymax')], // some tools write fractions
-    difficult: child(node, 'difficult')?.text.trim() === '1',
-  };
+  return [bound('xmin'), bound('ymin'), bound('xmax'), bound('ymax')]; // some tools write fractions
+}
+
+function boundsOr(node: Node, where: string): VocObject['bounds'] {
+  try {
+    return boundsOf(node, where);
+  } catch (error) {
+    if (isRcnnError(error)) return undefined;
+    throw error;
+  }
 }
 
 function parseTree(text: string, where: string): Node | undefined {
@@ -141,18 +171,16 @@ function needed(node: Node, name: string, where: string): Node {
   throw new RcnnError('DATASET_INVALID', { where, place: `${node.name}/${name}`, problem: 'an element is missing' });
 }
 
-function whole(node: Node, name: string, where: string): number {
-  const { text } = needed(node, name, where);
-  const value = Number(text.trim());
-  if (text.trim() !== '' && Number.isInteger(value) && value >= 0) return value;
-  throw fieldError(where, `${node.name}/${name}`, text);
-}
-
-function fieldError(where: string, place: string, found: string): RcnnError {
+function fieldError(
+  where: string,
+  place: string,
+  found: string,
+  problem: string = 'not a number that can be used',
+): RcnnError {
   return new RcnnError('DATASET_INVALID', {
     where,
     place,
-    problem: 'not a number that can be used',
+    problem,
     found: JSON.stringify(found),
   });
 }

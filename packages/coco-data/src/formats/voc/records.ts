@@ -1,7 +1,7 @@
 import type { PixelImage } from '@rcnn/core';
 import type { Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
-import { polygonArea } from '../outline.ts';
+import { boxAround, polygonArea } from '../outline.ts';
 import { instancesOf, matchInstances } from './instances.ts';
 import type { VocFile } from './parse-xml.ts';
 
@@ -48,6 +48,8 @@ export interface VocEntry {
   /** Path of the XML, named in problems. */
   readonly place: string;
   readonly file: VocFile;
+  /** The XML states no size that can be used. */
+  readonly isSizeOfFile?: boolean;
   /** The SegmentationObject image, where there is one. */
   readonly instances?: PixelImage;
 }
@@ -64,10 +66,21 @@ export function vocRecords(
   const images: ImageRecord[] = [];
   const annotations: AnnotationRecord[] = [];
   const shift = oneBased ? 1 : 0;
-  for (const { stem, image, place, file, instances } of entries) {
-    images.push({ id: stem, file: image, size: file.size, place });
-    const boxes = file.objects.map(({ bounds: [x1, y1, x2, y2] }) => [x1 - shift, y1 - shift, x2, y2] as const);
-    const masks = instances && matchInstances(boxes, instancesOf(instances));
+  for (const { stem, image, place, file, instances, isSizeOfFile } of entries) {
+    images.push({ id: stem, file: image, size: file.size, ...(isSizeOfFile && { sizeOfFile: 'record' }), place });
+    const boxes = file.objects.map(({ bounds, polygon }): AnnotationRecord['box'] =>
+      bounds ? [bounds[0] - shift, bounds[1] - shift, bounds[2], bounds[3]] : boxAround(polygon!, file.size),
+    );
+    const numbers = file.objects.map(({ number }) => number);
+    const masks = instances && matchInstances(boxes, instancesOf(instances), numbers);
+    for (const { number, error } of file.refused)
+      problems.add({
+        kind: 'field-type',
+        source,
+        place: `${place} object ${number}`,
+        found: error.message,
+        imageId: stem,
+      });
     for (const [i, object] of file.objects.entries()) {
       if (object.difficult && difficult === 'drop') continue;
       const mask = masks?.[i];
@@ -75,7 +88,7 @@ export function vocRecords(
         problems.add({
           kind: 'object-unmatched',
           source,
-          place: `${place} object ${i + 1}`,
+          place: `${place} object ${object.number}`,
           found: `no colour fits '${object.name}'`,
         });
       }
@@ -89,7 +102,7 @@ export function vocRecords(
           ? { segmentation: { kind: 'runs', runs: mask.runLengths() } as const, area: mask.area }
           : object.polygon && outlineOf(object.polygon)),
         ...(object.difficult && { difficult: true }),
-        place: `${place} object ${i + 1}`,
+        place: `${place} object ${object.number}`,
       });
     }
   }

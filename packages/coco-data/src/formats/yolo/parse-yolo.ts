@@ -12,13 +12,15 @@ export interface YoloObject extends Pick<AnnotationRecord, 'box' | 'segmentation
  * One label file of YOLO: a line per object, `class x y …` as fractions of the image. Four numbers are the center, width and
  * height of a box; six and more an outline.
  * @param place of the file, in problems
+ * @param keypoints numbers that come after each box: key points of YOLO's pose files. Default 0
  */
 export function parseYoloLabels(
   text: string,
   [height, width]: ImageSize,
   place: string,
   source: string,
-  problems: Problems,
+  problems: Pick<Problems, 'add'>,
+  keypoints: number = 0,
 ): readonly YoloObject[] {
   const objects: YoloObject[] = [];
   for (const [i, line] of text.split(/\r?\n/).entries()) {
@@ -30,7 +32,9 @@ export function parseYoloLabels(
     if (!Number.isSafeInteger(index) || index! < 0)
       report('field-type', `${line.slice(0, 40)}, expected a class from 0`);
     else if (!numbers.every(Number.isFinite)) report('polygon-not-finite', line.slice(0, 40));
-    else if (numbers.length === 4) objects.push({ index: index!, box: boxOf(numbers, height, width), place: at });
+    else if (numbers.length === 4 + keypoints)
+      objects.push({ index: index!, box: boxOf(numbers, height, width), place: at });
+    else if (keypoints > 0) report('field-type', `${numbers.length} numbers, expected ${4 + keypoints} (kpt_shape)`);
     else if (numbers.length < 6 || numbers.length % 2 === 1) report('polygon-odd', `${numbers.length} numbers`);
     else {
       const points = Float64Array.from(numbers, (value, k) => value * (k % 2 === 0 ? width : height));

@@ -86,7 +86,7 @@ async function withSizes(set: AnnotationSet, store: FolderImages, problems: Prob
     if (image.size !== NO_SIZE) images.push(image);
     else {
       const size = await sizeOf(image, set.source, store, problems);
-      if (size !== undefined) images.push({ ...image, size, sizeOfFile: true });
+      if (size !== undefined) images.push({ ...image, size, sizeOfFile: 'record' });
     }
   }
   return { ...set, images };

@@ -8,9 +8,12 @@ import { FolderImages } from '../images/folder-images.ts';
 import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
 import { foldersIn, isFolder, nameOf, namesIn } from './folders.ts';
+import { withPaintedMasks } from './labelme-mask.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
 
 const FORMAT = 'labelme';
+
+const ENDINGS: readonly string[] = ['.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.PNG', '.bmp', '.webp', '.tif', '.tiff'];
 
 /** labelme: a JSON file beside every picture, in one folder or one per split. */
 export const labelmeReader: DatasetReader = {
@@ -32,19 +35,51 @@ export const labelmeReader: DatasetReader = {
 
   async read({ annotations, images }, problems, options) {
     const store = new FolderImages(images, options);
-    const drafts: Draft[] = [];
-    const records: ImageRecord[] = [];
+    const files: ReadFile[] = [];
     for (const name of (await namesIn(annotations)).filter((one) => one.endsWith('.json'))) {
       try {
-        await readFile(join(annotations, name), name, annotations, store, problems, records, drafts);
+        const file = await readFile(join(annotations, name), name, annotations, store, problems);
+        if (file !== undefined) files.push(file);
       } catch (error) {
         if (!isRcnnError(error)) throw error;
         problems.add({ kind: fileProblem(error), source: annotations, place: name, found: error.message });
       }
     }
-    return assemble(annotations, records, drafts);
+    const told = oneForEachPicture(files, annotations, problems);
+    return assemble(
+      annotations,
+      told.map(({ image }) => image),
+      told.flatMap(({ objects }) => objects),
+    );
   },
 };
+
+interface ReadFile {
+  readonly image: ImageRecord;
+  readonly objects: readonly Draft[];
+}
+
+/**
+ * Files that name one picture: renamed datasets keep old names inside, so the file that is called like the picture is
+ * its own; the others may speak of any picture, and are reported.
+ */
+function oneForEachPicture(files: readonly ReadFile[], source: string, problems: Problems): readonly ReadFile[] {
+  const claims = new Map<string, ReadFile[]>();
+  for (const file of files) claims.set(file.image.file, [...(claims.get(file.image.file) ?? []), file]);
+  return files.filter(({ image: { file, place } }) => {
+    const all = claims.get(file)!;
+    const own = all.length === 1 ? all : all.filter(({ image }) => stemOf(image.place) === stemOf(file));
+    if (own.length === 1 && own[0]!.image.place === place) return true;
+    const others = all.map(({ image }) => image.place).filter((other) => other !== place);
+    const found = `the picture ${file} is also that of ${others.slice(0, 3).join(', ')}`;
+    problems.add({ kind: 'duplicate-image-id', source, place: `${place}/imagePath`, found });
+    return false;
+  });
+}
+
+function stemOf(path: string): string {
+  return basename(path.replaceAll('\\', '/')).replace(/\.[^.]+$/, '');
+}
 
 type Draft = Omit<AnnotationRecord, 'id' | 'categoryId' | 'crowd'> & { readonly label: string };
 
@@ -54,29 +89,33 @@ async function readFile(
   source: string,
   store: FolderImages,
   problems: Problems,
-  images: ImageRecord[],
-  drafts: Draft[],
-): Promise<void> {
+): Promise<ReadFile | undefined> {
   const file = parseLabelme(await readJSON(path), name, source, problems);
-  if (file === undefined) return;
+  if (file === undefined) return undefined;
   const image = await imageOf(file.image, name, store);
-  const size = file.size[0] > 0 ? file.size : await imageSize(image, store);
-  images.push({ id: image, file: image, size, place: name });
-  for (const object of objectsOf(file, size)) drafts.push({ ...object, imageId: image });
+  const isStated = file.size[0] > 0;
+  const size = isStated ? file.size : await imageSize(image, store);
+  const objects = objectsOf(await withPaintedMasks(file, size, source, problems), size);
+  return {
+    image: { id: image, file: image, size, ...(!isStated && { sizeOfFile: 'record' as const }), place: name },
+    objects: objects.map((object) => ({ ...object, imageId: image })),
+  };
 }
 
 /** The picture by the path in the file, else by its last part: folders are moved, and labelme wrote the way from there. */
 async function imageOf(written: string, json: string, store: FolderImages): Promise<string> {
   const steps = written.split(/[/\\]/);
-  const own = basename(json, '.json') + (/\.[^.]+$/.exec(written)?.[0] ?? '');
-  for (const name of [written, steps.join('/'), steps.at(-1)!, own]) {
+  const stem = basename(json, '.json');
+  const ending = /\.[^./\\]+$/.exec(written)?.[0] ?? '';
+  const own = [ending, ...ENDINGS].map((one) => stem + one);
+  for (const name of [written, steps.join('/'), steps.at(-1)!, ...own].filter((one) => one !== '')) {
     const isThere = await store.locate(name).then(
       () => true,
       () => false,
     );
     if (isThere) return name;
   }
-  return steps.at(-1) || own;
+  return steps.at(-1) || own[0]!;
 }
 
 /** Classes are the labels in alphabetical order. */

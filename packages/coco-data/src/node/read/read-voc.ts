@@ -72,7 +72,8 @@ async function readEntry({ xml }: VocFolders, stem: string, place: string, store
     throw new RcnnError('PATH_REFUSED', { where: quoteName(stem), problem: `the name ${unsafe}` });
   const written = parseVocXml(await readText(join(xml, `${stem}.xml`), MAX_XML_BYTES), place);
   const image = await imageName(store.root, stem, written.filename);
-  const file = written.size[0] > 0 ? written : { ...written, size: await imageSize(image, store) };
+  const isSizeOfFile = written.size[0] === 0;
+  const file = isSizeOfFile ? { ...written, size: await imageSize(image, store) } : written;
   const instances = await readInstances(dirname(xml), stem);
   if (instances && (instances.height !== file.size[0] || instances.width !== file.size[1])) {
     throw new RcnnError('MASK_SIZE_MISMATCH', {
@@ -82,7 +83,7 @@ async function readEntry({ xml }: VocFolders, stem: string, place: string, store
       expected: `${file.size[1]}x${file.size[0]}`,
     });
   }
-  return { stem, image, place, file, ...(instances && { instances }) };
+  return { stem, image, place, file, isSizeOfFile, ...(instances && { instances }) };
 }
 
 async function readInstances(root: string, stem: string): Promise<PixelImage | undefined> {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, sep } from 'node:path';
 import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import { parse, YAMLError } from 'yaml';
-import type { Problems } from '../../doctor/problems.ts';
+import type { Problem, Problems } from '../../doctor/problems.ts';
 import { parseYoloLabels } from '../../formats/yolo/parse-yolo.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationRecord, Category, ImageRecord } from '../../records.ts';
@@ -33,7 +33,7 @@ export const yoloReader: DatasetReader = {
     try {
       data = await readYaml(file);
     } catch (error) {
-      if (format === FORMAT || !isRcnnError(error)) throw error;
+      if (format === FORMAT || file === path || !isRcnnError(error) || (await hasLabels(path))) throw error;
       return [];
     }
     const found: DatasetSource[] = [];
@@ -46,21 +46,46 @@ export const yoloReader: DatasetReader = {
   },
 
   async read({ annotations, images }, problems, options) {
-    const { names } = await readYaml(annotations);
+    const data = await readYaml(annotations);
     const store = new FolderImages(images, options);
     const records: ImageRecord[] = [];
     const objects: AnnotationRecord[] = [];
-    for (const file of await picturesBelow(images)) {
+    const pictures = await picturesBelow(images);
+    for (const file of pictures) {
       try {
-        await readPicture(file, store, annotations, problems, names, records, objects);
+        await readPicture(file, store, annotations, problems, data, records, objects);
       } catch (error) {
         if (!isRcnnError(error)) throw error;
         problems.add({ kind: fileProblem(error), source: annotations, place: file, found: error.message });
       }
     }
-    return { source: annotations, images: records, annotations: objects, categories: names };
+    await reportLabelsAlone(store.root, pictures, annotations, problems);
+    return { source: annotations, images: records, annotations: objects, categories: data.names };
   },
 };
+
+/** Labels whose picture is gone would be missing in silence: the reader goes by the pictures. */
+async function reportLabelsAlone(
+  root: string,
+  pictures: readonly string[],
+  source: string,
+  problems: Problems,
+): Promise<void> {
+  const folder = labelFile(join(root, 'x.png')).slice(0, -'x.txt'.length);
+  const known = new Set(pictures.map((file) => file.replace(/\.[^.]+$/, '')));
+  const names = folder.startsWith(`${root}${sep}`) ? [] : await readdir(folder, { recursive: true }).catch(() => []);
+  for (const name of names.map((one) => one.replaceAll(sep, '/')).sort()) {
+    if (!name.endsWith('.txt') || known.has(name.slice(0, -4)) || /(?:^|\/)classes\.txt$/.test(name)) continue;
+    problems.add({ kind: 'image-missing', source, place: name, found: `${name} has no picture in ${root}` });
+  }
+}
+
+/** Whether a folder with a YAML file is YOLO's, whatever stands in the file. */
+async function hasLabels(folder: string): Promise<boolean> {
+  for (const name of ['labels', 'train/labels', 'valid/labels', 'test/labels'])
+    if (await isFolder(join(folder, name))) return true;
+  return false;
+}
 
 /** Pictures in a folder and in those below it, sorted. */
 async function picturesBelow(folder: string): Promise<readonly string[]> {
@@ -76,7 +101,7 @@ async function readPicture(
   store: FolderImages,
   source: string,
   problems: Problems,
-  names: readonly Category[],
+  { names, keypoints }: DataYaml,
   images: ImageRecord[],
   annotations: AnnotationRecord[],
 ): Promise<void> {
@@ -87,10 +112,12 @@ async function readPicture(
     if (isRcnnError(error, 'FILE_MISSING')) return '';
     throw error;
   });
-  images.push({ id: file, file, size, place: file });
-  for (const { index, ...object } of parseYoloLabels(text, size, file.replace(/\.[^.]+$/, '.txt'), source, problems)) {
+  images.push({ id: file, file, size, sizeOfFile: 'format', place: file });
+  const ofImage = { add: (problem: Problem) => problems.add({ ...problem, imageId: file }) };
+  const place = file.replace(/\.[^.]+$/, '.txt');
+  for (const { index, ...object } of parseYoloLabels(text, size, place, source, ofImage, keypoints)) {
     if (index >= names.length) {
-      problems.add({
+      ofImage.add({
         kind: 'unknown-category',
         source,
         place: object.place,
@@ -116,6 +143,8 @@ interface DataYaml {
   readonly folders: ReadonlyMap<string, string>;
   /** Ids from 1: 0 is the background in every model here. */
   readonly names: readonly Category[];
+  /** Numbers of key points that follow each box, of `kpt_shape`; 0 where there are none. */
+  readonly keypoints: number;
 }
 
 async function yamlIn(folder: string): Promise<string | undefined> {
@@ -146,7 +175,25 @@ async function readYaml(file: string): Promise<DataYaml> {
     if (typeof named === 'string') folders.set(split, named);
   }
   const root = fields['path'];
-  return { root: typeof root === 'string' ? root : undefined, folders, names: namesOf(fields['names'], file) };
+  return {
+    root: typeof root === 'string' ? root : undefined,
+    folders,
+    names: namesOf(fields['names'], file),
+    keypoints: keypointNumbers(fields['kpt_shape'], file),
+  };
+}
+
+/** `kpt_shape: [17, 3]`: points, and 2 or 3 numbers for each. */
+function keypointNumbers(value: unknown, file: string): number {
+  if (value === undefined || value === null) return 0;
+  if (Array.isArray(value) && value.length === 2 && value.every((count) => Number.isSafeInteger(count) && count > 0))
+    return (value as [number, number])[0] * (value as [number, number])[1];
+  throw new RcnnError('DATASET_INVALID', {
+    where: file,
+    place: 'kpt_shape',
+    problem: 'the shape of the key points cannot be used',
+    expected: 'the count of points, and 2 or 3 numbers for each',
+  });
 }
 
 /** A list of names, or names by number. */

@@ -10,6 +10,7 @@ import { FolderImages } from '../images/folder-images.ts';
 import { findSources, type OpenOptions, readSource } from '../read/open.ts';
 import { bringImage } from './convert.ts';
 import { OutputFolder, writeError } from './output-folder.ts';
+import { drawnOn, writeUpright } from './upright.ts';
 
 /** One split that {@link exportDataset} wrote. */
 export interface ExportedSplit {
@@ -83,13 +84,20 @@ async function writeSplit(
   let objects = 0;
   for (const image of set.images) {
     const name = freeName(image.file, stems, (wanted) => output.take(folder, wanted));
-    await bringImage(await store.locate(image.file), await output.file(`${folder}/${name}`));
+    await bringAsDrawn(image, store, await output.file(`${folder}/${name}`));
     const annotations = byImage.get(image.id)!;
     const { file, text } = write(image, name, folder, annotations, set.categories);
     await writeNew(output, file, text);
     objects += annotations.length;
   }
   return { images: set.images.length, objects, leftOut: set.annotations.length - objects };
+}
+
+/** Programs of these formats turn pictures by EXIF before they look at the annotations: a copy has nothing to turn. */
+async function bringAsDrawn(image: ImageRecord, store: FolderImages, target: string): Promise<void> {
+  const pixels = await drawnOn(image, store);
+  if (pixels === undefined) await bringImage(await store.locate(image.file), target);
+  else await writeUpright(await store.read(image.file), target, pixels);
 }
 
 /** Files are told apart by what stands before their ending: `a.jpg` and `a.png` would share their annotations. */

@@ -1,18 +1,27 @@
 import { writeFile } from 'node:fs/promises';
-import { RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import sharp from 'sharp';
+import type { ImageRecord } from '../../records.ts';
+import { readImageHeader } from '../images/decode.ts';
+import type { FolderImages } from '../images/folder-images.ts';
 import { writeError } from './output-folder.ts';
 
 /**
- * Writes a picture as people see it: its EXIF orientation becomes the order of its pixels. In the format it had, without
+ * Writes a picture without an EXIF orientation: `shown`, the orientation becomes the order of its pixels, which is how
+ * people see it; `stored`, the pixels stay where they are. In the format it had, without
  * loss where the format can; a JPEG at quality 100 without subsampling, for turning means coding anew.
  * @throws IMAGE_CORRUPT, FILE_EXISTS, DISK_FULL, IO_FAILED
  */
-export async function writeUpright(bytes: Uint8Array, target: string): Promise<void> {
+export async function writeUpright(
+  bytes: Uint8Array,
+  target: string,
+  pixels: 'shown' | 'stored' = 'shown',
+): Promise<void> {
   let turned: Uint8Array;
   try {
     const { format } = await sharp(bytes).metadata();
-    const picture = sharp(bytes, { failOn: 'error', ignoreIcc: true }).autoOrient();
+    const picture = sharp(bytes, { failOn: 'error', ignoreIcc: true });
+    if (pixels === 'shown') picture.autoOrient();
     if (format === 'png') picture.png();
     else if (format === 'webp') picture.webp({ lossless: true });
     else if (format === 'tiff') picture.tiff({ compression: 'deflate' });
@@ -24,4 +33,16 @@ export async function writeUpright(bytes: Uint8Array, target: string): Promise<v
   await writeFile(target, turned, { flag: 'wx' }).catch((cause: unknown) => {
     throw writeError(target, cause);
   });
+}
+
+/** Whether the objects of a picture with an EXIF orientation were drawn on it as stored or as shown; undefined without one. */
+export async function drawnOn(image: ImageRecord, store: FolderImages): Promise<'shown' | 'stored' | undefined> {
+  const header = await readImageHeader(await store.locate(image.file), image.file).catch((error: unknown) => {
+    if (isRcnnError(error, 'IMAGE_CORRUPT')) return undefined; // copied as it is
+    throw error;
+  });
+  if (header === undefined || header.orientation <= 1) return undefined;
+  const { size, orientation } = header;
+  const isTurned = orientation >= 5 && size[0] !== size[1] && image.size[0] === size[1] && image.size[1] === size[0];
+  return isTurned || store.options.orientation === 'apply' ? 'shown' : 'stored';
 }

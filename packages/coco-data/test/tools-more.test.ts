@@ -1,0 +1,278 @@
+// What tools write beside the plain cases of tools.test.ts: each line is a dialect somebody met, and what is read of it.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Dataset } from '../src/index.ts';
+import { exportDataset, inspectDataset, openDataset } from '../src/node/index.ts';
+import { temporaryFolder } from './folders.ts';
+
+const root = temporaryFolder();
+let png: Uint8Array;
+
+beforeAll(async () => {
+  png = await sharp({ create: { width: 20, height: 12, channels: 3, background: '#369' } })
+    .png()
+    .toBuffer();
+});
+
+function put(file: string, content: string | Uint8Array | object): void {
+  mkdirSync(dirname(join(root, file)), { recursive: true });
+  const isBytes = typeof content === 'string' || content instanceof Uint8Array;
+  writeFileSync(join(root, file), isBytes ? content : JSON.stringify(content));
+}
+
+/** Class and box of every object, and whether it has a mask. */
+function objects(dataset: Dataset): readonly string[] {
+  return [...dataset.images.keys()].flatMap((i) =>
+    dataset.annotations(i).map(({ categoryId, box, segmentation }) => {
+      const name = dataset.classes.nameOf(dataset.classes.labelOf(categoryId)!);
+      return `${dataset.images[i]!.file} ${name} ${box.map((side) => Math.round(side * 10) / 10).join(',')}${segmentation ? '' : ' box'}`;
+    }),
+  );
+}
+
+/** Kinds and places of the errors that the doctor finds. */
+async function errors(folder: string): Promise<readonly string[]> {
+  const { report } = await inspectDataset(join(root, folder));
+  return report.problems
+    .filter(({ severity }) => severity === 'error')
+    .flatMap(({ kind, examples }) => examples.map(({ place }) => `${kind} ${place}`))
+    .sort();
+}
+
+const dropped = (folder: string): Promise<readonly string[]> =>
+  openDataset(join(root, folder), { policy: 'drop' }).then(objects);
+
+describe('labelme', () => {
+  const labelme = (shapes: readonly object[], more: object = {}): object => ({
+    version: '5.5.0',
+    shapes: shapes.map((shape) => ({ label: 'cat', shape_type: 'polygon', group_id: null, ...shape })),
+    imagePath: 'a.png',
+    imageHeight: 12,
+    imageWidth: 20,
+    ...more,
+  });
+  const square = [
+    [2, 3],
+    [8, 3],
+    [8, 9],
+    [2, 9],
+  ];
+
+  test.each<[string, object, readonly string[]]>([
+    ['a rectangle of four corners', labelme([{ shape_type: 'rectangle', points: square }]), ['cat 2,3,8,9']],
+    ['a rectangle that is turned', labelme([{ shape_type: 'rotation', points: square }]), ['cat 2,3,8,9']],
+    ['a size of text', labelme([{ points: square }], { imageHeight: '12', imageWidth: null }), ['cat 2,3,8,9']],
+    ['the path of another machine', labelme([{ points: square }], { imagePath: 'C:\\u\\b.jpg' }), ['cat 2,3,8,9']],
+  ])('%s', async (name, file, expected) => {
+    put(`labelme/${name}/a.json`, file);
+    put(`labelme/${name}/a.png`, png);
+    expect(await dropped(`labelme/${name}`)).toEqual(expected.map((one) => `a.png ${one}`));
+    expect(await errors(`labelme/${name}`)).toEqual([]);
+  });
+
+  test('a painted mask lies where its corner says', async () => {
+    const bits = Uint8Array.from([0, 255, 255, 255, 255, 0]); // rows of three
+    const mask = await sharp(bits, { raw: { width: 3, height: 2, channels: 1 } })
+      .png()
+      .toBuffer();
+    const painted = {
+      shape_type: 'mask',
+      mask: mask.toString('base64'),
+      points: [
+        [5, 4],
+        [7, 5],
+      ],
+    };
+    put('painted/a.json', labelme([painted, { ...painted, mask: 'AAAA' }, { ...painted, mask: null }]));
+    put('painted/a.png', png);
+    const dataset = await openDataset(join(root, 'painted'), { policy: 'drop' });
+    expect(objects(dataset)).toEqual(['a.png cat 5,4,8,6']);
+    expect([...dataset.sample(0).target.masks![0]!.runLengths().counts]).toEqual([65, 1, 10, 2, 10, 1, 151]);
+    expect(await errors('painted')).toEqual(['field-type a.json shape 3', 'mask-empty a.json shape 2']);
+  });
+
+  test.each<[string, object, string]>([
+    ['no list of shapes', { shapes: {} }, 'field-type a.json/shapes'],
+    ['shapes of nothing', { shapes: null }, 'field-type a.json/shapes'],
+    ['no path', { imagePath: '' }, 'field-type a.json/imagePath'],
+  ])('%s is told, never an image without objects', async (name, more, expected) => {
+    put(`labelme/${name}/a.json`, labelme([{ points: square }], more));
+    put(`labelme/${name}/a.png`, png);
+    put(`labelme/${name}/b.json`, labelme([{ points: square }], { imagePath: 'b.png' }));
+    put(`labelme/${name}/b.png`, png);
+    expect(await errors(`labelme/${name}`)).toEqual([expected]);
+    expect(await dropped(`labelme/${name}`)).toEqual(['b.png cat 2,3,8,9']);
+  });
+
+  test('of two files that name one picture, the one that is called like it is its own', async () => {
+    put('renamed/a.json', labelme([{ points: square }]));
+    put('renamed/b.json', labelme([{ label: 'dog', points: square }]));
+    put('renamed/a.png', png);
+    expect(await errors('renamed')).toEqual(['duplicate-image-id b.json/imagePath']);
+    expect(await dropped('renamed')).toEqual(['a.png cat 2,3,8,9']);
+  });
+});
+
+describe('YOLO', () => {
+  const yaml = 'train: images/train\nnames: [red, blue]\n';
+
+  test('a pose file has boxes, not outlines through its key points', async () => {
+    put('pose/data.yaml', `${yaml}kpt_shape: [2, 3]\n`);
+    put('pose/images/train/a.png', png);
+    put('pose/labels/train/a.txt', '0 0.5 0.5 0.2 0.5 0.4 0.5 2 0.6 0.5 2\n1 0.5 0.5 0.2 0.5\n');
+    expect(await dropped('pose')).toEqual(['a.png red 8,3,12,9 box']);
+    expect(await errors('pose')).toEqual(['field-type a.txt:2']);
+  });
+
+  test('labels whose picture is gone are told', async () => {
+    put('alone/data.yaml', yaml);
+    put('alone/images/train/a.png', png);
+    put('alone/labels/train/a.txt', '0 0.5 0.5 0.2 0.5\n');
+    put('alone/labels/train/b.txt', '0 0.5 0.5 0.2 0.5\n');
+    put('alone/labels/train/classes.txt', 'red\nblue\n');
+    expect(await errors('alone')).toEqual(['image-missing b.txt']);
+  });
+
+  test('a data.yaml that cannot be used says why', async () => {
+    put('nameless/data.yaml', 'train: images/train\n');
+    put('nameless/images/train/a.png', png);
+    put('nameless/labels/train/a.txt', '');
+    await expect(openDataset(join(root, 'nameless'))).rejects.toMatchObject({
+      code: 'DATASET_INVALID',
+      place: 'names',
+    });
+  });
+});
+
+describe('VIA', () => {
+  const rect = { name: 'rect', x: 2, y: 3, width: 6, height: 6 };
+  const region = (kind: string | undefined, shape: object = rect): object => ({
+    shape_attributes: shape,
+    region_attributes: kind === undefined ? {} : { kind },
+  });
+
+  test.each<[string, object, readonly string[], readonly string[]]>([
+    [
+      'a region whose class was forgotten',
+      { k: { filename: 'a.png', regions: [region('red'), region(undefined)] } },
+      ['red 2,3,8,9'],
+      ['field-missing /k/regions/1/region_attributes'],
+    ],
+    ['no class anywhere', { k: { filename: 'a.png', regions: [region(undefined)] } }, ['object 2,3,8,9'], []],
+    [
+      'an entry that is none',
+      { k: { filename: 'a.png', regions: [region('red')] }, l: null },
+      ['red 2,3,8,9'],
+      ['field-type /l'],
+    ],
+    [
+      'regions that are none',
+      { k: { filename: 'a.png', regions: [region('red')] }, l: { filename: 'b.png', regions: 'x' } },
+      ['red 2,3,8,9'],
+      ['field-type /l/regions'],
+    ],
+    [
+      'two entries of one picture',
+      { k: { filename: 'a.png', regions: [region('red')] }, l: { filename: 'a.png', regions: [region('blue')] } },
+      ['red 2,3,8,9'],
+      ['duplicate-image-id /l/filename'],
+    ],
+  ])('%s', async (name, project, expected, told) => {
+    put(`via/${name}/via_project.json`, project);
+    put(`via/${name}/a.png`, png);
+    put(`via/${name}/b.png`, png);
+    expect(await dropped(`via/${name}`)).toEqual(expected.map((one) => `a.png ${one}`));
+    expect(await errors(`via/${name}`)).toEqual(told);
+  });
+
+  test.each<[string, object, readonly string[]]>([
+    ['a view of no file', { vid: '9' }, ['field-type /metadata/m/vid']],
+    ['a shape of text', { xy: 'x' }, ['field-type /metadata/m']],
+    ['a point', { xy: [1, 2, 3] }, ['region-unsupported /metadata/m/shape_attributes']],
+    ['words about the picture', { xy: [] }, []],
+  ])('version 3: %s is told where it stands', async (name, more, told) => {
+    const project = {
+      project: { pid: 'x' },
+      config: {},
+      view: { 1: { fid_list: ['1'] } },
+      attribute: { 1: { aname: 'class', options: { 0: 'red' } } },
+      file: { 1: { fname: 'a.png', type: 2 } },
+      metadata: {
+        k: { vid: '1', z: [], xy: [2, 2, 3, 6, 6], av: { 1: '0' } },
+        m: { vid: '1', z: [], xy: [2, 1, 1, 3, 3], av: { 1: '0' }, ...more },
+      },
+    };
+    put(`via3/${name}/via_project.json`, project);
+    put(`via3/${name}/a.png`, png);
+    expect(await errors(`via3/${name}`)).toEqual(told);
+    expect(await dropped(`via3/${name}`)).toEqual(['a.png red 2,3,8,9']);
+  });
+});
+
+describe('Pascal VOC', () => {
+  const box = '<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>8</xmax><ymax>9</ymax></bndbox>';
+  const corners = [2, 3, 8, 3, 8, 9].map((value, i) => {
+    const tag = `${i % 2 ? 'y' : 'x'}${(i >> 1) + 1}`;
+    return `<${tag}>${value}</${tag}>`;
+  });
+  const object = (inside: string): string => `<object>${inside}</object>`;
+
+  test.each<[string, string, readonly string[], readonly string[]]>([
+    [
+      'an object without a name',
+      object(`<name>red</name>${box}`) + object(box),
+      ['red 2,3,8,9 box'],
+      ['field-type Annotations/a.xml object 2'],
+    ],
+    [
+      'a side of text',
+      object(`<name>red</name>${box.replace('>3<', '>x<')}`) + object(`<name>blue</name>${box}`),
+      ['blue 2,3,8,9 box'],
+      ['field-type Annotations/a.xml object 1'],
+    ],
+    ['no box but an outline', object(`<name>red</name><polygon>${corners.join('')}</polygon>`), ['red 2,3,8,9'], []],
+    [
+      'a size that is none',
+      `<size><width>wide</width><height>-3</height></size>${object(`<name>red</name>${box}`)}`,
+      ['red 2,3,8,9 box'],
+      [],
+    ],
+  ])('%s costs no more than itself', async (name, inside, expected, told) => {
+    put(`voc/${name}/Annotations/a.xml`, `<annotation><filename>a.png</filename>${inside}</annotation>`);
+    put(`voc/${name}/JPEGImages/a.png`, png);
+    expect(await dropped(`voc/${name}`)).toEqual(expected.map((one) => `a.png ${one}`));
+    expect(await errors(`voc/${name}`)).toEqual(told);
+  });
+});
+
+describe('photographs that are stored turned, written for other tools', () => {
+  const drawn = async (width: number, height: number): Promise<void> => {
+    const turned = await sharp(png).withMetadata({ orientation: 6 }).png().toBuffer();
+    const name = `turned-${width}`;
+    put(`${name}/train/a.png`, turned);
+    put(`${name}/annotations/instances_train.json`, {
+      images: [{ id: 1, file_name: 'a.png', width, height }],
+      annotations: [{ id: 1, image_id: 1, category_id: 1, bbox: [2, 3, 6, 6], area: 36, iscrowd: 0 }],
+      categories: [{ id: 1, name: 'red' }],
+    });
+  };
+
+  test.each<['yolo' | 'labelme', number, number]>([
+    ['yolo', 12, 20],
+    ['yolo', 20, 12],
+    ['labelme', 12, 20],
+    ['labelme', 20, 12],
+  ])('%s, drawn on %d x %d pixels: the copy has nothing to turn', async (to, width, height) => {
+    await drawn(width, height);
+    const out = join(root, `${to}-${width}`);
+    await exportDataset(join(root, `turned-${width}`), out, to);
+    const dataset = await openDataset(out);
+    expect(objects(dataset)).toEqual([`a.png red 2,3,8,9${to === 'yolo' ? ' box' : ''}`]);
+    const picture = await dataset.store.load(dataset.images[0]!);
+    expect([picture.width, picture.height]).toEqual([width, height]);
+    const path = join(out, to === 'yolo' ? 'images/train/a.png' : 'train/a.png');
+    expect((await sharp(path).metadata()).orientation ?? 1).toBe(1);
+  });
+});
