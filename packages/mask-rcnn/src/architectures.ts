@@ -8,6 +8,8 @@ import {
   keypointRcnnSmall,
   maskRcnnResnetFpn,
   maskRcnnSmall,
+  pointRendResnetFpn,
+  pointRendSmall,
   type Recipe,
 } from './recipes.ts';
 
@@ -23,10 +25,13 @@ export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe
     [`fasterrcnn_${body}_fpn_v2`, (options) => fasterRcnnResnetFpn({ ...options, body, version: 2 })],
     [`keypointrcnn_${body}_fpn`, (options) => keypointRcnnResnetFpn({ ...options, body, version: 1 })],
     [`cascade_maskrcnn_${body}_fpn`, (options) => cascadeMaskRcnnResnetFpn({ ...options, body, version: 1 })],
+    [`pointrend_${body}_fpn`, (options) => pointRendResnetFpn({ ...options, body, version: 1 })],
   ]),
+
   ['maskrcnn_small', maskRcnnSmall],
   ['cascade_small', cascadeSmall],
   ['keypointrcnn_small', keypointRcnnSmall],
+  ['pointrend_small', pointRendSmall],
 ]);
 
 /** The recipe of a name. @throws INVALID_ARGUMENT listing the common names */
@@ -38,7 +43,7 @@ export function architecture(name: string): Recipe {
     place: name,
     problem: 'no such architecture',
     expected:
-      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn or cascade_maskrcnn_BODY_fpn',
-    hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small, keypointrcnn_small or cascade_small.`,
+      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn, cascade_maskrcnn_BODY_fpn or pointrend_BODY_fpn',
+    hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small, keypointrcnn_small, cascade_small or pointrend_small.`,
   });
 }

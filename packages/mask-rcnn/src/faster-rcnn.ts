@@ -72,12 +72,16 @@ export class FasterRCNN<D extends Detection = Detection> extends GeneralizedRCNN
 
 /** The usual second stage: a box branch, and what else there is. */
 function boxHeads(outputs: readonly FeatureSpec[], options: FasterRCNNOptions): RoIHeads {
-  const { numClasses, random, branches = {} } = options;
+  return new RoIHeads(withBranches({ box: boxBranchOf(outputs, options) }, options.branches ?? {}), options);
+}
+
+/** The usual box branch, of the parts that are given. */
+export function boxBranchOf(outputs: readonly FeatureSpec[], options: FasterRCNNOptions): BoxBranch {
+  const { numClasses, random } = options;
   const pool = options.boxRoiPool ?? pyramidRoIAlign(outputs, 7);
   const head = options.boxHead ?? new TwoFCHead({ inChannels: outputs[0]!.channels, random });
   const predictor = options.boxPredictor ?? new FastRCNNPredictor(head.outFeatures, numClasses, { random });
-  const box = new BoxBranch({ pool, head, predictor }, options);
-  return new RoIHeads(withBranches({ box }, branches), options);
+  return new BoxBranch({ pool, head, predictor }, options);
 }
 
 type Branches = Readonly<Record<string, RoIBranch>>;

@@ -130,6 +130,7 @@ export function architectureOf({ tensors }: TensorSource): string | undefined {
   const extra = find(tensors, 'roi_heads.mask_predictor.mask_fcn_logits.weight') ? 'maskrcnn' : 'fasterrcnn';
   const task = find(tensors, 'roi_heads.keypoint_predictor.kps_score_lowres.weight') ? 'keypointrcnn' : extra;
   if (find(tensors, FIRST_STAGE) && extra === 'maskrcnn') return `cascade_maskrcnn_${body}_fpn`;
+  if (find(tensors, 'roi_heads.mask_head.point_head.predictor.weight')) return `pointrend_${body}_fpn`;
   const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';
   return `${task}_${body}_fpn${second}`;
 }

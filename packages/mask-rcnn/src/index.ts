@@ -35,6 +35,8 @@ export {
   maskRcnnResnet50FpnV2,
   maskRcnnResnetFpn,
   maskRcnnSmall,
+  pointRendResnetFpn,
+  pointRendSmall,
   type Recipe,
   type RecipeOptions,
 } from './recipes.ts';

@@ -1,17 +1,19 @@
 import { normFactory, ResNet, type ResNetName, type ResNetOptions, resnets } from '@rcnn/backbone-resnet';
 import type { Random } from '@rcnn/core';
 import { BackboneWithFPN, poolExtra } from '@rcnn/fpn';
+import { CoarseMaskHead, PointHead, PointRendBranch } from '@rcnn/point-rend';
 import {
   type CascadeHeadsOptions,
   ConvFCHead,
   KeypointRCNNHeads,
   MaskRCNNHeads,
   MaskRCNNPredictor,
+  RoIHeads,
   TwoFCHead,
 } from '@rcnn/roi-heads';
 import { pyramidAnchors, RPNHead } from '@rcnn/rpn-anchors';
 import { cascadeHeads } from './cascade-rcnn.ts';
-import { FasterRCNN, type FasterRCNNOptions } from './faster-rcnn.ts';
+import { boxBranchOf, FasterRCNN, type FasterRCNNOptions, withBranches } from './faster-rcnn.ts';
 import { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';
 import { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 
@@ -83,6 +85,28 @@ export const cascadeMaskRcnnResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
   return new MaskRCNN(backbone, detectorOf({ ...rest, ...unused, roiHeads }));
 };
 
+/**
+ * PointRend on any ResNet, with an FPN: Mask R-CNN whose masks are drawn point by point, 224x224 in each box. Learns its
+ * masks on predicted boxes, as detectron2's does.
+ */
+export const pointRendResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
+  const { numClasses = 91, fpnChannels = 256, branches, random } = options;
+  const backbone = backboneOf(options);
+  const { channels: inChannels, stride } = backbone.outputs[0]!;
+  const shape = { inChannels, numObjectClasses: numClasses - 1, random };
+  const channels = fpnChannels;
+  const coarse = new CoarseMaskHead({ ...shape, channels, features: options.boxFeatures });
+  const point = new PointHead({ ...shape, channels: [channels, channels, channels] });
+  const mask = new PointRendBranch({ coarse, point, stride }, { maskPaste: options.maskPaste });
+  const detector = detectorOf({ trainOnPredictedBoxes: true, ...options });
+  const box = boxBranchOf(backbone.outputs, detector);
+  const roiHeads = options.roiHeads ?? new RoIHeads(withBranches({ box, mask }, branches ?? {}), detector);
+  return new MaskRCNN(backbone, { ...detector, ...NOT_HERE, roiHeads });
+};
+
+/** Parts that are in the second stage already. */
+const NOT_HERE = { branches: undefined, boxRoiPool: undefined, boxHead: undefined, boxPredictor: undefined };
+
 /** Cascade R-CNN, without masks, on any ResNet with an FPN. */
 export const cascadeRcnnResnetFpn: Recipe = (options = {}) => {
   const { boxRoiPool, branches, ...rest } = options;
@@ -120,6 +144,9 @@ export const keypointRcnnSmall: Recipe<KeypointRCNN> = (options) =>
 
 /** A Cascade Mask R-CNN that trains on a CPU while you watch. Everything learns, from random weights. */
 export const cascadeSmall: Recipe<MaskRCNN> = (options) => cascadeMaskRcnnResnetFpn({ ...SMALL, ...options });
+
+/** A PointRend that trains on a CPU while you watch. Everything learns, from random weights. */
+export const pointRendSmall: Recipe<MaskRCNN> = (options) => pointRendResnetFpn({ ...SMALL, ...options });
 
 /** One block in each stage, narrow heads, small images. */
 const SMALL = {

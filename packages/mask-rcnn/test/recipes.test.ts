@@ -1,10 +1,12 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { memorySource, type TensorEntry } from '@rcnn/checkpoint';
 import type { ParameterLayout } from '@rcnn/core';
 import { describe, expect, test } from 'vitest';
 import {
   architecture,
+  architectureOf,
   architectures,
   countParameters,
   maskRcnnResnet50Fpn,
@@ -51,7 +53,7 @@ test('the published sizes', () => {
 });
 
 test('every architecture has a name, and a wrong one is told the right ones', () => {
-  expect(architectures.size).toBe(63);
+  expect(architectures.size).toBe(74);
   expect(() => architecture('maskrcnn_resnet5_fpn')).toThrow('BODY is one of resnet18');
 });
 
@@ -125,3 +127,25 @@ function torchShape(shape: readonly number[], layout: ParameterLayout): readonly
   if (layout === 'conv' || layout === 'transposedConv') return [shape[3]!, shape[2]!, shape[0]!, shape[1]!];
   return [shape[1]!, shape[0]!];
 }
+
+test('PointRend has detectron2’s tensors, and is known again by them', async () => {
+  const model = withoutInitialising(() => architecture('pointrend_resnet50_fpn')({ numClasses: 81 }));
+  const shapes = [...model.namedParameters()].map(
+    ([name, { shape, layout }]) => [name, torchShape(shape, layout)] as const,
+  );
+  const ofHead = shapes.filter(([name]) => name.includes('mask_head'));
+  expect(Object.fromEntries(ofHead.filter(([name]) => name.endsWith('.weight')))).toEqual({
+    'roi_heads.mask_head.coarse_head.reduce_spatial_dim_conv.weight': [256, 256, 2, 2],
+    'roi_heads.mask_head.coarse_head.fc1.weight': [1024, 12544],
+    'roi_heads.mask_head.coarse_head.fc2.weight': [1024, 1024],
+    'roi_heads.mask_head.coarse_head.prediction.weight': [3920, 1024],
+    'roi_heads.mask_head.point_head.fc1.weight': [256, 336],
+    'roi_heads.mask_head.point_head.fc2.weight': [256, 336],
+    'roi_heads.mask_head.point_head.fc3.weight': [256, 336],
+    'roi_heads.mask_head.point_head.predictor.weight': [80, 336],
+  });
+  expect(shapes).toHaveLength(311);
+  const entries = shapes.map(([name, shape]) => ({ name, shape }) as unknown as TensorEntry);
+  expect(architectureOf(memorySource(entries, 'names'))).toBe('pointrend_resnet50_fpn');
+  model.dispose();
+});

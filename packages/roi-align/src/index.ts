@@ -3,3 +3,4 @@ export { MultiScaleRoIAlign, type MultiScaleRoIAlignOptions } from './multi-scal
 export { type PSRoIAlignOptions, type PSRoIPoolOptions, psRoIAlign, psRoIPool } from './ps-roi.ts';
 export { type RoIAlignOptions, roiAlign } from './roi-align.ts';
 export * from './roi-pool.ts';
+export { multiplySparse, type SparseRows, transposeSparse } from './sparse-rows.ts';

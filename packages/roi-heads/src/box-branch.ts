@@ -3,7 +3,7 @@ import { type ImageSize, type Losses, Module, type Phase, type Pyramid, type Tar
 import * as tf from '@tensorflow/tfjs-core';
 import type { BoxHead, BoxPredictions, BoxPredictor } from './box-heads.ts';
 import type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
-import { splitRows } from './refine-boxes.ts';
+import { moveToClass, splitRows } from './refine-boxes.ts';
 import { boxRegressionLoss } from './regression-loss.ts';
 import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 import { type SelectionRules, selectDetections } from './select-detections.ts';
@@ -83,17 +83,62 @@ export class BoxBranch extends Module implements RoIBranch {
     features: Pyramid,
     sampled: readonly SampledRoIs[],
     targets: readonly Target[],
-    { phase }: BranchLossOptions,
-  ): Losses {
-    if (countRoIs(sampled) === 0) return { loss_classifier: tf.scalar(0), loss_box_reg: tf.scalar(0) };
+    options: BranchLossOptions & { readonly onBoxes?: undefined },
+  ): Losses;
+  losses(
+    features: Pyramid,
+    sampled: readonly SampledRoIs[],
+    targets: readonly Target[],
+    options: BranchLossOptions,
+  ): Losses | Promise<Losses>;
+  losses(
+    features: Pyramid,
+    sampled: readonly SampledRoIs[],
+    targets: readonly Target[],
+    { phase, onBoxes }: BranchLossOptions,
+  ): Losses | Promise<Losses> {
+    const boxes = sampled.map((regions) => regions.boxes);
+    if (countRoIs(sampled) === 0) {
+      onBoxes?.(boxes);
+      return { loss_classifier: tf.scalar(0), loss_box_reg: tf.scalar(0) };
+    }
+    const learn = (predictions: BoxPredictions): Losses => this.#lossesOf(predictions, sampled, targets);
+    if (onBoxes === undefined) return tf.tidy(() => learn(this.forward(features, boxes, phase)));
+    return this.#lossesAndBoxes(this.forward(features, boxes, phase), sampled, learn, onBoxes);
+  }
+
+  #lossesOf({ logits, deltas }: BoxPredictions, sampled: readonly SampledRoIs[], targets: readonly Target[]): Losses {
     return tf.tidy(() => {
       const labels = Int32Array.from(sampled.flatMap((regions) => [...regions.labels]));
-      const boxes = sampled.map((regions) => regions.boxes);
-      const { logits, deltas } = this.forward(features, boxes, phase);
       const classifier = tf.mean(softmaxCrossEntropy(logits, labels)) as tf.Scalar;
       const options = { coder: this.coder, beta: this.#beta };
       return { loss_classifier: classifier, loss_box_reg: boxRegressionLoss(deltas, sampled, targets, options) };
     });
+  }
+
+  /** The losses, and where the predictions move the regions. Takes over the predictions. */
+  async #lossesAndBoxes(
+    predictions: BoxPredictions,
+    sampled: readonly SampledRoIs[],
+    learn: (predictions: BoxPredictions) => Losses,
+    onBoxes: NonNullable<BranchLossOptions['onBoxes']>,
+  ): Promise<Losses> {
+    let losses: Losses | undefined;
+    try {
+      losses = learn(predictions);
+      const deltas = (await predictions.deltas.data()) as Float32Array;
+      const ofImages = splitRows(
+        deltas,
+        sampled.map(({ boxes }) => boxes),
+      );
+      onBoxes(sampled.map((regions, i) => moveToClass(regions, ofImages[i]!, this.coder)));
+      return losses;
+    } catch (error) {
+      if (losses !== undefined) tf.dispose({ ...losses });
+      throw error;
+    } finally {
+      tf.dispose({ ...predictions }); // a tape keeps what it needs by itself
+    }
   }
 
   async detect(features: Pyramid, rois: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]> {

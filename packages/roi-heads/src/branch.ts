@@ -5,7 +5,13 @@ import type { RoIs, SampledRoIs } from './rois.ts';
 /** What a branch says of itself: what it adds to what the second stage needs and finds. */
 export type BranchSpec = Partial<RegionSpec>;
 
-export type BranchLossOptions = Pick<RegionLossOptions, 'phase' | 'random'>;
+export interface BranchLossOptions extends Pick<RegionLossOptions, 'phase' | 'random'> {
+  /**
+   * Told where a branch that moves boxes would move each sampled region for its true class, not clipped: `[R * 4]` of
+   * each image, regions of the background unmoved. Only asked for when later branches learn from these boxes.
+   */
+  readonly onBoxes?: ((boxes: readonly Float32Array[]) => void) | undefined;
+}
 
 /**
  * One question asked of every region: which class and which box, which mask, which key points. A detector has a list

@@ -30,6 +30,11 @@ export interface RoIHeadsOptions {
   readonly boxPositiveFraction?: number | undefined;
   /** Chooses the regions of the losses. Default a `BalancedSampler` of the two options above. */
   readonly boxSampler?: Sampler | undefined;
+  /**
+   * Whether the branches after the box branch learn on the boxes that it predicts for the true class, as they will be
+   * used, instead of on the proposals. detectron2's `TRAIN_ON_PRED_BOXES`. Default false.
+   */
+  readonly trainOnPredictedBoxes?: boolean | undefined;
 }
 
 /**
@@ -42,6 +47,7 @@ export class RoIHeads implements RegionHeads {
   readonly branches: Readonly<Record<string, RoIBranch>>;
   readonly #matcher: BoxMatcher;
   readonly #sampler: Sampler;
+  readonly #trainOnPredictedBoxes: boolean;
 
   /**
    * @param branches by name, in the order in which they run
@@ -54,6 +60,7 @@ export class RoIHeads implements RegionHeads {
     const { boxFgIouThresh: foreground = 0.5, boxBgIouThresh: background = 0.5 } = options;
     this.#matcher = options.boxMatcher ?? new Matcher({ foreground, background });
     const { boxBatchSizePerImage: batchSize = 512, boxPositiveFraction: positiveFraction = 0.25 } = options;
+    this.#trainOnPredictedBoxes = options.trainOnPredictedBoxes ?? false;
     this.#sampler = options.boxSampler ?? new BalancedSampler({ batchSize, positiveFraction });
   }
 
@@ -82,11 +89,15 @@ export class RoIHeads implements RegionHeads {
     { phase = 'train', random = new Random(0) }: Partial<RegionLossOptions> = {},
   ): Promise<Losses> {
     const how = { matcher: this.#matcher, sampler: this.#sampler, random };
-    const sampled = proposals.map((boxes, i) => sampleRegions(boxes, targets[i]!, how));
+    let sampled = proposals.map((boxes, i) => sampleRegions(boxes, targets[i]!, how));
+    const onBoxes = (boxes: readonly Float32Array[]): void => {
+      sampled = sampled.map((ofImage, i) => ({ ...ofImage, boxes: boxes[i]! }));
+    };
+    const asked = { phase, random, ...(this.#trainOnPredictedBoxes && { onBoxes }) };
     const found: Record<string, Losses> = {};
     try {
       for (const [name, branch] of Object.entries(this.branches)) {
-        found[name] = await branch.losses(features, sampled, targets, { phase, random });
+        found[name] = await branch.losses(features, sampled, targets, asked);
       }
       return mergeLosses('RoIHeads.losses', found);
     } catch (error) {

@@ -124,8 +124,8 @@ describe('the contract sees what is wrong', () => {
       const { losses } = branch;
       return Object.assign(branch, {
         spec: { ...branch.spec, isPredictor: () => false },
-        losses: (...call: Parameters<typeof losses>) => {
-          const { loss_box_reg: box, ...rest } = losses.apply(branch, call);
+        losses: async (...call: Parameters<typeof losses>) => {
+          const { loss_box_reg: box, ...rest } = await losses.apply(branch, call);
           if (box!.dataSync()[0] !== 0) return { ...rest, loss_box_reg: box! };
           box!.dispose();
           return rest;

@@ -19,6 +19,7 @@ export const floors: readonly (readonly string[])[] = [
     'visualize',
   ],
   ['roi-heads'],
+  ['point-rend'],
   ['mask-rcnn'],
   ['models'],
   ['train'],

@@ -5,7 +5,7 @@ import { decodeFloats } from '../state-dict/decode.ts';
 import { modelTensors, renamed, type SelectOptions } from '../state-dict/select.ts';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { DETECTRON2, MMDETECTION, renamedBy } from './names.ts';
-import { lastRowFirst, zeroRowsBefore } from './rows.ts';
+import { denseOfPoints, lastRowFirst, zeroRowsBefore } from './rows.ts';
 
 export type Program = 'detectron2' | 'mmdetection';
 /** Whose pixels a body was trained on: Caffe's (BGR, 0 to 255, stride in the 1x1) or PyTorch's (RGB, 3x3). */
@@ -58,7 +58,7 @@ export async function convertForeign(
         .slice(0, 5)
         .map((name) => quoteName(name))
         .join(', ')}`,
-      expected: 'a Mask or Faster R-CNN on a ResNet with an FPN',
+      expected: 'a Mask or Faster R-CNN or a PointRend, on a ResNet with an FPN',
     });
   }
   const { profile, assumed } = await profileOf(program, model, tensors, options);
@@ -82,6 +82,7 @@ function rename(model: TensorSource, program: Program) {
 function withBackgroundFirst(entry: TensorEntry): TensorEntry {
   if (entry.name.includes('box_predictor.cls_score.')) return lastRowFirst(entry);
   if (entry.name.includes('box_predictor.bbox_pred.')) return zeroRowsBefore(entry, 4);
+  if (entry.name.includes('mask_head.point_head.')) return denseOfPoints(entry); // of objects alone, like ours
   return entry.name.includes('mask_predictor.mask_fcn_logits.') ? zeroRowsBefore(entry, 1) : entry;
 }
 

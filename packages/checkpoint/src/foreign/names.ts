@@ -18,6 +18,7 @@ export const DETECTRON2: Renaming = [
   [/^roi_heads\.box_head\.fc1\.(weight|bias)$/, 'roi_heads.box_head.fc6.$1'],
   [/^roi_heads\.box_head\.fc2\.(weight|bias)$/, 'roi_heads.box_head.fc7.$1'],
   [/^roi_heads\.box_predictor\.(cls_score|bbox_pred)\.(weight|bias)$/, 'roi_heads.box_predictor.$1.$2'],
+  [/^(roi_heads\.mask_head\.(?:coarse|point)_head\.\w+\.(?:weight|bias))$/, '$1'], // PointRend's
   [/^roi_heads\.mask_head\.mask_fcn([1-9])\.(weight|bias)$/, 'roi_heads.mask_head.<$1>.0.$2'],
   [/^roi_heads\.mask_head\.deconv\.(weight|bias)$/, 'roi_heads.mask_predictor.conv5_mask.$1'],
   [/^roi_heads\.mask_head\.predictor\.(weight|bias)$/, 'roi_heads.mask_predictor.mask_fcn_logits.$1'],

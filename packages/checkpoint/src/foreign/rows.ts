@@ -23,6 +23,11 @@ export function zeroRowsBefore(entry: TensorEntry, rows: number): TensorEntry {
   });
 }
 
+/** A convolution over points, `[O, I, 1]`, as the dense layer that it is: `[O, I]`. */
+export function denseOfPoints(entry: TensorEntry): TensorEntry {
+  return entry.shape.length === 3 && entry.shape[2] === 1 ? { ...entry, shape: entry.shape.slice(0, 2) } : entry;
+}
+
 function changed(
   { name, dtype, read }: TensorEntry,
   shape: readonly number[],

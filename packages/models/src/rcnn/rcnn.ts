@@ -28,6 +28,7 @@ function rcnn(name: string, recipe: Recipe): Architecture {
 
 function aboutOf(name: string): string {
   if (name.startsWith('cascade')) return 'boxes and masks, the boxes refined in three stages';
+  if (name.startsWith('pointrend')) return 'boxes in two stages, masks drawn point by point';
   if (name.startsWith('keypointrcnn')) return 'boxes and key points in two stages';
   return name.startsWith('maskrcnn') ? 'boxes and masks in two stages' : 'boxes in two stages';
 }
