@@ -46,6 +46,53 @@ export function bceWithLogits<T extends tf.Tensor>(logits: T, targets: T): T {
   return op(logits) as T;
 }
 
+export interface FocalOptions {
+  /** Weight of the positives; negatives have one minus it. Default 0.25. */
+  readonly alpha?: number | undefined;
+  /** How much what is found already counts for less. Default 2. */
+  readonly gamma?: number | undefined;
+}
+
+/**
+ * Focal loss of each logit with its target, which is 0 or 1: binary cross-entropy times `(1 - p)^gamma`, where `p` is the
+ * probability given to the truth. Exact for logits of any size. The gradient goes to the logits only.
+ * @see Lin et al. 2017, equation 5 (arXiv:1708.02002)
+ */
+export function sigmoidFocal<T extends tf.Tensor>(
+  logits: T,
+  targets: T,
+  { alpha = 0.25, gamma = 2 }: FocalOptions = {},
+): T {
+  const op = tf.customGrad((x, save) => {
+    (save as tf.GradSaveFunc)([x as tf.Tensor, targets]);
+    const value = tf.tidy(() => {
+      const { weight, logTruth, miss } = focalParts(x as tf.Tensor, targets, alpha);
+      return tf.neg(tf.mul(tf.mul(weight, tf.pow(miss, gamma)), logTruth));
+    });
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor =>
+      tf.tidy(() => {
+        const { sign, weight, logTruth, miss } = focalParts(saved[0]!, saved[1]!, alpha);
+        const slope = tf.sub(tf.mul(tf.mul(tf.sub(1, miss), logTruth), gamma), miss);
+        return tf.mul(dy, tf.mul(tf.mul(sign, weight), tf.mul(tf.pow(miss, gamma), slope)));
+      });
+    return { value, gradFunc };
+  });
+  return op(logits) as T;
+}
+
+/** `miss` is the probability withheld from the truth, `logTruth` the logarithm of the one that is given to it. */
+function focalParts(logits: tf.Tensor, targets: tf.Tensor, alpha: number) {
+  const sign = tf.sub(tf.mul(targets, 2), 1); // 1 for positives, -1 for negatives
+  const towards = tf.mul(logits, sign);
+  const tail = tf.log1p(tf.exp(tf.neg(tf.abs(towards))));
+  return {
+    sign,
+    weight: tf.add(tf.mul(targets, 2 * alpha - 1), 1 - alpha),
+    logTruth: tf.neg(tf.add(tf.relu(tf.neg(towards)), tail)),
+    miss: tf.sigmoid(tf.neg(towards)),
+  };
+}
+
 /**
  * Cross-entropy of each row of logits `[R, K]` with its label: `[R]`. The gradient is softmax minus one-hot.
  * @throws LABEL_OUT_OF_RANGE

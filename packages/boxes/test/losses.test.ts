@@ -3,7 +3,7 @@ import { isRcnnError, Random } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { bceWithLogits, smoothL1, softmaxCrossEntropy } from '../src/index.ts';
+import { bceWithLogits, sigmoidFocal, smoothL1, softmaxCrossEntropy } from '../src/index.ts';
 
 test('smooth L1 at the worked points', () => {
   expectClose(smoothL1(tf.tensor1d([0, 0.05, -0.2, 2])), [0, 0.01125, 0.144444, 1.944444], { absolute: 1e-6 });
@@ -32,6 +32,15 @@ test('binary cross-entropy of enormous logits is finite and exact', () => {
   expectClose(tf.grad((logits) => tf.sum(bceWithLogits(logits, z)))(x), [0, 0, 1, -1]);
 });
 
+test('focal loss at the worked points; enormous logits are finite and exact', () => {
+  const loss = (logits: number[], targets: number[]): tf.Tensor =>
+    sigmoidFocal(tf.tensor1d(logits), tf.tensor1d(targets));
+  expectClose(loss([0, 0], [1, 0]), [0.0433217, 0.1299651], { absolute: 1e-7 });
+  expectClose(loss([1000, -1000, 1000, -1000], [1, 0, 0, 1]), [0, 0, 750, 250]);
+  const slope = tf.grad((x) => tf.sum(sigmoidFocal(x, tf.tensor1d([1, 0, 0, 1]))));
+  expectClose(slope(tf.tensor1d([1000, -1000, 1000, -1000])), [0, 0, 0.75, -0.25]);
+});
+
 test('cross-entropy of equal logits is ln K; of enormous ones it is exact', () => {
   expectClose(softmaxCrossEntropy(tf.zeros([2, 5]), Int32Array.of(0, 4)), [Math.log(5), Math.log(5)]);
   const logits = tf.tensor2d([
@@ -52,6 +61,7 @@ test.each(Array.from({ length: 20 }, (_, seed) => seed))('gradients against floa
   const x = tf.tensor2d(values, [rows, classes]);
   const w = tf.tensor2d(weights, [rows, classes]);
   const z = tf.tensor2d(targets, [rows, classes]);
+  const hard = tf.round(z) as tf.Tensor2D;
   const perRow = weights.subarray(0, rows);
 
   const cases: [(x: tf.Tensor2D) => tf.Tensor, (x: number[]) => number][] = [
@@ -72,6 +82,14 @@ test.each(Array.from({ length: 20 }, (_, seed) => seed))('gradients against floa
         ),
     ],
     [
+      (x) => tf.sum(tf.mul(sigmoidFocal(x, hard, { alpha: 0.3, gamma: 1.5 }), w)),
+      (x) =>
+        total(
+          x.map((l, i) => focal(l, Math.round(targets[i]!), 0.3, 1.5)),
+          weights,
+        ),
+    ],
+    [
       (x) => tf.sum(tf.mul(softmaxCrossEntropy(x, labels), tf.tensor1d(perRow))),
       (x) => total(crossEntropies(x, classes, labels), perRow),
     ],
@@ -86,6 +104,7 @@ test.each(Array.from({ length: 20 }, (_, seed) => seed))('gradients against floa
 test('nothing in, nothing out', () => {
   expect(smoothL1(tf.zeros([0, 4])).shape).toEqual([0, 4]);
   expect(bceWithLogits(tf.zeros([0]), tf.zeros([0])).shape).toEqual([0]);
+  expect(sigmoidFocal(tf.zeros([0, 2]), tf.zeros([0, 2])).shape).toEqual([0, 2]);
   expect(softmaxCrossEntropy(tf.zeros([0, 3]), new Int32Array()).shape).toEqual([0]);
 });
 
@@ -94,8 +113,11 @@ test('no tensor is gained, with or without gradients', async () => {
   await expectNoLeak(() => {
     smoothL1(x).dispose();
     bceWithLogits(x, x).dispose();
+    sigmoidFocal(x, x).dispose();
     softmaxCrossEntropy(x, Int32Array.of(1)).dispose();
-    for (const loss of [smoothL1, (d: tf.Tensor) => bceWithLogits(d, x)]) tf.grad((d) => tf.sum(loss(d)))(x).dispose();
+    const focalOf = (d: tf.Tensor): tf.Tensor => sigmoidFocal(d, x);
+    for (const loss of [smoothL1, focalOf, (d: tf.Tensor) => bceWithLogits(d, x)])
+      tf.grad((d) => tf.sum(loss(d)))(x).dispose();
     tf.grad((d) => tf.sum(softmaxCrossEntropy(d as tf.Tensor2D, Int32Array.of(1))))(x).dispose();
   });
 });
@@ -111,6 +133,11 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const smooth = (d: number, beta: number): number =>
   Math.abs(d) < beta ? (d * d) / (2 * beta) : Math.abs(d) - beta / 2;
 const bce = (x: number, z: number): number => Math.max(x, 0) - x * z + Math.log1p(Math.exp(-Math.abs(x)));
+
+const focal = (x: number, z: number, alpha: number, gamma: number): number => {
+  const miss = sigmoid(z === 1 ? -x : x);
+  return (z === 1 ? alpha : 1 - alpha) * miss ** gamma * bce(x, z);
+};
 
 function total(values: number[], weights: ArrayLike<number>): number {
   return values.reduce((sum, value, i) => sum + value * weights[i]!, 0);

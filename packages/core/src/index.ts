@@ -39,6 +39,7 @@ export { addRelu } from './ops/add-relu.ts';
 export { type ConvolutionOptions, convolution, padMap } from './ops/convolution.ts';
 export { linear } from './ops/linear.ts';
 export { maxPool2d } from './ops/max-pool.ts';
+export { resizeBilinear } from './ops/resize-bilinear.ts';
 export * from './parameter.ts';
 export * from './random.ts';
 export type * from './types.ts';

@@ -11,10 +11,12 @@ import {
   linear,
   maxPool2d,
   Random,
+  resizeBilinear,
   valueAndGradients,
 } from '../src/index.ts';
 import { batchNorm } from '../src/ops/batch-norm.ts';
-import { expectClose, expectGradients, type GradientInput } from '../src/testing.ts';
+import { groupNorm } from '../src/ops/group-norm.ts';
+import { expectClose, expectGradients, expectNoLeak, type GradientInput } from '../src/testing.ts';
 
 const seeds = Array.from({ length: 20 }, (_, seed) => seed);
 
@@ -225,6 +227,52 @@ describe.each(seeds)('norms, seed %i', (seed) => {
     const slowly = (values: Float64Array, k: Float64Array, b: Float64Array) =>
       normalise(values, k, b, c, (i: number) => i % c);
     expectGradients(op, slowly, [x, weight, bias], { absolute: 1e-3, relative: 1e-3 });
+  });
+
+  test('group norm, by its weight and bias too', () => {
+    const settings = { groups: 2, epsilon: 1e-5 };
+    const op = (...[input, k, b]: tf.Tensor[]): tf.Tensor => groupNorm(input as tf.Tensor4D, k!, b!, settings);
+    const groupOf = (i: number): number => Math.floor(i / (h * w * c)) * 2 + Math.floor((i % c) / 2);
+    const slowly = (values: Float64Array, k: Float64Array, b: Float64Array) => normalise(values, k, b, c, groupOf);
+    expectGradients(op, slowly, [x, weight, bias], { absolute: 1e-3, relative: 1e-3 });
+  });
+});
+
+test.each(seeds)('bilinear resize to any size, seed %i', (seed) => {
+  const random = new Random(seed);
+  const size = (): number => 1 + random.integer(7);
+  const [n, h, w, c, height, width] = [1 + random.integer(2), size(), size(), 2, size(), size()];
+  const op = (x: tf.Tensor): tf.Tensor => resizeBilinear(x as tf.Tensor4D, [height, width]);
+  const at = (place: number, cells: number): [number, number, number] => {
+    const source = Math.min(Math.max(place, 0), cells - 1);
+    const low = Math.floor(source);
+    return [low, Math.min(low + 1, cells - 1), source - low];
+  };
+  const slowly = (x: Float64Array): number[] => {
+    const y: number[] = [];
+    for (let i = 0; i < n; i++)
+      for (let row = 0; row < height; row++)
+        for (let column = 0; column < width; column++)
+          for (let k = 0; k < c; k++) {
+            const [top, bottom, down] = at(((row + 0.5) * h) / height - 0.5, h);
+            const [left, right, across] = at(((column + 0.5) * w) / width - 0.5, w);
+            const cell = (r: number, q: number): number => x[((i * h + r) * w + q) * c + k]!;
+            const mix = (r: number): number => (1 - across) * cell(r, left) + across * cell(r, right);
+            y.push((1 - down) * mix(top) + down * mix(bottom));
+          }
+    return y;
+  };
+  expectGradients(op, slowly, [draw(random, [n, h, w, c])], { absolute: 1e-3, relative: 1e-3 });
+});
+
+test('bilinear resize halves by the mean of four, keeps what it need not change, and gains no tensor', async () => {
+  const x = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 12], [1, 2, 4, 1]);
+  expectClose(resizeBilinear(x, [1, 2]).dataSync(), [3.5, 6.5]);
+  expectClose(resizeBilinear(x, [2, 4]).dataSync(), x.dataSync(), { absolute: 0, relative: 0 });
+  expect(resizeBilinear(tf.zeros([0, 2, 2, 3]), [4, 5]).shape).toEqual([0, 4, 5, 3]);
+  await expectNoLeak(() => {
+    resizeBilinear(x, [3, 3]).dispose();
+    tf.grad((maps) => tf.sum(resizeBilinear(maps as tf.Tensor4D, [3, 3])))(x).dispose();
   });
 });
 

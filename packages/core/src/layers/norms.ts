@@ -4,6 +4,7 @@ import { RcnnError } from '../errors.ts';
 import { constant } from '../initialisers.ts';
 import { type Layer, Module } from '../module.ts';
 import { batchNorm } from '../ops/batch-norm.ts';
+import { groupNorm } from '../ops/group-norm.ts';
 import type { Parameter } from '../parameter.ts';
 import type { Phase } from '../types.ts';
 import { makeParameter } from './make-parameter.ts';
@@ -158,16 +159,8 @@ export class GroupNorm extends Module implements Norm {
   }
 
   forward(x: tf.Tensor4D, _phase?: Phase): tf.Tensor4D {
-    const [n, h, w, c] = x.shape;
     if (x.size === 0) return tf.clone(x);
-    return tf.tidy(() => {
-      const groups = tf.reshape(x, [n, h * w, this.#groups, c / this.#groups]);
-      const mean = tf.mean(groups, [1, 3], true);
-      const centred = tf.sub(groups, mean);
-      const variance = tf.mean(tf.square(centred), [1, 3], true);
-      const normalised = tf.reshape(tf.div(centred, tf.sqrt(tf.add(variance, this.#epsilon))), x.shape);
-      return tf.add(tf.mul(normalised, this.weight.value), this.bias.value) as tf.Tensor4D;
-    });
+    return groupNorm(x, this.weight.value, this.bias.value, { groups: this.#groups, epsilon: this.#epsilon });
   }
 }
 
