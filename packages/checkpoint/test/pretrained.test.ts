@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -378,6 +379,13 @@ test('a download has a longest size and a longest silence', async () => {
   behave = (_, response) => void response.writeHead(200, { 'content-length': 9 }).write('x');
   const options = { cache, stallTimeout: 50, attempts: 2, retryDelay: 1 };
   await expectReject(loadPretrained(`${base}stall.safetensors`, options), 'DOWNLOAD_FAILED', 'nothing came');
+});
+
+test.runIf(process.platform !== 'win32')('a pipe in place of a lock does not hold the download up', async () => {
+  const path = join(cache, `model-${hash}.safetensors`);
+  execFileSync('mkfifo', [`${path}.part.lock`]);
+  await (await loadPretrained(named(), { cache })).close();
+  expect(readFileSync(path).equals(file)).toBe(true);
 });
 
 test('a lock with our own process number, from before a restart in a container, is stale', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stateDict, torchvisionProfile } from '@rcnn/checkpoint';
@@ -128,14 +128,20 @@ describe('which images', () => {
   });
 
   test.skipIf(process.platform === 'win32')(
-    'a pipe is refused, not waited for; in a folder it is passed by',
+    'a pipe is refused, not waited for; in a folder it is named and costs itself',
     async () => {
       const folder = mkdtempSync(join(directory, 'pipes-'));
       execFileSync('mkfifo', [join(folder, 'pipe.jpg')]);
       await expect(imageFiles('test', [join(folder, 'pipe.jpg')])).rejects.toThrow('neither a file nor a folder');
-      await expect(imageFiles('test', [folder])).rejects.toThrow('holds no image');
       mkdirSync(join(folder, 'folder.png'));
-      await expect(imageFiles('test', [folder])).rejects.toThrow('holds no image');
+      symlinkSync('/dev/zero', join(folder, 'zero.webp'));
+      copyFileSync(join(photos, 'b.jpg'), join(folder, 'ordinary.jpg'));
+      const { code, err } = await run(folder, '--weights', weights);
+      expect(code).toBe(1);
+      expect(err.match(/error FILE_REFUSED: .*(?:folder\.png|pipe\.jpg|zero\.webp): this is not a file/g)).toHaveLength(
+        3,
+      );
+      expect(err).toContain('3 of 4 images could not be used');
     },
   );
 });

@@ -1,10 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRcnnError } from '@rcnn/core/errors';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { convertDataset, inspectDataset, repairDataset, writeShapes } from '../src/node/index.ts';
-import { OutputFolder } from '../src/node/write/output-folder.ts';
 import { temporaryFolder } from './folders.ts';
 
 const root = temporaryFolder();
@@ -50,39 +49,6 @@ const NAMES: readonly string[] = [
   `${'d/'.repeat(600)}x.png`,
   'half \ud800 a character',
 ];
-
-describe('names from outside', () => {
-  test('each gets a path of its own below the folder', async () => {
-    const output = await OutputFolder.open(join(root, 'names'));
-    const folder = output.takeFolder('train');
-    const paths = [...NAMES, ...NAMES].map((name) => output.take(folder, name));
-    expect(new Set(paths.map((path) => path.normalize('NFC').toLowerCase())).size).toBe(2 * NAMES.length);
-    for (const path of paths) {
-      const file = await output.file(`${folder}/${path}`);
-      expect(file.startsWith(join(root, 'names', 'train/'))).toBe(true);
-      expect(path).not.toMatch(/\p{Cc}|\p{Bidi_Control}|\p{Cs}|(?:^|\/)\.\.?(?:\/|$)/u);
-      expect(Math.max(...path.split('/').map((part) => Buffer.byteLength(part)))).toBeLessThan(256);
-      writeFileSync(file, 'x', { flag: 'wx' });
-    }
-  });
-
-  test('an ordinary name stays as it is', async () => {
-    const output = await OutputFolder.open(join(root, 'ordinary'));
-    for (const name of ['a b%20c.png', 'x..y.png', 'Größe 1 #2/日本.jpg', 'sub/deep/name.v2.jpeg', '.hidden'])
-      expect(output.take('train', name)).toBe(name);
-    expect(output.take('train', 'images\\p0.png')).toBe('images/p0.png');
-  });
-
-  test('a link in the folder is not followed', async () => {
-    const [at, elsewhere] = [join(root, 'linked'), join(root, 'elsewhere')];
-    mkdirSync(at);
-    mkdirSync(elsewhere);
-    symlinkSync(elsewhere, join(at, 'train'));
-    const output = await OutputFolder.open(at);
-    await expect(output.file('train/a.png')).rejects.toMatchObject({ code: 'PATH_REFUSED' });
-    await expect(output.file('../a.png')).rejects.toMatchObject({ code: 'PATH_REFUSED' });
-  });
-});
 
 /** Every name below a folder, links not followed. */
 function below(folder: string): string[] {

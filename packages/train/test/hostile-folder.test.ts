@@ -106,12 +106,12 @@ test.each(['config.yaml', 'metrics.jsonl', 'checkpoints/last.safetensors'])(
   },
 );
 
-test.skipIf(process.platform === 'win32')('a pipe in place of history is passed over, and as a lock it holds', () => {
+test.skipIf(process.platform === 'win32')('a pipe in place of history is passed over, and as a lock refused', () => {
   const path = mkdtempSync(join(folder, 'pipes-'));
   makePipe(join(path, 'data.json'));
   expect(readDataRecord(join(path, 'data.json'))).toBeUndefined();
   makePipe(join(path, 'run.lock'));
-  expect(() => acquireLock(join(path, 'run.lock'))).toThrowError(/another trainer/);
+  expect(() => acquireLock(join(path, 'run.lock'))).toThrowError(expect.objectContaining({ code: 'FILE_REFUSED' }));
 });
 
 test.each(['/../../../pwn', 'a\0b', 'a'.repeat(5000), 5, null])(

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { fileError } from '@rcnn/files';
+import { isRcnnError } from '@rcnn/core/errors';
+import { fileError, mayRun, openRegular, thisProcess } from '@rcnn/files';
 import type { FileSystem } from './file-system.ts';
 
 /** Where a download collects its bytes, and how to let go of the place. */
@@ -23,7 +22,7 @@ export async function claimPart(path: string, resumable: boolean, fileSystem: Fi
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       const file = await fileSystem.create(lock);
-      await file.write(new TextEncoder().encode(`${hostname()} ${process.pid}`));
+      await file.write(new TextEncoder().encode(lockText()));
       await file.close();
       HELD.add(lock);
       const release = async (): Promise<void> => {
@@ -43,16 +42,35 @@ export async function claimPart(path: string, resumable: boolean, fileSystem: Fi
 /** The locks of this process. */
 const HELD = new Set<string>();
 
+/** One line: host, number and, where it is known, start. */
+function lockText(): string {
+  const { host, pid, started } = thisProcess();
+  return [host, pid, ...(started === undefined ? [] : [started])].join(' ');
+}
+
 /** Whether the process that wrote a lock is alive, as far as can be told from this machine. */
 async function isHeld(lock: string): Promise<boolean> {
-  const [host, pid] = (await readFile(lock, 'utf8').catch(() => '')).split(' ');
-  if (host !== hostname()) return host !== ''; // another machine's over a shared disk; an empty one is from a crash
+  const text = await lockTextOf(lock);
+  if (text === undefined) return true; // not a file: leave it alone, the download gets a name of its own
+  const [host = '', pid, ...started] = text.split(' ');
+  if (host === '') return false; // empty, from a crash
+  const holder = { host, pid: Number(pid), started: started.length > 0 ? started.join(' ') : undefined };
+  if (!Number.isSafeInteger(holder.pid) || holder.pid <= 0) return false;
   // In a container that starts anew, the process that died had our own number.
-  if (Number(pid) === process.pid) return HELD.has(lock);
+  if (holder.pid === process.pid && host === thisProcess().host) return HELD.has(lock);
+  return mayRun(holder);
+}
+
+async function lockTextOf(lock: string): Promise<string | undefined> {
+  let file: Awaited<ReturnType<typeof openRegular>>;
   try {
-    process.kill(Number(pid), 0); // signal 0 only asks
-    return true;
+    file = await openRegular(lock);
   } catch (error) {
-    return (error as { code?: unknown }).code === 'EPERM';
+    return isRcnnError(error, 'FILE_MISSING') ? '' : undefined;
+  }
+  try {
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
   }
 }

@@ -1,8 +1,6 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { PixelImage } from '@rcnn/core';
-import { fileError } from '@rcnn/files';
+import { OutputFolder } from '@rcnn/files';
 import { type DrawnObject, drawSixPanels } from '@rcnn/visualize';
 import { createCanvas, encodePng } from '@rcnn/visualize/node';
 import { NewNames } from '../output/new-names.ts';
@@ -22,20 +20,11 @@ export async function* drawAll(
   out: string,
   colorBy: 'class' | 'instance',
 ): AsyncGenerator<string> {
-  makeFolder(out);
+  const folder = await OutputFolder.open(out);
   const newNames = new NewNames();
   for await (const { name, image, objects, names } of pictures) {
-    const file = join(out, `${newNames.take(name)}.png`);
+    const file = await folder.file(`${newNames.take(name)}.png`);
     await atomicWrite(file, encodePng(drawSixPanels(createCanvas, image, objects, { names, colorBy })));
     yield file;
-  }
-}
-
-/** Makes a folder and those above it. @throws FILE_EXISTS, FILE_MISSING, DISK_FULL, IO_FAILED */
-export function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw fileError(path, 'the folder cannot be made', error);
   }
 }

@@ -30,14 +30,16 @@ async function expand(where: string, input: string): Promise<string[]> {
   });
 }
 
-/** The images directly in a folder, by name. Pipes, devices and folders that are called like images are left out. */
+/**
+ * The images directly in a folder, by name. What is called like one and is none (a pipe, a device, a folder) is among
+ * them: reading refuses it by name, and to leave it out here would be silent.
+ */
 export function imagesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
       .filter((name) => IMAGE_FILE.test(name))
       .sort()
-      .map((name) => join(folder, name))
-      .filter((path) => statsOf(path)?.isFile() !== false);
+      .map((name) => join(folder, name));
   } catch (error) {
     throw fileError(folder, 'the folder cannot be read', error);
   }

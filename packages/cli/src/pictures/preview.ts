@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import { type DatasetSettings, usableSamples } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import { Random } from '@rcnn/core/random';
+import { OutputFolder } from '@rcnn/files';
 import { type PresetName, preset, type Scene, sceneOf, type Transform, targetOf } from '@rcnn/transforms';
 import {
   type Annotator,
@@ -17,7 +17,6 @@ import {
 import { createCanvas, encodePng } from '@rcnn/visualize/node';
 import { NewNames } from '../output/new-names.ts';
 import { note } from '../output/print.ts';
-import { makeFolder } from './draw.ts';
 
 export interface PreviewOptions extends Pick<DatasetSettings, 'badSamples' | 'maxSkipRate'> {
   readonly preset: string;
@@ -38,7 +37,7 @@ export async function drawPreviews(data: string, out: string, options: PreviewOp
   const dataset = await openDataset(data, options.open);
   const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));
   const count = Math.min(options.count, dataset.length);
-  makeFolder(out);
+  const folder = await OutputFolder.open(out);
   const newNames = new NewNames();
   const files: string[] = [];
   const indices = Array.from({ length: count }, (_, i) => Math.floor((i * dataset.length) / count));
@@ -64,7 +63,7 @@ export async function drawPreviews(data: string, out: string, options: PreviewOp
       panelSide: 400,
       columns: Math.min(4, panels.length),
     });
-    const file = join(out, `${newNames.take(image.file)}-${pipeline.name}.png`);
+    const file = await folder.file(`${newNames.take(image.file)}-${pipeline.name}.png`);
     await atomicWrite(file, encodePng(sheet));
     files.push(file);
   }

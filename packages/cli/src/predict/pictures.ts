@@ -1,11 +1,11 @@
-import { extname, join, resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { Detection, InstanceMask, PixelImage } from '@rcnn/core';
+import { OutputFolder, plainName } from '@rcnn/files';
 import { drawPanel, everything } from '@rcnn/visualize';
 import { createCanvas } from '@rcnn/visualize/node';
 import sharp, { type Sharp } from 'sharp';
-import { NewNames, plainName } from '../output/new-names.ts';
-import { makeFolder } from '../pictures/draw.ts';
+import { NewNames } from '../output/new-names.ts';
 
 export interface PictureOptions {
   /** Folder that everything goes into. */
@@ -26,36 +26,37 @@ export class PictureWriter {
   readonly #names: ReadonlyMap<number, string>;
   readonly #newNames = new NewNames();
   readonly #inputs: ReadonlySet<string>;
+  readonly #output: OutputFolder;
+  /** The folder of each label's crops. */
+  readonly #cropFolders = new Map<number, string>();
 
-  constructor(options: PictureOptions, names: ReadonlyMap<number, string>) {
+  private constructor(options: PictureOptions, names: ReadonlyMap<number, string>, output: OutputFolder) {
     this.#options = options;
     this.#names = names;
     this.#inputs = new Set(options.inputs.map((file) => resolve(file)));
-    if (options.pictures || options.crops || options.masks) makeFolder(options.out);
+    this.#output = output;
+  }
+
+  /** Makes the folder. @throws FILE_EXISTS, DISK_FULL, IO_FAILED */
+  static async open(options: PictureOptions, names: ReadonlyMap<number, string>): Promise<PictureWriter> {
+    return new PictureWriter(options, names, await OutputFolder.open(options.out));
   }
 
   /** @returns the annotated picture's file, where one is wanted */
   async write(file: string, image: PixelImage, found: readonly Detection[]): Promise<string | undefined> {
-    const { pictures, crops, masks, out } = this.#options;
+    const { pictures, crops, masks } = this.#options;
     const ending = endingOf(file);
     const name = this.#nameOf(file, ending);
     for (const [i, detection] of found.entries()) {
-      const label = plainName(this.#names.get(detection.label) ?? `class ${detection.label}`);
-      if (crops) await this.#crop(join(out, 'crops', label), `${name}-${i + 1}${ending}`, image, detection);
-      if (masks && detection.mask) await this.#mask(`${name}-${i + 1}-${label}.png`, detection.mask);
+      if (crops) await this.#crop(`${name}-${i + 1}${ending}`, image, detection);
+      if (masks && detection.mask) {
+        await this.#mask(`${name}-${i + 1}-${plainName(this.#className(detection.label))}.png`, detection.mask);
+      }
     }
     if (!pictures) return undefined;
-    const path = join(out, name + ending);
-    await atomicWrite(path, await encoded(this.draw(image, found), ending));
+    const path = await this.#output.file(name + ending);
+    await atomicWrite(path, await encoded(drawFound(image, found, this.#names), ending));
     return path;
-  }
-
-  /** The picture with everything that was found, at its own size. */
-  draw(image: PixelImage, found: readonly Detection[]): PixelImage {
-    const panel = { image, objects: found, annotators: everything() };
-    const canvas = drawPanel(createCanvas, panel, 1, { names: this.#names });
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-    return { data: withoutAlpha(data), height: canvas.height, width: canvas.width, channels: 3 };
   }
 
   /** A name of its own, and never that of a file that was read: `photo-2.jpg` in the photo's own folder. */
@@ -66,26 +67,49 @@ export class PictureWriter {
     }
   }
 
-  async #crop(folder: string, name: string, image: PixelImage, { box }: Detection): Promise<void> {
+  #className(label: number): string {
+    return this.#names.get(label) ?? `class ${label}`;
+  }
+
+  #cropFolder(label: number): string {
+    const known = this.#cropFolders.get(label);
+    if (known !== undefined) return known;
+    const folder = this.#output.takeFolder(plainName(this.#className(label)), 'crops');
+    this.#cropFolders.set(label, folder);
+    return folder;
+  }
+
+  async #crop(name: string, image: PixelImage, { box, label }: Detection): Promise<void> {
     const [left, top] = [Math.max(0, Math.floor(box[0])), Math.max(0, Math.floor(box[1]))];
     const width = Math.max(1, Math.min(image.width, Math.ceil(box[2])) - left);
     const height = Math.max(1, Math.min(image.height, Math.ceil(box[3])) - top);
     if (left >= image.width || top >= image.height) return;
-    makeFolder(folder);
     const bytes = sharpOf(image).extract({ left, top, width, height });
-    await atomicWrite(join(folder, name), await inFormat(bytes, name).toBuffer());
+    await atomicWrite(
+      await this.#output.file(`${this.#cropFolder(label)}/${name}`),
+      await inFormat(bytes, name).toBuffer(),
+    );
   }
 
   async #mask(name: string, mask: InstanceMask): Promise<void> {
-    const folder = join(this.#options.out, 'masks');
-    makeFolder(folder);
     const [height, width] = mask.size;
     const bits = mask.bitmap().map((bit) => 255 * bit);
     const png = sharp(bits, { raw: { width, height, channels: 1 } })
       .toColourspace('b-w')
       .png();
-    await atomicWrite(join(folder, name), await png.toBuffer());
+    await atomicWrite(await this.#output.file(`masks/${name}`), await png.toBuffer());
   }
+}
+
+/** The picture with everything that was found, at its own size. */
+export function drawFound(
+  image: PixelImage,
+  found: readonly Detection[],
+  names: ReadonlyMap<number, string>,
+): PixelImage {
+  const canvas = drawPanel(createCanvas, { image, objects: found, annotators: everything() }, 1, { names });
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return { data: withoutAlpha(data), height: canvas.height, width: canvas.width, channels: 3 };
 }
 
 /** The ending of the picture: the image's own where it can be written, else PNG. */

@@ -28,10 +28,8 @@ export async function predictImages(
   predictor: Predictor,
   { out, save, crops, masks, json, words, results }: PredictImagesOptions,
 ): Promise<number> {
-  const writer = new PictureWriter(
-    { out, pictures: save, crops, masks, inputs: inputs.map(({ file }) => file) },
-    predictor.names,
-  );
+  const wanted = { out, pictures: save, crops, masks, inputs: inputs.map(({ file }) => file) };
+  const writer = save || crops || masks ? await PictureWriter.open(wanted, predictor.names) : undefined;
   const counter = new Counter(inputs.length);
   let bad = 0;
   for (const input of inputs) {
@@ -41,7 +39,7 @@ export async function predictImages(
       const found = await predictor.find(image, input.id);
       const lines = found.results.map((result): FileResult => ({ ...result, file_name: input.file }));
       await results?.add(lines);
-      const picture = await writer.write(input.file, image, found.shown);
+      const picture = await writer?.write(input.file, image, found.shown);
       endStatus();
       if (json) for (const line of lines) printJson(line, { compact: true });
       else if (words) print(inputs.length === 1 ? found.words : `${input.file}: ${found.words}`);

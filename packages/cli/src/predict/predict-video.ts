@@ -1,10 +1,10 @@
 import { rename, rm } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { fileError } from '@rcnn/files';
+import { fileError, OutputFolder } from '@rcnn/files';
 import { Counter } from '../output/counter.ts';
 import type { NewNames } from '../output/new-names.ts';
 import { endStatus, note, print, printJson } from '../output/print.ts';
-import { PictureWriter } from './pictures.ts';
+import { drawFound, PictureWriter } from './pictures.ts';
 import type { PredictImagesOptions } from './predict-images.ts';
 import type { Predictor } from './predictor.ts';
 import type { FileResult } from './results-file.ts';
@@ -27,8 +27,9 @@ export async function predictVideo(
   const { rate, frames: counted } = await videoFacts(source);
   const total = Math.min(counted ?? Infinity, limit);
   const counter = new Counter(Number.isFinite(total) ? total : undefined, 'frames', 5);
-  const pictures = new PictureWriter({ out, pictures: false, crops, masks, inputs: [] }, predictor.names);
-  const drawer = new PictureWriter({ out, pictures: save, crops: false, masks: false, inputs: [] }, predictor.names);
+  const wanted = { out, pictures: false, crops, masks, inputs: [] };
+  const pictures = crops || masks ? await PictureWriter.open(wanted, predictor.names) : undefined;
+  if (save) await OutputFolder.open(out);
   const stem = newNames.take(source.name);
   const file = join(out, stem + endingOf(source.name));
   const part = join(out, `.${stem}.part${endingOf(source.name)}`);
@@ -42,10 +43,10 @@ export async function predictVideo(
       const found = await predictor.find(frame, `${stem}:${index}`);
       const lines = found.results.map((result): FileResult => ({ ...result, file_name: name }));
       await results?.add(lines);
-      if (crops || masks) await pictures.write(name, frame, found.shown);
+      await pictures?.write(name, frame, found.shown);
       if (save) {
         writer ??= videoWriter(part, frame, rate);
-        await writer.write(drawer.draw(frame, found.shown));
+        await writer.write(drawFound(frame, found.shown, predictor.names));
       }
       if (json) for (const line of lines) printJson(line, { compact: true });
       counter.done(`${name}: ${frame.height}x${frame.width}, ${found.words}`);

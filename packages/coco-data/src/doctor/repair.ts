@@ -1,11 +1,11 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
+import { OutputFolder, writeError } from '@rcnn/files';
 import { pathProblem } from '../images/image-path.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
 import { type MendedRecords, rereadRefused } from '../node/read/reread.ts';
 import { bringImage, takeNames } from '../node/write/convert.ts';
-import { OutputFolder, writeError } from '../node/write/output-folder.ts';
 import { writeUpright } from '../node/write/upright.ts';
 import { writeCoco } from '../node/write/write-coco.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } from '../records.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { closeSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
+import { mayRun, openRegularSync, thisProcess } from '@rcnn/files';
 import { z } from 'zod';
 import { onDisk } from './disk.ts';
 import { readHistory } from './run-file.ts';
@@ -11,9 +11,13 @@ const holderForm = z.object({
   id: z.string().regex(/^[\w-]{1,64}$/),
   pid: z.number().int().positive(),
   host: z.string(),
+  started: z.string().optional(),
   since: z.string(),
 });
 type Holder = Readonly<z.infer<typeof holderForm>>;
+
+/** The ids of the locks that this process holds. */
+const HELD = new Set<string>();
 
 /** A held lock. */
 export interface Lock {
@@ -26,12 +30,14 @@ export interface Lock {
  * @throws LOCKED saying who holds it; DISK_FULL, IO_FAILED
  */
 export function acquireLock(path: string): Lock {
-  const mine: Holder = { id: randomUUID(), pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  const mine: Holder = { id: randomUUID(), ...thisProcess(), since: new Date().toISOString() };
   onDisk(path, 'cannot be written', () => {
     if (!createExclusively(path, mine)) takeOver(path, mine);
   });
+  HELD.add(mine.id);
   const release = (): void => {
     process.removeListener('exit', release);
+    HELD.delete(mine.id);
     if (readHolder(path)?.id === mine.id) rmSync(path, { force: true });
   };
   process.once('exit', release);
@@ -42,7 +48,8 @@ export function acquireLock(path: string): Lock {
 function takeOver(path: string, mine: Holder): void {
   const stale = readHolder(path);
   if (stale === undefined && createExclusively(path, mine)) return; // released in the meantime
-  if (stale === undefined || isAlive(stale)) refuse(path, stale);
+  if (stale === undefined) refuseUnread(path);
+  if (isAlive(stale)) refuse(path, stale);
   const claim = acquireLock(`${path}.${stale.id}`);
   try {
     const now = readHolder(path);
@@ -82,15 +89,20 @@ function readHolder(path: string): Holder | undefined {
   return readHistory(path, holderForm);
 }
 
-/** Whether the holder may still run; on another machine nobody can tell, so it counts as running. */
-function isAlive({ pid, host }: Holder): boolean {
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
+/** Where starts are not known, a lock with our own number that we do not hold is from before the machine started. */
+function isAlive(holder: Holder): boolean {
+  const ours = holder.pid === process.pid && holder.host === thisProcess().host;
+  return ours && holder.started === undefined ? HELD.has(holder.id) : mayRun(holder);
+}
+
+/** A lock that does not say whose it is: written by another program, cut short, or no file at all. */
+function refuseUnread(path: string): never {
+  closeSync(openRegularSync(path)); // what is no file says so
+  throw new RcnnError('LOCKED', {
+    where: path,
+    problem: 'another trainer may work in this folder: its lock does not say which',
+    hint: 'If you are sure that none does, delete this file.',
+  });
 }
 
 function refuse(path: string, holder: Holder | undefined): never {

@@ -1,10 +1,10 @@
 import { constants, copyFile, link } from 'node:fs/promises';
+import { OutputFolder, writeError } from '@rcnn/files';
 import { checkRecords, withoutEmpty } from '../../doctor/check.ts';
 import { type ProblemCount, Problems } from '../../doctor/problems.ts';
 import type { ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { type OpenOptions, readSource, selectSources } from '../read/open.ts';
-import { OutputFolder, writeError } from './output-folder.ts';
 import { writeCoco } from './write-coco.ts';
 
 export interface ConvertOptions extends OpenOptions {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { RcnnError } from '@rcnn/core/errors';
+import { OutputFolder, writeError } from '@rcnn/files';
 import { stringify } from 'yaml';
 import { checkRecords } from '../../doctor/check.ts';
 import { Problems } from '../../doctor/problems.ts';
@@ -9,7 +10,6 @@ import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../
 import { FolderImages } from '../images/folder-images.ts';
 import { findSources, type OpenOptions, readSource } from '../read/open.ts';
 import { bringImage } from './convert.ts';
-import { OutputFolder, writeError } from './output-folder.ts';
 import { drawnOn, writeUpright } from './upright.ts';
 
 /** One split that {@link exportDataset} wrote. */

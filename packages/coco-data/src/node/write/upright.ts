@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { writeError } from '@rcnn/files';
 import sharp from 'sharp';
 import type { ImageRecord } from '../../records.ts';
 import { readImageHeader } from '../images/decode.ts';
 import type { FolderImages } from '../images/folder-images.ts';
-import { writeError } from './output-folder.ts';
 
 /**
  * Writes a picture without an EXIF orientation: `shown`, the orientation becomes the order of its pixels, which is how

@@ -3,9 +3,9 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { writeError } from '@rcnn/files';
 import { type CocoFile, cocoOf } from '../../formats/coco/write-coco.ts';
 import type { AnnotationSet } from '../../records.ts';
-import { writeError } from './output-folder.ts';
 
 /**
  * Writes a set as a COCO file, element by element: it may become longer than the longest string.

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
+import { OutputFolder, writeError } from '@rcnn/files';
 import sharp from 'sharp';
 import { cocoOf } from '../../formats/coco/write-coco.ts';
 import { pictureName, shapesAnnotations } from '../../formats/shapes/dataset.ts';
 import { drawShapes, type ShapesOptions } from '../../formats/shapes/draw.ts';
-import { OutputFolder, writeError } from './output-folder.ts';
 
 export interface WriteShapesOptions extends ShapesOptions {
   /** Pictures per split. Default 500 to train on and 100 to validate. */

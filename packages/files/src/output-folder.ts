@@ -16,9 +16,9 @@ const NOT_ON_WINDOWS = /[<>:"|?*]/g;
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/i;
 
 /**
- * The folder that a copy of a dataset is written into. Every path of a writer comes from here, so whatever names the data
- * hold (`..`, an absolute path, a device of Windows, two names that differ in case alone), files are made inside the folder
- * only, each under a name of its own, and none that is there already is touched.
+ * The folder that a dataset's copy, or pictures of it, are written into. Every path of a writer comes from here, so whatever
+ * names the data hold (`..`, an absolute path, a device of Windows, two names that differ in case alone), files are made
+ * inside the folder only, and each has a name of its own.
  */
 export class OutputFolder {
   readonly root: string;
@@ -66,9 +66,12 @@ export class OutputFolder {
     return path;
   }
 
-  /** The name of a folder right below this one, for a split. */
-  takeFolder(name: string): string {
-    const plain = plainParts(name).join('_') || 'data';
+  /**
+   * The path of a new folder, for a split or a class.
+   * @param above where it lies: a path that was given out; right below this folder unless said
+   */
+  takeFolder(name: string, above = ''): string {
+    const plain = `${above === '' ? '' : `${above}/`}${plainParts(name).join('_') || 'data'}`;
     let free = plain;
     for (let number = 2; this.#files.has(fold(free)) || this.#folders.has(fold(free)); number++)
       free = `${plain}-${number}`;
@@ -98,7 +101,7 @@ export class OutputFolder {
     if (!(await lstat(folder)).isDirectory()) {
       throw new RcnnError('PATH_REFUSED', {
         where: quoteName(folder),
-        problem: 'a link or a file stands where a folder of the copy should be',
+        problem: 'a link or a file stands where a folder should be',
         hint: 'Choose a new folder: nothing is written through links.',
       });
     }
@@ -118,6 +121,15 @@ export class OutputFolder {
       free = `${stem}-${number}${ending}`;
     }
   }
+}
+
+/**
+ * A name from outside as one name that every system takes and shows, and that leads nowhere else; at most 180 bytes.
+ * What cannot stand in a name becomes `_`.
+ */
+export function plainName(name: string): string {
+  const plain = plainPart(name.replace(/[/\\<>:"|?*]/g, '_')).replace(/^\.+/, '_');
+  return plain === '' ? '_' : plain;
 }
 
 /** The error of a file that could not be written. */
