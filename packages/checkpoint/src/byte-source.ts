@@ -33,7 +33,7 @@ export function bytesSource(bytes: ArrayBuffer | Uint8Array, name = 'memory'): B
     read(offset, length) {
       try {
         checkRange({ name, size: all.byteLength }, offset, length);
-        return Promise.resolve(all.slice(offset, offset + length) as Uint8Array<ArrayBuffer>);
+        return Promise.resolve(new Uint8Array(all.subarray(offset, offset + length))); // slice of a Buffer copies nothing
       } catch (error) {
         return Promise.reject(error as Error);
       }

@@ -84,7 +84,7 @@ export function memoryEntry(
     dtype,
     shape,
     byteLength,
-    read: () => Promise.resolve(bytes.slice()),
+    read: () => Promise.resolve(new Uint8Array(bytes)),
     async *chunks() {
       yield bytes;
     },

@@ -103,3 +103,12 @@ test.skipIf(process.platform === 'win32')('pipes, devices and sockets are not wa
   writeFileSync(empty, '');
   await expectReject(loadCheckpoint(empty), 'FILE_TRUNCATED', 'the file is empty');
 });
+
+test('a Buffer is read like any other bytes: each read is a copy, at a place where numbers may begin', async () => {
+  const whole = Buffer.concat([Buffer.alloc(3), file]); // its numbers begin at no multiple of 8
+  const source = bytesSource(whole.subarray(3));
+  const read = await source.read(4, 16);
+  expect([read.byteOffset, read.buffer === whole.buffer]).toEqual([0, false]);
+  const tensors = await openTensors(bytesSource(whole.subarray(3)));
+  expect(await tensors.tensors.get('b')!.read()).toEqual(await randomTensor('b', [7]).read());
+});

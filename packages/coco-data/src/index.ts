@@ -35,6 +35,7 @@ export { instancesOf, vocColor } from './formats/voc/instances.ts';
 export { parseVocXml, type VocFile, type VocObject } from './formats/voc/parse-xml.ts';
 export { VOC_CLASSES, type VocEntry, type VocOptions, vocRecords } from './formats/voc/records.ts';
 export { BrowserImages, type BrowserImagesOptions } from './images/browser-images.ts';
+export { type DecodeBlobOptions, decodeBlob, withoutAlpha } from './images/decode-blob.ts';
 export { imageSizeOf } from './images/image-header.ts';
 export type { ImageStore } from './images/image-store.ts';
 export type { Batch, SkippedSample } from './loader/batch.ts';

@@ -1,14 +1,13 @@
 import {
+  buildWithWeights,
   type Checkpoint,
   type LoadReport,
-  loadStateDict,
   modelTensors,
-  otherArchitecture,
   refuseUnknown,
   type TensorSource,
   type WeightsProfile,
 } from '@rcnn/checkpoint';
-import { type Detector, withoutInitialising } from '@rcnn/core';
+import type { Detector } from '@rcnn/core';
 import {
   type Architecture,
   type BuildRequest,
@@ -58,14 +57,8 @@ export async function detectorFromCheckpoint(
   const fresh = inFile !== 0 && numClasses !== inFile; // then the predictors need first values of their own
   const own = checkOptions(architecture, { ...profile?.options, ...options });
   const build = (): Detector => architecture.build({ ...limits, numClasses, options: own, input: profile?.input });
-  const model = fresh ? build() : withoutInitialising(build);
-  try {
-    const report = await loadStateDict(model, weights, { newPredictors: fresh });
-    return { model, architecture, profile, report };
-  } catch (error) {
-    model.dispose();
-    throw otherArchitecture(error, weights.name, profile, architecture.name);
-  }
+  const { model, report } = await buildWithWeights(build, weights, { arch: architecture.name, fresh, profile });
+  return { model, architecture, profile, report };
 }
 
 function recognised(architectures: readonly Architecture[], weights: TensorSource): Architecture {

@@ -18,7 +18,7 @@ import {
 
 /** Where to look; all of it optional. */
 export interface LoadOptions {
-  /** A folder of the application, from which `@tensorflow/tfjs-node` is visible. Default: `RCNN_TFJS_NODE_APP`, else the current one. */
+  /** A folder of the application, from which `@tensorflow/tfjs-node` is visible. Default: `RCNN_TFJS_NODE_APP`, else the program's. */
   readonly from?: string;
   /** Root of the installation. Default: the variable `RCNN_TENSORFLOW_DIR`, else the user's cache. */
   readonly dir?: string;

@@ -34,7 +34,7 @@ export interface SetupOptions {
   readonly wheel?: string;
   /** Root of the installation. Default: the variable `RCNN_TENSORFLOW_DIR`, else the user's cache. */
   readonly dir?: string;
-  /** A folder of the application, from which tfjs-node is visible. Default: `RCNN_TFJS_NODE_APP`, else the current one. */
+  /** A folder of the application, from which tfjs-node is visible. Default: `RCNN_TFJS_NODE_APP`, else the program's. */
   readonly from?: string;
   /** TensorFlow's version to download. Default {@link TESTED_VERSION}. */
   readonly version?: string;

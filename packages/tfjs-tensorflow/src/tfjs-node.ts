@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 export type TfjsNodeName = '@tensorflow/tfjs-node' | '@tensorflow/tfjs-node-gpu';
 
@@ -15,9 +15,13 @@ export interface TfjsNodePackage {
 /** Both, the one with a GPU first: whoever installed it wants it. */
 export const tfjsNodeNames: readonly TfjsNodeName[] = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
 
-/** The folder from which tfjs-node is looked for: the variable `RCNN_TFJS_NODE_APP`, else the current one. */
+/**
+ * The folder from which tfjs-node is looked for: the variable `RCNN_TFJS_NODE_APP`, else that of the program. The current
+ * one, which may be a stranger's, only without a program.
+ */
 export function defaultApplication(): string {
-  return process.env['RCNN_TFJS_NODE_APP'] || process.cwd();
+  const program = process.argv[1];
+  return process.env['RCNN_TFJS_NODE_APP'] || (program === undefined ? process.cwd() : dirname(resolve(program)));
 }
 
 /** Finds the package as a file in `from` would, else as this package does; `undefined` when it is not installed. */

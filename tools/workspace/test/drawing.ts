@@ -6,6 +6,7 @@ import { importsOf, type Package, packageOf, sources } from './house.ts';
 const WORDS: Readonly<Record<string, string>> = {
   core: 'modules, layers, gradients, engines, errors, types',
   detector: 'the shell of a detector',
+  'mask-rcnn': 'photographs in, named objects out',
   models: 'every architecture, by name',
   optim: 'optimizers, the training step',
   'tfjs-backend-onnxruntime': 'the default engine in Node',

@@ -15,7 +15,7 @@ export interface Manifest {
   readonly type?: string;
   readonly private?: boolean;
   readonly engines?: Record<string, string>;
-  readonly exports?: Record<string, { types: string; default: string } | string>;
+  readonly exports?: Record<string, { types: string; browser?: string; default: string } | string>;
   readonly files?: readonly string[];
   readonly scripts?: Record<string, string>;
   readonly dependencies?: Record<string, string>;

@@ -173,7 +173,8 @@ describe.each(all.map((p) => [p.folder, p] as const))('packages/%s', (folder, { 
       if (nodeOnly.includes(folder) && !browserEntries[folder]?.includes(entry)) continue;
       if (typeof target === 'string' || entry === './node' || entry.startsWith('./node/')) continue;
       const seen = new Set<string>();
-      const queue = [join(path, target.default.replace(/^\.\/dist\//, 'src/').replace(/\.js$/, '.ts'))];
+      const seenFirst = target.browser ?? target.default;
+      const queue = [join(path, seenFirst.replace(/^\.\/dist\//, 'src/').replace(/\.js$/, '.ts'))];
       while (queue.length > 0) {
         const file = queue.pop()!;
         if (seen.has(file) || !existsSync(file)) continue;

@@ -5,6 +5,7 @@ import { RcnnError } from '@rcnn/core/errors';
 import type { Checkpoint } from '../checkpoint.ts';
 import { sha256Of } from '../hashing.ts';
 import { hashInName, PUBLISHED, PUBLISHED_URL, publishedWeights } from '../pretrained/catalogue.ts';
+import { statedDigest } from '../pretrained/stated-digest.ts';
 import type { WeightsProfile } from '../profile.ts';
 import { cacheDirectory } from './cache-directory.ts';
 import { loadCheckpoint } from './checkpoint-files.ts';
@@ -69,21 +70,11 @@ interface RemoteFile {
 /** An address, with its digest where one stands behind it (`#sha256=…`) or in the file's name. */
 async function remoteFile(what: string): Promise<RemoteFile> {
   const url = new URL(what);
-  const given = /^#sha256=([\da-f]{64})$/i.exec(url.hash)?.[1]?.toLowerCase();
-  if (given === undefined && url.hash.startsWith('#sha256')) {
-    const expected = '#sha256= and 64 hexadecimal digits';
-    throw new RcnnError('INVALID_ARGUMENT', {
-      where: 'loadPretrained',
-      place: what,
-      problem: 'a bad digest',
-      expected,
-    });
-  }
+  const { sha256, given } = statedDigest(url);
   url.hash = '';
   const name = basename(url.pathname) || 'weights';
-  const sha256 = given ?? hashInName(name);
   // Two addresses may end alike; a digest settles it, else the address does.
-  if (given !== undefined) return { url: url.href, file: `${given.slice(0, 12)}-${name}`, sha256 };
+  if (given) return { url: url.href, file: `${sha256!.slice(0, 12)}-${name}`, sha256 };
   if (sha256 !== undefined) return { url: url.href, file: name, sha256 };
   const address = await sha256Of([new TextEncoder().encode(url.href)]);
   return { url: url.href, file: `${address.slice(0, 12)}-${name}`, sha256: undefined };

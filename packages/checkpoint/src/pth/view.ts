@@ -88,7 +88,7 @@ function gather(
 }
 
 function wordsOf(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array | Uint16Array | Uint32Array {
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const count = Math.floor(aligned.byteLength / size);
   if (size === 1) return aligned;
   const Words = size === 2 ? Uint16Array : Uint32Array;

@@ -4,7 +4,7 @@ import type { DType } from '../dtypes.ts';
 /** The numbers of a tensor as float32; null for types that have no plain numbers. 64-bit ones are rounded. */
 export function decodeFloats(bytes: Uint8Array<ArrayBuffer>, dtype: DType): Float32Array<ArrayBuffer> | null {
   const { buffer, byteOffset } = bytes;
-  if (byteOffset % 8 !== 0) return decodeFloats(bytes.slice(), dtype);
+  if (byteOffset % 8 !== 0) return decodeFloats(new Uint8Array(bytes), dtype);
   switch (dtype) {
     case 'float32':
       return new Float32Array(buffer, byteOffset, bytes.byteLength / 4);

@@ -1,4 +1,4 @@
-import type { ClassMap } from '@rcnn/coco-data';
+import type { ClassEntry, ClassMap } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
 import type { LoadedDetector } from '@rcnn/models';
 import type { Command } from 'commander';
@@ -114,14 +114,18 @@ async function namedInputs(args: readonly string[], flags: Flags): Promise<reado
 /** The images under the ids of the dataset, where one is named, and the classes that labels stand for. */
 async function withData(
   named: readonly Input[],
-  { profile }: LoadedDetector,
+  loaded: LoadedDetector,
   data: string | undefined,
   flags: Flags,
   all: boolean,
 ): Promise<{ inputs: readonly Input[]; classes: ClassMap | undefined }> {
   const { ClassMap } = await import('@rcnn/coco-data');
+  const { profile, model } = loaded;
   const own = profile?.classes && new ClassMap(profile.classes, profile.numClasses);
-  if (data === undefined) return { inputs: named, classes: own };
+  if (data === undefined) {
+    const { namedClasses } = await import('mask-rcnn');
+    return { inputs: named, classes: own ?? guessed(namedClasses(loaded), model.spec.numClasses, ClassMap) };
+  }
   const { openDataset } = await import('@rcnn/coco-data/node');
   const { datasetInputs, knownInputs } = await import('../predict/dataset-inputs.ts');
   const { validationOf } = await import('../models/validation-split.ts');
@@ -129,6 +133,16 @@ async function withData(
   const dataset = await openDataset(data, { ...open, ...(own && { classes: own }) });
   if (named.length > 0) return { inputs: knownInputs(named, dataset), classes: dataset.classes };
   return { inputs: all ? datasetInputs(dataset) : [], classes: dataset.classes };
+}
+
+/** Names that the file itself does not state; labels without one keep their number, so that nothing is left out. */
+function guessed(known: readonly ClassEntry[], numClasses: number, Classes: typeof ClassMap): ClassMap | undefined {
+  if (known.length === 0) return undefined;
+  note(`the weights name no classes; ${numClasses} of them are taken for COCO's`);
+  const names = new Map(known.map(({ label, name }) => [label, name]));
+  const labels = Array.from({ length: numClasses - 1 }, (_, i) => i + 1);
+  const entries = labels.map((label) => ({ label, categoryId: label, name: names.get(label) ?? `class ${label}` }));
+  return new Classes(entries, numClasses);
 }
 
 async function predictAll(

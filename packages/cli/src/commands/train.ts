@@ -4,7 +4,6 @@ import type { PartialConfig } from '@rcnn/train';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { loaders } from '../engines/loaders.ts';
-import { weightsFile } from '../models/weights-file.ts';
 import { addTrainOptions, readTrainOptions } from '../options/train-options.ts';
 import { print } from '../output/print.ts';
 
@@ -62,7 +61,7 @@ async function act(
   const named: PartialConfig = data === undefined ? {} : { data: dataFolder(data) };
   const line: PartialConfig = { ...named, ...readTrainOptions(flags, architectures) };
   const { weights = file.weights } = line;
-  const parts: PartialConfig[] = [file, weights === undefined ? line : { ...line, weights: weightsFile(weights) }];
+  const parts: PartialConfig[] = [file, weights === undefined ? line : { ...line, weights: await fileOf(weights) }];
   if (flags.printConfig === true) {
     const { stringify } = await import('yaml');
     const { architectures: builtIn } = await import('@rcnn/models');
@@ -99,4 +98,10 @@ function dataFolder(data: string): string {
     expected: 'a folder or annotation file to train on',
     hint: `Write: mask-rcnn train --config ${data}`,
   });
+}
+
+/** The checkpoint that `--weights` means. Models are loaded for it, so not before it is asked. */
+async function fileOf(weights: string): Promise<string> {
+  const { weightsFile } = await import('mask-rcnn/node');
+  return weightsFile(weights);
 }

@@ -79,7 +79,7 @@ async function pictures(
     });
   }
   const { picturesOfImages } = await import('../pictures/of-images.ts');
-  const { readImage } = await import('../pictures/read-image.ts');
+  const { readImage } = await import('@rcnn/coco-data/node');
   const { orientation, maxPixels } = await openOptions(flags);
   const read = (file: string) =>
     readImage(file, { ...(orientation && { orientation }), ...(maxPixels !== undefined && { maxPixels }) });

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkpointOf } from './weights-file.ts';
+import { checkpointOf } from 'mask-rcnn/node';
 
 /** What is taken when nothing was trained here and nothing is named. */
 export const DEFAULT_WEIGHTS = 'maskrcnn_resnet50_fpn';

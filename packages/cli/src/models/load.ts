@@ -1,9 +1,9 @@
 import type { DownloadEvent } from '@rcnn/checkpoint/node';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Architecture, LoadedDetector } from '@rcnn/models';
+import { weightsFile } from 'mask-rcnn/node';
 import { note } from '../output/print.ts';
 import { defaultWeights } from './default-weights.ts';
-import { weightsFile } from './weights-file.ts';
 
 /** What a command may say of the model that it predicts with. */
 export interface ModelFlags {

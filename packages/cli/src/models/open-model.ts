@@ -3,7 +3,7 @@ import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import type { Detector } from '@rcnn/core';
 import type { Architecture } from '@rcnn/models';
 import { loadDetector } from '@rcnn/models/node';
-import { weightsFile } from './weights-file.ts';
+import { weightsFile } from 'mask-rcnn/node';
 
 /** Which weights, and of what. */
 export interface ModelChoice {

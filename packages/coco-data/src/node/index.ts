@@ -3,8 +3,8 @@ export { type Digests, readManifest, writeManifest } from '../doctor/manifest.ts
 export { type RepairResult, repairDataset } from '../doctor/repair.ts';
 export { accountText, type Repair, type RepairAccount } from '../doctor/repairs.ts';
 export { readRegular } from './files/regular-file.ts';
-export { type DecodeOptions, decodeImage, type ImageHeader, MAX_PIXELS, readImageHeader } from './images/decode.ts';
 export { FolderImages, type FolderImagesOptions } from './images/folder-images.ts';
+export * from './images/index.ts';
 export { createLoader, LoaderWorkers, type NodeLoaderOptions, type WorkersOptions } from './loader/loader-workers.ts';
 export type { ModuleExport } from './loader/messages.ts';
 export { cocoReader } from './read/coco-reader.ts';

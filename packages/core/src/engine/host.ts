@@ -6,11 +6,17 @@ interface NodeProcess {
   readonly versions: { readonly node?: string };
   readonly platform: string;
   readonly env: Record<string, string | undefined>;
+  readonly argv: readonly string[];
   cwd(): string;
   getBuiltinModule(name: 'node:module'): { createRequire(from: string): NodeRequire };
   getBuiltinModule(name: 'node:url'): { pathToFileURL(path: string): URL };
   getBuiltinModule(name: 'node:os'): { availableParallelism(): number; homedir(): string };
-  getBuiltinModule(name: 'node:fs'): { readdirSync(path: string): string[] };
+  getBuiltinModule(name: 'node:fs'): {
+    readdirSync(path: string): string[];
+    realpathSync(path: string): string;
+    statSync(path: string): { isDirectory(): boolean };
+  };
+  getBuiltinModule(name: 'node:path'): { resolve(path: string): string };
 }
 
 /** The `require` of a place in the file system. */
@@ -47,18 +53,41 @@ export function availableThreads(): number {
 }
 
 /**
- * The `require` of the folder in which the application was started, and of this package, unless a bundler has left
- * nothing of where that was. Empty in a browser.
+ * The `require` of each place where packages are looked for: the program that runs, and this package, unless a bundler has
+ * left nothing of where that was. Never the working folder of a program, which may be a stranger's; only without a
+ * program (`node -e`) is it all there is, as for Node itself. Empty in a browser.
  */
 export function packageRequires(): readonly NodeRequire[] {
   const process = nodeProcess();
   if (process === undefined) return [];
   const { createRequire } = process.getBuiltinModule('node:module');
-  const application = createRequire(`${process.cwd()}/`);
+  const own = ownFile();
+  const program = programPlaces(process);
+  const places = program.length > 0 ? program : [`${process.cwd()}/`];
+  return [...places, ...(own === undefined ? [] : [own])].map((place) => createRequire(place));
+}
+
+/** The file of this module, unless a bundler has left nothing of it. */
+function ownFile(): string | undefined {
+  const url = import.meta.url as string | undefined;
+  return url?.startsWith('file:') ? url : undefined;
+}
+
+/**
+ * The program as it was named and, where that is a link (the folder `.bin`, a global install), as it lies: strict layouts
+ * show the application's packages to the one, a program's own to the other. Of a folder, the place inside it.
+ */
+function programPlaces(process: NodeProcess): readonly string[] {
+  const named = process.argv[1];
+  if (named === undefined) return [];
+  const { realpathSync, statSync } = process.getBuiltinModule('node:fs');
+  const { resolve } = process.getBuiltinModule('node:path');
   try {
-    return [application, createRequire(import.meta.url)];
+    const path = resolve(named);
+    const inside = statSync(path).isDirectory() ? '/' : '';
+    return [...new Set([path, realpathSync(path)])].map((place) => place + inside);
   } catch {
-    return [application];
+    return []; // a program that is in no file, such as one compiled into its runtime
   }
 }
 

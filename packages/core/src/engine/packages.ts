@@ -9,18 +9,18 @@ export type PackageSearch =
   | { readonly status: 'failed'; readonly reason: Error };
 
 /**
- * Imports an optional package as the application sees it, else as this package does: strict layouts (pnpm, Yarn) show a
+ * Imports an optional package as the program sees it, else as this package does: strict layouts (pnpm, Yarn) show a
  * library only what it declares. In a bundle there may be no folder to look into; there the import that the bundler has
  * seen brings it. An application in a browser hands over its own loaders instead.
  */
 export async function importOptional(specifier: string): Promise<PackageSearch> {
-  const [application, own] = packageRequires().map((require) => resolved(require, specifier));
+  const paths = packageRequires().flatMap((require) => resolved(require, specifier) ?? []);
+  const [path] = paths; // the program's, where it has one
   const written = writtenImports[specifier];
-  if (written !== undefined && (application === undefined || own === undefined || application === own)) {
+  if (written !== undefined && new Set(paths).size <= 1) {
     const search = await attempt(written);
     if (search.status !== 'failed' || !saysMissing(search.reason, specifier)) return search;
   }
-  const path = application ?? own;
   if (path === undefined) return { status: 'missing' };
   return attempt(() => import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ fileUrl(path)));
 }

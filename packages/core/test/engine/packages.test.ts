@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -6,16 +6,19 @@ import { importOptional, packageVersion } from '../../src/engine/packages.ts';
 import { useEngine } from '../../src/index.ts';
 
 const before = process.cwd();
+const program = process.argv[1]!;
 let app: string;
 
 beforeEach(() => {
   vi.stubEnv('RCNN_ENGINE', '');
   app = mkdtempSync(join(tmpdir(), 'engine-app-'));
-  process.chdir(app);
+  writeFileSync(join(app, 'program.js'), '');
+  process.argv[1] = join(app, 'program.js');
 });
 afterEach(() => {
   vi.unstubAllEnvs();
   process.chdir(before);
+  process.argv[1] = program;
   rmSync(app, { recursive: true, force: true });
 });
 
@@ -40,6 +43,29 @@ test('a package of the application comes before our own', () => {
   install('@tensorflow/tfjs-backend-wasm', '');
   expect(packageVersion('@tensorflow/tfjs-backend-wasm')).toBe('9.9.9');
   expect(packageVersion('@tensorflow/tfjs-core')).toBe('4.22.0');
+});
+
+test("a package of the working folder, which may be a stranger's, is not loaded", async () => {
+  install('@rcnn/made-up', "throw new Error('loaded')");
+  process.chdir(app);
+  process.argv[1] = program;
+  expect(await importOptional('@rcnn/made-up')).toEqual({ status: 'missing' });
+  expect(packageVersion('@rcnn/made-up')).toBeUndefined();
+});
+
+test('a program that is a folder, a link, or in no file at all', async () => {
+  install('@rcnn/made-up', 'exports.answer = 1;');
+  const found = async (named: string | undefined) => {
+    process.argv = [process.argv[0]!, ...(named === undefined ? [] : [named])];
+    return (await importOptional('@rcnn/made-up')).status;
+  };
+  expect(await found(app)).toBe('found');
+  const elsewhere = mkdtempSync(join(tmpdir(), 'engine-link-'));
+  symlinkSync(join(app, 'program.js'), join(elsewhere, 'link'));
+  expect(await found(join(elsewhere, 'link'))).toBe('found');
+  rmSync(elsewhere, { recursive: true });
+  process.chdir(app);
+  expect(await found(undefined)).toBe('found'); // as `node -e` does
 });
 
 test('a package that nobody has is missing', async () => {

@@ -6,11 +6,11 @@ import {
   type Recipe,
   type RecipeOptions,
   architectures as recipes,
-} from 'mask-rcnn';
+} from '@rcnn/two-stage';
 import type { Architecture, BuildRequest } from '../architecture.ts';
 import { type RCNNModelOptions, rcnnOptions } from './options.ts';
 
-/** Every recipe of `mask-rcnn`, by torchvision's name. */
+/** Every recipe of `@rcnn/two-stage`, by torchvision's name. */
 export const rcnnArchitectures: readonly Architecture[] = [...recipes].map(([name, recipe]) => rcnn(name, recipe));
 
 function rcnn(name: string, recipe: Recipe): Architecture {

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { publishedWeights } from '@rcnn/checkpoint';
 import { RcnnError } from '@rcnn/core/errors';
 
 /** In the order of preference: what is best, else what came last. */
@@ -11,10 +12,11 @@ export function checkpointOf(folder: string): string | undefined {
 }
 
 /**
- * The checkpoint that `--weights` means: of a run folder its best one; files, names and addresses as they are.
+ * The checkpoint that a name means: of a run folder its best one; files, published names and addresses as they are.
  * @throws FILE_MISSING for a folder without a checkpoint
  */
 export function weightsFile(what: string): string {
+  if (publishedWeights(what) !== undefined) return what;
   if (statSync(what, { throwIfNoEntry: false })?.isDirectory() !== true) return what;
   const file = checkpointOf(what);
   if (file !== undefined) return file;

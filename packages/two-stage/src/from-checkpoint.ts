@@ -1,15 +1,14 @@
 import { type ResNetName, resnets } from '@rcnn/backbone-resnet';
 import {
+  buildWithWeights,
   type Checkpoint,
   type LoadReport,
-  loadStateDict,
   modelTensors,
-  otherArchitecture,
   refuseUnknown,
   type TensorSource,
   type WeightsProfile,
 } from '@rcnn/checkpoint';
-import { type InputSpec, RcnnError, withoutInitialising } from '@rcnn/core';
+import { type InputSpec, RcnnError } from '@rcnn/core';
 import { architecture } from './architectures.ts';
 import { detectron2Rules } from './detectron2-rules.ts';
 import type { FasterRCNN } from './faster-rcnn.ts';
@@ -49,14 +48,8 @@ export async function detectorFromCheckpoint(
   const settings = { ...(profile && optionsForWeights(profile)), ...options, numClasses, numKeypoints };
   // The predictors of other classes or key points need first values of their own.
   const fresh = numClasses !== classesOf(weights) || numKeypoints !== keypointsOf(weights);
-  const model = fresh ? recipe(settings) : withoutInitialising(() => recipe(settings));
-  try {
-    const report = await loadStateDict(model, weights, { newPredictors: fresh });
-    return { model, arch, numClasses, profile, report };
-  } catch (error) {
-    model.dispose();
-    throw otherArchitecture(error, weights.name, profile, arch);
-  }
+  const { model, report } = await buildWithWeights(() => recipe(settings), weights, { arch, fresh, profile });
+  return { model, arch, numClasses, profile, report };
 }
 
 /**

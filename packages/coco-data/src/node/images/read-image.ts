@@ -1,15 +1,13 @@
-import { type DecodeOptions, decodeImage } from '@rcnn/coco-data/node';
 import type { PixelImage } from '@rcnn/core';
 import { fileError, openRegular } from '@rcnn/files';
-
-export type ReadImageOptions = Pick<DecodeOptions, 'maxPixels' | 'orientation'>;
+import { type DecodeOptions, decodeImage } from './decode.ts';
 
 /**
  * An image file as people see it: turned as its EXIF orientation says, unless asked otherwise.
  * @throws FILE_MISSING, FILE_REFUSED, IO_FAILED, and what `decodeImage` throws
  */
-export async function readImage(file: string, options: ReadImageOptions = {}): Promise<PixelImage> {
-  return decodeImage(await bytesOf(file), { orientation: 'apply', ...options, name: file });
+export async function readImage(file: string, options: DecodeOptions = {}): Promise<PixelImage> {
+  return decodeImage(await bytesOf(file), { orientation: 'apply', name: file, ...options });
 }
 
 async function bytesOf(path: string): Promise<Uint8Array> {

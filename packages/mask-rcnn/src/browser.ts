@@ -1,0 +1,2 @@
+export * from './common.ts';
+export { load } from './load/load-browser.ts';

@@ -1,0 +1,11 @@
+export {
+  type Architecture,
+  detectorFromCheckpoint,
+  type FromCheckpointOptions,
+  type LoadedDetector,
+} from '@rcnn/models';
+export * from '@rcnn/two-stage';
+export type { Load, LoadOptions, MaskWeights, Weights } from './load/load.ts';
+export { namedClasses } from './load/named-classes.ts';
+export type { CanvasLike, Photo, PixelsRGBA } from './load/photo.ts';
+export type { DetectPhotoOptions, Found, MaskPhotoDetector, PhotoDetector } from './load/photo-detector.ts';

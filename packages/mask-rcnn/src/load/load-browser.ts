@@ -1,0 +1,18 @@
+import { blobSource, openCheckpoint, PUBLISHED_URL, publishedWeights, requireDigest } from '@rcnn/checkpoint';
+import { fetchBlob } from './fetch-blob.ts';
+import { type Load, loadOn } from './load.ts';
+import { browserReader } from './reader-browser.ts';
+
+/** {@link Load} in a browser: addresses, published names, files that a person chose. */
+export const load: Load = loadOn({
+  ...browserReader,
+  async fetch(what, _, received) {
+    const named = typeof what === 'string' ? publishedWeights(what) : undefined;
+    const url = new URL(named ? PUBLISHED_URL + named.file : what, globalThis.location?.href);
+    const file = await fetchBlob(url, 'the weights', received);
+    await requireDigest(file, url);
+    const checkpoint = await openCheckpoint(blobSource(file, url.href));
+    const known = named ?? publishedWeights(url.pathname.split('/').at(-1)!);
+    return { ...checkpoint, profile: checkpoint.profile ?? known?.profile };
+  },
+});

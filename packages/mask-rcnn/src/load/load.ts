@@ -1,0 +1,104 @@
+import { blobSource, bytesSource, type Checkpoint, openCheckpoint } from '@rcnn/checkpoint';
+import { type EngineName, RcnnError, type UseEngineOptions, useEngine } from '@rcnn/core';
+import { type Architecture, detectorFromCheckpoint, type FromCheckpointOptions } from '@rcnn/models';
+import * as tf from '@tensorflow/tfjs-core';
+import type { PhotoReader } from './photo.ts';
+import { leastScore, type MaskPhotoDetector, type PhotoDetector, photoDetector } from './photo-detector.ts';
+import { Progress } from './progress.ts';
+
+/** Where weights are: a published name, a path, a run folder, an address, or the bytes of a file. */
+export type Weights = string | URL | Blob | ArrayBuffer | Uint8Array;
+
+/** Published weights whose detectors find masks. */
+export type MaskWeights = `maskrcnn_resnet50_fpn${'' | '_v2'}${'' | '.COCO_V1'}`;
+
+export interface LoadOptions extends Omit<FromCheckpointOptions, 'scoreThreshold' | 'numClasses'>, EngineChoice {
+  /** Told the share of the work that is done, from 0 to 1; only ever higher numbers, the last one is 1. */
+  readonly onProgress?: ((share: number) => void) | undefined;
+  /** Objects of a lower score are left out, unless a call says otherwise. Default 0.5. */
+  readonly scoreThreshold?: number | undefined;
+  /** Architectures beside those of this toolkit go in here; default those alone. */
+  readonly architectures?: readonly Architecture[] | undefined;
+  /** Never use the network for weights. Node only. Default false. */
+  readonly offline?: boolean | undefined;
+  /** The folder in which downloaded weights are kept. Node only. Default the user's cache folder. */
+  readonly cache?: string | undefined;
+}
+
+/** On which engine to compute. */
+interface EngineChoice extends Pick<UseEngineOptions, 'loaders' | 'threads'> {
+  /** Default: the engine that is in use already, else `auto`. */
+  readonly engine?: EngineName | 'auto' | undefined;
+}
+
+/**
+ * A detector that takes pictures: `const detector = await load('maskrcnn_resnet50_fpn')`, then
+ * `await detector('photo.jpg')`. Finds its engine by itself, and downloads published weights once.
+ */
+export interface Load {
+  (what: MaskWeights, options?: LoadOptions): Promise<MaskPhotoDetector>;
+  (what: Weights, options?: LoadOptions): Promise<PhotoDetector>;
+}
+
+/** What loading needs of the place where the program runs. */
+export interface Host extends PhotoReader {
+  /** The checkpoint under a name, path or address; `received` is told the share of it that has come. */
+  fetch(what: string | URL, options: LoadOptions, received: (share: number) => void): Promise<Checkpoint>;
+}
+
+/** Most of the time goes into fetching; building and loading are the rest. */
+const FETCHED = 0.95;
+
+/** {@link Load} for one place. */
+export function loadOn(host: Host): Load {
+  const load = async (what: Weights, options: LoadOptions = {}): Promise<PhotoDetector> => {
+    const {
+      scoreThreshold,
+      onProgress,
+      engine: _,
+      loaders: __,
+      threads: ___,
+      offline: ____,
+      cache: _____,
+      ...settings
+    } = options;
+    const least = leastScore(scoreThreshold);
+    const progress = new Progress(onProgress);
+    const source = bytesOf(what);
+    const engine = await chooseEngine(options); // before anything is downloaded for it
+    const received = (share: number): void => progress.reach(FETCHED * share);
+    const checkpoint = await (source === undefined
+      ? host.fetch(what as string | URL, options, received)
+      : openCheckpoint(source));
+    try {
+      received(1);
+      const loaded = await detectorFromCheckpoint(checkpoint, { ...settings, scoreThreshold: least });
+      progress.reach(1);
+      return photoDetector(loaded, host, { engine, scoreThreshold });
+    } finally {
+      await checkpoint.close();
+    }
+  };
+  return load as Load;
+}
+
+function bytesOf(what: Weights): ReturnType<typeof blobSource> | undefined {
+  if (typeof what === 'string' ? what !== '' : what instanceof URL) return undefined;
+  if (what instanceof Blob) return blobSource(what);
+  if (what instanceof Uint8Array || what instanceof ArrayBuffer) return bytesSource(what);
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'load',
+    place: 'what',
+    problem: 'this names no weights',
+    found: what === '' ? 'an empty text' : what === null ? 'null' : typeof what,
+    expected: "a published name such as 'maskrcnn_resnet50_fpn', a file, a run folder, a URL, or the bytes of a file",
+  });
+}
+
+/** An engine that the program has chosen stays: changing it would pull tensors from under others. */
+async function chooseEngine({ engine, loaders, threads }: EngineChoice): Promise<string> {
+  const current = tf.engine().backendName;
+  if (engine === undefined && current) return current;
+  const { name } = await useEngine(engine ?? 'auto', { ...(loaders && { loaders }), ...(threads && { threads }) });
+  return name;
+}

@@ -1,0 +1,42 @@
+export * from '@rcnn/backbone-resnet';
+export * from '@rcnn/boxes';
+export * from '@rcnn/core';
+export * from '@rcnn/detector';
+export * from '@rcnn/fpn';
+export * from '@rcnn/masks';
+export * from '@rcnn/roi-align';
+export * from '@rcnn/roi-heads';
+export * from '@rcnn/rpn-anchors';
+export { architecture, architectures } from './architectures.ts';
+export { type CascadeOptions, cascadeHeads } from './cascade-rcnn.ts';
+export { FasterRCNN, type FasterRCNNOptions, pyramidRoIAlign } from './faster-rcnn.ts';
+export {
+  architectureOf,
+  classesOf,
+  detectorFromCheckpoint,
+  type FromCheckpointOptions,
+  type LoadedDetector,
+  optionsForWeights,
+} from './from-checkpoint.ts';
+export { GeneralizedRCNN, type ProposalNetwork, type RCNNParts } from './generalized-rcnn.ts';
+export { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';
+export { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
+export {
+  cascadeMaskRcnnResnetFpn,
+  cascadeRcnnResnetFpn,
+  cascadeSmall,
+  fasterRcnnResnet50Fpn,
+  fasterRcnnResnet50FpnV2,
+  fasterRcnnResnetFpn,
+  keypointRcnnResnet50Fpn,
+  keypointRcnnResnetFpn,
+  keypointRcnnSmall,
+  maskRcnnResnet50Fpn,
+  maskRcnnResnet50FpnV2,
+  maskRcnnResnetFpn,
+  maskRcnnSmall,
+  pointRendResnetFpn,
+  pointRendSmall,
+  type Recipe,
+  type RecipeOptions,
+} from './recipes.ts';
