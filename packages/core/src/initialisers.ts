@@ -45,6 +45,10 @@ export const kaimingUniform =
   (size, fans, random) =>
     uniform(Math.sqrt(6 / ((1 + a * a) * fans.fanIn)))(size, fans, random);
 
+/** Uniform within `sqrt(6 / (fanIn + fanOut))`. @see Glorot and Bengio 2010, equation 16 */
+export const xavierUniform = (): Initialiser => (size, fans, random) =>
+  uniform(Math.sqrt(6 / (fans.fanIn + fans.fanOut)))(size, fans, random);
+
 /** Uniform within `1 / sqrt(fanIn)`: what PyTorch gives dense layers and biases unless told otherwise. */
 export const fanInUniform = (): Initialiser => (size, fans, random) =>
   uniform(1 / Math.sqrt(fans.fanIn))(size, fans, random);

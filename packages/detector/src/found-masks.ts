@@ -25,13 +25,13 @@ export function boxMask(cells: Float32Array, mode: PasteMode = 'torchvision'): B
 /**
  * A mask over the whole image, from a map of probabilities at any scale, resized in one step: bilinear, half-pixel
  * centers, clamped edges. Nothing is computed until a form is asked for.
- * @param values row-major, `[height * width]`; kept, not copied
+ * @param values row-major, `[height * width]`; kept, not copied. Or a function that computes them, called every time
  * @param size `[height, width]` of the map
  * @param covers the part of the batch, from its top left corner, that the map spans, in pixels
  * @throws SHAPE_MISMATCH
  */
-export function mapMask(values: Float32Array, size: ImageSize, covers: ImageSize): FoundMask {
-  if (values.length !== size[0] * size[1]) {
+export function mapMask(values: Float32Array | (() => Float32Array), size: ImageSize, covers: ImageSize): FoundMask {
+  if (typeof values !== 'function' && values.length !== size[0] * size[1]) {
     throw new RcnnError('SHAPE_MISMATCH', {
       where: 'mapMask',
       problem: 'the values do not fill the map',
@@ -43,7 +43,11 @@ export function mapMask(values: Float32Array, size: ImageSize, covers: ImageSize
     toImage: (placement, _box, { maskThreshold: threshold } = {}) => {
       const rows = axisOf(placement, 0, size, covers);
       const columns = axisOf(placement, 1, size, covers);
-      return softMask(placement.originalSize, () => resizeMap(values, size[1], rows, columns), { threshold });
+      return softMask(
+        placement.originalSize,
+        () => resizeMap(typeof values === 'function' ? values() : values, size[1], rows, columns),
+        { threshold },
+      );
     },
   };
 }

@@ -119,6 +119,15 @@ describe('a mask from a map over the image', () => {
     expect(mask.polygons().length).toBe(1);
   });
 
+  test('values that are computed when they are asked for', () => {
+    const placement = new AffinePlacement({ originalSize: [1, 4], resizedSize: [8, 8] });
+    let calls = 0;
+    const values = (): Float32Array => Float32Array.of(0, (calls += 1));
+    const mask = mapMask(values, [1, 2], [8, 8]).toImage(placement, box);
+    expect(calls).toBe(0);
+    expectClose(mask.soft(), [0, 0.25, 0.75, 1]);
+  });
+
   test('values that do not fill the map are refused', () => {
     expect(() => mapMask(new Float32Array(5), [2, 3], [4, 6])).toThrow('mapMask: the values do not fill the map');
   });

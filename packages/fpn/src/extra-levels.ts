@@ -1,7 +1,8 @@
 import {
   Conv2d,
+  type Conv2dOptions,
   type FeatureSpec,
-  kaimingUniform,
+  type Initialiser,
   Module,
   type ParameterOwner,
   type Phase,
@@ -26,6 +27,8 @@ export interface ExtraLevels extends ParameterOwner {
 export type ExtraLevelsFactory = (context: {
   readonly inputs: readonly FeatureSpec[];
   readonly outputs: readonly FeatureSpec[];
+  /** The pyramid's own. */
+  readonly initialiser: Initialiser;
   readonly random: Random | undefined;
 }) => ExtraLevels;
 
@@ -41,26 +44,40 @@ export const poolExtra: ExtraLevelsFactory = ({ outputs }) => {
   };
 };
 
+export interface P6P7Options {
+  /** Whether P7 is made from what is positive of P6. Default true, as in RetinaNet; YOLACT has no ReLU there. */
+  readonly relu?: boolean | undefined;
+}
+
 /**
  * P6 and P7 of RetinaNet: a 3x3 convolution of stride 2, then ReLU and another.
  * @param from `output`: from the pyramid's P5; `input`: from the backbone's C5. Default `output`.
  * @see Lin et al. 2017, section 4 (arXiv:1708.02002)
  */
-export function p6p7Extra(from: 'output' | 'input' = 'output'): ExtraLevelsFactory {
-  return ({ inputs, outputs, random }) => new P6P7(from, inputs.at(-1)!, outputs.at(-1)!, random);
+export function p6p7Extra(from: 'output' | 'input' = 'output', { relu = true }: P6P7Options = {}): ExtraLevelsFactory {
+  return ({ inputs, outputs, initialiser, random }) => {
+    return new P6P7(from, relu, inputs.at(-1)!, outputs.at(-1)!, { kernelSize: 3, stride: 2, initialiser, random });
+  };
 }
 
 class P6P7 extends Module implements ExtraLevels {
   readonly outputs: readonly FeatureSpec[];
   readonly #from: 'output' | 'input';
+  readonly #relu: boolean;
   readonly #p6: Conv2d;
   readonly #p7: Conv2d;
 
-  constructor(from: 'output' | 'input', input: FeatureSpec, output: FeatureSpec, random: Random | undefined) {
+  constructor(
+    from: 'output' | 'input',
+    relu: boolean,
+    input: FeatureSpec,
+    output: FeatureSpec,
+    options: Conv2dOptions,
+  ) {
     super();
     const { channels, stride } = output;
-    const options = { kernelSize: 3, stride: 2, initialiser: kaimingUniform(1), random };
     this.#from = from;
+    this.#relu = relu;
     this.#p6 = this.register('p6', new Conv2d(from === 'input' ? input.channels : channels, channels, options));
     this.#p7 = this.register('p7', new Conv2d(channels, channels, options));
     this.outputs = [
@@ -72,7 +89,7 @@ class P6P7 extends Module implements ExtraLevels {
   forward(maps: Pyramid, inputs: Pyramid): tf.Tensor4D[] {
     return tf.tidy(() => {
       const p6 = this.#p6.forward((this.#from === 'input' ? inputs : maps).at(-1)!);
-      return [p6, this.#p7.forward(tf.relu(p6))];
+      return [p6, this.#p7.forward(this.#relu ? tf.relu(p6) : p6)];
     });
   }
 }

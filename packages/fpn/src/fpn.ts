@@ -1,7 +1,10 @@
 import {
   Conv2d,
+  type Conv2dOptions,
   ConvNorm,
   type FeatureSpec,
+  type FusedActivation,
+  type Initialiser,
   kaimingUniform,
   type Layer,
   Module,
@@ -10,6 +13,7 @@ import {
   type Pyramid,
   type Random,
   RcnnError,
+  resizeBilinear,
 } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ExtraLevels, ExtraLevelsFactory } from './extra-levels.ts';
@@ -21,6 +25,12 @@ export interface FPNOptions {
   readonly norm?: NormFactory | undefined;
   /** Coarser levels on top: `poolExtra` for Mask R-CNN, `p6p7Extra()` for RetinaNet. Default none. */
   readonly extra?: ExtraLevelsFactory | undefined;
+  /** How a coarse map is stretched over the finer one. Default `nearest`, as in the paper; YOLACT has `bilinear`. */
+  readonly topDown?: 'nearest' | 'bilinear' | undefined;
+  /** After the last convolution of every level but the extra ones. Default `linear`; YOLACT has `relu`. */
+  readonly activation?: FusedActivation | undefined;
+  /** Of all convolutions. Default uniform within `sqrt(3 / fanIn)`, as in torchvision. */
+  readonly initialiser?: Initialiser | undefined;
   /** Draws the first weights. Default the stream of `seedLayers`. */
   readonly random?: Random | undefined;
 }
@@ -37,19 +47,25 @@ export class FPN extends Module {
   readonly #lateral: readonly Layer[];
   readonly #smooth: readonly Layer[];
   readonly #extra: ExtraLevels | undefined;
+  readonly #topDown: 'nearest' | 'bilinear';
 
   /** @param inputs channels and stride of each level, finest first: any `backbone.outputs` */
-  constructor(inputs: readonly FeatureSpec[], { outChannels = 256, norm, extra, random }: FPNOptions = {}) {
+  constructor(inputs: readonly FeatureSpec[], options: FPNOptions = {}) {
     super();
-    const conv = (kernelSize: number, channels: number): Layer =>
-      norm === undefined
-        ? new PlainConv(kernelSize, channels, outChannels, random)
-        : new NormedConv(kernelSize, channels, outChannels, norm, random);
+    const { outChannels = 256, extra, topDown = 'nearest', activation = 'linear', random } = options;
+    const { norm, initialiser = kaimingUniform(1) } = options;
+    const conv = (kernelSize: number, channels: number, after: FusedActivation): Layer => {
+      const settings = { kernelSize, initialiser, random };
+      return norm === undefined
+        ? new PlainConv(channels, outChannels, { ...settings, activation: after })
+        : new NormedConv(channels, outChannels, settings, norm, after);
+    };
     this.#inputs = inputs;
-    this.#lateral = inputs.map(({ channels }, i) => this.register(`inner_blocks.${i}`, conv(1, channels)));
-    this.#smooth = inputs.map((_, i) => this.register(`layer_blocks.${i}`, conv(3, outChannels)));
+    this.#topDown = topDown;
+    this.#lateral = inputs.map(({ channels }, i) => this.register(`inner_blocks.${i}`, conv(1, channels, 'linear')));
+    this.#smooth = inputs.map((_, i) => this.register(`layer_blocks.${i}`, conv(3, outChannels, activation)));
     const outputs = inputs.map(({ stride }) => ({ stride, channels: outChannels }));
-    this.#extra = extra?.({ inputs, outputs, random });
+    this.#extra = extra?.({ inputs, outputs, initialiser, random });
     if (this.#extra !== undefined) this.register('extra_blocks', this.#extra);
     this.outputs = [...outputs, ...(this.#extra?.outputs ?? [])];
   }
@@ -62,7 +78,7 @@ export class FPN extends Module {
       let merged: tf.Tensor4D | undefined;
       for (let i = features.length - 1; i >= 0; i--) {
         const lateral = this.#lateral[i]!.forward(features[i]!, phase); // [N, Hi, Wi, D]
-        const finer = merged === undefined ? lateral : addUpsampled(lateral, merged);
+        const finer = merged === undefined ? lateral : addUpsampled(lateral, merged, this.#topDown);
         merged?.dispose(); // a tape keeps what it needs by itself
         if (finer !== lateral) lateral.dispose();
         merged = finer;
@@ -74,18 +90,19 @@ export class FPN extends Module {
 }
 
 /** `fine + coarse`, the coarse map stretched to the finer one's size: x2 would be wrong when that is odd. */
-function addUpsampled(fine: tf.Tensor4D, coarse: tf.Tensor4D): tf.Tensor4D {
+function addUpsampled(fine: tf.Tensor4D, coarse: tf.Tensor4D, rule: 'nearest' | 'bilinear'): tf.Tensor4D {
   const [, height, width] = fine.shape;
-  return tf.tidy(() => tf.add(fine, tf.image.resizeNearestNeighbor(coarse, [height, width])));
+  const size: [number, number] = [height, width];
+  const resize = rule === 'bilinear' ? resizeBilinear : tf.image.resizeNearestNeighbor<tf.Tensor4D>;
+  return tf.tidy(() => tf.add(fine, resize(coarse, size)));
 }
 
 /** A convolution with a bias, under the name `0`. */
 class PlainConv extends Module implements Layer {
   readonly #conv: Conv2d;
 
-  constructor(kernelSize: number, inChannels: number, outChannels: number, random: Random | undefined) {
+  constructor(inChannels: number, outChannels: number, options: Conv2dOptions) {
     super();
-    const options = { kernelSize, initialiser: kaimingUniform(1), random };
     this.#conv = this.register('0', new Conv2d(inChannels, outChannels, options));
   }
 
@@ -99,16 +116,15 @@ class NormedConv extends Module implements Layer {
   readonly #fold: ConvNorm;
 
   constructor(
-    kernelSize: number,
     inChannels: number,
     outChannels: number,
+    options: Conv2dOptions,
     norm: NormFactory,
-    random: Random | undefined,
+    activation: FusedActivation,
   ) {
     super();
-    const options = { kernelSize, bias: false, initialiser: kaimingUniform(1), random };
-    const conv = this.register('0', new Conv2d(inChannels, outChannels, options));
-    this.#fold = new ConvNorm(conv, this.register('1', norm(outChannels)));
+    const conv = this.register('0', new Conv2d(inChannels, outChannels, { ...options, bias: false }));
+    this.#fold = new ConvNorm(conv, this.register('1', norm(outChannels)), activation);
   }
 
   forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {

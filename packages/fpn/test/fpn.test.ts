@@ -67,6 +67,21 @@ describe('the pyramid', () => {
   });
 });
 
+test('upsampling may be bilinear with half-pixel centers, and the outputs positive', () => {
+  const fpn = new FPN([inputs[0]!, inputs[1]!], { outChannels: 1, topDown: 'bilinear', activation: 'relu' });
+  for (const [name, parameter] of fpn.namedParameters()) {
+    const identity = name.startsWith('layer_blocks') && name.endsWith('weight'); // 3x3 that copies its centre
+    const value = identity ? tf.pad(tf.ones([1, 1, 1, 1]), [[1, 1], [1, 1], [0, 0], [0, 0]]) : undefined; // biome-ignore format: axes
+    const coarse = name === 'inner_blocks.1.0.weight' ? tf.ones([1, 1, 3, 1]) : undefined;
+    parameter.assign(value ?? coarse ?? tf.zeros([...parameter.shape]));
+  }
+  const ramp = tf.reshape(tf.tensor1d([-1, 0, 1]), [1, 3, 1, 1]);
+  const coarse = tf.div(tf.tile(ramp, [1, 1, 1, 3]), 3) as tf.Tensor4D;
+  const [fine] = fpn.forward([tf.zeros([1, 5, 1, 2]), coarse]) as [tf.Tensor4D, tf.Tensor4D];
+  // Centers of five cells in three: (i + 0.5) * 0.6 - 0.5 = -0.2, 0.4, 1, 1.6, 2.2; then ReLU.
+  expectClose(tf.reshape(fine, [5]), [0, 0, 0, 0.6, 1]);
+});
+
 describe('extra levels', () => {
   test('the pool keeps every second cell of P5', () => {
     const fpn = new FPN(inputs, { outChannels: 2, extra: poolExtra });
@@ -86,6 +101,19 @@ describe('extra levels', () => {
     const p6 = fpn.namedParameters().get('extra_blocks.p6.weight')!;
     expect(p6.shape).toEqual([3, 3, from === 'input' ? 5 : 2, 2]);
   });
+});
+
+test('P7 is made from P6 as it is, if so asked', () => {
+  const fpn = (relu: boolean): FPN => new FPN(inputs, { outChannels: 2, extra: p6p7Extra('output', { relu }) });
+  for (const relu of [true, false]) {
+    const pyramid = fpn(relu);
+    for (const [name, parameter] of pyramid.namedParameters()) {
+      const value = name === 'extra_blocks.p6.bias' ? -1 : name === 'extra_blocks.p7.weight' ? 1 : 0;
+      parameter.assign(tf.fill([...parameter.shape], value));
+    }
+    const p7 = pyramid.forward(maps()).at(-1)!; // one cell that sees two by two of P6, two channels each
+    expectClose(p7, tf.fill([1, 1, 1, 2], relu ? 0 : -8));
+  }
 });
 
 describe('parameters', () => {

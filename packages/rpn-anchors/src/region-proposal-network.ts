@@ -11,12 +11,20 @@ import {
   smoothL1,
   takeBoxes,
 } from '@rcnn/boxes';
-import { type FeatureSpec, type ImageSize, Module, type Phase, type Pyramid, Random, RcnnError } from '@rcnn/core';
+import {
+  type FeatureSpec,
+  type ImageSize,
+  Module,
+  type Phase,
+  type Pyramid,
+  Random,
+  RcnnError,
+  takeRows,
+} from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type AnchorSource, pyramidAnchors } from './anchor-generator.ts';
 import { type Proposals, selectProposals } from './proposals.ts';
 import { type ProposalHead, RPNHead, type RPNOutputs } from './rpn-head.ts';
-import { takeRows } from './take-rows.ts';
 
 /** Options of the RPN, by torchvision's names. */
 export interface RPNOptions {

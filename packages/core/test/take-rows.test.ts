@@ -1,9 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
-import '@rcnn/core';
-import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { test } from 'vitest';
-import { takeRows } from '../src/take-rows.ts';
+import { takeRows } from '../src/index.ts';
+import { expectClose, expectNoLeak } from '../src/testing.ts';
 
 const x = tf.tensor2d([
   [1, 2],
