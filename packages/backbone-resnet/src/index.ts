@@ -1,3 +1,10 @@
 export { BasicBlock, type BlockOptions, Bottleneck, type ResidualBlock } from './blocks.ts';
 export { type NormChoice, normFactory, ResNet, type ResNetOptions } from './resnet.ts';
-export { type ResNetDepth, type ResNetName, type ResNetShape, resnetOfDepth, resnets } from './variants.ts';
+export {
+  type ResNetDepth,
+  type ResNetName,
+  type ResNetShape,
+  resnetNameOf,
+  resnetOfDepth,
+  resnets,
+} from './variants.ts';

@@ -46,3 +46,22 @@ export const resnets: Readonly<Record<ResNetName, ResNetShape>> = {
 export function resnetOfDepth(depth: ResNetDepth): ResNetShape {
   return resnets[`resnet${depth}`];
 }
+
+/**
+ * Which of these networks a file's tensors are; undefined when they are none.
+ * @param shapeOf shape of a tensor in PyTorch's layout, by the network's own name of it: `layer1.0.conv1.weight`
+ */
+export function resnetNameOf(shapeOf: (name: string) => readonly number[] | undefined): ResNetName | undefined {
+  const blocks = [1, 2, 3, 4].map((stage) => {
+    let count = 0;
+    while (shapeOf(`layer${stage}.${count}.conv1.weight`) !== undefined) count++;
+    return count;
+  });
+  const [width, perGroup] = shapeOf('layer1.0.conv2.weight') ?? [0, 0];
+  const block = shapeOf('layer1.0.conv3.weight') ? 'bottleneck' : 'basic';
+  return (Object.keys(resnets) as ResNetName[]).find((name) => {
+    const { groups = 1, widthPerGroup = 64, ...shape } = resnets[name];
+    const sameWidth = width === widthPerGroup * groups && perGroup === widthPerGroup;
+    return shape.block === block && shape.blocks.join() === blocks.join() && sameWidth;
+  });
+}

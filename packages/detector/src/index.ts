@@ -8,6 +8,7 @@ export { type Move, moveObjects } from './move-objects.ts';
 export { type Normalization, type NormalizationOptions, normalizationOf } from './normalization.ts';
 export type { Box, FoundMask, FoundObjects, Placement } from './placement.ts';
 export { type Learner, type LearningBatch, type LearnOptions, prepare, prepareToLearn } from './prepare.ts';
+export { type ResizeAxis, resizeAxis, resizeMap } from './resize.ts';
 export { type SoftMaskOptions, softMask } from './soft-mask.ts';
 export { checkTargets, type TargetRules, withoutCrowds } from './targets.ts';
 export type { ImageBatch, ModelTransform, TransformOptions } from './transform.ts';

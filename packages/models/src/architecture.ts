@@ -42,6 +42,8 @@ export interface Architecture {
   build(request: BuildRequest): Detector;
   /** Whether a file without a profile looks like one of these, by names and shapes of its tensors. */
   recognise?(weights: TensorSource): boolean;
+  /** The same tensors under the names that `build` gives, where files of the method's origin have others. */
+  ownNames?(weights: TensorSource): TensorSource;
   /** How many classes the file's predictors tell apart; 0 when that cannot be told. */
   classesOf?(weights: TensorSource): number;
 }

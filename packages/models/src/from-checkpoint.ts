@@ -49,9 +49,10 @@ export async function detectorFromCheckpoint(
 ): Promise<LoadedDetector> {
   const { architectures = all, arch, options, ...limits } = settings;
   const { profile } = checkpoint;
-  const weights = modelTensors(checkpoint.weights);
+  const found = modelTensors(checkpoint.weights);
   const name = arch ?? profile?.architecture;
-  const architecture = name === undefined ? recognised(architectures, weights) : findArchitecture(architectures, name);
+  const architecture = name === undefined ? recognised(architectures, found) : findArchitecture(architectures, name);
+  const weights = architecture.ownNames?.(found) ?? found;
   const inFile = architecture.classesOf?.(weights) ?? profile?.numClasses ?? 0;
   const numClasses = settings.numClasses ?? profile?.numClasses ?? inFile;
   const fresh = inFile !== 0 && numClasses !== inFile; // then the predictors need first values of their own

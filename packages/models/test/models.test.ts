@@ -155,6 +155,40 @@ describe('checkpoints', () => {
     model.dispose();
   });
 
+  test('a YOLACT under its authors’ names is recognised, with its classes, and its profile keeps what they say', async () => {
+    const net = findArchitecture(architectures, 'yolact_resnet18_fpn');
+    const own = { imageSize: 64, squarePriors: false, priorScales: [4, 8, 16, 32, 64] };
+    const model = net.build({ numClasses: 4, options: checkOptions(net, own), random: new Random(1) });
+    const profile = profileOf(net, model, own, { source: 'a test' });
+    expect(profile.options).toMatchObject(own);
+    const tensors = [...(await stateDict(model)).values()];
+    const theirs = tensors.map((entry) => ({ ...entry, name: authorsName(entry.name) }));
+    expect(theirs.map(({ name }) => name)).toContain('fpn.lat_layers.2.weight');
+    const weights = memorySource(theirs, 'yolact.pth');
+    const loaded = await detectorFromCheckpoint({ weights, profile: undefined });
+    expect([loaded.architecture.name, loaded.model.spec.numClasses, loaded.report.loaded.length]).toEqual([
+      'yolact_resnet18_fpn',
+      4,
+      tensors.length,
+    ]);
+    expect(loaded.model.spec.input.resize).toEqual({ rule: 'fixed', size: [550, 550] });
+    const again = await detectorFromCheckpoint({ weights: memorySource(tensors, 'ours'), profile });
+    expect(again.model.spec.input.resize).toEqual({ rule: 'fixed', size: [64, 64] });
+    const others = await detectorFromCheckpoint({ weights, profile: undefined }, { numClasses: 2 });
+    expect(others.report.skipped).toEqual([
+      'prediction_layers.0.conf_layer.weight',
+      'prediction_layers.0.conf_layer.bias',
+      'semantic_seg_conv.weight',
+      'semantic_seg_conv.bias',
+    ]);
+    const input = { ...profile.input, resize: { rule: 'torchvision', minSize: 64, maxSize: 96 } } as const;
+    await expect(detectorFromCheckpoint({ weights, profile: { ...profile, input } })).rejects.toMatchObject({
+      code: 'CHECKPOINT_MISMATCH',
+    });
+    for (const { model: built } of [loaded, again, others]) built.dispose();
+    model.dispose();
+  });
+
   test('a file without a profile is recognised by its tensors', async () => {
     const small = findArchitecture(architectures, 'fasterrcnn_resnet18_fpn');
     const model = small.build({ numClasses: 3, options: checkOptions(small, {}), random: new Random(1) });
@@ -169,3 +203,13 @@ describe('checkpoints', () => {
     });
   });
 });
+
+/** What the authors of YOLACT call a tensor of ours. */
+function authorsName(name: string): string {
+  return name
+    .replace(/^backbone\.body\.layer(\d)\./, (_, stage: string) => `backbone.layers.${Number(stage) - 1}.`)
+    .replace(/^backbone\.body\./, 'backbone.')
+    .replace(/^backbone\.fpn\.inner_blocks\.(\d)\.0\./, (_, level: string) => `fpn.lat_layers.${2 - Number(level)}.`)
+    .replace(/^backbone\.fpn\.layer_blocks\.(\d)\.0\./, (_, level: string) => `fpn.pred_layers.${2 - Number(level)}.`)
+    .replace(/^backbone\.fpn\.extra_blocks\.p(\d)\./, (_, p: string) => `fpn.downsample_layers.${Number(p) - 6}.`);
+}

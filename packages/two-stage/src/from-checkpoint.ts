@@ -1,4 +1,4 @@
-import { type ResNetName, resnets } from '@rcnn/backbone-resnet';
+import { resnetNameOf } from '@rcnn/backbone-resnet';
 import {
   buildWithWeights,
   type Checkpoint,
@@ -106,19 +106,8 @@ export function keypointsOf({ tensors }: TensorSource): number | undefined {
 
 /** torchvision's name of what a file holds, from the names and shapes of its tensors; undefined for what is none of these. */
 export function architectureOf({ tensors }: TensorSource): string | undefined {
-  const blocks = (stage: number): number => {
-    let count = 0;
-    while (find(tensors, `backbone.body.layer${stage}.${count}.conv1.weight`)) count++;
-    return count;
-  };
-  const counts = [1, 2, 3, 4].map(blocks).join();
-  const [width, perGroup] = find(tensors, 'backbone.body.layer1.0.conv2.weight') ?? [0, 0];
-  const block = find(tensors, 'backbone.body.layer1.0.conv3.weight') ? 'bottleneck' : 'basic';
-  const body = (Object.keys(resnets) as ResNetName[]).find((key) => {
-    const { groups = 1, widthPerGroup = 64, ...shape } = resnets[key];
-    const sameWidth = width === widthPerGroup * groups && perGroup === widthPerGroup;
-    return shape.block === block && shape.blocks.join() === counts && sameWidth;
-  });
+  if (!find(tensors, 'rpn.head.cls_logits.weight')) return undefined; // another method may have the same body
+  const body = resnetNameOf((name) => find(tensors, `backbone.body.${name}`));
   if (body === undefined) return undefined;
   const extra = find(tensors, 'roi_heads.mask_predictor.mask_fcn_logits.weight') ? 'maskrcnn' : 'fasterrcnn';
   const task = find(tensors, 'roi_heads.keypoint_predictor.kps_score_lowres.weight') ? 'keypointrcnn' : extra;

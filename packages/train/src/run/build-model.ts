@@ -1,4 +1,4 @@
-import { loadBackbone, loadStateDict, otherArchitecture, type WeightsProfile } from '@rcnn/checkpoint';
+import { loadBackbone, loadStateDict, modelTensors, otherArchitecture, type WeightsProfile } from '@rcnn/checkpoint';
 import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
 import type { ClassMap } from '@rcnn/coco-data';
 import { type Detector, Random } from '@rcnn/core';
@@ -28,7 +28,8 @@ export async function buildModel(
   try {
     const { profile, weights, path } = checkpoint;
     const built = freshModel(config, architecture, classes, profile);
-    const { loaded, skipped } = await loadStateDict(built.model, weights, { newPredictors: true }).catch(
+    const own = architecture.ownNames?.(modelTensors(weights)) ?? weights;
+    const { loaded, skipped } = await loadStateDict(built.model, own, { newPredictors: true }).catch(
       (error: unknown) => {
         built.model.dispose();
         throw otherArchitecture(error, path, profile, config.arch);

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** What a person may set of a YOLACT; weights depend on all but the first. */
+export const yolactOptions: z.ZodObject = z.strictObject({
+  trainableStages: z
+    .number()
+    .int()
+    .min(0)
+    .max(5)
+    .describe('Stages of the backbone that learn, counted from the top; all of them unless told otherwise')
+    .optional(),
+  imageSize: z
+    .number()
+    .int()
+    .min(32)
+    .describe('Side of the square that every image is squeezed to, in pixels')
+    .optional(),
+  priorScales: z
+    .array(z.number().positive())
+    .length(5)
+    .describe("Sides of the priors on each level, finest first, in pixels of the squeezed image; else the recipe's own")
+    .optional(),
+  squarePriors: z
+    .boolean()
+    .describe("Whether all priors are squares, as the authors' first weights expect")
+    .default(true),
+  normEpsilon: z.number().min(0).describe("Added to the variance in the backbone's norms").default(1e-5),
+});
+
+export interface YOLACTModelOptions {
+  readonly trainableStages?: number | undefined;
+  readonly imageSize?: number | undefined;
+  readonly priorScales?: readonly number[] | undefined;
+  readonly squarePriors: boolean;
+  readonly normEpsilon: number;
+}

@@ -1,0 +1,68 @@
+import { type InputSpec, RcnnError } from '@rcnn/core';
+import {
+  fromAuthorsNames,
+  type YOLACTRecipe,
+  type YOLACTRecipeOptions,
+  yolactClassesOf,
+  yolactRecipeOf,
+  yolactRecipes,
+} from '@rcnn/yolact';
+import type { Architecture, BuildRequest } from '../architecture.ts';
+import { type YOLACTModelOptions, yolactOptions } from './options.ts';
+
+/** Every recipe of `@rcnn/yolact`. */
+export const yolactArchitectures: readonly Architecture[] = [...yolactRecipes].map(([name, recipe]) => {
+  return yolact(name, recipe);
+});
+
+function yolact(name: string, recipe: YOLACTRecipe): Architecture {
+  return {
+    name,
+    about: 'boxes and masks in one stage, for speed',
+    optionSchema: yolactOptions,
+    weightOptions: ['imageSize', 'priorScales', 'squarePriors', 'normEpsilon'],
+    build: (request) => recipe(recipeOptions(name, request)),
+    recognise: (weights) => yolactRecipeOf(weights) === name,
+    classesOf: yolactClassesOf,
+    ownNames: fromAuthorsNames,
+  };
+}
+
+/** Options in the words of the recipes; what is not set keeps the recipe's own value. */
+function recipeOptions(name: string, { options, input, training, ...request }: BuildRequest): YOLACTRecipeOptions {
+  const { trainableStages, imageSize, priorScales, squarePriors, normEpsilon } =
+    options as unknown as YOLACTModelOptions;
+  const set = {
+    ...inputOptions(name, input),
+    ...(imageSize !== undefined && { imageSize }),
+    priorScales,
+    squarePriors,
+    normEpsilon,
+    trainableStages: trainableStages ?? 5,
+    scoreThreshold: request.scoreThreshold,
+    secondThreshold: request.scoreThreshold === undefined ? undefined : true, // it asks for the least score of what is found
+    detectionsPerImage: request.detectionsPerImage,
+    numClasses: request.numClasses,
+    random: request.random,
+    // Frozen norms pass published statistics on; without such weights they would pass on nothing, so they learn.
+    norm: training?.fromNothing === true ? 'batch' : undefined,
+  } as const;
+  return Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined)) as YOLACTRecipeOptions;
+}
+
+/** How images are prepared for weights. @throws CHECKPOINT_MISMATCH for what these recipes do not do */
+function inputOptions(name: string, input: InputSpec | undefined): YOLACTRecipeOptions {
+  if (input === undefined) return {};
+  const { resize, mean, std, channelOrder } = input;
+  if (resize.rule === 'fixed' && resize.size[0] === resize.size[1]) {
+    return { imageSize: resize.size[0], mean, std, channelOrder };
+  }
+  throw new RcnnError('CHECKPOINT_MISMATCH', {
+    where: name,
+    place: 'profile',
+    problem: 'the weights expect what this recipe does not do',
+    found: `images resized by the rule '${resize.rule}'`,
+    expected: "the rule 'fixed', to a square",
+    hint: 'Build a YOLACT with a transform of your own, and load it with loadStateDict.',
+  });
+}

@@ -1,0 +1,76 @@
+import { ResNet, type ResNetName, type ResNetOptions, resnets } from '@rcnn/backbone-resnet';
+import { xavierUniform } from '@rcnn/core';
+import { BackboneWithFPN, p6p7Extra } from '@rcnn/fpn';
+import { YOLACT, type YOLACTOptions } from './yolact.ts';
+
+type BodyOptions = Pick<
+  ResNetOptions,
+  'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'strideIn' | 'trainableStages'
+>;
+
+/** Numbers and parts of the detector, and the shape of the network. */
+export interface YOLACTRecipeOptions extends Partial<YOLACTOptions>, BodyOptions {
+  /** Default 81: COCO's 80 classes without gaps, and the background. */
+  readonly numClasses?: number;
+  /** The backbone. Default `resnet50`. */
+  readonly body?: ResNetName | undefined;
+  /** Channels of the pyramid, the head and the prototypes' network. Default 256. */
+  readonly fpnChannels?: number | undefined;
+}
+
+/** Options in, a model with fresh weights out. Draws from `random` (default the stream of `seedLayers`). */
+export type YOLACTRecipe = (options?: YOLACTRecipeOptions) => YOLACT;
+
+/** YOLACT on any ResNet: C3 to C5, a pyramid of five levels with the authors' ReLUs. Frozen norms, all else learns. */
+export const yolactResnetFpn: YOLACTRecipe = (options = {}) => {
+  const { body = 'resnet50', fpnChannels = 256, numClasses = 81, random } = options;
+  const network = new ResNet({ ...resnets[body], ...bodyOptions(options), outputStages: [2, 3, 4], random });
+  const backbone = new BackboneWithFPN(network, {
+    outChannels: fpnChannels,
+    topDown: 'bilinear',
+    activation: 'relu',
+    initialiser: xavierUniform(),
+    extra: p6p7Extra('output', { relu: false }),
+    random,
+  });
+  return new YOLACT(backbone, { ...options, numClasses });
+};
+
+export const yolactResnet50Fpn: YOLACTRecipe = (options) => yolactResnetFpn({ ...options, body: 'resnet50' });
+export const yolactResnet101Fpn: YOLACTRecipe = (options) => yolactResnetFpn({ ...options, body: 'resnet101' });
+
+/**
+ * A YOLACT that trains on a CPU while you watch: one block in each stage, narrow heads, small images, priors for objects
+ * that are large in them. Everything learns, from random weights.
+ */
+export const yolactSmall: YOLACTRecipe = (options = {}) => {
+  const { imageSize = 128 } = options;
+  const priorScales = SMALL_SCALES.map((scale) => scale * imageSize);
+  return yolactResnetFpn({ ...SMALL, imageSize, priorScales, ...options });
+};
+
+const SMALL = {
+  body: 'resnet18',
+  blocks: [1, 1, 1, 1],
+  norm: 'batch',
+  trainableStages: 5,
+  fpnChannels: 64,
+} as const satisfies YOLACTRecipeOptions;
+
+/** Sides of priors as shares of the image: on the small maps of small images each level must find what is in reach. */
+const SMALL_SCALES = [0.18, 0.32, 0.5, 0.7, 0.9] as const;
+
+/** Every recipe by name: `yolact_resnet50_fpn`, the same for the other networks, and `yolact_small`. */
+export const yolactRecipes: ReadonlyMap<string, YOLACTRecipe> = new Map<string, YOLACTRecipe>([
+  ...(Object.keys(resnets) as ResNetName[]).map((body): [string, YOLACTRecipe] => [
+    `yolact_${body}_fpn`,
+    (options) => yolactResnetFpn({ ...options, body }),
+  ]),
+  ['yolact_small', yolactSmall],
+]);
+
+function bodyOptions(options: YOLACTRecipeOptions): BodyOptions {
+  const { blocks, planes, stemChannels, norm, normEpsilon, strideIn, trainableStages } = options;
+  const all = { blocks, planes, stemChannels, norm, normEpsilon, strideIn, trainableStages };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as BodyOptions;
+}
