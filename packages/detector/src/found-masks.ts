@@ -1,8 +1,8 @@
 import { type ImageSize, RcnnError } from '@rcnn/core';
 import { type PasteMode, pasteMask } from '@rcnn/masks';
 import type { FoundMask, Placement } from './placement.ts';
-import { type ResizeAxis, resizeMap, sampleAxis } from './resize.ts';
-import { softMask } from './soft-mask.ts';
+import { type ResizeAxis, resizeReached, sampleAxis } from './resize.ts';
+import { type SoftPart, softPartMask } from './soft-mask.ts';
 
 /** What {@link boxMask} gives. */
 export interface BoxMask extends FoundMask {
@@ -43,11 +43,10 @@ export function mapMask(values: Float32Array | (() => Float32Array), size: Image
     toImage: (placement, _box, { maskThreshold: threshold } = {}) => {
       const rows = axisOf(placement, 0, size, covers);
       const columns = axisOf(placement, 1, size, covers);
-      return softMask(
-        placement.originalSize,
-        () => resizeMap(typeof values === 'function' ? values() : values, size[1], rows, columns),
-        { threshold },
-      );
+      const compute = (): SoftPart => {
+        return resizeReached(typeof values === 'function' ? values() : values, size, rows, columns);
+      };
+      return softPartMask(placement.originalSize, compute, { threshold });
     },
   };
 }

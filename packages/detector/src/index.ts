@@ -9,6 +9,6 @@ export { type Normalization, type NormalizationOptions, normalizationOf } from '
 export type { Box, FoundMask, FoundObjects, Placement } from './placement.ts';
 export { type Learner, type LearningBatch, type LearnOptions, prepare, prepareToLearn } from './prepare.ts';
 export { type ResizeAxis, resizeAxis, resizeMap } from './resize.ts';
-export { type SoftMaskOptions, softMask } from './soft-mask.ts';
+export { type SoftMaskOptions, type SoftPart, softMask, softPartMask } from './soft-mask.ts';
 export { checkTargets, type TargetRules, withoutCrowds } from './targets.ts';
 export type { ImageBatch, ModelTransform, TransformOptions } from './transform.ts';

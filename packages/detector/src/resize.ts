@@ -1,3 +1,6 @@
+import type { ImageSize } from '@rcnn/core';
+import type { SoftPart } from './soft-mask.ts';
+
 /** For each new cell of one axis: the two old cells it lies between, and how far it is towards the second. */
 export interface ResizeAxis {
   readonly low: Int32Array;
@@ -48,6 +51,52 @@ export function resizeMap(values: Float32Array, width: number, rows: ResizeAxis,
     }
   }
   return out;
+}
+
+/** The new cells of an axis `[from, to)`. */
+function partOf({ low, high, weight }: ResizeAxis, from: number, to: number): ResizeAxis {
+  return { low: low.subarray(from, to), high: high.subarray(from, to), weight: weight.subarray(from, to) };
+}
+
+/**
+ * The same, but only the rectangle of the result that anything but 0 reaches: what an object's map mostly is.
+ * @param size `[height, width]` of the old map
+ */
+export function resizeReached(values: Float32Array, size: ImageSize, rows: ResizeAxis, columns: ResizeAxis): SoftPart {
+  const [[top, bottom], [left, right]] = reachOf(values, size);
+  const [firstRow, endRow] = reached(rows, top, bottom);
+  const [firstColumn, endColumn] = reached(columns, left, right);
+  return {
+    top: firstRow,
+    left: firstColumn,
+    size: [endRow - firstRow, endColumn - firstColumn],
+    values: resizeMap(values, size[1], partOf(rows, firstRow, endRow), partOf(columns, firstColumn, endColumn)),
+  };
+}
+
+type Range = readonly [from: number, to: number];
+
+/** Rows and columns between which values other than 0 lie, both ends included; without any, a range that is empty. */
+function reachOf(values: Float32Array, [height, width]: ImageSize): readonly [rows: Range, columns: Range] {
+  let [top, bottom, left, right] = [height, -1, width, -1];
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if (values[i] === 0) continue;
+      if (top === height) top = y;
+      bottom = y;
+      if (x < left) left = x;
+      if (x > right) right = x;
+    }
+  }
+  return [[top, bottom], [left, right]]; // biome-ignore format: two ranges
+}
+
+/** The new cells `[from, to)` that look at an old cell of `[first, last]`. */
+function reached({ low, high }: ResizeAxis, first: number, last: number): Range {
+  const from = high.findIndex((cell) => cell >= first);
+  const beyond = low.findIndex((cell) => cell > last);
+  const to = beyond < 0 ? low.length : beyond;
+  return from < 0 || to <= from ? [0, 0] : [from, to];
 }
 
 /** Nearest-neighbour sampling of a row-major bitmap: `source = floor(target * old / new)`, as PyTorch. */

@@ -1,7 +1,8 @@
+import { Random } from '@rcnn/core';
 import { expectClose } from '@rcnn/core/testing';
 import { Mask } from '@rcnn/masks';
 import { describe, expect, test } from 'vitest';
-import { AffinePlacement, boxMask, mapMask, type Placement } from '../src/index.ts';
+import { AffinePlacement, boxMask, mapMask, type Placement, resizeAxis, resizeMap } from '../src/index.ts';
 
 describe('the way there', () => {
   test('boxes and key points move by the real ratio of the sides, and masks follow', () => {
@@ -126,6 +127,30 @@ describe('a mask from a map over the image', () => {
     const mask = mapMask(values, [1, 2], [8, 8]).toImage(placement, box);
     expect(calls).toBe(0);
     expectClose(mask.soft(), [0, 0.25, 0.75, 1]);
+  });
+
+  test('an object in a corner of the map: every form says what the whole map would say', () => {
+    const random = new Random(3);
+    const size = [9, 7] as const;
+    const placement = new AffinePlacement({ originalSize: [40, 30], resizedSize: [64, 64] });
+    const part = [[0, 3, 0, 3], [5, 9, 2, 7], [4, 5, 3, 4], [0, 9, 0, 7], [0, 0, 0, 0]] as const; // biome-ignore format: rows, columns
+    for (const [top, bottom, left, right] of part) {
+      const inside = (i: number): boolean => {
+        const [y, x] = [Math.floor(i / 7), i % 7];
+        return y >= top && y < bottom && x >= left && x < right;
+      };
+      const values = Float32Array.from({ length: 63 }, (_, i) => (inside(i) ? random.uniform(0.01, 1) : 0));
+      const soft = resizeMap(values, 7, resizeAxis(9, 40), resizeAxis(7, 30));
+      for (const maskThreshold of [0.5, 0, -1]) {
+        const mask = mapMask(values, size, [64, 64]).toImage(placement, box, { maskThreshold });
+        const bits = soft.map((value) => (value > maskThreshold ? 1 : 0));
+        const firstWrong = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+          soft.findIndex((_, i) => a[i] !== b[i]);
+        expect(firstWrong(mask.soft(), soft)).toBe(-1);
+        expect(firstWrong(mask.bitmap(), bits)).toBe(-1);
+        expect(mask.rle()).toEqual(Mask.fromBitmap(Uint8Array.from(bits), [40, 30]).rle());
+      }
+    }
   });
 
   test('values that do not fill the map are refused', () => {
