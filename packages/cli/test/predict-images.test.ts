@@ -8,7 +8,7 @@ import type { PixelImage } from '@rcnn/core';
 import { isRcnnError } from '@rcnn/core/errors';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { imageInputs } from '../src/predict/image-inputs.ts';
+import { imageUnits } from '../src/predict/image-inputs.ts';
 import { type PredictImagesOptions, predictImages } from '../src/predict/predict-images.ts';
 import { Predictor } from '../src/predict/predictor.ts';
 import { linesFile, ResultsFile } from '../src/predict/results-file.ts';
@@ -67,7 +67,7 @@ async function run(
   const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((written.err += String(text)), true));
   try {
     const args = names.map((name) => at(name));
-    const bad = await predictImages(await imageInputs(args, reading), predictor, {
+    const bad = await predictImages(await imageUnits(args, reading), predictor, {
       ...NOTHING,
       ...options,
     });

@@ -42,6 +42,7 @@ export type { Batch, SkippedSample } from './loader/batch.ts';
 export { type BatchRunner, createLoader, type Loader, type LoaderOptions } from './loader/loader.ts';
 export { aspectEdges, aspectGroup, epochOrder, type OrderOptions, planBatches } from './loader/order.ts';
 export type { Sample, SampleFields, SampleRecords } from './loader/sample.ts';
+export { SkipLimit } from './loader/skip-limit.ts';
 export { type LoadedSample, type UsableSamplesOptions, usableSamples } from './loader/usable-samples.ts';
 export { type DatasetOffers, datasetOffers } from './offers.ts';
 export type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from './records.ts';

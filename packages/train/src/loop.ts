@@ -3,7 +3,16 @@
  * evaluation. Everything about files is behind the main entry.
  */
 export * from '@rcnn/optim';
-export { type Example, evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from './loop/evaluate.ts';
+export {
+  EvaluationPass,
+  type EvaluationPassOptions,
+  type Example,
+  evaluateModel,
+  type ImageAnswer,
+  type ModelEvaluation,
+  type ModelEvaluationOptions,
+  summarize,
+} from './loop/evaluate.ts';
 export type * from './loop/events.ts';
 export { kindAsAdjective, kindInWords, kindsOf, mostTellingFirst } from './loop/kinds.ts';
 export type * from './loop/records.ts';

@@ -69,6 +69,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   cli: [
     ['command.ts', 'engines', 'options', 'output'],
     ['models'],
+    ['shards'],
     ['evaluate', 'pictures'],
     ['predict'],
     ['commands'],

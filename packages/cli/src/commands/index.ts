@@ -6,6 +6,7 @@ import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { info } from './info.ts';
 import { inspect } from './inspect.ts';
+import { merge } from './merge.ts';
 import { predict } from './predict.ts';
 import { preview } from './preview.ts';
 import { replay } from './replay.ts';
@@ -20,6 +21,7 @@ export const commands: readonly CommandDefinition[] = [
   val,
   replay,
   predict,
+  merge,
   visualize,
   preview,
   evaluate,

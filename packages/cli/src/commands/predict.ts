@@ -1,19 +1,21 @@
 import type { ClassEntry, ClassMap } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
 import type { LoadedDetector } from '@rcnn/models';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import type { ModelFlags } from '../models/load.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { count, fraction, number } from '../options/flags.ts';
 import { requireWritable } from '../options/output-file.ts';
 import { note } from '../output/print.ts';
-import type { Input } from '../predict/input.ts';
 import type { PredictImagesOptions } from '../predict/predict-images.ts';
 import type { Predictor } from '../predict/predictor.ts';
+import type { Unit } from '../predict/unit.ts';
 import type { VideoSource } from '../predict/video.ts';
+import { addShardOptions, checkShardFlags, PARTS, type ShardFlags } from '../shards/flags.ts';
 
-interface Flags extends ModelFlags, DatasetFlags {
+interface Flags extends ModelFlags, DatasetFlags, ShardFlags {
+  readonly list?: string;
   readonly data?: string;
   readonly gt?: string;
   readonly maskThreshold: number;
@@ -22,7 +24,7 @@ interface Flags extends ModelFlags, DatasetFlags {
   readonly overlap: number;
   readonly limit?: number;
   readonly out: string;
-  readonly save: boolean;
+  readonly save?: boolean;
   readonly saveCrops?: boolean;
   readonly saveMasks?: boolean;
   readonly results?: string;
@@ -41,10 +43,12 @@ export const predict: CommandDefinition = {
       'mask-rcnn predict --data photos --results found.json --no-save',
       'for mask-rcnn evaluate --gt photos --dt found.json',
     ],
+    ['mask-rcnn predict --list all.txt --shard 3/200', 'one of 200 parts of a list, for mask-rcnn merge'],
   ],
   configure(command: Command, program: ProgramOptions): void {
     command
-      .argument('[images...]', 'images, folders, patterns, addresses, videos, webcam, or - for stdin')
+      .argument('[images...]', 'images, folders, patterns, addresses, tar archives, videos, webcam, or - for stdin')
+      .option('--list <file>', 'file with a name of an image or archive on each line; - for stdin')
       .option('--weights <file>', 'checkpoint, run folder, published name or URL (default: the newest run, else COCO)')
       .option('--arch <name>', 'architecture, when the file does not say')
       .option('--num-classes <n>', 'classes of the model, background included', count)
@@ -64,27 +68,22 @@ export const predict: CommandDefinition = {
       .option('--engine <name>', 'engine to compute on', 'auto')
       .option('--offline', 'never use the network')
       .option('--out <folder>', 'where pictures go', 'runs/predict')
-      .option('--no-save', 'write no annotated pictures')
+      .addOption(new Option('--save', 'write annotated pictures').hideHelp())
+      .option('--no-save', 'write no annotated pictures; so it is with --shard unless --save is given')
       .option('--save-crops', 'write each object cut out, in a folder per class')
       .option('--save-masks', 'write each mask as a PNG')
       .option('--results <file>', 'write a COCO results list, and its lines as they come; - for stdout')
       .option('--json', 'print objects as JSON lines while it runs')
       .option('--data <path>', 'take image ids (and without images also these) from this dataset')
       .option('--gt <file>', 'the same, for an annotation file that results will be evaluated against');
+    addShardOptions(command);
     addDatasetOptions(command).action((images: readonly string[], flags: Flags) => run(images, flags, program));
   },
 };
 
 async function run(args: readonly string[], flags: Flags, { architectures }: ProgramOptions): Promise<void> {
   const data = flags.data ?? flags.gt;
-  if (args.length === 0 && data === undefined) {
-    throw new RcnnError('INVALID_ARGUMENT', {
-      where: 'predict',
-      problem: 'no image is named',
-      expected: 'images, folders, patterns, addresses, videos, webcam, - or --data',
-      hint: 'Write: mask-rcnn predict photo.jpg',
-    });
-  }
+  checkFlags(args, flags);
   requireWritable('--results', flags.results);
   const { camera, VIDEO_FILE, videoFile } = await import('../predict/video.ts');
   const { statsOf } = await import('../pictures/image-files.ts');
@@ -92,47 +91,74 @@ async function run(args: readonly string[], flags: Flags, { architectures }: Pro
   const videos = args.flatMap((arg) => (isVideo(arg) ? [videoFile(arg)] : (camera(arg) ?? [])));
   const images = args.filter((arg) => !isVideo(arg) && camera(arg) === undefined);
   // Before the engine starts: a wrong name should be told at once.
-  const named = images.length > 0 ? await namedInputs(images, flags) : [];
+  const named = images.length > 0 || flags.list !== undefined ? await namedUnits(images, flags) : [];
   const { startEngine } = await import('../engines/use.ts');
   const { loadModel } = await import('../models/load.ts');
   const engine = await startEngine(flags.engine, 'predict');
   const loaded = await loadModel(flags, architectures);
   try {
-    const { inputs, classes } = await withData(named, loaded, data, flags, videos.length === 0);
-    note(`${loaded.architecture.name} on ${engine.name}, ${things(inputs.length, videos.length)}`);
-    await predictAll(inputs.slice(0, flags.limit), videos, loaded, classes, flags);
+    const { units, classes } = await withData(named, loaded, data, flags, videos.length === 0);
+    note(`${loaded.architecture.name} on ${engine.name}, ${things(units.length, videos.length)}`);
+    const { Predictor: WithModel } = await import('../predict/predictor.ts');
+    const { maskThreshold, scoreThreshold, slice, overlap } = flags;
+    const predictor = new WithModel(loaded.model, { classes, maskThreshold, scoreThreshold, slice, overlap });
+    if (flags.shard !== undefined) await predictPart(units, videos, loaded, predictor, engine.name, flags);
+    else await predictAll(units, videos, predictor, flags);
   } finally {
     loaded.model.dispose();
   }
 }
 
-async function namedInputs(args: readonly string[], flags: Flags): Promise<readonly Input[]> {
-  const { imageInputs } = await import('../predict/image-inputs.ts');
-  return imageInputs(args, datasetSettings(flags));
+/** What contradicts itself is told before anything is loaded. */
+function checkFlags(args: readonly string[], flags: Flags): void {
+  const { list, data, gt, shard, results } = flags;
+  if (args.length === 0 && list === undefined && data === undefined && gt === undefined) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'predict',
+      problem: 'no image is named',
+      expected: 'images, folders, patterns, addresses, videos, webcam, -, --list or --data',
+      hint: 'Write: mask-rcnn predict photo.jpg',
+    });
+  }
+  checkShardFlags(flags);
+  if (shard !== undefined && results !== undefined) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: '--results',
+      problem: 'a shard has only a part of the results',
+      hint: "Leave it out; 'mask-rcnn merge' writes the whole list.",
+    });
+  }
+}
+
+async function namedUnits(args: readonly string[], flags: Flags): Promise<readonly Unit[]> {
+  const { imageUnits } = await import('../predict/image-inputs.ts');
+  const { readList } = await import('../predict/list-file.ts');
+  const listed = flags.list === undefined ? undefined : await readList(flags.list);
+  return imageUnits(args, { ...datasetSettings(flags), listed });
 }
 
 /** The images under the ids of the dataset, where one is named, and the classes that labels stand for. */
 async function withData(
-  named: readonly Input[],
+  named: readonly Unit[],
   loaded: LoadedDetector,
   data: string | undefined,
   flags: Flags,
   all: boolean,
-): Promise<{ inputs: readonly Input[]; classes: ClassMap | undefined }> {
+): Promise<{ units: readonly Unit[]; classes: ClassMap | undefined }> {
   const { ClassMap } = await import('@rcnn/coco-data');
   const { profile, model } = loaded;
   const own = profile?.classes && new ClassMap(profile.classes, profile.numClasses);
   if (data === undefined) {
     const { namedClasses } = await import('mask-rcnn');
-    return { inputs: named, classes: own ?? guessed(namedClasses(loaded), model.spec.numClasses, ClassMap) };
+    return { units: named, classes: own ?? guessed(namedClasses(loaded), model.spec.numClasses, ClassMap) };
   }
   const { openDataset } = await import('@rcnn/coco-data/node');
-  const { datasetInputs, knownInputs } = await import('../predict/dataset-inputs.ts');
+  const { datasetUnits, knownUnits } = await import('../predict/dataset-inputs.ts');
   const { validationOf } = await import('../models/validation-split.ts');
   const open = await validationOf(data, await openOptions(flags));
   const dataset = await openDataset(data, { ...open, ...(own && { classes: own }) });
-  if (named.length > 0) return { inputs: knownInputs(named, dataset), classes: dataset.classes };
-  return { inputs: all ? datasetInputs(dataset) : [], classes: dataset.classes };
+  if (named.length > 0) return { units: knownUnits(named, dataset), classes: dataset.classes };
+  return { units: all ? datasetUnits(dataset) : [], classes: dataset.classes };
 }
 
 /** Names that the file itself does not state; labels without one keep their number, so that nothing is left out. */
@@ -146,30 +172,18 @@ function guessed(known: readonly ClassEntry[], numClasses: number, Classes: type
 }
 
 async function predictAll(
-  inputs: readonly Input[],
+  units: readonly Unit[],
   videos: readonly VideoSource[],
-  { model }: LoadedDetector,
-  classes: ClassMap | undefined,
+  predictor: Predictor,
   flags: Flags,
 ): Promise<void> {
-  const { Predictor: WithModel } = await import('../predict/predictor.ts');
   const { predictImages } = await import('../predict/predict-images.ts');
   const { ResultsFile } = await import('../predict/results-file.ts');
-  const { maskThreshold, scoreThreshold, slice, overlap, out, save, limit } = flags;
-  const predictor = new WithModel(model, { classes, maskThreshold, scoreThreshold, slice, overlap });
   const results = flags.results === undefined ? undefined : await ResultsFile.open(flags.results);
-  const options = {
-    out,
-    save,
-    results,
-    crops: flags.saveCrops === true,
-    masks: flags.saveMasks === true,
-    json: flags.json === true,
-    words: flags.results !== '-',
-  };
+  const options = { ...outputOf(flags, true), limit: flags.limit, results, words: flags.results !== '-' };
   try {
-    const bad = inputs.length > 0 ? await predictImages(inputs, predictor, options) : 0;
-    if (videos.length > 0) await predictVideos(videos, predictor, { ...options, limit });
+    const bad = units.length > 0 ? await predictImages(units, predictor, options) : 0;
+    if (videos.length > 0) await predictVideos(videos, predictor, options);
     if (bad > 0) process.exitCode = 1;
     await results?.end();
   } finally {
@@ -177,10 +191,75 @@ async function predictAll(
   }
 }
 
+function outputOf({ out, save, saveCrops, saveMasks, json }: Flags, pictures: boolean) {
+  return { out, save: save ?? pictures, crops: saveCrops === true, masks: saveMasks === true, json: json === true };
+}
+
+/** One part of the list. That an image could not be used stands in the part, so it is no failure of the shard. */
+async function predictPart(
+  all: readonly Unit[],
+  videos: readonly VideoSource[],
+  { model, architecture }: LoadedDetector,
+  predictor: Predictor,
+  engine: string,
+  flags: Flags,
+): Promise<void> {
+  const { shardOf } = await import('@rcnn/distributed');
+  const { listDigest, predictShard } = await import('../predict/predict-shard.ts');
+  const { isArchive } = await import('../predict/unit.ts');
+  const { VERSION } = await import('../shards/part.ts');
+  const { runShard } = await import('../shards/shard-run.ts');
+  const { weightsDigest } = await import('../shards/weights-digest.ts');
+  const shard = shardOf(flags.shard!, process.env);
+  if (videos.length > 0) throw notInParts('a video', 'Predict it by itself.');
+  if (flags.limit !== undefined && all.some(isArchive)) throw notInParts('--limit with archives', 'Shorten the list.');
+  const units = all.slice(0, flags.limit);
+  const { minSize, maxSize, proposals, detections, numClasses, scoreThreshold, maskThreshold, slice, overlap } = flags;
+  const { autoOrient, maxPixels } = datasetSettings(flags);
+  const run = {
+    command: 'predict',
+    architecture: architecture.name,
+    weights: await weightsDigest(model),
+    list: listDigest(units),
+    engine,
+    ...withNulls({
+      minSize,
+      maxSize,
+      proposals,
+      detections,
+      numClasses,
+      scoreThreshold,
+      maskThreshold,
+      slice,
+      overlap,
+    }),
+    ...withNulls({ autoOrient, maxPixels }),
+  };
+  const header = { version: VERSION, shard, listed: units.length, run } as const;
+  const folder = flags.parts ?? PARTS;
+  await runShard({ folder, header, retryBad: flags.retryBad === true }, () =>
+    predictShard(units, shard, predictor, outputOf(flags, false)),
+  );
+}
+
+function notInParts(found: string, hint: string): RcnnError {
+  return new RcnnError('INVALID_ARGUMENT', {
+    where: '--shard',
+    problem: 'this cannot be shared among processes',
+    found,
+    hint,
+  });
+}
+
+/** JSON has no undefined, and an option that was not given must differ from one that was. */
+function withNulls<T>(options: Readonly<Record<string, T | undefined>>): Readonly<Record<string, T | null>> {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, value ?? null]));
+}
+
 async function predictVideos(
   videos: readonly VideoSource[],
   predictor: Predictor,
-  options: PredictImagesOptions & { readonly limit: number | undefined },
+  options: PredictImagesOptions,
 ): Promise<void> {
   const { predictVideo } = await import('../predict/predict-video.ts');
   const { NewNames } = await import('../output/new-names.ts');

@@ -1,11 +1,14 @@
-import { printable } from '@rcnn/core/errors';
+import type { Dataset } from '@rcnn/coco-data';
+import type { Detector } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { requireWritable } from '../options/output-file.ts';
-import { endStatus, note, print, printJson, status } from '../output/print.ts';
+import { endStatus, note, status } from '../output/print.ts';
+import { addShardOptions, checkShardFlags, PARTS, type ShardFlags } from '../shards/flags.ts';
 
-interface Flags extends DatasetFlags {
+interface Flags extends DatasetFlags, ShardFlags {
   readonly weights: string;
   readonly arch?: string;
   readonly engine: string;
@@ -25,6 +28,7 @@ export const val: CommandDefinition = {
       'mask-rcnn val photos --weights runs/train --per-class --results found.json',
       'with a table of the classes, and a results list',
     ],
+    ['mask-rcnn val photos --weights runs/train --shard auto/8', 'one of eight parts, for mask-rcnn merge'],
   ],
   configure(command: Command, program: ProgramOptions): void {
     command
@@ -36,51 +40,70 @@ export const val: CommandDefinition = {
       .option('--per-class', 'print AP and AP50 of every class')
       .option('--no-losses', 'leave the validation losses out')
       .option('--json', 'print JSON');
+    addShardOptions(command);
     addDatasetOptions(command).action((data: string, flags: Flags) => act(data, flags, program));
   },
 };
 
 async function act(data: string, flags: Flags, { architectures }: ProgramOptions): Promise<void> {
+  checkShardFlags(flags);
+  if (flags.shard !== undefined) checkWhole(flags);
   requireWritable('--results', flags.results);
   const { startEngine } = await import('../engines/use.ts');
-  const { evaluateModel, kindInWords } = await import('@rcnn/train');
+  const { evaluateModel } = await import('@rcnn/train');
   const { validationOf } = await import('../models/validation-split.ts');
-  const { atomicWrite } = await import('@rcnn/checkpoint/node');
   const { openModel } = await import('../models/open-model.ts');
-  await startEngine(flags.engine, 'predict');
+  const { reportEvaluation } = await import('../evaluate/print-record.ts');
+  const engine = await startEngine(flags.engine, 'predict');
   const open = await openOptions(flags);
-  const settings = datasetSettings(flags);
   const { model, dataset } = await openModel(
     { weights: flags.weights, arch: flags.arch, architectures },
-    {
-      path: data,
-      ...(await validationOf(data, open)),
-    },
+    { path: data, ...(await validationOf(data, open)) },
   );
-  const { record, predictions, scores, skipped } = await evaluateModel(model, dataset, {
-    ...settings,
+  if (flags.shard !== undefined) return evaluatePart(model, dataset, engine.name, flags);
+  const evaluation = await evaluateModel(model, dataset, {
+    ...datasetSettings(flags),
     losses: flags.losses,
     onProgress: (done: number, of: number) => status(`image ${done} of ${of}`),
   });
   endStatus();
-  for (const { imageId, message } of skipped) note(`left out image ${imageId}: ${message}`);
-  if (flags.results !== undefined) await atomicWrite(flags.results, JSON.stringify(predictions));
-  if (flags.json === true) {
-    printJson({ ...record, scores });
-    return;
-  }
-  for (const [kind, { summary, classes }] of Object.entries(record.results)) {
-    print(kindInWords(kind), ...summary.trimEnd().split('\n'));
-    if (flags.perClass === true) print(...classTable(classes));
-  }
-  for (const [name, value] of Object.entries(record.losses)) print(`${name.padEnd(18)} ${value.toFixed(4)}`);
-  print(`${record.images} images, ${(record.seconds / record.images).toFixed(2)} s each`);
+  for (const { imageId, message } of evaluation.skipped) note(`left out image ${imageId}: ${message}`);
+  await reportEvaluation(evaluation, flags);
 }
 
-function classTable(
-  classes: readonly { readonly name: string; readonly ap: number; readonly ap50: number }[],
-): string[] {
-  const width = Math.max(...classes.map(({ name }) => printable(name).length));
-  const number = (value: number): string => (value < 0 ? '-' : value.toFixed(3)).padStart(7);
-  return classes.map(({ name, ap, ap50 }) => `  ${printable(name).padEnd(width)} ${number(ap)} ${number(ap50)}`);
+/** What only all parts together can give. */
+function checkWhole({ results, perClass, json }: Flags): void {
+  const given = results !== undefined ? '--results' : perClass === true ? '--per-class' : json === true ? '--json' : '';
+  if (given === '') return;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: given,
+    problem: 'a shard has only a part of the numbers',
+    hint: "Give it to 'mask-rcnn merge' instead.",
+  });
+}
+
+async function evaluatePart(model: Detector, dataset: Dataset, engine: string, flags: Flags): Promise<void> {
+  const { shardOf } = await import('@rcnn/distributed');
+  const { evaluateShard, truthDigest } = await import('../evaluate/shard.ts');
+  const { VERSION } = await import('../shards/part.ts');
+  const { runShard } = await import('../shards/shard-run.ts');
+  const { weightsDigest } = await import('../shards/weights-digest.ts');
+  const shard = shardOf(flags.shard!, process.env);
+  const { badSamples = 'fail', autoOrient, maxPixels } = datasetSettings(flags);
+  const run = {
+    command: 'val',
+    weights: await weightsDigest(model),
+    data: truthDigest(dataset),
+    classes: JSON.stringify(dataset.classes),
+    engine,
+    finds: model.spec.finds.join(','),
+    losses: flags.losses,
+    badSamples,
+    autoOrient: autoOrient ?? null,
+    maxPixels: maxPixels ?? null,
+  };
+  const header = { version: VERSION, shard, listed: dataset.length, run } as const;
+  await runShard({ folder: flags.parts ?? PARTS, header, retryBad: flags.retryBad === true }, () =>
+    evaluateShard(model, dataset, shard, { badSamples, losses: flags.losses }),
+  );
 }

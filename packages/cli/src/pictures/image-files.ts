@@ -9,19 +9,24 @@ export const IMAGE_FILE: RegExp = /\.(jpe?g|png|webp|tiff?|gif|avif|bmp|hei[cf])
 /**
  * The image files that arguments name, in order and each once: files as they are, the images of a folder, and patterns
  * (`photos/*.jpg`, `**` for folders of any depth, `{a,b}`) for shells that leave them alone.
+ * @param ending what counts as an image in folders and patterns
  * @throws FILE_MISSING, FILE_REFUSED (a pipe or device), IO_FAILED
  */
-export async function imageFiles(where: string, inputs: readonly string[]): Promise<string[]> {
+export async function imageFiles(
+  where: string,
+  inputs: readonly string[],
+  ending: RegExp = IMAGE_FILE,
+): Promise<string[]> {
   const found: string[] = [];
-  for (const input of inputs) found.push(...(await expand(where, input)));
+  for (const input of inputs) found.push(...(await expand(where, input, ending)));
   return [...new Set(found)];
 }
 
-async function expand(where: string, input: string): Promise<string[]> {
+async function expand(where: string, input: string, ending: RegExp): Promise<string[]> {
   const stats = statsOf(input);
   if (stats?.isFile()) return [input];
   if (stats !== undefined && !stats.isDirectory()) throw notAFile(where, input);
-  const found = stats === undefined ? await matches(input) : imagesIn(input);
+  const found = stats === undefined ? await matches(input, ending) : imagesIn(input, ending);
   if (found.length > 0) return found;
   throw new RcnnError('FILE_MISSING', {
     where,
@@ -34,10 +39,10 @@ async function expand(where: string, input: string): Promise<string[]> {
  * The images directly in a folder, by name. What is called like one and is none (a pipe, a device, a folder) is among
  * them: reading refuses it by name, and to leave it out here would be silent.
  */
-export function imagesIn(folder: string): string[] {
+export function imagesIn(folder: string, ending: RegExp = IMAGE_FILE): string[] {
   try {
     return readdirSync(folder)
-      .filter((name) => IMAGE_FILE.test(name))
+      .filter((name) => ending.test(name))
       .sort()
       .map((name) => join(folder, name));
   } catch (error) {
@@ -66,11 +71,11 @@ function notAFile(where: string, place: string): RcnnError {
   });
 }
 
-async function matches(pattern: string): Promise<string[]> {
+async function matches(pattern: string, ending: RegExp): Promise<string[]> {
   const { globSync, isDynamicPattern } = await import('tinyglobby');
   const plain = sep === '\\' ? pattern.replaceAll('\\', '/') : pattern;
   if (!isDynamicPattern(plain)) return [];
   return globSync(plain, { expandDirectories: false, absolute: isAbsolute(plain) })
-    .filter((name) => IMAGE_FILE.test(name))
+    .filter((name) => ending.test(name))
     .sort();
 }

@@ -4,22 +4,33 @@ import type { Dataset, ImageRecord } from '@rcnn/coco-data';
 import { FolderImages } from '@rcnn/coco-data/node';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Input } from './input.ts';
+import type { Unit } from './unit.ts';
 
 /** The images of a dataset, under its own ids and names. */
-export function datasetInputs({ images, store }: Dataset): Input[] {
-  return images.map((image) => ({ file: image.file, id: image.id, read: () => store.load(image) }));
+export function datasetUnits({ images, store }: Dataset): Unit[] {
+  return images.map((image) => {
+    const input: Input = { file: image.file, id: image.id, read: () => store.load(image) };
+    return { name: image.file, images: input };
+  });
 }
 
 /**
- * Image files under the ids that a dataset gives them. A file that it does not know stays in the list, and says so when
- * it is read: it costs itself.
+ * Images under the ids that a dataset gives them. One that it does not know stays in the list, and says so when it is
+ * read: it costs itself.
  */
-export function knownInputs(inputs: readonly Input[], dataset: Dataset): Input[] {
+export function knownUnits(units: readonly Unit[], dataset: Dataset): Unit[] {
   const find = finder(dataset);
-  return inputs.map((input): Input => {
+  const known = (input: Input): Input => {
     const image = find(input.file);
     if (image !== undefined) return { ...input, id: image.id, file: image.file };
     return { ...input, read: () => Promise.reject(unknownImage(input.file, dataset.name)) };
+  };
+  return units.map(({ name, images }): Unit => {
+    if (typeof images !== 'function') return { name, images: known(images) };
+    const all = async function* (): AsyncGenerator<Input> {
+      for await (const input of images()) yield known(input);
+    };
+    return { name, images: all };
   });
 }
 

@@ -1,30 +1,38 @@
-import { type DecodeOptions, decodeImage, fetchImage, imageBytes, readImage } from '@rcnn/coco-data/node';
+import { decodeImage, fetchImage, imageBytes, readImage } from '@rcnn/coco-data/node';
 import { isRcnnError } from '@rcnn/core/errors';
-import { imageFiles } from '../pictures/image-files.ts';
+import { IMAGE_FILE, imageFiles } from '../pictures/image-files.ts';
 import { imageIds } from './image-ids.ts';
 import type { Input, ReadingOptions } from './input.ts';
+import { TAR_FILE, type TarReading, tarImages } from './tar-images.ts';
+import type { Unit } from './unit.ts';
 
-/** The images that arguments name: files, folders, patterns, addresses, and `-` for the bytes on stdin. */
-export async function imageInputs(
+/** Images and archives of images. */
+const LISTED = new RegExp(`${IMAGE_FILE.source}|${TAR_FILE.source}`, 'i');
+
+/**
+ * What arguments and a list name: image files, folders, patterns, addresses, tar archives, and `-` for the bytes of an
+ * image on stdin. Names in a list are names and no patterns, and are looked at when their turn comes.
+ */
+export async function imageUnits(
   args: readonly string[],
-  { maxPixels, autoOrient }: ReadingOptions,
-): Promise<Input[]> {
-  const options: Pick<DecodeOptions, 'maxPixels' | 'orientation'> = {
+  { maxPixels, autoOrient, listed = [] }: ReadingOptions & { readonly listed?: readonly string[] | undefined },
+): Promise<Unit[]> {
+  const options: TarReading = {
     orientation: autoOrient === false ? 'ignore' : 'apply',
     ...(maxPixels !== undefined && { maxPixels }),
   };
-  const sources: Omit<Input, 'id'>[] = [];
+  const sources: Source[] = [];
   let missing: unknown;
   for (const arg of new Set(args)) {
     if (arg === '-') {
       const read = async () => decodeImage(await imageBytes(process.stdin, 'stdin'), { ...options, name: 'stdin' });
       sources.push({ file: 'stdin', read });
     } else if (isAddress(arg)) {
-      sources.push({ file: arg, read: async () => decodeImage(await fetchImage(arg), { ...options, name: arg }) });
+      sources.push(sourceOf(arg, options));
     } else {
       try {
-        const files = await imageFiles('predict', [arg]);
-        sources.push(...files.map((file) => ({ file, read: () => readImage(file, options) })));
+        const files = await imageFiles('predict', [arg], LISTED);
+        sources.push(...files.map((file) => sourceOf(file, options)));
       } catch (error) {
         if (!isRcnnError(error)) throw error;
         missing ??= error;
@@ -33,10 +41,26 @@ export async function imageInputs(
     }
   }
   // One name that is wrong costs itself; when it is the only one, there is nothing else to do.
-  if (missing !== undefined && sources.length === 1) throw missing;
+  if (missing !== undefined && sources.length === 1 && listed.length === 0) throw missing;
+  for (const name of listed) sources.push(sourceOf(name, options));
   const unique = [...new Map(sources.map((source) => [source.file, source])).values()];
-  const ids = imageIds(unique.map(({ file }) => nameOf(file)));
-  return unique.map(({ file, read }) => ({ file, id: ids.get(nameOf(file))!, read }));
+  const ids = imageIds(unique.flatMap((source) => ('read' in source ? [nameOf(source.file)] : [])));
+  return unique.map((source): Unit => {
+    if (!('read' in source)) return { name: source.file, images: source.images };
+    const { file, read } = source;
+    return { name: file, images: { file, id: ids.get(nameOf(file))!, read } };
+  });
+}
+
+type Source = Omit<Input, 'id'> | { readonly file: string; readonly images: () => AsyncIterable<Input> };
+
+/** A file, archive or address by its name alone. */
+function sourceOf(file: string, options: TarReading): Source {
+  if (isAddress(file)) {
+    return { file, read: async () => decodeImage(await fetchImage(file), { ...options, name: file }) };
+  }
+  if (TAR_FILE.test(file)) return { file, images: () => tarImages(file, options) };
+  return { file, read: () => readImage(file, options) };
 }
 
 export function isAddress(text: string): boolean {

@@ -1,10 +1,11 @@
-import { isRcnnError } from '@rcnn/core/errors';
+import { isRcnnError, type RcnnError } from '@rcnn/core/errors';
 import { Counter } from '../output/counter.ts';
 import { endStatus, note, print, printError, printJson } from '../output/print.ts';
 import type { Input } from './input.ts';
 import { PictureWriter } from './pictures.ts';
 import type { Predictor } from './predictor.ts';
 import type { FileResult, ResultsFile } from './results-file.ts';
+import { imagesOf, isArchive, type Unit } from './unit.ts';
 
 export interface PredictImagesOptions {
   readonly out: string;
@@ -16,6 +17,8 @@ export interface PredictImagesOptions {
   /** Whether stdout is free for words: it may be wanted for a results list. */
   readonly words: boolean;
   readonly results: ResultsFile | undefined;
+  /** At most so many images, or frames of a video. */
+  readonly limit?: number | undefined;
 }
 
 /**
@@ -24,17 +27,20 @@ export interface PredictImagesOptions {
  * @returns how many could not be used
  */
 export async function predictImages(
-  inputs: readonly Input[],
+  units: readonly Unit[],
   predictor: Predictor,
-  { out, save, crops, masks, json, words, results }: PredictImagesOptions,
+  { out, save, crops, masks, json, words, results, limit = Number.POSITIVE_INFINITY }: PredictImagesOptions,
 ): Promise<number> {
-  const wanted = { out, pictures: save, crops, masks, inputs: inputs.map(({ file }) => file) };
+  const wanted = { out, pictures: save, crops, masks, inputs: units.map(({ name }) => name) };
   const writer = save || crops || masks ? await PictureWriter.open(wanted, predictor.names) : undefined;
-  const counter = new Counter(inputs.length);
+  const total = units.some(isArchive) ? undefined : Math.min(limit, units.length);
+  const counter = new Counter(total);
+  let seen = 0;
   let bad = 0;
-  for (const input of inputs) {
+  for await (const input of imagesOf(units)) {
+    if (seen++ >= limit) break;
     const start = performance.now();
-    try {
+    const failure = await costsItself(async () => {
       const image = await input.read();
       const found = await predictor.find(image, input.id);
       const lines = found.results.map((result): FileResult => ({ ...result, file_name: input.file }));
@@ -42,25 +48,41 @@ export async function predictImages(
       const picture = await writer?.write(input.file, image, found.shown);
       endStatus();
       if (json) for (const line of lines) printJson(line, { compact: true });
-      else if (words) print(inputs.length === 1 ? found.words : `${input.file}: ${found.words}`);
-      if (inputs.length === 1 && picture !== undefined) note(`The picture is in ${picture}`);
+      else if (words) print(total === 1 ? found.words : `${input.file}: ${found.words}`);
+      if (total === 1 && picture !== undefined) note(`The picture is in ${picture}`);
       const seconds = ((performance.now() - start) / 1000).toFixed(2);
       counter.done(`${input.file}: ${image.height}x${image.width}, ${found.words}, ${seconds} s`);
-    } catch (error) {
-      if (!isRcnnError(error) || isOurs(error.code)) throw error;
-      bad++;
-      endStatus();
-      printError(
-        `error ${error.code}`,
-        error.message.includes(input.file) ? error.message : `${input.file}: ${error.message}`,
-      );
-      counter.done(`${input.file}: could not be used`);
-    }
+    });
+    if (failure === undefined) continue;
+    bad++;
+    tellFailure(input, failure);
+    counter.done(`${input.file}: could not be used`);
   }
   endStatus();
-  if (inputs.length > 1 && (save || crops || masks)) note(`The pictures are in ${out}`);
-  if (bad > 0) note(`${bad} of ${inputs.length} images could not be used.`);
+  const all = total ?? Math.min(seen, limit);
+  if (all > 1 && (save || crops || masks)) note(`The pictures are in ${out}`);
+  if (bad > 0) note(`${bad} of ${all} images could not be used.`);
   return bad;
+}
+
+/**
+ * Does the work on one image.
+ * @returns the error that costs this image alone; others are thrown
+ */
+export async function costsItself(work: () => Promise<void>): Promise<RcnnError | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    if (!isRcnnError(error) || isOurs(error.code)) throw error;
+    return error;
+  }
+}
+
+/** Says what is wrong with an image, by its name. */
+export function tellFailure({ file }: Input, { code, message }: RcnnError): void {
+  endStatus();
+  printError(`error ${code}`, message.includes(file) ? message : `${file}: ${message}`);
 }
 
 /** Where nothing can be written, the next image would fare no better. */

@@ -11,8 +11,6 @@ import type { FileResult } from './results-file.ts';
 import { frames, type VideoSource, type VideoWriter, videoFacts, videoWriter } from './video.ts';
 
 export interface PredictVideoOptions extends PredictImagesOptions {
-  /** Frames at most. */
-  readonly limit: number | undefined;
   readonly newNames: NewNames;
   /** Asked before each frame: a camera ends when it is told to. */
   readonly shouldStop: () => boolean;

@@ -5,6 +5,7 @@ import {
   type Dataset,
   type DatasetSettings,
   datasetAsCoco,
+  type Loader,
   numberImages,
   type SkippedSample,
 } from '@rcnn/coco-data';
@@ -17,7 +18,7 @@ import {
   perClass,
   statNames,
 } from '@rcnn/coco-eval';
-import type { Detection, Detector, DetectorSpec, PixelImage, Target } from '@rcnn/core';
+import type { Detection, Detector, Finding, PixelImage, Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scores } from './events.ts';
 import { KIND_OF } from './kinds.ts';
@@ -54,60 +55,123 @@ export interface ModelEvaluation {
 export async function evaluateModel(
   model: Detector,
   dataset: Dataset,
-  {
-    epoch = 0,
-    losses = true,
-    examples: wanted = 0,
-    badSamples = 'fail',
-    maxSkipRate,
-    onProgress,
-  }: ModelEvaluationOptions = {},
+  { epoch = 0, examples: wanted = 0, onProgress, ...options }: ModelEvaluationOptions = {},
 ): Promise<ModelEvaluation> {
+  const answers: ImageAnswer[] = [];
+  const examples: Example[] = [];
+  const every = Math.max(1, Math.floor(dataset.length / Math.max(1, wanted)));
+  const pass = new EvaluationPass(model, dataset, options);
+  for await (const { answer, example } of pass) {
+    answers.push(answer);
+    if (examples.length < wanted && answer.index % every === 0) examples.push(example);
+    onProgress?.(answers.length, dataset.length);
+  }
+  return { ...summarize(dataset, answers, { epoch, finds: model.spec.finds }), examples, skipped: pass.skipped };
+}
+
+/** What a model says of one image of a dataset: all that an evaluation needs of it, as plain data. */
+export interface ImageAnswer {
+  /** Of the image in the dataset. */
+  readonly index: number;
+  readonly results: readonly CocoResult[];
+  /** By name; absent when none were asked for, or nothing is on the image. */
+  readonly losses?: Readonly<Record<string, number>> | undefined;
+  /** Of prediction. */
+  readonly seconds: number;
+}
+
+export interface EvaluationPassOptions extends Pick<ModelEvaluationOptions, 'losses' | 'badSamples' | 'maxSkipRate'> {
+  /** Only these images. Default all. */
+  readonly indices?: readonly number[] | undefined;
+}
+
+/** The first half of {@link evaluateModel}: each image is predicted, in order. Iterate it once. */
+export class EvaluationPass implements AsyncIterable<{ readonly answer: ImageAnswer; readonly example: Example }> {
+  readonly #model: Detector;
+  readonly #dataset: Dataset;
+  readonly #indices: readonly number[] | undefined;
+  readonly #losses: boolean;
+  readonly #loader: Loader;
+
+  constructor(
+    model: Detector,
+    dataset: Dataset,
+    { indices, losses = true, badSamples = 'fail', maxSkipRate }: EvaluationPassOptions = {},
+  ) {
+    this.#model = model;
+    this.#dataset = dataset;
+    this.#indices = indices;
+    this.#losses = losses;
+    this.#loader = createLoader(indices === undefined ? dataset : dataset.subset(indices), {
+      batchSize: 1,
+      shuffle: false,
+      onBadSample: badSamples,
+      ...(maxSkipRate !== undefined && { maxSkipRate }),
+    });
+  }
+
+  /** With `badSamples: 'skip'`: what was left out so far, by its index in the dataset. */
+  get skipped(): readonly SkippedSample[] {
+    return this.#loader.skipped.map((sample) => ({ ...sample, index: this.#place(sample.index) }));
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<{ readonly answer: ImageAnswer; readonly example: Example }> {
+    for await (const { images, targets, indices } of this.#loader) {
+      const [image, target, index] = [images[0]!, targets[0]!, this.#place(indices[0]!)];
+      const begin = performance.now();
+      const [detections] = await this.#model.detect(images);
+      const seconds = (performance.now() - begin) / 1000;
+      const results = cocoResults(detections!, this.#dataset.images[index]!.id, this.#dataset.classes);
+      const withLosses = this.#losses && target.labels.length > 0;
+      const losses = withLosses ? await lossesOf(this.#model, image, target) : undefined;
+      yield { answer: { index, results, losses, seconds }, example: { image, target, detections: detections! } };
+    }
+  }
+
+  #place(index: number): number {
+    return this.#indices === undefined ? index : this.#indices[index]!;
+  }
+}
+
+/**
+ * The second half of {@link evaluateModel}: the numbers of all answers together. They are the same whether one process
+ * gave the answers or many, as long as they come in the order of the images.
+ */
+export function summarize(
+  dataset: Dataset,
+  answers: readonly ImageAnswer[],
+  { epoch = 0, finds }: { readonly epoch?: number; readonly finds: readonly Finding[] },
+): Pick<ModelEvaluation, 'record' | 'scores' | 'predictions'> {
+  const numbers = numberImages(dataset.images);
   const predictions: CocoResult[] = [];
   const numbered: NumberedResult[] = [];
-  const numbers = numberImages(dataset.images);
-  const examples: Example[] = [];
   const sums = new Map<string, number>();
-  const every = Math.max(1, Math.floor(dataset.length / Math.max(1, wanted)));
-  let seconds = 0;
   let counted = 0;
-  let done = 0;
-  const loader = createLoader(dataset, {
-    batchSize: 1,
-    shuffle: false,
-    onBadSample: badSamples,
-    ...(maxSkipRate !== undefined && { maxSkipRate }),
-  });
-  const seen: number[] = [];
-  for await (const { images, targets, indices } of loader) {
-    const [image, target, index] = [images[0]!, targets[0]!, indices[0]!];
-    seen.push(index);
-    const begin = performance.now();
-    const [detections] = await model.detect(images);
-    seconds += (performance.now() - begin) / 1000;
-    const { id } = dataset.images[index]!;
-    const found = cocoResults(detections!, id, dataset.classes);
-    predictions.push(...found);
-    numbered.push(...found.map((result): NumberedResult => ({ ...result, image_id: numbers.get(id)! })));
-    if (losses && target.labels.length > 0) {
-      counted++;
-      await addLosses(sums, model, image, target);
+  let seconds = 0;
+  for (const answer of answers) {
+    seconds += answer.seconds;
+    const number = numbers.get(dataset.images[answer.index]!.id)!;
+    for (const result of answer.results) {
+      predictions.push(result);
+      numbered.push({ ...result, image_id: number });
     }
-    if (examples.length < wanted && index % every === 0) examples.push({ image, target, detections: detections! });
-    onProgress?.(++done, dataset.length);
+    if (answer.losses === undefined) continue;
+    counted++;
+    for (const [name, value] of Object.entries(answer.losses)) sums.set(name, (sums.get(name) ?? 0) + value);
   }
-  const means = Object.fromEntries([...sums].map(([name, total]) => [name, total / counted]));
+  const losses = Object.fromEntries([...sums].map(([name, total]) => [name, total / counted]));
+  const seen = answers.map(({ index }) => index);
   const truth = datasetAsCoco(dataset, seen) as unknown as CocoDataset;
   const results: Partial<Record<IoUType, KindRecord>> = {};
-  for (const iouType of kindsToMeasure(model.spec, dataset)) {
+  for (const iouType of kindsToMeasure(finds, dataset)) {
     results[iouType] = recordOf(evaluateCoco(truth, numbered, { iouType }));
   }
-  const record: EvaluationRecord = { epoch, images: seen.length, results, losses: means, seconds };
-  return { record, scores: scoresOf(record), predictions, examples, skipped: loader.skipped };
+  const record: EvaluationRecord = { epoch, images: seen.length, results, losses, seconds };
+  return { record, scores: scoresOf(record), predictions };
 }
 
 /** What the model finds and the data can judge, in the order of the model's own list. */
-function kindsToMeasure({ finds }: DetectorSpec, dataset: Dataset): IoUType[] {
+function kindsToMeasure(finds: readonly Finding[], dataset: Dataset): IoUType[] {
   const known = finds.filter((finding) => {
     if (finding === 'masks') return dataset.hasMasks;
     if (finding === 'keypoints') return dataset.numKeypoints > 0;
@@ -116,13 +180,12 @@ function kindsToMeasure({ finds }: DetectorSpec, dataset: Dataset): IoUType[] {
   return known.map((finding) => KIND_OF[finding]);
 }
 
-async function addLosses(sums: Map<string, number>, model: Detector, image: PixelImage, target: Target): Promise<void> {
+async function lossesOf(model: Detector, image: PixelImage, target: Target): Promise<Readonly<Record<string, number>>> {
   const losses = await model.losses([image], [target], { phase: 'predict' });
-  for (const [name, loss] of Object.entries(losses)) {
-    const [value] = await loss.data();
-    sums.set(name, (sums.get(name) ?? 0) + value!);
-  }
+  const values: Record<string, number> = {};
+  for (const [name, loss] of Object.entries(losses)) values[name] = (await loss.data())[0]!;
   tf.dispose(losses);
+  return values;
 }
 
 function recordOf(evaluation: Evaluation): KindRecord {

@@ -1,0 +1,75 @@
+import { RcnnError } from '@rcnn/core/errors';
+import type { Command } from 'commander';
+import type { CommandDefinition } from '../command.ts';
+import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
+import { requireWritable } from '../options/output-file.ts';
+import { printJson } from '../output/print.ts';
+import type { PartSet } from '../shards/part-set.ts';
+
+interface Flags extends DatasetFlags {
+  readonly results?: string;
+  readonly data?: string;
+  readonly perClass?: boolean;
+  readonly json?: boolean;
+}
+
+/** `mask-rcnn merge PARTS`: the parts of a run as if one process had done it. */
+export const merge: CommandDefinition = {
+  name: 'merge',
+  summary: 'put the parts of predict --shard or val --shard together, and prove that none is missing',
+  examples: [
+    ['mask-rcnn merge runs/parts --results found.json', 'the results list of the whole'],
+    ['mask-rcnn merge runs/parts --data photos --per-class', "of val: COCO's numbers of the whole"],
+  ],
+  configure(command: Command): void {
+    command
+      .argument('<parts...>', 'the folder of the parts, or the parts')
+      .option('--results <file>', 'write a COCO results list of the whole')
+      .option('--data <path>', 'of val: the data that the parts were made with')
+      .option('--per-class', 'of val: print AP and AP50 of every class')
+      .option('--json', 'print JSON');
+    addDatasetOptions(command).action(run);
+  },
+};
+
+async function run(inputs: readonly string[], flags: Flags): Promise<void> {
+  requireWritable('--results', flags.results);
+  const { PartSet } = await import('../shards/part-set.ts');
+  const parts = await PartSet.open(inputs);
+  if (parts.header.run['command'] === 'val') return mergeVal(parts, flags);
+  if (flags.data !== undefined || flags.perClass === true) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: flags.data === undefined ? '--per-class' : '--data',
+      problem: 'the parts are of predict, which measures nothing',
+      hint: 'Write the list with --results, then: mask-rcnn evaluate --gt DATA --dt FILE.',
+    });
+  }
+  const { mergePredictions } = await import('../predict/merge.ts');
+  const { ResultsFile } = await import('../predict/results-file.ts');
+  const results = flags.results === undefined ? undefined : await ResultsFile.open(flags.results);
+  try {
+    const counts = await mergePredictions(parts, results, flags.json !== true && flags.results !== '-');
+    if (flags.json === true) printJson(counts);
+    if (counts.bad > 0) process.exitCode = 1;
+    await results?.end();
+  } finally {
+    await results?.close();
+  }
+}
+
+async function mergeVal(parts: PartSet, flags: Flags): Promise<void> {
+  if (flags.data === undefined) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: '--data',
+      problem: 'the parts are of val, and numbers need the truth',
+      hint: 'Name the data that the parts were made with: mask-rcnn merge PARTS --data DATA.',
+    });
+  }
+  const { openDataset } = await import('@rcnn/coco-data/node');
+  const { classesOf, mergeEvaluation } = await import('../evaluate/merge.ts');
+  const { reportEvaluation } = await import('../evaluate/print-record.ts');
+  const { validationOf } = await import('../models/validation-split.ts');
+  const open = await validationOf(flags.data, await openOptions(flags));
+  const dataset = await openDataset(flags.data, { ...open, classes: classesOf(parts) });
+  await reportEvaluation(await mergeEvaluation(parts, dataset, datasetSettings(flags).maxSkipRate), flags);
+}

@@ -1,0 +1,94 @@
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { type DecodeOptions, decodeImage } from '@rcnn/coco-data/node';
+import { RcnnError } from '@rcnn/core/errors';
+import { openRegular } from '@rcnn/files';
+import { extract, type Header } from 'tar-stream';
+import { IMAGE_FILE } from '../pictures/image-files.ts';
+import type { Input } from './input.ts';
+
+/** Archives of images as WebDataset has them. */
+export const TAR_FILE: RegExp = /\.(tar|tar\.gz|tgz)$/i;
+
+/** Bytes of one image in an archive at most. */
+const MAX_BYTES = 256 * 2 ** 20;
+
+/** How the images of an archive are read. */
+export type TarReading = Pick<DecodeOptions, 'maxPixels' | 'orientation'>;
+
+/**
+ * The images of a tar archive, in its order, one in memory at a time. Nothing is unpacked to the disk: a name in the
+ * archive is only a name. What is no image by its ending (labels, captions) and what is no file (links, devices) is
+ * passed over. An image is known as `archive.tar/its/name`, in results by that without ending.
+ *
+ * An archive that is cut short or broken costs the images behind the break: the last input says so when it is read.
+ */
+export async function* tarImages(file: string, options: TarReading): AsyncGenerator<Input> {
+  const names = new Set<string>();
+  try {
+    for await (const { header, bytes } of entries(file)) {
+      const name = `${file}/${header.name}`;
+      const twice = names.has(header.name);
+      names.add(header.name);
+      const id = name.replaceAll('\\', '/').replace(IMAGE_FILE, '');
+      if (twice) yield { file: name, id, read: () => Promise.reject(sameName(name)) };
+      else yield { file: name, id, read: async () => decodeImage(await bytes(), { ...options, name }) };
+    }
+  } catch (error) {
+    const broken = error instanceof RcnnError ? error : brokenArchive(file, error);
+    yield { file, id: file, read: () => Promise.reject(broken) };
+  }
+}
+
+/** Image entries; the bytes of one are there until the next is asked for. */
+async function* entries(
+  file: string,
+): AsyncGenerator<{ readonly header: Header; readonly bytes: () => Promise<Uint8Array> }> {
+  const handle = await openRegular(file);
+  const tar = extract();
+  const bytes = handle.createReadStream();
+  const reading = /gz$/i.test(file) ? pipeline(bytes, createGunzip(), tar) : pipeline(bytes, tar);
+  reading.catch(() => undefined); // the loop below gets the error
+  try {
+    for await (const entry of tar) {
+      const { header } = entry;
+      if (header.type === 'file' && IMAGE_FILE.test(header.name)) {
+        yield { header, bytes: () => bytesOf(entry as unknown as AsyncIterable<Uint8Array>, header, file) };
+      }
+      entry.resume();
+    }
+    await reading;
+  } finally {
+    tar.destroy();
+    bytes.destroy();
+    await reading.catch(() => undefined);
+  }
+}
+
+async function bytesOf(entry: AsyncIterable<Uint8Array>, { name, size }: Header, file: string): Promise<Uint8Array> {
+  if (size > MAX_BYTES) {
+    throw new RcnnError('IMAGE_TOO_LARGE', {
+      where: `${file}/${name}`,
+      problem: 'there are too many bytes',
+      found: `${Math.round(size / 2 ** 20)} MiB`,
+      expected: `at most ${MAX_BYTES / 2 ** 20} MiB`,
+    });
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of entry) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function sameName(where: string): RcnnError {
+  return new RcnnError('DUPLICATE_ID', { where, problem: 'the archive has two images of this name' });
+}
+
+function brokenArchive(where: string, cause: unknown): RcnnError {
+  return new RcnnError('FILE_MALFORMED', {
+    where,
+    problem: 'the archive cannot be read to its end',
+    found: cause instanceof Error ? cause.message : String(cause),
+    hint: 'Images before the break were used; was it copied whole?',
+    cause,
+  });
+}
