@@ -3,6 +3,7 @@ export { type Digests, readManifest, writeManifest } from '../doctor/manifest.ts
 export { type RepairResult, repairDataset } from '../doctor/repair.ts';
 export { accountText, type Repair, type RepairAccount } from '../doctor/repairs.ts';
 export { readRegular } from './files/regular-file.ts';
+export { readYaml, type YamlFault } from './files/yaml.ts';
 export { FolderImages, type FolderImagesOptions } from './images/folder-images.ts';
 export * from './images/index.ts';
 export { createLoader, LoaderWorkers, type NodeLoaderOptions, type WorkersOptions } from './loader/loader-workers.ts';

@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 import {
   type Architecture,
   architectures as builtIn,
@@ -86,6 +86,12 @@ export function learningRateOf({ learningRate, batchSize, accumulate }: TrainCon
   return learningRate === 'auto' ? RATE_PER_IMAGE * batchSize * accumulate : learningRate;
 }
 
+/** Faults that one error shows; the rest are counted. */
+const MOST_FAULTS = 20;
+
+/** A key that is longer is no option that was spelt wrongly. */
+const LONGEST_KEY = 60;
+
 type PlaceOf = (path: readonly (string | number)[]) => string;
 
 function checkConfig(value: unknown, where: string, placeOf?: PlaceOf): void {
@@ -103,25 +109,29 @@ function refuse(
     unknown.length > 0
       ? unknown.map((key) => ({
           path: [...path, key],
-          text: `there is no option '${key}'${suggestion(key, known)}`,
+          text: () => `there is no option ${quoteName(key)}${suggestion(key, known)}`,
         }))
-      : [{ path, text: `${path.join('.')}: ${message}` }],
+      : [{ path, text: () => `${path.join('.')}: ${message}` }],
   );
   if (faults.length === 0) return;
+  // Where a fault stands is looked for from the top of the file, so only those that are shown are.
+  const more = faults.length > MOST_FAULTS ? `\n  and ${faults.length - MOST_FAULTS} more` : '';
   const placed = faults
-    .map(({ path, text }) => ({ place: placeOf(path), text }))
+    .slice(0, MOST_FAULTS)
+    .map(({ path, text }) => ({ place: placeOf(path), text: text() }))
     .toSorted((a, b) => a.place.localeCompare(b.place, 'en', { numeric: true }));
   const lines = placed.map(({ place, text }) => `\n  ${place}: ${text}`);
   throw new RcnnError('CONFIG_INVALID', {
     where,
     place: placed[0]!.place,
-    problem: placed.length === 1 ? placed[0]!.text : `${placed.length} problems${lines.join('')}`,
+    problem: faults.length === 1 ? placed[0]!.text : `${faults.length} problems${lines.join('')}${more}`,
     hint: "'mask-rcnn train --help' lists every option.",
   });
 }
 
 /** `; did you mean 'epochs'?` when an option is spelt nearly so. */
 function suggestion(key: string, known: readonly string[]): string {
+  if (key.length > LONGEST_KEY) return '';
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '');
   const best = known
     .map((name) => ({ name, distance: editDistance(plain(name), plain(key)) }))

@@ -1,5 +1,6 @@
+import { readYaml } from '@rcnn/coco-data/node';
 import { RcnnError } from '@rcnn/core/errors';
-import { isAlias, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import { isAlias, isScalar, LineCounter, type Node, visit } from 'yaml';
 
 /** A YAML file as values, and a way to say where each of them stands. */
 export interface ParsedYaml {
@@ -8,6 +9,9 @@ export interface ParsedYaml {
   placeOf(path: readonly (string | number)[]): string;
 }
 
+/** Faults that one error names; the rest are counted. */
+const MOST_TRAPS = 20;
+
 /**
  * Reads YAML 1.2 strictly: no duplicate keys, tags or aliases, and no value that PyYAML would read as something else
  * without saying so.
@@ -15,14 +19,13 @@ export interface ParsedYaml {
  */
 export function parseYaml(text: string, where: string): ParsedYaml {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, schema: 'core' });
+  const { document, fault } = readYaml(text, { lineCounter: lines });
   const at = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
     return `${line}:${col}`;
   };
-  const fault = document.errors[0] ?? document.warnings[0];
   if (fault !== undefined) {
-    throw new RcnnError('CONFIG_INVALID', { where, place: at(fault.pos[0]), problem: firstLine(fault.message) });
+    throw new RcnnError('CONFIG_INVALID', { where, place: at(fault.offset), problem: fault.problem });
   }
   const traps: string[] = [];
   visit(document, {
@@ -32,10 +35,11 @@ export function parseYaml(text: string, where: string): ParsedYaml {
     },
   });
   if (traps.length > 0) {
+    const more = traps.length > MOST_TRAPS ? `; and ${traps.length - MOST_TRAPS} more` : '';
     throw new RcnnError('CONFIG_INVALID', {
       where,
       place: traps[0]!.slice(0, traps[0]!.indexOf(': ')),
-      problem: `the file does not say clearly what is meant: ${traps.join('; ')}`,
+      problem: `the file does not say clearly what is meant: ${traps.slice(0, MOST_TRAPS).join('; ')}${more}`,
     });
   }
   return {
@@ -74,8 +78,4 @@ function trapOf(source: string): string | undefined {
     return `'${source}' is text here and ${seconds} in PyYAML; put it in quotes`;
   }
   return undefined;
-}
-
-function firstLine(text: string): string {
-  return text.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '');
 }

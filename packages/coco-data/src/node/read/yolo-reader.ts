@@ -1,12 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, sep } from 'node:path';
 import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
-import { parse, YAMLError } from 'yaml';
+import { LineCounter } from 'yaml';
 import type { Problem, Problems } from '../../doctor/problems.ts';
 import { parseYoloLabels } from '../../formats/yolo/parse-yolo.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationRecord, Category, ImageRecord } from '../../records.ts';
 import { readText } from '../files/text.ts';
+import { readYaml } from '../files/yaml.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
@@ -19,7 +20,7 @@ const SPLITS: readonly string[] = ['train', 'val', 'valid', 'test'];
 
 const PICTURE = /\.(?:jpe?g|png|bmp|webp|tiff?|gif|avif)$/i;
 
-/** Of `data.yaml`: names and folders. Parsers of YAML slow down with many keys, so a large file is refused first. */
+/** Of `data.yaml`: names and folders. */
 const MAX_YAML_BYTES = 2 ** 20;
 
 /** YOLO's `data.yaml` with `images` and `labels` folders, boxes or outlines. */
@@ -31,7 +32,7 @@ export const yoloReader: DatasetReader = {
     if (file === undefined) return [];
     let data: DataYaml;
     try {
-      data = await readYaml(file);
+      data = await readDataYaml(file);
     } catch (error) {
       if (format === FORMAT || file === path || !isRcnnError(error) || (await hasLabels(path))) throw error;
       return [];
@@ -46,7 +47,7 @@ export const yoloReader: DatasetReader = {
   },
 
   async read({ annotations, images }, problems, options) {
-    const data = await readYaml(annotations);
+    const data = await readDataYaml(annotations);
     const store = new FolderImages(images, options);
     const records: ImageRecord[] = [];
     const objects: AnnotationRecord[] = [];
@@ -154,20 +155,8 @@ async function yamlIn(folder: string): Promise<string | undefined> {
   return name === undefined ? undefined : join(folder, name);
 }
 
-async function readYaml(file: string): Promise<DataYaml> {
-  const text = await readText(file, MAX_YAML_BYTES);
-  let value: unknown;
-  try {
-    value = parse(text, { maxAliasCount: 0 });
-  } catch (cause) {
-    const place = cause instanceof YAMLError ? cause.linePos?.[0] : undefined;
-    throw new RcnnError('FILE_MALFORMED', {
-      where: file,
-      ...(place && { place: `${place.line}:${place.col}` }),
-      problem: 'the file is not YAML that can be read',
-      cause,
-    });
-  }
+async function readDataYaml(file: string): Promise<DataYaml> {
+  const value = valueOf(await readText(file, MAX_YAML_BYTES), file);
   const fields = (typeof value === 'object' && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
   const folders = new Map<string, string>();
   for (const split of SPLITS) {
@@ -194,6 +183,28 @@ function keypointNumbers(value: unknown, file: string): number {
     problem: 'the shape of the key points cannot be used',
     expected: 'the count of points, and 2 or 3 numbers for each',
   });
+}
+
+/** @throws FILE_MALFORMED with line and column */
+function valueOf(text: string, file: string): unknown {
+  const lineCounter = new LineCounter();
+  const { document, fault } = readYaml(text, { lineCounter });
+  const malformed = (found: string, place?: string): RcnnError =>
+    new RcnnError('FILE_MALFORMED', {
+      where: file,
+      ...(place !== undefined && { place }),
+      problem: 'the file is not YAML that can be read',
+      found,
+    });
+  if (fault !== undefined) {
+    const { line, col } = lineCounter.linePos(fault.offset);
+    throw malformed(fault.problem, `${line}:${col}`);
+  }
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    throw malformed((error as Error).message); // an alias, which can make a small file large
+  }
 }
 
 /** A list of names, or names by number. */
