@@ -157,6 +157,12 @@ const commands = {
     }
     process.exit(run(process.execPath, ['--expose-gc', '--import', 'tsx', file, ...rest]));
   },
+  fuzz() {
+    install();
+    build();
+    const main = join(root, 'tools', 'fuzz', 'src', 'main.ts');
+    process.exit(run(process.execPath, ['--import', 'tsx', main, ...args.filter((arg) => arg !== '--')]));
+  },
   check() {
     install();
     for (const script of ['format:check', 'lint', 'typecheck']) must('npm', ['run', '--silent', script]);
