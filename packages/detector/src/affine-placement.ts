@@ -1,6 +1,7 @@
 import type { Detection, DetectOptions, ImageSize, Target } from '@rcnn/core';
+import { runsBox } from '@rcnn/masks';
 import { moveObjects } from './move-objects.ts';
-import type { Box, FoundObjects, Placement } from './placement.ts';
+import type { Box, FoundByMasks, FoundMask, FoundObjects, Placement } from './placement.ts';
 
 export interface AffinePlacementOptions {
   readonly originalSize: ImageSize;
@@ -10,6 +11,9 @@ export interface AffinePlacementOptions {
   /** Default `resizedSize`: there is no margin around the image. */
   readonly size?: ImageSize | undefined;
 }
+
+/** Where an object is. */
+type Place = Pick<Detection, 'box' | 'mask'>;
 
 const { fround } = Math;
 
@@ -35,28 +39,41 @@ export class AffinePlacement implements Placement {
   }
 
   /** Where there is a margin around the image, boxes are clipped to the image, and those in the margin alone dropped. */
-  toImage({ boxes, scores, labels, masks, keypoints }: FoundObjects, options: DetectOptions = {}): Detection[] {
+  toImage(found: FoundObjects | FoundByMasks, options: DetectOptions = {}): Detection[] {
+    const { scores, labels, keypoints } = found;
     const points = scores.length === 0 ? 0 : (keypoints?.length ?? 0) / scores.length;
     const detections: Detection[] = [];
     for (const [k, score] of scores.entries()) {
-      const box = this.#clip([
-        this.#x(boxes[4 * k]!),
-        this.#y(boxes[4 * k + 1]!),
-        this.#x(boxes[4 * k + 2]!),
-        this.#y(boxes[4 * k + 3]!),
-      ]);
-      if (box === undefined) continue;
-      const mask = masks?.[k]?.toImage(this, box, options);
+      const place = found.boxes === undefined ? this.#byMask(found.masks[k]!, options) : this.#byBox(found, k, options);
+      if (place === undefined) continue;
       const ofObject = keypoints?.subarray(k * points, (k + 1) * points);
       detections.push({
-        box,
         label: labels[k]!,
         score,
-        ...(mask && { mask }),
+        ...place,
         ...(ofObject && { keypoints: this.#points(ofObject) }),
       });
     }
     return detections;
+  }
+
+  #byBox({ boxes, masks }: FoundObjects, k: number, options: DetectOptions): Place | undefined {
+    const box = this.#clip([
+      this.#x(boxes[4 * k]!),
+      this.#y(boxes[4 * k + 1]!),
+      this.#x(boxes[4 * k + 2]!),
+      this.#y(boxes[4 * k + 3]!),
+    ]);
+    const mask = box && masks?.[k]?.toImage(this, box, options);
+    return box && { box, ...(mask && { mask }) };
+  }
+
+  /** Undefined when the mask has no pixel in the image. */
+  #byMask(found: FoundMask, options: DetectOptions): Place | undefined {
+    const [rows, columns] = this.originalSize;
+    const mask = found.toImage(this, [0, 0, columns, rows], options);
+    const [x, y, width, height] = runsBox(mask.runLengths());
+    return width > 0 ? { box: [x, y, x + width, y + height], mask } : undefined;
   }
 
   #x(value: number): number {

@@ -1,12 +1,12 @@
 export { AffinePlacement, type AffinePlacementOptions } from './affine-placement.ts';
 export { type CanvasOptions, FixedSizeTransform, LetterboxTransform } from './canvas-transforms.ts';
-export { type BoxMask, boxMask, mapMask } from './found-masks.ts';
+export { type BoxMask, batchMask, boxMask, mapMask } from './found-masks.ts';
 export { ImageTransform, type ImageTransformOptions } from './image-transform.ts';
 export { type HostImage, readImages } from './images.ts';
 export { layOut } from './lay-out.ts';
 export { type Move, moveObjects } from './move-objects.ts';
 export { type Normalization, type NormalizationOptions, normalizationOf } from './normalization.ts';
-export type { Box, FoundMask, FoundObjects, Placement } from './placement.ts';
+export type { Box, FoundByMasks, FoundMask, FoundObjects, Placement } from './placement.ts';
 export { type Learner, type LearningBatch, type LearnOptions, prepare, prepareToLearn } from './prepare.ts';
 export { type ResizeAxis, resizeAxis, resizeMap } from './resize.ts';
 export { type SoftMaskOptions, type SoftPart, softMask, softPartMask } from './soft-mask.ts';

@@ -17,7 +17,7 @@ export interface Placement {
   /** The same objects in pixels of the batch. */
   toModel(target: Target): Target;
   /** What was found, as plain objects in pixels of the original image. */
-  toImage(found: FoundObjects, options?: DetectOptions): Detection[];
+  toImage(found: FoundObjects | FoundByMasks, options?: DetectOptions): Detection[];
 }
 
 /** The objects that a model found in one image, in pixels of the batch, best score first. Host memory only. */
@@ -34,13 +34,22 @@ export interface FoundObjects extends Objects {
   readonly keypoints?: Float32Array;
 }
 
+/**
+ * Objects of a model that predicts no boxes. Each gets the box around its mask in the image; what has no pixel there is
+ * left out.
+ */
+export interface FoundByMasks extends Omit<FoundObjects, 'boxes' | 'masks'> {
+  readonly boxes?: undefined;
+  readonly masks: readonly FoundMask[];
+}
+
 export type Box = readonly [x1: number, y1: number, x2: number, y2: number];
 
 /**
  * The mask of a found object before anybody has asked for a form of it: it knows how it is laid over the original
- * image. {@link boxMask} and {@link mapMask} make the usual ones.
+ * image. {@link boxMask}, {@link mapMask} and {@link batchMask} make the usual ones.
  */
 export interface FoundMask {
-  /** @param box of the object, in pixels of the original image */
+  /** @param box of the object, in pixels of the original image; where the model predicts none, the whole image's */
   toImage(placement: Placement, box: Box, options?: DetectOptions): DetectionMask;
 }

@@ -6,6 +6,11 @@ export interface SoftMaskOptions {
   readonly threshold?: number | undefined;
 }
 
+export interface SoftPartOptions extends SoftMaskOptions {
+  /** A smaller part in which all pixels above the threshold lie, where there is one. Default the part itself. */
+  readonly near?: (() => SoftPart) | undefined;
+}
+
 /**
  * The mask of a detection from a function that computes its probabilities, which is called when a form is asked for.
  * @param compute gives `[height * width]`, row-major
@@ -36,20 +41,22 @@ export interface SoftPart {
 export function softPartMask(
   size: ImageSize,
   compute: () => SoftPart,
-  { threshold = 0.5 }: SoftMaskOptions = {},
+  { threshold = 0.5, near }: SoftPartOptions = {},
 ): DetectionMask {
-  return new SoftMask(size, compute, threshold);
+  return new SoftMask(size, compute, threshold, near);
 }
 
 class SoftMask implements DetectionMask {
   readonly size: ImageSize;
   readonly #compute: () => SoftPart;
   readonly #threshold: number;
+  readonly #near: () => SoftPart;
 
-  constructor(size: ImageSize, compute: () => SoftPart, threshold: number) {
+  constructor(size: ImageSize, compute: () => SoftPart, threshold: number, near: () => SoftPart = compute) {
     this.size = size;
     this.#compute = compute;
     this.#threshold = threshold;
+    this.#near = near;
   }
 
   soft(): Float32Array {
@@ -80,11 +87,12 @@ class SoftMask implements DetectionMask {
 
   /** What the threshold is held against: the part, unless even the zeros around it are above. */
   #part(): SoftPart {
-    return this.#threshold < 0 ? wholePart(this.soft(), this.size) : this.#compute();
+    return this.#threshold < 0 ? wholePart(this.soft(), this.size) : this.#near();
   }
 }
 
-function wholePart(values: Float32Array, size: ImageSize): SoftPart {
+/** All of an image as a part of it. */
+export function wholePart(values: Float32Array, size: ImageSize): SoftPart {
   return { top: 0, left: 0, size, values };
 }
 

@@ -1,8 +1,11 @@
-import { Random } from '@rcnn/core';
+import '@tensorflow/tfjs-backend-cpu';
+import { type Detection, Random, resizeBilinear } from '@rcnn/core';
 import { expectClose } from '@rcnn/core/testing';
 import { Mask } from '@rcnn/masks';
+import { expectSameBits } from '@rcnn/shared/same-bits';
+import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { AffinePlacement, boxMask, mapMask, type Placement, resizeAxis, resizeMap } from '../src/index.ts';
+import { AffinePlacement, batchMask, boxMask, mapMask, type Placement, resizeAxis, resizeMap } from '../src/index.ts';
 
 describe('the way there', () => {
   test('boxes and key points move by the real ratio of the sides, and masks follow', () => {
@@ -157,3 +160,55 @@ describe('a mask from a map over the image', () => {
     expect(() => mapMask(new Float32Array(5), [2, 3], [4, 6])).toThrow('mapMask: the values do not fill the map');
   });
 });
+
+describe('objects that are found by their masks alone', () => {
+  const placement = new AffinePlacement({
+    originalSize: [9, 21],
+    resizedSize: [18, 30],
+    offset: [3, 2],
+    size: [24, 32],
+  });
+
+  test('have the box around their mask, and none is there without a pixel', () => {
+    const cells = (at: number): Float32Array => new Float32Array(6 * 8).map((_, i) => (i === at ? 1 : 0));
+    const found = placement.toImage({
+      scores: Float32Array.of(0.9, 0.8),
+      labels: Int32Array.of(1, 2),
+      masks: [new Float32Array(48), cells(8 * 2 + 3)].map((values) => batchMask(values, [6, 8], [24, 32])),
+    });
+    expect(found.map(({ label }) => label)).toEqual([2]);
+    const [{ box, mask }] = found as [Detection];
+    const bits = mask!.bitmap();
+    const [x1, y1, x2, y2] = box;
+    expect([x2 - x1, y2 - y1].every((side) => side >= 1)).toBe(true);
+    const inside = bits.filter((_, i) => i % 21 >= x1 && i % 21 < x2 && i / 21 >= y1 && Math.floor(i / 21) < y2);
+    expect(sumOf(inside)).toBe(sumOf(bits));
+    expect(Mask.fromBitmap(bits, [9, 21]).box()).toEqual([...box]);
+  });
+
+  test('two steps are two resizes, and the pixels above a threshold are those of all probabilities', () => {
+    const random = new Random(3);
+    for (let k = 0; k < 20; k++) {
+      const [rows, columns] = [2 + random.integer(6), 2 + random.integer(8)];
+      const values = Float32Array.from({ length: rows * columns }, () => random.uniform() ** 4);
+      const mask = batchMask(values, [rows, columns], [24, 32]).toImage(placement, [0, 0, 21, 9], {
+        maskThreshold: 0.3,
+      });
+      const step = (map: Float32Array, from: [number, number], to: [number, number]) =>
+        Float32Array.from(resizeBilinear(tf.tensor4d(map, [1, ...from, 1]), to).dataSync());
+      const batch = step(values, [rows, columns], [24, 32]);
+      const part = Float32Array.from(
+        { length: 18 * 30 },
+        (_, i) => batch[(3 + Math.floor(i / 30)) * 32 + 2 + (i % 30)]!,
+      );
+      expectClose(mask.soft(), step(part, [18, 30], [9, 21]), { absolute: 1e-5 });
+      expectSameBits(
+        mask.bitmap(),
+        Uint8Array.from(mask.soft(), (value) => (value > 0.3 ? 1 : 0)),
+      );
+    }
+    expect(() => batchMask(new Float32Array(3), [2, 2], [4, 4])).toThrow(/batchMask.*3 values/);
+  });
+});
+
+const sumOf = (bits: Uint8Array): number => bits.reduce((sum, bit) => sum + bit, 0);

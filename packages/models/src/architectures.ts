@@ -1,5 +1,6 @@
 import type { Architecture } from './architecture.ts';
 import { rcnnArchitectures } from './rcnn/rcnn.ts';
+import { soloArchitectures } from './solo/solo.ts';
 import { yolactArchitectures } from './yolact/yolact.ts';
 
 /**
@@ -8,6 +9,7 @@ import { yolactArchitectures } from './yolact/yolact.ts';
  */
 export const architectures: readonly Architecture[] = usualFirst('maskrcnn_resnet50_fpn', [
   ...rcnnArchitectures,
+  ...soloArchitectures,
   ...yolactArchitectures,
 ]);
 

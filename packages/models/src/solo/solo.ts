@@ -1,0 +1,67 @@
+import { type InputSpec, RcnnError } from '@rcnn/core';
+import {
+  fromOriginNames,
+  type SOLORecipe,
+  type SOLORecipeOptions,
+  soloClassesOf,
+  soloRecipeOf,
+  soloRecipes,
+} from '@rcnn/solo';
+import type { Architecture, BuildRequest } from '../architecture.ts';
+import { type SOLOModelOptions, soloOptions } from './options.ts';
+
+/** Every recipe of `@rcnn/solo`. */
+export const soloArchitectures: readonly Architecture[] = [...soloRecipes].map(([name, recipe]) => solo(name, recipe));
+
+function solo(name: string, recipe: SOLORecipe): Architecture {
+  return {
+    name,
+    about: 'masks in one stage by where objects are, without boxes',
+    optionSchema: soloOptions,
+    weightOptions: ['grids', 'normEpsilon', 'strideIn'],
+    build: (request) => recipe(recipeOptions(name, request)),
+    recognise: (weights) => soloRecipeOf(weights) === name,
+    classesOf: soloClassesOf,
+    ownNames: fromOriginNames,
+  };
+}
+
+/** Options in the words of the recipes; what is not set keeps the recipe's own value. */
+function recipeOptions(name: string, { options, input, training, ...request }: BuildRequest): SOLORecipeOptions {
+  const { trainableStages, ...own } = options as unknown as SOLOModelOptions;
+  const fromNothing = training?.fromNothing === true;
+  const set = {
+    ...inputOptions(name, input),
+    ...defined(own),
+    scoreThreshold: request.scoreThreshold,
+    detectionsPerImage: request.detectionsPerImage,
+    numClasses: request.numClasses,
+    random: request.random,
+    resizeInTraining: training?.resizes,
+    // Frozen norms pass published statistics on; without such weights they would pass on nothing, so they learn.
+    norm: fromNothing ? ('batch' as const) : undefined,
+    trainableStages: trainableStages ?? (fromNothing ? 5 : undefined),
+  };
+  return defined(set) as SOLORecipeOptions;
+}
+
+/** How images are prepared for weights. @throws CHECKPOINT_MISMATCH for what these recipes do not do */
+function inputOptions(name: string, input: InputSpec | undefined): SOLORecipeOptions {
+  if (input === undefined) return {};
+  const { resize, sizeDivisor, mean, std, channelOrder } = input;
+  if (resize.rule === 'torchvision') {
+    return { minSize: resize.minSize, maxSize: resize.maxSize, sizeDivisor, mean, std, channelOrder };
+  }
+  throw new RcnnError('CHECKPOINT_MISMATCH', {
+    where: name,
+    place: 'profile',
+    problem: 'the weights expect what this recipe does not do',
+    found: `images resized by the rule '${resize.rule}'`,
+    expected: "torchvision's rule",
+    hint: 'Build a SOLO with a transform of your own, and load it with loadStateDict.',
+  });
+}
+
+function defined(options: object): object {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
