@@ -43,7 +43,15 @@ export class Parameter {
     this.#trainable = learnable;
   }
 
+  /** @throws DISPOSED: whatever a disposed model is asked for, it asks its parameters first */
   get value(): tf.Tensor {
+    if (this.variable.isDisposed) {
+      throw new RcnnError('DISPOSED', {
+        where: 'Parameter.value',
+        problem: 'the model was disposed, or is being disposed while a call of it still runs',
+        hint: 'Dispose a model when its last call has ended, and make a new one for further calls.',
+      });
+    }
     return this.variable;
   }
 

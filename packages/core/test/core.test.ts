@@ -141,3 +141,10 @@ test('expectClose notices what differs, and expectNoLeak what stays', async () =
   expectClose([Number.NaN], [Number.NaN]);
   await expect(expectNoLeak(() => tf.zeros([1]))).rejects.toThrow('3 tensors gained');
 });
+
+test('a parameter that was disposed says so', () => {
+  const parameter = new Parameter(tf.zeros([3]));
+  parameter.dispose();
+  parameter.dispose();
+  expect(() => parameter.value).toThrowError(expect.objectContaining({ code: 'DISPOSED' }));
+});

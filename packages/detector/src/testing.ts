@@ -153,6 +153,42 @@ export function describeDetector(
       assert(left === 0, `${left} tensors are left after dispose`);
     });
 
+    test('several calls at once answer as they do one after another', () =>
+      using(async (detector, scenes) => {
+        const alone: Detection[][][] = [];
+        for (const { image } of scenes) alone.push(await detector.detect([image]));
+        const before = tf.memory().numTensors;
+        const calls = [...scenes, ...scenes, ...scenes].map(({ image }) => detector.detect([image]));
+        const losses = lossesOf(detector, scenes); // measured in between
+        for (const [i, found] of (await Promise.all(calls)).entries())
+          same(numbersOf(found), numbersOf(alone[i % scenes.length]!));
+        await losses;
+        const left = tf.memory().numTensors - before;
+        assert(left === 0, `${left} tensors are left`);
+      }));
+
+    test('disposed, it refuses every call; a call that dispose overtakes is refused or right', () =>
+      using(async (detector, scenes) => {
+        const right = numbersOf(await detector.detect(images(scenes)));
+        const before = tf.memory().numTensors;
+        for (let ticks = 0; ticks < 12; ticks++) {
+          const other = make();
+          const call = lastWord(other.detect(images(scenes)));
+          for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+          other.dispose();
+          const end = await call;
+          if (Array.isArray(end)) same(numbersOf(end as Detection[][]), right);
+          else assert(isRcnnError(end, 'DISPOSED'), `overtaken after ${ticks} ticks: ${String(end)}`);
+          for (const late of [() => other.detect(images(scenes)), () => lossesOf(other, scenes)]) {
+            const refusal = await lastWord(late());
+            assert(isRcnnError(refusal, 'DISPOSED'), `after dispose: ${String(refusal)}`);
+          }
+          other.dispose(); // a second time does nothing
+        }
+        const left = tf.memory().numTensors - before;
+        assert(left === 0, `${left} tensors are left`);
+      }));
+
     test('its weights, carried by name into another, make the same detector', () =>
       using(async (detector, scenes) => {
         const saved = await parameterValues(detector.namedParameters());
@@ -205,6 +241,11 @@ function images(scenes: readonly TestScene[]): TestScene['image'][] {
 function losses(detector: Detector, scenes: readonly TestScene[]): Promise<Losses> {
   const targets = scenes.map(({ target }) => target);
   return detector.losses(images(scenes), targets, { phase: 'train', random: new Random(7) });
+}
+
+/** What a call gives or is refused with. */
+function lastWord(call: Promise<unknown>): Promise<unknown> {
+  return call.catch((error: unknown) => error);
 }
 
 async function lossesOf(detector: Detector, scenes: readonly TestScene[]): Promise<Record<string, number>> {

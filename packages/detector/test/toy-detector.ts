@@ -40,11 +40,13 @@ export class ToyDetector extends Module implements Detector<MaskDetection> {
 
   async detect(images: readonly ImageInput[], options?: DetectOptions): Promise<MaskDetection[][]> {
     const { images: batch, placements, paddedSize } = await prepare('detect', this.transform, images);
-    const outputs = tf.tidy(() => {
-      const { logits, pixels } = this.#forward(batch);
-      return { scores: tf.softmax(logits), maps: tf.sigmoid(pixels) };
-    });
+    const held: tf.Tensor[] = [batch];
     try {
+      const outputs = tf.tidy(() => {
+        const { logits, pixels } = this.#forward(batch);
+        return { scores: tf.softmax(logits), maps: tf.sigmoid(pixels) };
+      });
+      held.push(outputs.scores, outputs.maps);
       const scores = (await outputs.scores.array()) as number[][];
       const maps = await outputs.maps.data<'float32'>();
       const cells = paddedSize[0] * paddedSize[1];
@@ -59,7 +61,7 @@ export class ToyDetector extends Module implements Detector<MaskDetection> {
         return placement.toImage(found, options) as MaskDetection[];
       });
     } finally {
-      tf.dispose([batch, outputs.scores, outputs.maps]);
+      tf.dispose(held);
     }
   }
 
