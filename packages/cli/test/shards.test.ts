@@ -15,7 +15,6 @@ import { picture } from './support/stand-in.ts';
 
 // One process against many: the same bytes, whatever happens to the parts.
 const root = mkdtempSync(join(tmpdir(), 'cli-shards-'));
-const at = (...parts: string[]): string => join(root, ...parts);
 const home = process.cwd();
 const IMAGES = 23;
 const SHARDS = 4;

@@ -1,4 +1,4 @@
-import { Random } from '@rcnn/core';
+import type { Random } from '@rcnn/core';
 import { sampleValues } from './sample-points.ts';
 import { mostUncertain } from './uncertain.ts';
 

@@ -16,7 +16,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { subdivide } from '../src/index.ts';
-import { build, labelsOf, mapOf, read, smallBranch, swapped } from './support.ts';
+import { build, labelsOf, mapOf, read, smallBranch } from './support.ts';
 
 describeBranch(
   'PointRend’s branch',

@@ -123,10 +123,10 @@ test('labels are the mask read between its pixels, not rounded', async () => {
   const points = fixture.floats('labels.points_in_image');
   const found: number[] = [];
   for (let r = 0; r < 3; r++) {
-    const [name, at] = r < 2 ? ['labels.masks.0', r] : ['labels.masks.1', 0];
-    const [, height, width] = fixture.shape(name as string) as [number, number, number];
+    const { name, at } = r < 2 ? { name: 'labels.masks.0', at: r } : { name: 'labels.masks.1', at: 0 };
+    const [, height, width] = fixture.shape(name) as [number, number, number];
     const area = height * width;
-    const mask = (fixture.integers(name as string) as unknown as Uint8Array).subarray(Number(at) * area);
+    const mask = (fixture.integers(name) as unknown as Uint8Array).subarray(at * area);
     const places = points.subarray(60 * r, 60 * (r + 1)).map((pixel) => pixel - 0.5);
     found.push(...sampleValues(mask, [height, width], places));
   }
