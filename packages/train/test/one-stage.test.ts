@@ -16,17 +16,33 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
-test('a detector of one stage is trained, stopped, gone on with to the same bits, measured and loaded', async () => {
+const METHODS = [
+  {
+    arch: 'yolact_small',
+    options: { imageSize: 64 },
+    losses: ['loss_box', 'loss_class', 'loss_mask', 'loss_semantic'],
+    resize: { rule: 'fixed', size: [64, 64] },
+  },
+  {
+    arch: 'solov2_small',
+    options: { minSize: 64, maxSize: 64 },
+    losses: ['loss_cls', 'loss_mask'],
+    resize: { rule: 'torchvision', minSize: 64, maxSize: 64 },
+  },
+];
+
+test.each(METHODS)('$arch is trained, stopped, gone on with to the same bits, measured and loaded', async (method) => {
+  const { arch, options, losses, resize } = method;
   const config = (name: string): PartialConfig => ({
     data: join(folder, 'data'),
     preset: 'quick',
-    arch: 'yolact_small',
-    model: { imageSize: 64 },
+    arch,
+    model: options,
     batchSize: 2,
     workers: 0,
     engine: 'onnxruntime',
     out: join(folder, 'runs'),
-    name,
+    name: `${arch}-${name}`,
     epochs: 2,
   });
   const steps: Extract<TrainEvent, { kind: 'step' }>[] = [];
@@ -34,7 +50,7 @@ test('a detector of one stage is trained, stopped, gone on with to the same bits
     onEvent: (event) => void (event.kind === 'step' && steps.push(event)),
   });
   const names = Object.keys(steps[0]!.losses).toSorted();
-  expect(names).toEqual(['loss_box', 'loss_class', 'loss_mask', 'loss_semantic']);
+  expect(names).toEqual(losses);
   expect(new Set(steps.slice(1, 3).map(({ tensors }) => tensors)).size).toBe(1);
 
   let seen = 0;
@@ -48,7 +64,7 @@ test('a detector of one stage is trained, stopped, gone on with to the same bits
   expect(existsSync(join(whole.folder.path, 'pictures', 'validation.png'))).toBe(true);
 
   const { model, architecture } = await loadDetector(whole.folder.last);
-  expect(architecture.name).toBe('yolact_small');
-  expect(model.spec.input.resize).toEqual({ rule: 'fixed', size: [64, 64] });
+  expect(architecture.name).toBe(arch);
+  expect(model.spec.input.resize).toEqual(resize);
   model.dispose();
 });
