@@ -1,4 +1,16 @@
-import { addRelu, Conv2d, ConvNorm, type Layer, Module, type NormFactory, type Phase, type Random } from '@rcnn/core';
+import {
+  addRelu,
+  Conv2d,
+  ConvNorm,
+  type GraphBuilder,
+  type GraphValue,
+  type Layer,
+  Module,
+  type NormFactory,
+  type Phase,
+  type Random,
+  type ToGraph,
+} from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface BlockOptions {
@@ -16,7 +28,7 @@ export interface BlockOptions {
 }
 
 /** A residual block: `relu(residual(x) + shortcut(x))`. `[N, H, W, I]` to `[N, ceil(H / stride), …, O]`. */
-export type ResidualBlock = Layer & { readonly outChannels: number };
+export type ResidualBlock = Layer & ToGraph & { readonly outChannels: number };
 
 /** What both kinds of block share: naming, folding and the shortcut. @see He et al. 2015, section 3.2 */
 abstract class Residual extends Module implements ResidualBlock {
@@ -24,6 +36,7 @@ abstract class Residual extends Module implements ResidualBlock {
   readonly #folds: ConvNorm[] = [];
 
   abstract forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D;
+  abstract toGraph(graph: GraphBuilder, x: GraphValue): GraphValue;
 
   override dispose(): void {
     for (const fold of this.#folds) fold.dispose();
@@ -77,6 +90,11 @@ export class BasicBlock extends Residual {
       return addRelu(residual, this.#shortcut?.forward(x, phase) ?? x);
     });
   }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    const residual = this.#second.toGraph(graph, this.#first.toGraph(graph, x));
+    return graph.relu(graph.add(residual, this.#shortcut?.toGraph(graph, x) ?? x));
+  }
 }
 
 /** 1x1 to narrow, 3x3, 1x1 to widen: ResNet-50 and deeper, ResNeXt, Wide ResNet. */
@@ -113,5 +131,10 @@ export class Bottleneck extends Residual {
       middle.dispose();
       return addRelu(residual, this.#shortcut?.forward(x, phase) ?? x);
     });
+  }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    const middle = this.#middle.toGraph(graph, this.#narrow.toGraph(graph, x));
+    return graph.relu(graph.add(this.#widen.toGraph(graph, middle), this.#shortcut?.toGraph(graph, x) ?? x));
   }
 }

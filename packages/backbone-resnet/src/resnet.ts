@@ -5,6 +5,8 @@ import {
   ConvNorm,
   type FeatureSpec,
   FrozenBatchNorm,
+  type GraphBuilder,
+  type GraphValue,
   GroupNorm,
   type Layer,
   Module,
@@ -16,6 +18,7 @@ import {
   type Pyramid,
   type Random,
   RcnnError,
+  type ToGraph,
   trainableParameters,
   withoutGradients,
 } from '@rcnn/core';
@@ -55,7 +58,7 @@ export interface ResNetOptions extends Partial<ResNetShape> {
 export class ResNet extends Module implements Backbone {
   readonly outputs: readonly FeatureSpec[];
   readonly #stem: Stem;
-  readonly #steps: { readonly layer: Layer; readonly isOutput: boolean }[] = [];
+  readonly #steps: { readonly layer: Layer & ToGraph; readonly isOutput: boolean }[] = [];
 
   constructor(options: ResNetOptions = {}) {
     super();
@@ -117,6 +120,17 @@ export class ResNet extends Module implements Backbone {
     });
   }
 
+  /** The chosen stages, finest first. */
+  toGraph(graph: GraphBuilder, image: GraphValue): GraphValue[] {
+    const maps: GraphValue[] = [];
+    let x = image;
+    for (const { layer, isOutput } of this.#steps) {
+      x = layer.toGraph(graph, x);
+      if (isOutput) maps.push(x);
+    }
+    return maps;
+  }
+
   override dispose(): void {
     this.#stem.dispose();
     super.dispose();
@@ -133,7 +147,7 @@ export class ResNet extends Module implements Backbone {
 }
 
 /** 7x7 of stride 2, norm, ReLU. Its parts are registered by the network, under torchvision's names. */
-class Stem implements Layer {
+class Stem implements Layer, ToGraph {
   readonly conv: Conv2d;
   readonly norm: Norm;
   readonly #fold: ConvNorm;
@@ -148,6 +162,10 @@ class Stem implements Layer {
     return this.#fold.forward(x, phase);
   }
 
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    return this.#fold.toGraph(graph, x);
+  }
+
   namedParameters(): Map<string, Parameter> {
     return new Map([...this.conv.namedParameters('conv1.'), ...this.norm.namedParameters('bn1.')]);
   }
@@ -158,8 +176,11 @@ class Stem implements Layer {
   }
 }
 
-const stemPool: Layer = {
-  forward: (x) => maxPool2d(x, { kernelSize: 3, stride: 2, padding: 1 }),
+const STEM_POOL = { kernelSize: 3, stride: 2, padding: 1 };
+
+const stemPool: Layer & ToGraph = {
+  forward: (x) => maxPool2d(x, STEM_POOL),
+  toGraph: (graph, x) => graph.maxPool(x, STEM_POOL),
   namedParameters: () => new Map(),
   dispose: () => {},
 };

@@ -22,6 +22,7 @@ export { type FileContents, safetensorsFile } from './safetensors/write.ts';
 export { type BackboneOptions, loadBackbone } from './state-dict/backbone.ts';
 export { isBackboneAlone } from './state-dict/body.ts';
 export { type BuildOptions, buildWithWeights } from './state-dict/build.ts';
+export { storedShape, toStored } from './state-dict/layout.ts';
 export { type LoadOptions, loadStateDict, stateDict } from './state-dict/load.ts';
 export type { LoadReport, MatchOptions, Misshaped } from './state-dict/match.ts';
 export { currentName } from './state-dict/names.ts';

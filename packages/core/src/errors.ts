@@ -53,6 +53,7 @@ export type ErrorCode =
   | 'BUDGET_EXCEEDED'
   | 'DOWNLOAD_FAILED'
   | 'OFFLINE'
+  | 'EXPORT_UNSUPPORTED' // a model, or a part of one, that no file of another program can say
   // configuration and running
   | 'CONFIG_INVALID'
   | 'OUT_OF_MEMORY'

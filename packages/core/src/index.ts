@@ -16,6 +16,7 @@ export {
   RcnnError,
   shortened,
 } from './errors.ts';
+export * from './graph.ts';
 export { hostTensors, hostValues, tensorsAreOnHost } from './host-memory.ts';
 export * from './initialisers.ts';
 export { ConvNorm } from './layers/conv-norm.ts';

@@ -1,4 +1,14 @@
-import { type Backbone, type FeatureSpec, Module, type Phase, type Pyramid } from '@rcnn/core';
+import {
+  type Backbone,
+  type FeatureSpec,
+  type GraphBuilder,
+  type GraphValue,
+  Module,
+  type Phase,
+  type Pyramid,
+  type WritableBackbone,
+  writable,
+} from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { FPN, type FPNOptions } from './fpn.ts';
 
@@ -26,5 +36,10 @@ export class BackboneWithFPN extends Module implements Backbone {
   /** Maps `[N, H, W, 3]` to the levels of the pyramid, finest first. The caller owns them. */
   forward(images: tf.Tensor4D, phase: Phase = 'predict'): Pyramid {
     return tf.tidy(() => [...this.fpn.forward(this.body.forward(images, phase), phase)]);
+  }
+
+  /** The levels of the pyramid, finest first. @throws EXPORT_UNSUPPORTED when the body has no `toGraph` */
+  toGraph(graph: GraphBuilder, image: GraphValue): GraphValue[] {
+    return this.fpn.toGraph(graph, writable<Backbone, WritableBackbone>(this.body).toGraph(graph, image));
   }
 }

@@ -2,6 +2,8 @@ import {
   Conv2d,
   type Conv2dOptions,
   type FeatureSpec,
+  type GraphBuilder,
+  type GraphValue,
   type Initialiser,
   Module,
   type ParameterOwner,
@@ -21,6 +23,8 @@ export interface ExtraLevels extends ParameterOwner {
    * @returns the added maps; the caller owns them
    */
   forward(maps: Pyramid, inputs: Pyramid, phase?: Phase): tf.Tensor4D[];
+  /** The same for a graph; without it the pyramid cannot be exported. */
+  toGraph?(graph: GraphBuilder, maps: readonly GraphValue[], inputs: readonly GraphValue[]): GraphValue[];
 }
 
 /** Makes extra levels for a pyramid of these inputs and outputs. */
@@ -39,6 +43,7 @@ export const poolExtra: ExtraLevelsFactory = ({ outputs }) => {
     outputs: [{ channels, stride: stride * 2 }],
     // A 1x1 max-pool of stride 2 picks cells, so a slice would do, but only the pool has a gradient everywhere.
     forward: (maps) => [tf.maxPool(maps.at(-1)!, 1, 2, 'valid')],
+    toGraph: (graph, maps) => [graph.maxPool(maps.at(-1)!, { kernelSize: 1, stride: 2, padding: 0 })],
     namedParameters: () => new Map(),
     dispose: () => {},
   };
@@ -91,5 +96,10 @@ class P6P7 extends Module implements ExtraLevels {
       const p6 = this.#p6.forward((this.#from === 'input' ? inputs : maps).at(-1)!);
       return [p6, this.#p7.forward(this.#relu ? tf.relu(p6) : p6)];
     });
+  }
+
+  toGraph(graph: GraphBuilder, maps: readonly GraphValue[], inputs: readonly GraphValue[]): GraphValue[] {
+    const p6 = this.#p6.toGraph(graph, (this.#from === 'input' ? inputs : maps).at(-1)!);
+    return [p6, this.#p7.toGraph(graph, this.#relu ? graph.relu(p6) : p6)];
   }
 }

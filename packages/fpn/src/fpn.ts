@@ -4,6 +4,8 @@ import {
   ConvNorm,
   type FeatureSpec,
   type FusedActivation,
+  type GraphBuilder,
+  type GraphValue,
   type Initialiser,
   kaimingUniform,
   type Layer,
@@ -14,6 +16,8 @@ import {
   type Random,
   RcnnError,
   resizeBilinear,
+  type ToGraph,
+  writable,
 } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ExtraLevels, ExtraLevelsFactory } from './extra-levels.ts';
@@ -44,8 +48,8 @@ export interface FPNOptions {
 export class FPN extends Module {
   readonly outputs: readonly FeatureSpec[];
   readonly #inputs: readonly FeatureSpec[];
-  readonly #lateral: readonly Layer[];
-  readonly #smooth: readonly Layer[];
+  readonly #lateral: readonly (Layer & ToGraph)[];
+  readonly #smooth: readonly (Layer & ToGraph)[];
   readonly #extra: ExtraLevels | undefined;
   readonly #topDown: 'nearest' | 'bilinear';
 
@@ -54,7 +58,7 @@ export class FPN extends Module {
     super();
     const { outChannels = 256, extra, topDown = 'nearest', activation = 'linear', random } = options;
     const { norm, initialiser = kaimingUniform(1) } = options;
-    const conv = (kernelSize: number, channels: number, after: FusedActivation): Layer => {
+    const conv = (kernelSize: number, channels: number, after: FusedActivation): Layer & ToGraph => {
       const settings = { kernelSize, initialiser, random };
       return norm === undefined
         ? new PlainConv(channels, outChannels, { ...settings, activation: after })
@@ -87,6 +91,28 @@ export class FPN extends Module {
       return [...maps, ...(this.#extra?.forward(maps, features, phase) ?? [])];
     });
   }
+
+  /** @throws EXPORT_UNSUPPORTED when the extra levels have no `toGraph`, or maps are stretched bilinearly */
+  toGraph(graph: GraphBuilder, features: readonly GraphValue[]): GraphValue[] {
+    if (this.#topDown !== 'nearest') {
+      throw new RcnnError('EXPORT_UNSUPPORTED', {
+        where: 'FPN.toGraph',
+        place: 'topDown',
+        problem: 'this way of stretching a map cannot be written as a graph yet',
+        found: this.#topDown,
+        expected: 'nearest',
+      });
+    }
+    const maps: GraphValue[] = [];
+    let merged: GraphValue | undefined;
+    for (let i = features.length - 1; i >= 0; i--) {
+      const lateral = this.#lateral[i]!.toGraph(graph, features[i]!);
+      merged = merged === undefined ? lateral : graph.add(lateral, graph.upsampleLike(merged, lateral));
+      maps.unshift(this.#smooth[i]!.toGraph(graph, merged));
+    }
+    const extra = this.#extra && writable<ExtraLevels, Required<Pick<ExtraLevels, 'toGraph'>>>(this.#extra);
+    return [...maps, ...(extra?.toGraph(graph, maps, features) ?? [])];
+  }
 }
 
 /** `fine + coarse`, the coarse map stretched to the finer one's size: x2 would be wrong when that is odd. */
@@ -98,7 +124,7 @@ function addUpsampled(fine: tf.Tensor4D, coarse: tf.Tensor4D, rule: 'nearest' | 
 }
 
 /** A convolution with a bias, under the name `0`. */
-class PlainConv extends Module implements Layer {
+class PlainConv extends Module implements Layer, ToGraph {
   readonly #conv: Conv2d;
 
   constructor(inChannels: number, outChannels: number, options: Conv2dOptions) {
@@ -109,10 +135,14 @@ class PlainConv extends Module implements Layer {
   forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
     return this.#conv.forward(x, phase);
   }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    return this.#conv.toGraph(graph, x);
+  }
 }
 
 /** A convolution without bias under the name `0`, its norm under `1`. */
-class NormedConv extends Module implements Layer {
+class NormedConv extends Module implements Layer, ToGraph {
   readonly #fold: ConvNorm;
 
   constructor(
@@ -129,6 +159,10 @@ class NormedConv extends Module implements Layer {
 
   forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
     return this.#fold.forward(x, phase);
+  }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    return this.#fold.toGraph(graph, x);
   }
 
   override dispose(): void {

@@ -28,8 +28,10 @@ export interface MultiScaleRoIAlignOptions {
  */
 export class MultiScaleRoIAlign {
   readonly outputSize: readonly [height: number, width: number];
-  readonly #strides: readonly number[];
-  readonly #shape: RoIAlignShape;
+  /** Strides of the levels that are read, finest first. */
+  readonly strides: readonly number[];
+  /** Of the result, and how it is sampled. */
+  readonly shape: RoIAlignShape;
   readonly #canonicalSize: number;
   readonly #canonicalLevel: number;
 
@@ -51,8 +53,8 @@ export class MultiScaleRoIAlign {
     }
     const [height, width] = sizeOf(outputSize);
     this.outputSize = [height, width];
-    this.#strides = strides;
-    this.#shape = { height, width, samplingRatio, aligned };
+    this.strides = strides;
+    this.shape = { height, width, samplingRatio, aligned };
     this.#canonicalSize = canonicalSize;
     this.#canonicalLevel = canonicalLevel;
   }
@@ -64,30 +66,33 @@ export class MultiScaleRoIAlign {
    * @throws SHAPE_MISMATCH
    */
   forward(features: Pyramid, boxes: readonly Boxes[]): tf.Tensor4D {
-    const maps = features.slice(0, this.#strides.length);
+    const maps = features.slice(0, this.strides.length);
     const images = maps[0]?.shape[0];
-    if (maps.length < this.#strides.length || images !== boxes.length) {
+    if (maps.length < this.strides.length || images !== boxes.length) {
       throw new RcnnError('SHAPE_MISMATCH', {
         where: 'MultiScaleRoIAlign.forward',
         problem: 'the pyramid and the boxes do not fit',
         found: `${features.length} levels of ${images ?? 0} images, boxes of ${boxes.length} images`,
-        expected: `at least ${this.#strides.length} levels, and boxes for each image`,
+        expected: `at least ${this.strides.length} levels, and boxes for each image`,
       });
     }
-    const scales = this.#strides.map((stride) => 1 / stride);
-    return alignRoIs(maps, scales, this.#place(boxes), this.#shape);
+    const scales = this.strides.map((stride) => 1 / stride);
+    return alignRoIs(maps, scales, this.#place(boxes), this.shape);
   }
 
   /** Which level each box is read from: an index into the strides. `[R]` */
   levels(boxes: Boxes): Int32Array {
-    const finest = log2(this.#strides[0]!);
-    const coarsest = finest + this.#strides.length - 1;
-    return Int32Array.from(boxArea(boxes), (area) => {
-      // Float32 step by step: a box of side 112 sits exactly on the border of two levels.
-      const octaves = fround(log2(fround(fround(sqrt(area)) / this.#canonicalSize)));
-      const level = floor(fround(fround(this.#canonicalLevel + octaves) + fround(1e-6)));
-      return (Number.isNaN(level) ? finest : min(max(level, finest), coarsest)) - finest;
-    });
+    return Int32Array.from(boxArea(boxes), (area) => this.levelOfArea(area));
+  }
+
+  /** Which level a box of this area, in square pixels, is read from: grows with it. */
+  levelOfArea(area: number): number {
+    const finest = log2(this.strides[0]!);
+    const coarsest = finest + this.strides.length - 1;
+    // Float32 step by step: a box of side 112 sits exactly on the border of two levels.
+    const octaves = fround(log2(fround(fround(sqrt(area)) / this.#canonicalSize)));
+    const level = floor(fround(fround(this.#canonicalLevel + octaves) + fround(1e-6)));
+    return (Number.isNaN(level) ? finest : min(max(level, finest), coarsest)) - finest;
   }
 
   #place(boxes: readonly Boxes[]): PlacedRoIs {

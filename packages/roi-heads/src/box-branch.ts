@@ -38,17 +38,16 @@ export class BoxBranch extends Module implements RoIBranch {
   readonly coder: BoxCoding;
   readonly numClasses: number;
   readonly spec: BranchSpec;
-  readonly #pool: RoIPooler;
-  readonly #head: BoxHead;
-  readonly #predictor: BoxPredictor;
+  readonly parts: BoxParts;
+  /** Which detections stay. */
+  readonly rules: SelectionRules;
   readonly #beta: number | undefined;
-  readonly #rules: SelectionRules;
 
   constructor({ pool, head, predictor }: BoxParts, options: BoxBranchOptions = {}) {
     super();
-    this.#pool = pool;
-    this.#head = this.register('box_head', head);
-    this.#predictor = this.register('box_predictor', predictor);
+    this.parts = { pool, head, predictor };
+    this.register('box_head', head);
+    this.register('box_predictor', predictor);
     this.numClasses = predictor.numClasses;
     this.spec = {
       numClasses: predictor.numClasses,
@@ -57,7 +56,7 @@ export class BoxBranch extends Module implements RoIBranch {
     };
     this.coder = options.boxCoder ?? new BoxCoder({ weights: options.bboxRegWeights ?? [10, 10, 5, 5] });
     this.#beta = options.boxLossBeta;
-    this.#rules = {
+    this.rules = {
       coder: this.coder,
       scoreThreshold: options.boxScoreThresh ?? 0.05,
       nmsThreshold: options.boxNmsThresh ?? 0.5,
@@ -68,10 +67,10 @@ export class BoxBranch extends Module implements RoIBranch {
   /** Logits and deltas of the regions `boxes` of each image. The caller owns them. */
   forward(features: Pyramid, boxes: readonly Float32Array[], phase: Phase = 'predict'): BoxPredictions {
     return tf.tidy(() => {
-      const pooled = this.#pool.forward(features, boxes); // [R, S, S, C]
-      const vectors = this.#head.forward(pooled, phase); // [R, features]
+      const pooled = this.parts.pool.forward(features, boxes); // [R, S, S, C]
+      const vectors = this.parts.head.forward(pooled, phase); // [R, features]
       pooled.dispose(); // a tape keeps what it needs by itself
-      return { ...this.#predictor.forward(vectors, phase) };
+      return { ...this.parts.predictor.forward(vectors, phase) };
     });
   }
 
@@ -158,7 +157,7 @@ export class BoxBranch extends Module implements RoIBranch {
         );
       }) as [Float32Array[], Float32Array[]];
       return rois.map(({ boxes }, i) =>
-        selectDetections({ boxes, scores: scores[i]!, deltas: deltas[i]! }, sizes[i]!, this.#rules),
+        selectDetections({ boxes, scores: scores[i]!, deltas: deltas[i]! }, sizes[i]!, this.rules),
       );
     } finally {
       tf.dispose(onDevice);

@@ -1,6 +1,8 @@
 import {
   Conv2d,
   ConvNorm,
+  type GraphBuilder,
+  type GraphValue,
   type Layer,
   Linear,
   Module,
@@ -47,6 +49,10 @@ export class TwoFCHead extends Module implements BoxHead {
   forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor2D {
     return tf.tidy(() => this.#fc7.forward(this.#fc6.forward(flatten(x), phase), phase));
   }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    return this.#fc7.toGraph(graph, this.#fc6.toGraph(graph, graph.flatten(x)));
+  }
 }
 
 /** Four 3x3 convolutions with norm and ReLU, then one dense layer. torchvision's v2 models. */
@@ -82,6 +88,11 @@ export class ConvFCHead extends Module implements BoxHead {
     });
   }
 
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    const maps = this.#convs.reduce((map, conv) => conv.toGraph(graph, map), x);
+    return this.#fc.toGraph(graph, graph.flatten(maps));
+  }
+
   override dispose(): void {
     for (const conv of this.#convs) conv.dispose();
     super.dispose();
@@ -103,6 +114,13 @@ export interface BoxPredictor extends ParameterOwner {
   forward(x: tf.Tensor2D, phase?: Phase): BoxPredictions;
 }
 
+/** A predictor that can be exported: logits `[R, K]` and deltas `[R, K * 4]` or `[R, 4]`. */
+export interface WritableBoxPredictor {
+  /** Whether there is one box for all classes. */
+  readonly classAgnostic: boolean;
+  toGraph(graph: GraphBuilder, x: GraphValue): { readonly logits: GraphValue; readonly deltas: GraphValue };
+}
+
 export interface BoxPredictorOptions {
   /** One box for all classes, as Cascade R-CNN and R-FCN have it. Default false: a box for each. */
   readonly classAgnostic?: boolean | undefined;
@@ -112,6 +130,7 @@ export interface BoxPredictorOptions {
 /** Two dense layers side by side. @see Girshick 2015 (arXiv:1504.08083) */
 export class FastRCNNPredictor extends Module implements BoxPredictor {
   readonly numClasses: number;
+  readonly classAgnostic: boolean;
   readonly #logits: Linear;
   readonly #deltas: Linear;
 
@@ -119,12 +138,17 @@ export class FastRCNNPredictor extends Module implements BoxPredictor {
   constructor(inFeatures: number, numClasses: number, { classAgnostic = false, random }: BoxPredictorOptions = {}) {
     super();
     this.numClasses = numClasses;
+    this.classAgnostic = classAgnostic;
     this.#logits = this.register('cls_score', new Linear(inFeatures, numClasses, { random }));
     this.#deltas = this.register('bbox_pred', new Linear(inFeatures, classAgnostic ? 4 : numClasses * 4, { random }));
   }
 
   forward(x: tf.Tensor2D): BoxPredictions {
     return { logits: this.#logits.forward(x), deltas: this.#deltas.forward(x) };
+  }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): ReturnType<WritableBoxPredictor['toGraph']> {
+    return { logits: this.#logits.toGraph(graph, x), deltas: this.#deltas.toGraph(graph, x) };
   }
 }
 

@@ -9,6 +9,7 @@ export {
   ConvFCHead,
   FastRCNNPredictor,
   TwoFCHead,
+  type WritableBoxPredictor,
 } from './box-heads.ts';
 export type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 export { CascadeHeads, type CascadeHeadsOptions, type CascadeParts, type CascadeStageParts } from './cascade-heads.ts';
@@ -30,6 +31,7 @@ export {
   type MaskPredictor,
   MaskRCNNHeads,
   MaskRCNNPredictor,
+  type WritableMaskPredictor,
 } from './mask-heads.ts';
 export type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
 export { boxRegressionLoss, type RegressionLossOptions } from './regression-loss.ts';

@@ -35,17 +35,16 @@ export interface MaskBranchOptions {
  */
 export class MaskBranch extends Module implements RoIBranch {
   readonly spec: BranchSpec;
-  readonly #pool: RoIPooler;
-  readonly #head: MaskHead;
-  readonly #predictor: MaskPredictor;
-  readonly #paste: PasteMode;
+  readonly parts: MaskParts;
+  /** How a mask is laid into its box. */
+  readonly paste: PasteMode;
 
   constructor({ pool, head, predictor }: MaskParts, { maskPaste = 'torchvision' }: MaskBranchOptions = {}) {
     super();
-    this.#pool = pool;
-    this.#head = this.register('mask_head', head);
-    this.#predictor = this.register('mask_predictor', predictor);
-    this.#paste = maskPaste;
+    this.parts = { pool, head, predictor };
+    this.register('mask_head', head);
+    this.register('mask_predictor', predictor);
+    this.paste = maskPaste;
     this.spec = {
       numClasses: predictor.numClasses,
       learnsFrom: ['masks'],
@@ -62,13 +61,13 @@ export class MaskBranch extends Module implements RoIBranch {
   ): tf.Tensor3D {
     return tf.tidy(() => {
       const labels = Int32Array.from(rois.flatMap((ofImage) => [...ofImage.labels]));
-      const pooled = this.#pool.forward(
+      const pooled = this.parts.pool.forward(
         features,
         rois.map(({ boxes }) => boxes),
       ); // [R, 14, 14, C]
-      const maps = this.#head.forward(pooled, phase);
+      const maps = this.parts.head.forward(pooled, phase);
       if (maps !== pooled) pooled.dispose(); // a tape keeps what it needs by itself
-      return this.#predictor.forward(maps, labels, phase);
+      return this.parts.predictor.forward(maps, labels, phase);
     });
   }
 
@@ -106,7 +105,7 @@ export class MaskBranch extends Module implements RoIBranch {
     const cells = probabilities.shape[1] * probabilities.shape[2];
     let at = 0;
     return rois.map((ofImage) => {
-      const masks = Array.from(ofImage.labels, () => boxMask(values.slice(at * cells, ++at * cells), this.#paste));
+      const masks = Array.from(ofImage.labels, () => boxMask(values.slice(at * cells, ++at * cells), this.paste));
       return { ...ofImage, masks };
     });
   }

@@ -3,6 +3,8 @@ import {
   ConvNorm,
   ConvTranspose2d,
   fanInUniform,
+  type GraphBuilder,
+  type GraphValue,
   type Layer,
   linear,
   Module,
@@ -10,6 +12,7 @@ import {
   type ParameterOwner,
   type Phase,
   type Random,
+  type ToGraph,
 } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -30,7 +33,7 @@ export interface MaskHeadOptions {
 /** 3x3 convolutions with ReLU. @see He et al. 2017, figure 4 (arXiv:1703.06870) */
 export class MaskRCNNHeads extends Module implements MaskHead {
   readonly outChannels: number;
-  readonly #layers: readonly { forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D; dispose(): void }[];
+  readonly #layers: readonly (ToGraph & Pick<Layer, 'forward' | 'dispose'>)[];
 
   constructor({ inChannels, channels = [256, 256, 256, 256], norm, random }: MaskHeadOptions) {
     super();
@@ -53,6 +56,10 @@ export class MaskRCNNHeads extends Module implements MaskHead {
     );
   }
 
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    return this.#layers.reduce((map, layer) => layer.toGraph(graph, map), x);
+  }
+
   override dispose(): void {
     for (const layer of this.#layers) layer.dispose();
     super.dispose();
@@ -64,6 +71,11 @@ export interface MaskPredictor extends ParameterOwner {
   readonly numClasses: number;
   /** Mask logits of one class per region, the others never computed: `[R, S, S, C]` and R labels to `[R, 2S, 2S]`. */
   forward(x: tf.Tensor4D, labels: Int32Array, phase?: Phase): tf.Tensor3D;
+}
+
+/** A predictor that can be exported: logits `[R, 2S, 2S]` of the class of each region. */
+export interface WritableMaskPredictor {
+  toGraph(graph: GraphBuilder, x: GraphValue, labels: GraphValue): GraphValue;
 }
 
 /** Transposed convolution 2x2 with ReLU, then a 1x1 per class. @see He et al. 2017, figure 4 (arXiv:1703.06870) */
@@ -107,6 +119,12 @@ export class MaskRCNNPredictor extends Module implements MaskPredictor {
       const inBlocks = tf.reshape(biased, [count, height, width, 2, 2]);
       return tf.reshape(tf.transpose(inBlocks, [0, 1, 3, 2, 4]), [count, 2 * height, 2 * width]) as tf.Tensor3D;
     });
+  }
+
+  toGraph(graph: GraphBuilder, x: GraphValue, labels: GraphValue): GraphValue {
+    const maps = graph.relu(this.#upsample.toGraph(graph, x));
+    const { weight, bias } = this.#logits;
+    return graph.classConvolution(maps, labels, { weight: { parameter: weight }, bias: { parameter: bias! } });
   }
 
   /** The 1x1 filter of each region's class: `[R, C, 1]`. */

@@ -13,11 +13,21 @@ export interface AnchorGeneratorOptions {
 export interface AnchorSource {
   /** Anchors per cell, per level. */
   readonly anchorsPerCell: readonly number[];
+  /** How the anchors of any size follow from those of one cell: what an exported model needs. Absent: not exportable. */
+  readonly lattice?: AnchorLattice;
   /**
    * The anchors `[H * W * A * 4]` of each level, `x1, y1, x2, y2` in pixels of the padded image, cell by cell in rows.
    * Nobody writes into them.
    */
   forward(gridSizes: readonly ImageSize[], paddedSize: ImageSize): readonly Float32Array[];
+}
+
+/** The same anchors around every cell: those of the cell at the origin, shifted by whole steps. */
+export interface AnchorLattice {
+  /** Per level the anchors of the cell at the origin: `[A * 4]`. */
+  readonly baseAnchors: readonly Float32Array[];
+  /** Pixels between cells, per level; `padded / grid`: the padded side over the number of cells, rounded down. */
+  readonly steps: readonly number[] | 'padded / grid';
 }
 
 /** Grids whose anchors are kept; a training run sees a handful of padded sizes, a server a few more. */
@@ -37,6 +47,10 @@ export class AnchorGenerator implements AnchorSource {
   constructor({ sizes = [[128, 256, 512]], aspectRatios = [0.5, 1, 2] }: AnchorGeneratorOptions = {}) {
     const ratios = perLevel(aspectRatios, sizes.length);
     this.baseAnchors = sizes.map((ofLevel, level) => baseAnchors(ofLevel, ratios[level]!));
+  }
+
+  get lattice(): AnchorLattice {
+    return { baseAnchors: this.baseAnchors, steps: 'padded / grid' };
   }
 
   /** Anchors per cell, per level. */

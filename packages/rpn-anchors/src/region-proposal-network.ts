@@ -23,7 +23,7 @@ import {
 } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type AnchorSource, pyramidAnchors } from './anchor-generator.ts';
-import { type Proposals, selectProposals } from './proposals.ts';
+import { type ProposalRules, type Proposals, selectProposals } from './proposals.ts';
 import { type ProposalHead, RPNHead, type RPNOutputs } from './rpn-head.ts';
 
 /** Options of the RPN, by torchvision's names. */
@@ -124,7 +124,7 @@ export class RegionProposalNetwork extends Module {
     const anchors = this.#anchors(outputs, paddedSize);
     const logits = await Promise.all(outputs.logits.map((level) => level.data<'float32'>()));
     const deltas = await Promise.all(outputs.deltas.map((level) => level.data<'float32'>()));
-    const rules = this.#rules(use);
+    const rules = this.rules(use);
     return sizes.map((size, image) => {
       const levels = anchors.map((ofLevel, level) => ({
         anchors: ofLevel,
@@ -163,7 +163,8 @@ export class RegionProposalNetwork extends Module {
     });
   }
 
-  #rules(use: ProposalUse): Parameters<typeof selectProposals>[3] {
+  /** Which proposals stay. */
+  rules(use: ProposalUse): ProposalRules {
     const options = this.#options;
     const train = use === 'train';
     return {

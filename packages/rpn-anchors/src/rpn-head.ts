@@ -1,4 +1,14 @@
-import { Conv2d, Module, normal, type ParameterOwner, type Phase, type Pyramid, type Random } from '@rcnn/core';
+import {
+  Conv2d,
+  type GraphBuilder,
+  type GraphValue,
+  Module,
+  normal,
+  type ParameterOwner,
+  type Phase,
+  type Pyramid,
+  type Random,
+} from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Raw outputs of the RPN head, per level, finest first. */
@@ -12,6 +22,17 @@ export interface RPNOutputs {
 /** Gives objectness and deltas for every anchor. {@link RPNHead} is one; inject your own into the RPN. */
 export interface ProposalHead extends ParameterOwner {
   forward(features: Pyramid, phase?: Phase): RPNOutputs;
+}
+
+/** {@link RPNOutputs} of one image in a graph: maps `[1, Hi, Wi, A]` and `[1, Hi, Wi, A * 4]` of each level. */
+export interface RPNGraphOutputs {
+  readonly logits: readonly GraphValue[];
+  readonly deltas: readonly GraphValue[];
+}
+
+/** A head of the RPN that can be exported. */
+export interface WritableProposalHead {
+  toGraph(graph: GraphBuilder, maps: readonly GraphValue[]): RPNGraphOutputs;
 }
 
 export interface RPNHeadOptions {
@@ -53,5 +74,13 @@ export class RPNHead extends Module implements ProposalHead {
       });
       return { logits: outputs.map(({ logits }) => logits), deltas: outputs.map(({ deltas }) => deltas) };
     });
+  }
+
+  toGraph(graph: GraphBuilder, maps: readonly GraphValue[]): RPNGraphOutputs {
+    const hidden = maps.map((map) => this.#convs.reduce<GraphValue>((x, conv) => conv.toGraph(graph, x), map));
+    return {
+      logits: hidden.map((x) => this.#logits.toGraph(graph, x)),
+      deltas: hidden.map((x) => this.#deltas.toGraph(graph, x)),
+    };
   }
 }

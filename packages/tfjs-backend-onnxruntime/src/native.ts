@@ -36,6 +36,19 @@ export interface NativeSession {
   dispose(): void;
 }
 
+/** What the binding makes of an output that it allocates itself. Kernels write theirs in place and never see one. */
+export class NativeOutput {
+  readonly type: string;
+  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
+  readonly dims: readonly number[];
+
+  constructor(type: string, data: NativeOutput['data'], dims: readonly number[]) {
+    this.type = type;
+    this.data = data;
+    this.dims = dims;
+  }
+}
+
 let loaded: Binding | undefined;
 
 const FATAL_ONLY = 4;
@@ -47,7 +60,7 @@ function load(): Binding {
     for (const require of requires()) {
       try {
         const binding = open(require);
-        binding.initOrtOnce(FATAL_ONLY, Object, isMainThread); // any class: no output is ever converted
+        binding.initOrtOnce(FATAL_ONLY, NativeOutput, isMainThread);
         loaded = binding;
         return binding;
       } catch (cause) {
@@ -98,6 +111,32 @@ function openOnnxRuntimeNode(require: NodeJS.Require): Binding {
   const folder = dirname(require.resolve('onnxruntime-node/package.json'));
   const place = join(folder, 'bin', 'napi-v6', process.platform, process.arch, 'onnxruntime_binding.node');
   return require(place) as Binding;
+}
+
+/** A session for a whole model, whose outputs have sizes that nobody knows beforehand. */
+export interface NativeModel {
+  run(inputs: Readonly<Record<string, NativeTensor>>, outputs: readonly string[]): Record<string, NativeOutput>;
+  dispose(): void;
+}
+
+/** Here onnxruntime optimizes as it likes: it fuses, and keeps its blocked layout from layer to layer. */
+export function createModel(model: Uint8Array, threads: number): NativeModel {
+  const session = new (load().InferenceSession)();
+  session.loadModel(model.buffer, model.byteOffset, model.byteLength, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    enableCpuMemArena: true,
+    enableMemPattern: false, // images differ in size
+    logSeverityLevel: FATAL_ONLY,
+    extra: { session: { intra_op: { allow_spinning: '0' }, set_denormal_as_zero: '1' } },
+  });
+  return {
+    run: (inputs, outputs) =>
+      session.run(inputs, Object.fromEntries(outputs.map((name) => [name, null])), {}) as Record<string, NativeOutput>,
+    dispose: () => session.dispose(),
+  };
 }
 
 export function createSession(model: Uint8Array, threads: number): NativeSession {

@@ -1,6 +1,6 @@
 import type { ImageSize } from '@rcnn/core';
 import { MultiScaleRoIAlign } from '@rcnn/roi-align';
-import type { AnchorSource } from '@rcnn/rpn-anchors';
+import type { AnchorLattice, AnchorSource } from '@rcnn/rpn-anchors';
 import type { RecipeOptions } from './recipes.ts';
 
 const STRIDES = [4, 8, 16, 32, 64];
@@ -12,6 +12,10 @@ const RATIOS = [0.5, 1, 2]; // height / width
  */
 class DeclaredAnchors implements AnchorSource {
   readonly anchorsPerCell: readonly number[] = STRIDES.map(() => RATIOS.length);
+  readonly lattice: AnchorLattice = {
+    baseAnchors: STRIDES.map((stride) => anchorsOf([1, 1], stride)),
+    steps: STRIDES,
+  };
 
   forward(gridSizes: readonly ImageSize[]): readonly Float32Array[] {
     return gridSizes.map((grid, level) => anchorsOf(grid, STRIDES[level]!));

@@ -21,7 +21,7 @@ export const floors: readonly (readonly string[])[] = [
   ['roi-heads', 'solo'],
   ['point-rend'],
   ['two-stage', 'yolact'],
-  ['models'],
+  ['models', 'onnx'],
   ['mask-rcnn'],
   ['train'],
   ['cli'],
@@ -97,6 +97,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['ops'],
     ['layers'],
   ],
+  onnx: [['format'], ['graph'], ['detector'], ['description.ts'], ['export.ts', 'onnx-detector.ts']],
   train: [['config', 'loop'], ['files'], ['report', 'tensorboard'], ['run']],
   visualize: [['canvas.ts', 'palette.ts'], ['image.ts', 'scene.ts', 'text.ts'], ['annotators']],
 };

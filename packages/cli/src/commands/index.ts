@@ -4,6 +4,7 @@ import { convert } from './convert.ts';
 import { convertData } from './convert-data.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
+import { exportModel } from './export.ts';
 import { info } from './info.ts';
 import { inspect } from './inspect.ts';
 import { merge } from './merge.ts';
@@ -27,6 +28,7 @@ export const commands: readonly CommandDefinition[] = [
   evaluate,
   inspect,
   convert,
+  exportModel,
   convertData,
   doctor,
   info,

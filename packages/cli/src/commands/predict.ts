@@ -1,9 +1,8 @@
 import type { ClassEntry, ClassMap } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
-import type { LoadedDetector } from '@rcnn/models';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
-import type { ModelFlags } from '../models/load.ts';
+import type { ModelFlags, Predicting } from '../models/load.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { count, fraction, number } from '../options/flags.ts';
 import { requireWritable } from '../options/output-file.ts';
@@ -49,7 +48,10 @@ export const predict: CommandDefinition = {
     command
       .argument('[images...]', 'images, folders, patterns, addresses, tar archives, videos, webcam, or - for stdin')
       .option('--list <file>', 'file with a name of an image or archive on each line; - for stdin')
-      .option('--weights <file>', 'checkpoint, run folder, published name or URL (default: the newest run, else COCO)')
+      .option(
+        '--weights <file>',
+        'checkpoint, run folder, .onnx file, published name or URL (default: the newest run, else COCO)',
+      )
       .option('--arch <name>', 'architecture, when the file does not say')
       .option('--num-classes <n>', 'classes of the model, background included', count)
       .option('--min-size <pixels>', 'length of the short side that the model sees', count)
@@ -93,12 +95,12 @@ async function run(args: readonly string[], flags: Flags, { architectures }: Pro
   // Before the engine starts: a wrong name should be told at once.
   const named = images.length > 0 || flags.list !== undefined ? await namedUnits(images, flags) : [];
   const { startEngine } = await import('../engines/use.ts');
-  const { loadModel } = await import('../models/load.ts');
+  const { loadPredicting } = await import('../models/load.ts');
   const engine = await startEngine(flags.engine, 'predict');
-  const loaded = await loadModel(flags, architectures);
+  const loaded = await loadPredicting(flags, architectures);
   try {
     const { units, classes } = await withData(named, loaded, data, flags, videos.length === 0);
-    note(`${loaded.architecture.name} on ${engine.name}, ${things(units.length, videos.length)}`);
+    note(`${loaded.name} on ${engine.name}, ${things(units.length, videos.length)}`);
     const { Predictor: WithModel } = await import('../predict/predictor.ts');
     const { maskThreshold, scoreThreshold, slice, overlap } = flags;
     const predictor = new WithModel(loaded.model, { classes, maskThreshold, scoreThreshold, slice, overlap });
@@ -140,7 +142,7 @@ async function namedUnits(args: readonly string[], flags: Flags): Promise<readon
 /** The images under the ids of the dataset, where one is named, and the classes that labels stand for. */
 async function withData(
   named: readonly Unit[],
-  loaded: LoadedDetector,
+  loaded: Predicting,
   data: string | undefined,
   flags: Flags,
   all: boolean,
@@ -199,7 +201,7 @@ function outputOf({ out, save, saveCrops, saveMasks, json }: Flags, pictures: bo
 async function predictPart(
   all: readonly Unit[],
   videos: readonly VideoSource[],
-  { model, architecture }: LoadedDetector,
+  { model, name }: Predicting,
   predictor: Predictor,
   engine: string,
   flags: Flags,
@@ -211,6 +213,8 @@ async function predictPart(
   const { runShard } = await import('../shards/shard-run.ts');
   const { weightsDigest } = await import('../shards/weights-digest.ts');
   const shard = shardOf(flags.shard!, process.env);
+  // Shards are one run by the digest of their weights, and an exported file shows none.
+  if (model.namedParameters().size === 0) throw notInParts('an exported model', 'Predict with its checkpoint.');
   if (videos.length > 0) throw notInParts('a video', 'Predict it by itself.');
   if (flags.limit !== undefined && all.some(isArchive)) throw notInParts('--limit with archives', 'Shorten the list.');
   const units = all.slice(0, flags.limit);
@@ -218,7 +222,7 @@ async function predictPart(
   const { autoOrient, maxPixels } = datasetSettings(flags);
   const run = {
     command: 'predict',
-    architecture: architecture.name,
+    architecture: name,
     weights: await weightsDigest(model),
     list: listDigest(units),
     engine,

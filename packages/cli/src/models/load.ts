@@ -1,9 +1,12 @@
+import type { WeightsProfile } from '@rcnn/checkpoint';
 import type { DownloadEvent } from '@rcnn/checkpoint/node';
+import type { Detector } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Architecture, LoadedDetector } from '@rcnn/models';
 import { weightsFile } from 'mask-rcnn/node';
 import { note } from '../output/print.ts';
 import { defaultWeights } from './default-weights.ts';
+import { isExported, openExported } from './exported.ts';
 
 /** What a command may say of the model that it predicts with. */
 export interface ModelFlags {
@@ -16,6 +19,33 @@ export interface ModelFlags {
   readonly detections?: number;
   readonly scoreThreshold?: number;
   readonly offline?: boolean;
+}
+
+/** A model that predicts. */
+export interface Predicting {
+  readonly model: Detector;
+  /** What it is, in a word. */
+  readonly name: string;
+  readonly profile: Pick<WeightsProfile, 'classes' | 'numClasses'> | undefined;
+}
+
+/** As {@link loadModel}, of exported models too. */
+export async function loadPredicting(flags: ModelFlags, architectures?: readonly Architecture[]): Promise<Predicting> {
+  const { weights, arch, numClasses, minSize, maxSize, proposals, scoreThreshold, detections } = flags;
+  if (weights === undefined || !isExported(weights)) {
+    const { model, architecture, profile } = await loadModel(flags, architectures);
+    return { model, name: architecture.name, profile };
+  }
+  const fixed = {
+    '--arch': arch,
+    '--num-classes': numClasses,
+    '--min-size': minSize,
+    '--max-size': maxSize,
+    '--proposals': proposals,
+  };
+  const model = await openExported(weights, { scoreThreshold, detections, fixed });
+  const { architecture = 'exported model', ...profile } = model.description;
+  return { model, name: architecture, profile };
 }
 
 /** The model that the options name, or the one that is at hand. Says what it takes and what it fetches. */

@@ -4,6 +4,8 @@ import type { Detector } from '@rcnn/core';
 import type { Architecture } from '@rcnn/models';
 import { loadDetector } from '@rcnn/models/node';
 import { weightsFile } from 'mask-rcnn/node';
+import { isExported, openExported } from './exported.ts';
+import type { Predicting } from './load.ts';
 
 /** Which weights, and of what. */
 export interface ModelChoice {
@@ -19,9 +21,20 @@ export async function openDetector({
   weights,
   ...choice
 }: ModelChoice): Promise<{ model: Detector; classes: ClassMap | undefined }> {
-  const { model, profile } = await loadDetector(weightsFile(weights), choice);
+  const { model, profile } = isExported(weights) ? await exported(weights, choice) : await loaded(weights, choice);
   const classes = profile?.classes === undefined ? undefined : new ClassMap(profile.classes, profile.numClasses);
   return { model, classes };
+}
+
+type Opened = Pick<Predicting, 'model' | 'profile'>;
+
+function loaded(weights: string, choice: Omit<ModelChoice, 'weights'>): Promise<Opened> {
+  return loadDetector(weightsFile(weights), choice);
+}
+
+async function exported(weights: string, { arch }: Omit<ModelChoice, 'weights'>): Promise<Opened> {
+  const model = await openExported(weights, { fixed: { '--arch': arch } });
+  return { model, profile: model.description };
 }
 
 /** A model and a dataset that agree on the classes. */

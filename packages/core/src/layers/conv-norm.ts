@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutGradients } from '../autograd/engine-internals.ts';
 import type { FusedActivation } from '../autograd/fused-gradients.ts';
+import { RcnnError } from '../errors.ts';
+import type { GraphBuilder, GraphValue } from '../graph.ts';
 import type { Parameter } from '../parameter.ts';
 import type { Phase } from '../types.ts';
 import type { Conv2d } from './conv2d.ts';
@@ -46,6 +48,28 @@ export class ConvNorm {
     const folded = withoutGradients(() => this.#constant(phase));
     if (folded !== undefined) return conv.apply(x, folded.weight, folded.bias, this.#activation);
     return tf.tidy(() => this.#unfolded(x, phase));
+  }
+
+  /** @throws EXPORT_UNSUPPORTED for a norm that looks at the map, as group norm does: it cannot be folded */
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    const folded = withoutGradients(() => tf.tidy(() => this.#fold('predict')));
+    if (folded === undefined) {
+      throw new RcnnError('EXPORT_UNSUPPORTED', {
+        where: 'ConvNorm.toGraph',
+        place: this.#norm.constructor.name,
+        problem: 'a norm that depends on the map cannot be folded into its convolution',
+        expected: 'a batch norm, frozen or not',
+      });
+    }
+    try {
+      const weight = { parameter: this.#conv.weight, value: folded.weight };
+      // The norm's shift takes the place of the bias that the convolution lacks, under the norm's name.
+      const shift = this.#norm.namedParameters().get('bias') ?? this.#conv.weight;
+      const bias = { parameter: shift, value: folded.bias, layout: 'same' } as const;
+      return this.#conv.applyToGraph(graph, x, weight, bias, this.#activation);
+    } finally {
+      tf.dispose(folded);
+    }
   }
 
   /** Frees the kept filter; the next forward pass makes it again. */

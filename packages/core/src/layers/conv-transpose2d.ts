@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { GraphBuilder, GraphValue } from '../graph.ts';
 import { constant, type Initialiser, kaimingNormal } from '../initialisers.ts';
 import { type Layer, Module } from '../module.ts';
 import type { Parameter } from '../parameter.ts';
@@ -44,6 +45,12 @@ export class ConvTranspose2d extends Module implements Layer {
       makeParameter(shape, initialiser, fans, { layout: 'transposedConv', random }),
     );
     if (bias) this.bias = this.register('bias', makeParameter([outChannels], biasInitialiser, fans, { random }));
+  }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    const { stride, padding = 0 } = this.#options;
+    const bias = this.bias && { parameter: this.bias };
+    return graph.transposedConvolution(x, { weight: { parameter: this.weight }, bias, stride, padding });
   }
 
   forward(x: tf.Tensor4D, _phase?: Phase): tf.Tensor4D {

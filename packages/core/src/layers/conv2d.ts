@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { FusedActivation } from '../autograd/fused-gradients.ts';
 import { RcnnError } from '../errors.ts';
+import type { GraphBuilder, GraphValue, GraphWeight } from '../graph.ts';
 import { constant, type Initialiser, kaimingNormal } from '../initialisers.ts';
 import { type Layer, Module } from '../module.ts';
 import { type ConvolutionOptions, convolution } from '../ops/convolution.ts';
@@ -56,6 +57,23 @@ export class Conv2d extends Module implements Layer {
 
   forward(x: tf.Tensor4D, _phase?: Phase): tf.Tensor4D {
     return this.apply(x, this.weight.value as tf.Tensor4D, this.bias?.value as tf.Tensor1D | undefined);
+  }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    return this.applyToGraph(graph, x, { parameter: this.weight }, this.bias && { parameter: this.bias });
+  }
+
+  /** As {@link apply}, for a graph. */
+  applyToGraph(
+    graph: GraphBuilder,
+    x: GraphValue,
+    weight: GraphWeight,
+    bias: GraphWeight | undefined,
+    activation: FusedActivation = this.options.activation ?? 'linear',
+  ): GraphValue {
+    const { kernelSize, stride = 1, dilation = 1, groups = 1 } = this.options;
+    const { padding = (dilation * (kernelSize - 1)) / 2 } = this.options;
+    return graph.convolution(x, { weight, bias, stride, padding, dilation, groups, activation });
   }
 
   /** The same convolution with other numbers: how a folded norm is applied. */

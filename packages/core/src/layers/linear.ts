@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { FusedActivation } from '../autograd/fused-gradients.ts';
+import type { GraphBuilder, GraphValue } from '../graph.ts';
 import { fanInUniform, type Initialiser } from '../initialisers.ts';
 import { type Layer, Module } from '../module.ts';
 import { linear } from '../ops/linear.ts';
@@ -39,6 +40,11 @@ export class Linear extends Module implements Layer<tf.Tensor2D> {
       makeParameter([inFeatures, outFeatures], initialiser, fans, { layout, random }),
     );
     if (bias) this.bias = this.register('bias', makeParameter([outFeatures], biasInitialiser, fans, { random }));
+  }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    const bias = this.bias && { parameter: this.bias };
+    return graph.dense(x, { weight: { parameter: this.weight }, bias, activation: this.#activation });
   }
 
   forward(x: tf.Tensor2D, _phase?: Phase): tf.Tensor2D {
