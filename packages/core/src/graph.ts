@@ -88,6 +88,7 @@ export interface WritableBackbone {
  * A part as one that can be written down.
  * @throws EXPORT_UNSUPPORTED naming its class, when it has no `toGraph`
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows which form of toGraph its part has
 export function writable<Part extends object, Method extends object = ToGraph>(part: Part): Part & Method {
   if (typeof (part as { toGraph?: unknown }).toGraph === 'function') return part as Part & Method;
   throw new RcnnError('EXPORT_UNSUPPORTED', {

@@ -94,7 +94,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['errors.ts'],
     ['engine', 'parameter.ts', 'random.ts'],
     ['autograd', 'initialisers.ts', 'module.ts'],
-    ['ops'],
+    ['graph.ts', 'ops'],
     ['layers'],
   ],
   onnx: [['format'], ['graph'], ['detector'], ['description.ts'], ['export.ts', 'onnx-detector.ts']],
