@@ -88,7 +88,7 @@ test('what is exported predicts what its checkpoint does, under the same categor
 test('three parts, and half floats, under names of their own', async () => {
   const out = file('p.onnx');
   const parts = ['image', 'box', 'mask'].map((part) => file(`p.${part}.onnx`));
-  expect((await run('export', weights, '--out', out, '--parts')).out.trimEnd().split('\n')).toEqual(parts);
+  expect((await run('export', weights, '--out', out, '--three-parts')).out.trimEnd().split('\n')).toEqual(parts);
   expect(existsSync(out)).toBe(false);
   expect((await run('predict', file('picture.png'), '--weights', parts[1]!)).err).toMatch(
     /CHECKPOINT_MISMATCH.*box part/,

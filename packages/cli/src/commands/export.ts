@@ -10,7 +10,7 @@ import { note, print } from '../output/print.ts';
 
 interface Flags extends Omit<ModelFlags, 'weights'> {
   readonly out: string;
-  readonly parts?: boolean;
+  readonly threeParts?: boolean;
   readonly half?: boolean;
   readonly int8?: boolean;
   readonly opset?: number;
@@ -24,13 +24,13 @@ export const exportModel: CommandDefinition = {
   examples: [
     ['mask-rcnn export runs/train --out balloons.onnx', 'pixels in, boxes, labels, scores and masks out'],
     ['mask-rcnn export runs/train --out balloons.onnx --half', 'half the size'],
-    ['mask-rcnn export runs/train --out balloons.onnx --parts', 'without proposals, RoIAlign and suppression'],
+    ['mask-rcnn export runs/train --out balloons.onnx --three-parts', 'without proposals, RoIAlign and suppression'],
   ],
   configure(command: Command, program: ProgramOptions): void {
     command
       .argument('<weights>', 'run folder, checkpoint, published name or URL')
       .option('--out <file>', 'the .onnx file to write', 'model.onnx')
-      .option('--parts', 'three files: image to pyramid and proposals, regions to boxes, regions to masks')
+      .option('--three-parts', 'three files: image to pyramid and proposals, regions to boxes, regions to masks')
       .option('--half', 'weights as half floats: half the size')
       .option('--int8', 'weights as whole numbers of 8 bits: a quarter of the size, a little less exact')
       .option('--opset <n>', 'version of the operators, 16 to 21', number({ from: 16, to: 21, whole: true }), 17)
@@ -66,7 +66,7 @@ async function run(weights: string, flags: Flags, { architectures }: ProgramOpti
   const options = { opset: flags.opset, weights: precision, profile } as const;
   try {
     const contents =
-      flags.parts === true
+      flags.threeParts === true
         ? { ...(await exportOnnxParts(model, options)) }
         : { whole: await exportOnnx(model, options) };
     for (const [part, bytes] of Object.entries(contents)) {
@@ -81,7 +81,11 @@ async function run(weights: string, flags: Flags, { architectures }: ProgramOpti
 }
 
 /** Names of the files, each of which may be written. @throws INVALID_ARGUMENT, FILE_MISSING, FILE_EXISTS */
-function checkFiles({ out, parts = false, force = false }: Flags): Record<'whole' | 'image' | 'box' | 'mask', string> {
+function checkFiles({
+  out,
+  threeParts = false,
+  force = false,
+}: Flags): Record<'whole' | 'image' | 'box' | 'mask', string> {
   if (!out.endsWith('.onnx')) {
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'export',
@@ -93,7 +97,7 @@ function checkFiles({ out, parts = false, force = false }: Flags): Record<'whole
   requireWritable('--out', out);
   const part = (name: string): string => join(dirname(out), `${basename(out, '.onnx')}.${name}.onnx`);
   const files = { whole: out, image: part('image'), box: part('box'), mask: part('mask') };
-  const written = parts ? [files.image, files.box, files.mask] : [files.whole];
+  const written = threeParts ? [files.image, files.box, files.mask] : [files.whole];
   const taken = written.find((file) => existsSync(file));
   if (taken === undefined || force) return files;
   throw new RcnnError('FILE_EXISTS', {
