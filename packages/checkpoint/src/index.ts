@@ -6,9 +6,8 @@ export {
   type Converted,
   convertForeign,
   type ForeignOptions,
-  type Program,
-  programOf,
 } from './foreign/convert.ts';
+export { type Program, programOf } from './foreign/program.ts';
 export { type Hashing, type Sha256, sha256Of, webHashing } from './hashing.ts';
 export { inspectTensors, type TensorSummary } from './inspect.ts';
 export type { JsonValue } from './json.ts';

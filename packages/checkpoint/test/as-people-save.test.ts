@@ -12,6 +12,7 @@ import {
   modelTensors,
   normaliseTensors,
   openTensors,
+  refuseUnknown,
 } from '../src/index.ts';
 import { archive, concat, P, pickle, tensorPickle } from './forge.ts';
 import { expectReject, rejection } from './helpers.ts';
@@ -191,4 +192,56 @@ test('a tensor of another shape is named, and a body given as a detector says wh
   await expectReject(loadBackbone(detector, wrong), 'CHECKPOINT_MISMATCH', 'bn1.weight [3], not [2]');
   await expectReject(loadStateDict(detector, body('')), 'CHECKPOINT_MISMATCH', '--weights-backbone');
   detector.dispose();
+});
+
+// ---------------------------------------------------------------- names of other programs
+
+const named = (...list: string[]) =>
+  memorySource(
+    list.map((name) => memoryEntry(name, 'float32', [1], Float32Array.of(1))),
+    'other.pkl',
+  );
+
+const strangers: [string, string[], RegExp][] = [
+  ['a detector of detectron2', ['proposal_generator.rpn_head.conv.weight'], /names of detectron2.*mask-rcnn convert/],
+  ['another one of detectron2', ['backbone.bottom_up.stem.conv1.weight', 'head.cls_score.weight'], /detectron2/],
+  [
+    'a detector of mmdetection',
+    ['rpn_head.rpn_conv.weight', 'neck.lateral_convs.0.conv.weight'],
+    /names of mmdetection.*mask-rcnn convert/,
+  ],
+  ['a RetinaNet of mmdetection', ['bbox_head.cls_convs.0.conv.weight'], /mmdetection/],
+  ['R-50.pkl of detectron2', ['conv1_w', 'res2_0_branch2a_w', 'res2_0_branch2a_bn_s'], /Caffe2.*--weights-backbone/],
+  ['the same among its blobs', ['blobs.conv1_w', 'blobs.res2_0_branch1_w'], /Caffe2.*--weights-backbone/],
+];
+
+test.each(strangers)('%s, given as it is: what it is and what to do', async (_, list, says) => {
+  const source = named(...list);
+  expect(() => refuseUnknown(source, 'any')).toThrow(says);
+  const detector = new Detector();
+  await expectReject(loadStateDict(detector, source), 'CHECKPOINT_MISMATCH', '');
+  expect((await rejection(loadStateDict(detector, source))).message).toMatch(says);
+  expect((await rejection(loadBackbone(detector, source))).message).toMatch(says);
+  detector.dispose();
+});
+
+test('Caffe2’s names are not converted into a file of no use', async () => {
+  await expectReject(convertForeign(named('res2_0_branch1_w')), 'CHECKPOINT_MISMATCH', 'Caffe2');
+});
+
+test('torchvision’s own body as detectron2 carries it is read, but only where the file says that it is that', async () => {
+  const detector = new Detector();
+  const entries = [
+    memoryEntry('stem.conv1.weight', 'float32', [2, 3, 1, 1], new Float32Array(6).fill(1)),
+    memoryEntry('stem.conv1.norm.weight', 'float32', [2], Float32Array.of(3, 4)),
+  ];
+  const source = { ...memorySource(entries), metadata: new Map([['__author__', 'torchvision']]) };
+  expect((await loadBackbone(detector, source)).loaded).toEqual(['conv1.weight', 'bn1.weight']);
+  await expectReject(loadBackbone(detector, memorySource(entries)), 'CHECKPOINT_MISMATCH', '');
+  detector.dispose();
+});
+
+test('arrays that Python 2 wrote as text are named as that', async () => {
+  const text = concat(Uint8Array.of(0x55, 3), Uint8Array.of(0xff, 0xfe, 1)); // SHORT_BINSTRING
+  await expectReject(openTensors(bytesSource(pickle(P.dict({ a: text })), 'R-50.pkl')), 'FILE_MALFORMED', 'Python 2');
 });

@@ -1,10 +1,10 @@
 // What tools write beside the plain cases of tools.test.ts: each line is a dialect somebody met, and what is read of it.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Dataset } from '../src/index.ts';
-import { exportDataset, inspectDataset, openDataset } from '../src/node/index.ts';
+import { exportDataset, FolderImages, inspectDataset, openDataset } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
 const root = temporaryFolder();
@@ -274,5 +274,20 @@ describe('photographs that are stored turned, written for other tools', () => {
     expect([picture.width, picture.height]).toEqual([width, height]);
     const path = join(out, to === 'yolo' ? 'images/train/a.png' : 'train/a.png');
     expect((await sharp(path).metadata()).orientation ?? 1).toBe(1);
+  });
+});
+
+// The system lets root look anywhere.
+describe.skipIf(process.getuid?.() === 0)('what nobody may look into is not called empty or missing', () => {
+  test('a folder of annotations, one of pictures', async () => {
+    put('closed/annotations/instances_train.json', { images: [], annotations: [], categories: [] });
+    chmodSync(join(root, 'closed/annotations'), 0);
+    await expect(openDataset(join(root, 'closed'))).rejects.toMatchObject({ code: 'IO_FAILED', found: 'EACCES' });
+    chmodSync(join(root, 'closed/annotations'), 0o755);
+    put('dark/a.png', png);
+    chmodSync(join(root, 'dark'), 0);
+    const store = new FolderImages(join(root, 'dark'));
+    await expect(store.locate('a.png')).rejects.toMatchObject({ code: 'IO_FAILED', found: 'EACCES' });
+    chmodSync(join(root, 'dark'), 0o755);
   });
 });

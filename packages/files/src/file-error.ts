@@ -1,3 +1,5 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -20,6 +22,7 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOTDIR: 'A part of the path is a file, not a folder.',
   ELOOP: 'It is a link; name the file itself.',
   EISDIR: 'It is a folder; name a file.',
+  EEXIST: 'Something of that name is there already.',
 };
 
 /**
@@ -27,8 +30,7 @@ const HINTS: Readonly<Record<string, string>> = {
  * @param problem what could not be done, such as `cannot be read`
  */
 export function fileError(path: string, problem: string, error: unknown): RcnnError {
-  const code = (error as { code?: unknown } | null)?.code;
-  const name = typeof code === 'string' ? code : undefined;
+  const name = codeOf(path, error);
   return new RcnnError((name === undefined ? undefined : CODES[name]) ?? 'IO_FAILED', {
     where: path,
     problem,
@@ -36,4 +38,22 @@ export function fileError(path: string, problem: string, error: unknown): RcnnEr
     ...(name !== undefined && HINTS[name] !== undefined ? { hint: HINTS[name] } : {}),
     cause: error,
   });
+}
+
+/**
+ * The system's own code. Making folders with all above them, Node calls whatever stops it a missing path: then the
+ * nearest folder that is there says what it was.
+ */
+function codeOf(path: string, error: unknown): string | undefined {
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
+  if (code === 'ENOENT' && syscall === 'mkdir') {
+    let above = dirname(path);
+    while (!existsSync(above) && dirname(above) !== above) above = dirname(above);
+    try {
+      accessSync(above, constants.W_OK);
+    } catch (cause) {
+      return (cause as NodeJS.ErrnoException).code;
+    }
+  }
+  return typeof code === 'string' ? code : undefined;
 }

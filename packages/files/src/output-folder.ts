@@ -1,6 +1,7 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
+import { fileError } from '@rcnn/files';
 
 /** Bytes that one name may have. File systems allow 255; numbers that tell names apart come on top. */
 const LONGEST_NAME = 180;
@@ -145,12 +146,7 @@ export function writeError(path: string, cause: unknown): RcnnError {
   }
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new RcnnError('DISK_FULL', { where: path, problem: 'there is no room to write this file', cause });
-  return new RcnnError('IO_FAILED', {
-    where: path,
-    problem: 'the file could not be written',
-    found: code ?? String(cause),
-    cause,
-  });
+  return fileError(path, 'it cannot be written', cause);
 }
 
 /** A name from outside as the parts of a path that leads down and nowhere else. */

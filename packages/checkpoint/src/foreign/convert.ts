@@ -5,9 +5,9 @@ import { decodeFloats } from '../state-dict/decode.ts';
 import { modelTensors, renamed, type SelectOptions } from '../state-dict/select.ts';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { DETECTRON2, MMDETECTION, renamedBy } from './names.ts';
+import { type Program, programOf, refuseCaffe2 } from './program.ts';
 import { denseOfPoints, lastRowFirst, zeroRowsBefore } from './rows.ts';
 
-export type Program = 'detectron2' | 'mmdetection';
 /** Whose pixels a body was trained on: Caffe's (BGR, 0 to 255, stride in the 1x1) or PyTorch's (RGB, 3x3). */
 export type BodyStyle = 'caffe' | 'pytorch';
 
@@ -27,14 +27,6 @@ export interface Converted {
   readonly assumed: string | undefined;
 }
 
-/** Which program's names a model has; undefined for torchvision's and unknown ones. */
-export function programOf({ tensors }: Pick<TensorSource, 'tensors'>): Program | undefined {
-  if (tensors.has('proposal_generator.rpn_head.conv.weight')) return 'detectron2';
-  return tensors.has('rpn_head.rpn_conv.weight') && tensors.has('neck.lateral_convs.0.conv.weight')
-    ? 'mmdetection'
-    : undefined;
-}
-
 /**
  * A Mask or Faster R-CNN (ResNet, FPN) of detectron2 or mmdetection as one of ours: torchvision's names, background
  * first, and a profile that says how its images, strides and regions are. Undefined for files of others. Shares the
@@ -46,6 +38,7 @@ export async function convertForeign(
   options: ForeignOptions = {},
 ): Promise<Converted | undefined> {
   const model = modelTensors(source, options);
+  refuseCaffe2(model);
   const program = programOf(model);
   if (program === undefined) return undefined;
   const { tensors, dropped, unknown } = rename(model, program);

@@ -1,9 +1,10 @@
 import type { Parameter, ParameterOwner } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import type { TensorSource } from '../tensor-source.ts';
+import { DETECTRON2, renamedBy } from '../foreign/names.ts';
+import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { type LoadOptions, loadStateDict } from './load.ts';
 import type { LoadReport } from './match.ts';
-import { modelTensors } from './select.ts';
+import { modelTensors, renamed } from './select.ts';
 
 export interface BackboneOptions extends Pick<LoadOptions, 'allowNonFinite'> {
   /** What the names of the body's parameters begin with in the model. Default `backbone.body.`. */
@@ -34,9 +35,22 @@ export async function loadBackbone(
       problem: `no parameter of the model begins with '${under}'`,
     });
   }
-  const tensors = modelTensors(source);
+  const tensors = inTorchvisionsNames(modelTensors(source));
   const prefix = bodyPrefix(tensors, body);
   return loadStateDict({ namedParameters: () => body }, tensors, { ...options, prefix, ignore: HEAD });
+}
+
+/** torchvision's own weights as detectron2 carries them (`torchvision/R-50.pkl`): the same numbers under its names. */
+function inTorchvisionsNames(source: TensorSource): TensorSource {
+  if (!source.tensors.has('stem.conv1.weight') || source.metadata.get('__author__') !== 'torchvision') return source;
+  const tensors = new Map<string, TensorEntry>();
+  for (const entry of source.tensors.values()) {
+    const name = renamedBy(DETECTRON2, `backbone.bottom_up.${entry.name}`);
+    const own = name?.startsWith('backbone.body.') ? name.slice('backbone.body.'.length) : entry.name;
+    tensors.set(own, renamed(entry, own));
+  }
+  const { name, format, metadata } = source;
+  return { name, format, tensors, metadata, close: () => source.close() };
 }
 
 /** Where in a file the body begins: nowhere, or at a name such as `backbone.`, under which most parameters are found. */

@@ -1,5 +1,6 @@
 import type { ParameterLayout } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { strangerOf } from '../foreign/program.ts';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { isBackboneAlone } from './body.ts';
 import { storedShape } from './layout.ts';
@@ -108,6 +109,7 @@ function fail(source: TensorSource, report: LoadReport, isPredictor: (name: stri
   const predictorsOnly = misshaped.length > 0 && others.length === 0;
   const other = missing.length > report.loaded.length || Math.min(missing.length, others.length) > SHOWN_OF_OTHER;
   const shown = other ? SHOWN_OF_OTHER : SHOWN;
+  const stranger = strangerOf(source);
   const lists = [
     listed('missing', missing, shown),
     listed('unexpected', unexpected, shown),
@@ -116,16 +118,17 @@ function fail(source: TensorSource, report: LoadReport, isPredictor: (name: stri
   throw new RcnnError('CHECKPOINT_MISMATCH', {
     where,
     place: missing[0] ?? misshaped[0]?.name ?? unexpected[0] ?? '',
-    problem: 'the tensors do not fit the model',
+    problem: stranger?.problem ?? 'the tensors do not fit the model',
     found: lists.filter((list) => list !== '').join('; '),
     hint:
-      wantsDetector(report) && isBackboneAlone(source)
+      stranger?.hint ??
+      (wantsDetector(report) && isBackboneAlone(source)
         ? 'The file holds a backbone alone: give it as --weights-backbone (weightsBackbone), or load it with loadBackbone.'
         : predictorsOnly
           ? 'Only predictors differ: was it trained for other classes? `newPredictors: true` keeps everything else.'
           : other
             ? 'Is it a checkpoint of another architecture?'
-            : '`strict: false` loads what fits.',
+            : '`strict: false` loads what fits.'),
     cause: report,
   });
 }

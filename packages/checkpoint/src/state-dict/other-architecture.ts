@@ -1,4 +1,5 @@
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { strangerOf } from '../foreign/program.ts';
 import type { WeightsProfile } from '../profile.ts';
 import type { TensorSource } from '../tensor-source.ts';
 import { isBackboneAlone } from './body.ts';
@@ -36,6 +37,8 @@ export function otherArchitecture(
  * @throws CHECKPOINT_MISMATCH always
  */
 export function refuseUnknown({ name, tensors }: Pick<TensorSource, 'name' | 'tensors'>, example: string): never {
+  const stranger = strangerOf({ tensors });
+  if (stranger !== undefined) throw new RcnnError('CHECKPOINT_MISMATCH', { where: name, ...stranger });
   if (isBackboneAlone({ tensors })) {
     throw new RcnnError('CHECKPOINT_MISMATCH', {
       where: name,

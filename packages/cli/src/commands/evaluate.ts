@@ -1,5 +1,6 @@
 import type { ClassificationReport, Detections, Evaluation, GroundTruth, IoUType } from '@rcnn/coco-eval';
 import { RcnnError } from '@rcnn/core/errors';
+import { fileError } from '@rcnn/files';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
@@ -187,7 +188,7 @@ async function writePlots(
   try {
     await mkdir(directory, { recursive: true });
   } catch (cause) {
-    throw new RcnnError('IO_FAILED', { where: directory, problem: 'the directory cannot be made', cause });
+    throw fileError(directory, 'the folder cannot be made', cause);
   }
   for (const evaluation of evaluations) {
     const { iouType } = evaluation;

@@ -9,9 +9,12 @@ import { describeEnvironment } from './environment.ts';
 
 const HEADER = '# Every option of this run. Repeat it with: mask-rcnn train --config config.yaml\n';
 
+/** Words that readers of YAML 1.1 take for something else are quoted: a folder may be called `n`. */
+const PLAIN_TO_ALL = { version: '1.1' } as const;
+
 /** Writes the options as resolved, and the machine. A resumed run keeps the first environment and adds its own. */
 export async function writeSettings(folder: RunFolder, config: TrainConfig, resuming: boolean): Promise<void> {
-  await atomicWrite(folder.config, HEADER + stringify(inOrder(config)));
+  await atomicWrite(folder.config, HEADER + stringify(inOrder(config), PLAIN_TO_ALL));
   const here = describeEnvironment();
   const before = resuming ? runsOf(folder.environment) : [];
   await atomicWrite(folder.environment, `${JSON.stringify({ ...here, runs: [...before, here] }, null, 1)}\n`);

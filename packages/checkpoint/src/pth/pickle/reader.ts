@@ -60,7 +60,9 @@ export class PickleReader {
     try {
       return UTF8.decode(bytes);
     } catch {
-      throw new PickleProblem('a text that is not UTF-8');
+      throw new PickleProblem(
+        'a text that is not UTF-8. Python 2 wrote arrays so (Caffe2, older weights of detectron2), which are not read',
+      );
     }
   }
 
@@ -121,7 +123,8 @@ export class PickleReader {
   }
 
   #text(length: number): Uint8Array {
-    if (length > PICKLE_LIMITS.text) overBudget('bytes in one text', PICKLE_LIMITS.text);
+    if (length > PICKLE_LIMITS.text)
+      overBudget('bytes in one text (protocol 2 writes arrays so: save the file with protocol 4)', PICKLE_LIMITS.text);
     const at = this.#take(length);
     return this.#bytes.subarray(at, at + length);
   }

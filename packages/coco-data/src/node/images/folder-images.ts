@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import type { PixelImage } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { fileError } from '@rcnn/files';
 import { pathProblem } from '../../images/image-path.ts';
 import type { ImageStore } from '../../images/image-store.ts';
 import type { ImageRecord } from '../../records.ts';
@@ -54,10 +55,12 @@ export class FolderImages implements ImageStore {
     const textProblem = pathProblem(file);
     if (textProblem !== undefined) throw refused(file, textProblem);
     this.#realRoot ??= realpath(this.root).catch((cause: unknown) => {
+      if (isForbidden(cause)) throw fileError(this.root, 'the folder cannot be read', cause);
       throw new RcnnError('FILE_MISSING', { where: this.root, problem: 'there is no such folder of images', cause });
     });
     const root = await this.#realRoot;
     const path = await realpath(resolve(root, file)).catch((cause: unknown) => {
+      if (isForbidden(cause)) throw fileError(file, 'the file cannot be read', cause);
       throw new RcnnError('IMAGE_MISSING', {
         where: file,
         problem: 'there is no such image file',
@@ -69,6 +72,12 @@ export class FolderImages implements ImageStore {
       throw refused(file, 'is a link that leaves its folder');
     return path;
   }
+}
+
+/** Not missing, as everything else is that has no real path. */
+function isForbidden(cause: unknown): boolean {
+  const { code } = cause as NodeJS.ErrnoException;
+  return code === 'EACCES' || code === 'EPERM';
 }
 
 function refused(file: string, why: string): RcnnError {

@@ -1,6 +1,7 @@
-import { stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
+import { fileError } from '@rcnn/files';
 import { ClassMap } from '../../class-map.ts';
 import { Dataset, type DatasetOptions } from '../../dataset.ts';
 import { Problems } from '../../doctor/problems.ts';
@@ -123,6 +124,7 @@ function requirePlainSplit(split: string, file: string): void {
 async function sourcesAt(path: string, options: OpenOptions): Promise<readonly DatasetSource[]> {
   const { format, readers = READERS } = options;
   const info = await stat(path).catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code === 'EACCES') throw fileError(path, 'it cannot be read', cause);
     throw new RcnnError('FILE_MISSING', { where: path, problem: 'there is no such file or folder', cause });
   });
   if (!info.isDirectory() && !info.isFile())
@@ -131,6 +133,7 @@ async function sourcesAt(path: string, options: OpenOptions): Promise<readonly D
     const found = await reader.find(path, options);
     if (found.length > 0) return found;
   }
+  if (info.isDirectory()) await requireReadable(path);
   throw new RcnnError('DATASET_INVALID', {
     where: path,
     problem: info.isDirectory() ? 'no annotations were found in this folder' : 'this is not an annotation file',
@@ -138,6 +141,15 @@ async function sourcesAt(path: string, options: OpenOptions): Promise<readonly D
       'annotations/*.json, <split>/_annotations.coco.json, <split>/via_region_data.json, XML files of Pascal VOC, data.yaml of YOLO, or JSON files of labelme beside their pictures',
     hint: 'Name the annotation file itself, and its images with the images setting.',
   });
+}
+
+/** A folder that nobody may look into, or one in it, looks like one without annotations. @throws IO_FAILED */
+async function requireReadable(path: string): Promise<void> {
+  const look = (folder: string) =>
+    readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+      throw fileError(folder, 'the folder cannot be read', cause);
+    });
+  for (const entry of await look(path)) if (entry.isDirectory()) await look(join(path, entry.name));
 }
 
 /** `train` finds `train2017` too, when nothing else does. */
