@@ -84,6 +84,7 @@ const all = (list: Item[], change: (item: Item) => Item): void => {
   for (const item of list) Object.assign(item, change(item));
 };
 
+const times = (kind: string, count: number): string[] => Array.from({ length: count }, () => kind);
 const swap = (id: unknown): number => (id === 1 ? 2 : 1);
 const isVal = (split: string, change: () => void): void => {
   if (split === 'val') change();
@@ -218,14 +219,17 @@ const CASES: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
   },
   'sizes that are missing are those of the files': {
     'in all': { change: ({ images }) => all(images, () => ({ width: undefined, height: undefined })) },
-    'one side of one': { change: ({ images }) => of(images, [1], { height: undefined }) },
-    'zeros': { change: ({ images }) => of(images, [0, 2], { width: 0, height: 0 }), found: ['field-type', 'field-type'] },
+    'one side of one': {
+      change: ({ images }) => of(images, [1], { height: undefined }),
+      found: ['field-missing', 'unknown-image', 'unknown-image'],
+    },
+    'zeros': { change: ({ images }) => of(images, [0, 2], { width: 0, height: 0 }), found: [...times('field-type', 4), ...times('unknown-image', 4)] },
     'null and text': {
       change: ({ images }) => {
         of(images, [0], { width: null });
         of(images, [1], { height: '12' });
       },
-      found: ['field-type', 'field-type'],
+      found: [...times('field-type', 2), ...times('unknown-image', 4)],
     },
   },
   'photographs that are stored turned': {
@@ -254,7 +258,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
         of(images, [0], { width: undefined, height: undefined });
         of(annotations, [1], { bbox: [2, 12, 6, 6], segmentation: [square(2, 12)] });
       },
-      found: ['box-outside', 'image-rotated', 'polygon-outside'],
+      found: ['box-outside', 'image-rotated'],
       moved: ['train1.png blue 2,12,6,6'],
     },
   },

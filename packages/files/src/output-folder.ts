@@ -1,7 +1,7 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
-import { fileError } from '@rcnn/files';
+import { fileError } from './file-error.ts';
 
 /** Bytes that one name may have. File systems allow 255; numbers that tell names apart come on top. */
 const LONGEST_NAME = 180;
