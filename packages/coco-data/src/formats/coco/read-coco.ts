@@ -122,7 +122,8 @@ class CocoReader implements ElementVisitor {
     const id = fields.imageId('id');
     if (typeof id === 'string') this.#textIds = true;
     const file = fields.has('file_name') ? fields.text('file_name') : fileOfUrl(fields);
-    const hasSize = fields.has('height') || fields.has('width') || !this.#sizeless;
+    const isZero = fields.get('height') === 0 && fields.get('width') === 0; // as tools write that could not open it
+    const hasSize = (!isZero && (fields.has('height') || fields.has('width'))) || !this.#sizeless;
     const size = hasSize ? ([fields.side('height'), fields.side('width')] as const) : NO_SIZE;
     const [negative, unlisted] = [idList(fields, 'neg_category_ids'), idList(fields, 'not_exhaustive_category_ids')];
     if (fields.failed) return;
