@@ -53,9 +53,11 @@ export async function spoilPicture(path: string, split: OriginalSplit, index: nu
 function damagedCoco(split: OriginalSplit, json: CocoJson, victim: Victim): Damaged {
   const files = new Map<string, string>();
   for (const image of json.images) if (isRecord(image)) files.set(String(image['id']), String(image['file_name']));
+  const nameless = json.images.every((image) => isRecord(image) && isId(image['id'])) ? undefined : 'no id';
   const perFile = new Map<string, number>();
   for (const record of json.annotations) {
-    const file = isRecord(record) ? files.get(String(record['image_id'])) : undefined;
+    // An image whose record has no id that can be used lost its objects all the same.
+    const file = isRecord(record) ? (files.get(String(record['image_id'])) ?? nameless) : undefined;
     if (file !== undefined) perFile.set(file, (perFile.get(file) ?? 0) + 1);
   }
   const said: Damaged['said'] = (file, size) =>
@@ -90,4 +92,8 @@ function regionsOf(record: Json): Part[][] {
 
 function isRecord(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isId(value: unknown): boolean {
+  return Number.isSafeInteger(value) || (typeof value === 'string' && value !== '');
 }
