@@ -17,8 +17,12 @@ export const cocoReader: DatasetReader = {
   async find(path, options) {
     const files = (await isFolder(path)) ? await annotationFiles(path) : path.endsWith('.json') ? [path] : [];
     const own: DatasetSource[] = [];
-    for (const file of files) {
-      if (options.format !== 'coco' && !(await looksLikeCoco(file))) continue;
+    const heads = await Promise.all(files.map(headOf));
+    const isOthers = heads.some((head) => OTHERS.test(head) && !LISTS.test(head));
+    for (const [i, file] of files.entries()) {
+      // A file that says nothing is of the kind of those beside it.
+      const isOwn = LISTS.test(heads[i]!) || (!OTHERS.test(heads[i]!) && !isOthers);
+      if (options.format !== 'coco' && !isOwn) continue;
       own.push(
         await sourceOfFile(file, 'coco', {
           images: options.images,
@@ -36,14 +40,16 @@ export const cocoReader: DatasetReader = {
   },
 };
 
+const LISTS = /"(?:images|annotations|categories)"\s*:\s*\[/;
+
 /** Whatever is not another format's: a broken COCO file is best judged by its own reader. */
-async function looksLikeCoco(file: string): Promise<boolean> {
-  const head = await readHead(file).catch((error: unknown) => {
+const OTHERS = /"(?:_via_\w+|fileref|base64_img_data|filename|shape_attributes|imagePath|aname|pid)"\s*:/;
+
+function headOf(file: string): Promise<string> {
+  return readHead(file).catch((error: unknown) => {
     if (isRcnnError(error)) return '';
     throw error;
   });
-  if (/"(?:images|annotations|categories)"\s*:\s*\[/.test(head)) return true;
-  return !/"(?:_via_\w+|fileref|base64_img_data|filename|shape_attributes|imagePath|aname|pid)"\s*:/.test(head);
 }
 
 /**

@@ -12,8 +12,10 @@ export const viaReader: DatasetReader = {
   async find(path, options) {
     const files = (await isFolder(path)) ? await annotationFiles(path) : path.endsWith('.json') ? [path] : [];
     const own: DatasetSource[] = [];
+    const looks = await Promise.all(files.map(looksLikeVia));
+    // One project among them, and no COCO file came first: a file that says nothing is a project that was spoiled.
+    if (options.format !== 'via' && !looks.includes(true)) return [];
     for (const file of files) {
-      if (options.format !== 'via' && !(await looksLikeVia(file))) continue;
       own.push(
         await sourceOfFile(file, 'via', { images: options.images, ...(files[0] === path && { split: options.split }) }),
       );
