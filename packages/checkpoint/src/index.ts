@@ -7,7 +7,6 @@ export {
   convertForeign,
   type ForeignOptions,
 } from './foreign/convert.ts';
-export { type Program, programOf } from './foreign/program.ts';
 export { type Hashing, type Sha256, sha256Of, webHashing } from './hashing.ts';
 export { inspectTensors, type TensorSummary } from './inspect.ts';
 export type { JsonValue } from './json.ts';
@@ -16,6 +15,7 @@ export { PUBLISHED, PUBLISHED_URL, type PublishedWeights, publishedWeights } fro
 export { COCO_CLASSES } from './pretrained/coco-classes.ts';
 export { requireDigest } from './pretrained/stated-digest.ts';
 export { type ClassEntry, type ProfileChanges, torchvisionProfile, type WeightsProfile } from './profile.ts';
+export { type Program, programOf } from './programs/program.ts';
 export { openSafetensors, type SafetensorsSource } from './safetensors/read.ts';
 export { type FileContents, safetensorsFile } from './safetensors/write.ts';
 export { type BackboneOptions, loadBackbone } from './state-dict/backbone.ts';

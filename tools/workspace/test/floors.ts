@@ -63,6 +63,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   checkpoint: [
     ['byte-source.ts', 'dtypes.ts', 'hashing.ts', 'json.ts', 'profile-v1.ts', 'refuse.ts', 'strict-json.ts'],
     ['profile.ts', 'tensor-source.ts'],
+    ['programs'],
     ['pretrained', 'pth', 'safetensors', 'state-dict'],
     ['foreign'],
     ['open.ts'],

@@ -1,11 +1,11 @@
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { COCO_CLASSES } from '../pretrained/coco-classes.ts';
 import { torchvisionProfile, type WeightsProfile } from '../profile.ts';
+import { DETECTRON2, MMDETECTION, renamedBy } from '../programs/names.ts';
+import { type Program, programOf, refuseCaffe2 } from '../programs/program.ts';
 import { decodeFloats } from '../state-dict/decode.ts';
 import { modelTensors, renamed, type SelectOptions } from '../state-dict/select.ts';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
-import { DETECTRON2, MMDETECTION, renamedBy } from './names.ts';
-import { type Program, programOf, refuseCaffe2 } from './program.ts';
 import { denseOfPoints, lastRowFirst, zeroRowsBefore } from './rows.ts';
 
 /** Whose pixels a body was trained on: Caffe's (BGR, 0 to 255, stride in the 1x1) or PyTorch's (RGB, 3x3). */

@@ -1,6 +1,6 @@
 import type { Parameter, ParameterOwner } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { DETECTRON2, renamedBy } from '../foreign/names.ts';
+import { DETECTRON2, renamedBy } from '../programs/names.ts';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { type LoadOptions, loadStateDict } from './load.ts';
 import type { LoadReport } from './match.ts';

@@ -1,6 +1,6 @@
 import type { ParameterLayout } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { strangerOf } from '../foreign/program.ts';
+import { strangerOf } from '../programs/program.ts';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { isBackboneAlone } from './body.ts';
 import { storedShape } from './layout.ts';

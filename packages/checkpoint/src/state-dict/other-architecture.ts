@@ -1,6 +1,6 @@
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
-import { strangerOf } from '../foreign/program.ts';
 import type { WeightsProfile } from '../profile.ts';
+import { strangerOf } from '../programs/program.ts';
 import type { TensorSource } from '../tensor-source.ts';
 import { isBackboneAlone } from './body.ts';
 
