@@ -25,7 +25,7 @@ const TOOLS = {
 
 /** What stands in for downloads and for long trainings when a snippet runs. */
 const STAND_INS = [
-  [/(loadDetector\)?|loadPretrained\)?)\('maskrcnn_resnet50_fpn'\)/g, "$1('small.safetensors')"],
+  [/(\bload\)?|loadDetector\)?|loadPretrained\)?)\('maskrcnn_resnet50_fpn'\)/g, "$1('small.safetensors')"],
   [/preset: 'torchvision'/g, "preset: 'quick'"],
   [/\bepochs: (12|20)\b/g, 'epochs: 1'],
   [/\bepochs: 24\b/g, 'epochs: 2'],

@@ -51,7 +51,8 @@ export function asModule({ code: { imports, body } }) {
   return `${imports}\n${body}\nexport {};\n`;
 }
 
-/** As CommonJS, where nothing can be awaited outside a function. */
+/** As CommonJS, where nothing can be awaited outside a function, and nothing exported inside one. */
 export function asCommonJS({ code: { imports, body } }) {
-  return `${imports}\nasync function main(): Promise<void> {\n${body}\n}\n\nvoid main();\n`;
+  const inside = body.replaceAll(/^export (?=(?:async|class|const|function|interface|type)\b)/gm, '');
+  return `${imports}\nasync function main(): Promise<void> {\n${inside}\n}\n\nvoid main();\n`;
 }

@@ -3,6 +3,7 @@
  * evaluation. Everything about files is behind the main entry.
  */
 export * from '@rcnn/optim';
+export type { KindAnalysis } from './loop/analyse.ts';
 export {
   EvaluationPass,
   type EvaluationPassOptions,

@@ -53,6 +53,7 @@ function makeFolder(path: string): void {
 const HISTORY: Readonly<Record<string, readonly string[]>> = {
   'environment.json': ['', 'null', '{"runs":[null,5]}', `{"runs":[${'['.repeat(9999)}${']'.repeat(9999)}]}`],
   'evaluation.json': ['{', 'null', '{}', '{"results":{"segm":{"stats":["a",{}],"classes":[{"name":5}]}}}'],
+  'analysis.json': ['{', 'null', '{"segm":{"plots":[5]}}', '{"bbox":{"report":{},"plots":[]}}'],
   'data.json': ['', 'null', '{}', '{"train":5}'],
   'pictures/validation.png': ['', 'x'],
 };

@@ -85,6 +85,7 @@ describe('a training, whole and in two parts', () => {
       'metrics.jsonl',
       'results.csv',
       'evaluation.json',
+      'analysis.json',
       'predictions.json',
       'report.html',
       'curves.json',
@@ -101,6 +102,11 @@ describe('a training, whole and in two parts', () => {
     expect(report).toContain('<svg');
     expect(report).toContain('AP50');
     expect(report).toContain('triangle');
+    for (const id of ['scores', 'threshold', 'curves', 'errors', 'classes', 'pictures']) {
+      expect(report).toContain(`<a href="#${id}">`);
+      expect(report).toContain(`<section id="${id}">`);
+    }
+    expect(report.match(/data:image\/svg\+xml/g)).toHaveLength(3); // precision and recall, errors, confusion
     expect(report).toContain('data:image/webp;base64');
     expect(report).not.toMatch(/<script|(?:src|href)="http/);
   });

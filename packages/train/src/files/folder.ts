@@ -63,6 +63,11 @@ export class RunFolder {
     return join(this.path, 'evaluation.json');
   }
 
+  /** Where the model errs, and from which score on it is best. */
+  get analysis(): string {
+    return join(this.path, 'analysis.json');
+  }
+
   get predictions(): string {
     return join(this.path, 'predictions.json');
   }

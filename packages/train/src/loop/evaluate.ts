@@ -20,15 +20,19 @@ import {
 } from '@rcnn/coco-eval';
 import type { Detection, Detector, Finding, PixelImage, Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { analyse, bestScoreOf, columnsOf, type KindAnalysis } from './analyse.ts';
 import type { Scores } from './events.ts';
-import { KIND_OF } from './kinds.ts';
+import { KIND_OF, mostTellingFirst } from './kinds.ts';
 import type { EvaluationRecord, KindRecord } from './records.ts';
+import { type ImageErrors, worstImages } from './worst-images.ts';
 
 /** One image with what is on it and what the model found. */
 export interface Example {
   readonly image: PixelImage;
   readonly target: Target;
   readonly detections: readonly Detection[];
+  /** Of an image that was chosen for its errors: how many. */
+  readonly errors?: Pick<ImageErrors, 'missed' | 'wrong'> | undefined;
 }
 
 export interface ModelEvaluationOptions extends Pick<DatasetSettings, 'badSamples' | 'maxSkipRate'> {
@@ -37,6 +41,8 @@ export interface ModelEvaluationOptions extends Pick<DatasetSettings, 'badSample
   readonly losses?: boolean;
   /** Examples to keep for pictures. Default 0. */
   readonly examples?: number;
+  /** Images with the most errors to keep too, before the examples, worst first. Default 0. */
+  readonly worst?: number;
   readonly onProgress?: (done: number, of: number) => void;
 }
 
@@ -47,6 +53,15 @@ export interface ModelEvaluation {
   /** A results list that pycocotools reads as it is, with the dataset's own ids. */
   readonly predictions: readonly CocoResult[];
   readonly examples: readonly Example[];
+  /**
+   * Where the model errs, by kind, and from which score on it is best. Computed when asked for.
+   * @param scoreThreshold detections below it are not looked at. Default where the mean F1 over classes is highest
+   */
+  analysis(scoreThreshold?: number): Partial<Record<IoUType, KindAnalysis>>;
+  /** The score from which on the kind that tells most is best; 0.5 where no detection is right. */
+  bestScore(): number;
+  /** Images by their errors from {@link bestScore} on, most first; those without any are left out. */
+  worstImages(): (Pick<ImageErrors, 'missed' | 'wrong'> & { readonly index: number })[];
   /** With `badSamples: 'skip'`: images that could not be read. They count neither as found nor as missed. */
   readonly skipped: readonly SkippedSample[];
 }
@@ -55,7 +70,7 @@ export interface ModelEvaluation {
 export async function evaluateModel(
   model: Detector,
   dataset: Dataset,
-  { epoch = 0, examples: wanted = 0, onProgress, ...options }: ModelEvaluationOptions = {},
+  { epoch = 0, examples: wanted = 0, worst = 0, onProgress, ...options }: ModelEvaluationOptions = {},
 ): Promise<ModelEvaluation> {
   const answers: ImageAnswer[] = [];
   const examples: Example[] = [];
@@ -66,7 +81,24 @@ export async function evaluateModel(
     if (examples.length < wanted && answer.index % every === 0) examples.push(example);
     onProgress?.(answers.length, dataset.length);
   }
-  return { ...summarize(dataset, answers, { epoch, finds: model.spec.finds }), examples, skipped: pass.skipped };
+  const summary = summarize(dataset, answers, { epoch, finds: model.spec.finds });
+  const shown = worst > 0 ? await withErrors(model, dataset, summary.worstImages().slice(0, worst)) : [];
+  return { ...summary, examples: [...shown, ...examples], skipped: pass.skipped };
+}
+
+/** Images once more, to show them: what was found in all of them at once would not fit into memory. */
+async function withErrors(
+  model: Detector,
+  dataset: Dataset,
+  worst: ReturnType<ModelEvaluation['worstImages']>,
+): Promise<Example[]> {
+  const indices = worst.map(({ index }) => index);
+  const examples: Example[] = [];
+  for await (const { answer, example } of new EvaluationPass(model, dataset, { indices, losses: false })) {
+    const { missed, wrong } = worst.find(({ index }) => index === answer.index)!;
+    examples.push({ ...example, errors: { missed, wrong } });
+  }
+  return examples;
 }
 
 /** What a model says of one image of a dataset: all that an evaluation needs of it, as plain data. */
@@ -141,7 +173,7 @@ export function summarize(
   dataset: Dataset,
   answers: readonly ImageAnswer[],
   { epoch = 0, finds }: { readonly epoch?: number; readonly finds: readonly Finding[] },
-): Pick<ModelEvaluation, 'record' | 'scores' | 'predictions'> {
+): Omit<ModelEvaluation, 'examples' | 'skipped'> {
   const numbers = numberImages(dataset.images);
   const predictions: CocoResult[] = [];
   const numbered: NumberedResult[] = [];
@@ -162,12 +194,24 @@ export function summarize(
   const losses = Object.fromEntries([...sums].map(([name, total]) => [name, total / counted]));
   const seen = answers.map(({ index }) => index);
   const truth = datasetAsCoco(dataset, seen) as unknown as CocoDataset;
-  const results: Partial<Record<IoUType, KindRecord>> = {};
-  for (const iouType of kindsToMeasure(finds, dataset)) {
-    results[iouType] = recordOf(evaluateCoco(truth, numbered, { iouType }));
-  }
+  const columns = columnsOf(truth, numbered);
+  const evaluations = kindsToMeasure(finds, dataset).map((iouType) => evaluateCoco(...columns, { iouType }));
+  const results = Object.fromEntries(evaluations.map((evaluation) => [evaluation.iouType, recordOf(evaluation)]));
   const record: EvaluationRecord = { epoch, images: seen.length, results, losses, seconds };
-  return { record, scores: scoresOf(record), predictions };
+  const bestScore = (): number => bestScoreOf(...columns, mostTellingFirst(Object.keys(results))[0] as IoUType);
+  return {
+    record,
+    scores: scoresOf(record),
+    predictions,
+    bestScore,
+    analysis: (score) =>
+      Object.fromEntries(evaluations.map((each) => [each.iouType, analyse(each, ...columns, score)])),
+    worstImages() {
+      const indices = new Map(dataset.images.map(({ id }, index) => [numbers.get(id)!, index]));
+      const worst = worstImages(truth, numbered, bestScore());
+      return worst.map(({ id, ...errors }) => ({ ...errors, index: indices.get(id as number)! }));
+    },
+  };
 }
 
 /** What the model finds and the data can judge, in the order of the model's own list. */

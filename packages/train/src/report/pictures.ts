@@ -5,9 +5,6 @@ import { drawnDetections, drawnTarget, drawSheet, drawSixPanels, everything, typ
 import { createCanvas, encodePng } from '@rcnn/visualize/node';
 import type { Example } from '../loop/evaluate.ts';
 
-/** Detections below it are not drawn: a picture full of doubtful boxes shows nothing. */
-const MIN_SCORE = 0.5;
-
 /** A batch as the model is shown it, after augmentation. */
 export async function drawBatch(
   path: string,
@@ -21,19 +18,26 @@ export async function drawBatch(
   await atomicWrite(path, encodePng(drawSheet(createCanvas, panels, { names, panelSide: 360 })));
 }
 
+/** Of what is drawn. */
+interface DrawOptions {
+  readonly names: ReadonlyMap<number, string>;
+  /** Detections below it are not drawn: a picture full of doubtful boxes shows nothing. */
+  readonly scoreThreshold: number;
+}
+
 /** Truth and prediction side by side, two examples to a row. */
 export async function drawExamples(
   path: string,
   examples: readonly Example[],
-  names: ReadonlyMap<number, string>,
+  { names, scoreThreshold }: DrawOptions,
 ): Promise<void> {
-  const panels = examples.flatMap(({ image, target, detections }): Panel[] => [
+  const panels = examples.flatMap(({ image, target, detections, errors }): Panel[] => [
     { image, objects: drawnTarget(target), annotators: everything(), title: `truth: image ${target.imageId}` },
     {
       image,
-      objects: drawnDetections(detections, MIN_SCORE),
+      objects: drawnDetections(detections, scoreThreshold),
       annotators: everything(),
-      title: `found from ${MIN_SCORE} on`,
+      title: errors ? `${errors.missed} missed, ${errors.wrong} wrong` : `found from ${scoreThreshold.toFixed(2)} on`,
     },
   ]);
   await atomicWrite(path, encodePng(drawSheet(createCanvas, panels, { columns: 4, names, panelSide: 320 })));
@@ -43,11 +47,11 @@ export async function drawExamples(
 export async function drawReport(
   path: string,
   { image, detections }: Example,
-  names: ReadonlyMap<number, string>,
+  { names, scoreThreshold }: DrawOptions,
 ): Promise<void> {
   await atomicWrite(
     path,
-    encodePng(drawSixPanels(createCanvas, image, drawnDetections(detections, MIN_SCORE), { names })),
+    encodePng(drawSixPanels(createCanvas, image, drawnDetections(detections, scoreThreshold), { names })),
   );
 }
 

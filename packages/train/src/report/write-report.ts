@@ -28,9 +28,30 @@ const evaluation: z.ZodType<EvaluationRecord> = z.object({
   seconds: z.number(),
 });
 
+const numberOrNone = z.number().or(z.null().transform(() => Number.NaN)); // JSON has no NaN
+const rates = { precision: z.number(), recall: z.number(), f1: z.number() };
+const best = z.object({ scoreThreshold: numberOrNone, f1: z.number() });
+
+/** As much of an analysis as the report shows. */
+const analysis: z.ZodType<ReportContents['analysis']> = z.partialRecord(
+  z.enum(['bbox', 'segm', 'keypoints']),
+  z.object({
+    report: z.object({
+      scoreThreshold: z.number(),
+      classes: z.array(z.object({ name: z.string(), support: z.number(), ...rates, best })),
+      macro: z.object(rates),
+      best,
+    }),
+    plots: z.array(z.string()),
+  }),
+);
+
 /** Pictures of a run folder that the report shows, in this order, with what they show. */
 const PICTURES: readonly (readonly [name: string, caption: string])[] = [
-  ['validation', 'Validation images: the truth beside what the model found'],
+  [
+    'validation',
+    'Validation images, the truth beside what the model found: those with the most errors first, then some of all',
+  ],
   ['panels_0', 'Six panels of one validation image'],
   ['panels_1', 'Six panels of another validation image'],
   ['train_batch_0', 'The first training batch, as the model is shown it'],
@@ -47,6 +68,7 @@ export async function writeReport(folder: RunFolder, title: string, summary: Rep
     summary,
     charts: await Promise.all(charts.map(renderChart)),
     evaluation: readHistory(folder.evaluation, evaluation),
+    analysis: readHistory(folder.analysis, analysis),
     pictures: (await Promise.all(PICTURES.map((picture) => pictureOf(folder, picture)))).flat(),
     config: readTextSync(folder.config),
     environment: readHistory(folder.environment, z.record(z.string(), z.unknown())) ?? {},

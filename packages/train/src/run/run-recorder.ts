@@ -64,14 +64,17 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
     entry.kind === 'step' ? this.#recordStep(entry.report) : this.#recordEpoch(entry.epoch, entry.step, entry.scores);
 
   /** Keeps the numbers, predictions and examples of an evaluation. */
-  async recordEvaluation({ record, predictions, examples }: ModelEvaluation, step: number): Promise<void> {
+  async recordEvaluation(evaluation: ModelEvaluation, step: number): Promise<void> {
+    const { record, predictions, examples } = evaluation;
     const { folder } = this.#run;
+    const drawing = { names: this.#names, scoreThreshold: evaluation.bestScore() };
+    await atomicWrite(folder.analysis, JSON.stringify(evaluation.analysis(), null, 1));
     await atomicWrite(folder.evaluation, JSON.stringify(record, null, 1));
     await atomicWrite(folder.predictions, JSON.stringify(predictions));
-    await drawExamples(folder.picture('validation'), examples, this.#names);
+    await drawExamples(folder.picture('validation'), examples, drawing);
     this.#showPicture(step, 'validation', 'validation');
     for (const [i, example] of examples.slice(0, 2).entries()) {
-      await drawReport(folder.picture(`panels_${i}`), example, this.#names);
+      await drawReport(folder.picture(`panels_${i}`), example, drawing);
     }
   }
 

@@ -123,7 +123,7 @@ function measuring(
       throw new RcnnError('INTERRUPTED', { where: 'evaluation', problem: `stopped after ${done} of ${of} images` });
     };
     const reading = { badSamples, maxSkipRate };
-    const evaluation = await evaluateModel(model, val, { epoch, examples: 8, onProgress, ...reading });
+    const evaluation = await evaluateModel(model, val, { epoch, examples: 4, worst: 4, onProgress, ...reading });
     const [first] = evaluation.skipped;
     if (first !== undefined) {
       const text = `Evaluated without ${evaluation.skipped.length} images, such as ${first.imageId}: ${first.message}`;
