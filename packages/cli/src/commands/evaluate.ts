@@ -1,5 +1,4 @@
 import type { ClassificationReport, Detections, Evaluation, GroundTruth, IoUType } from '@rcnn/coco-eval';
-import { RcnnError } from '@rcnn/core/errors';
 import { fileError } from '@rcnn/files';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
