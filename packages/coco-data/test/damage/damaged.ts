@@ -26,6 +26,8 @@ export interface Damaged {
 
 export interface DamagedPlace {
   readonly place: string;
+  /** Which object a part belongs to, where several places are parts of one. Default: each is an object. */
+  readonly object?: string;
   readonly container: string;
 }
 

@@ -97,8 +97,8 @@ export const plantLabelme: Plant = async (folder, splits, random) => {
         const { group_id: group, label } = isRecord(shape) ? shape : {};
         const key = Number.isSafeInteger(group) ? `${String(group)} ${String(label)}` : `shape ${i}`;
         groups.set(key, (groups.get(key) ?? 0) + 1);
-        // Of a group one shape stands for all: the others are parts of the same object.
-        if (groups.get(key) === 1) places.push({ place: `${stem}.json shape ${i + 1}`, container: `${stem}.json` });
+        const container = `${stem}.json`;
+        places.push({ place: `${container} shape ${i + 1}`, object: `${container} ${key}`, container });
       }
       if (groups.size > 0) perFile.set(file, groups.size);
       if (touched.has(file)) saying.set(file, regionsOf(shapes));
@@ -109,7 +109,7 @@ export const plantLabelme: Plant = async (folder, splits, random) => {
     const containers = split.images.map(({ file }) => `${file.slice(0, -4)}.json`);
     damaged.push({
       split,
-      objects: places.length,
+      objects: new Set(places.map(({ object }) => object)).size,
       images: split.images.length,
       said: touched.size > 0 ? said : () => [],
       classesTouched,

@@ -108,6 +108,16 @@ function isFlat(outline: Float64Array): boolean {
   return [xs, ys].some((side) => side.every((value) => value === side[0]));
 }
 
+/** The parts that reach into the picture; all of them when none does. One outside would stretch the object's box. */
+function seenParts(parts: readonly Float64Array[], [height, width]: ImageSize): readonly Float64Array[] {
+  if (height === 0 || width === 0) return parts;
+  const seen = parts.filter((part) => {
+    const [x1, y1, x2, y2] = boxAround(part, [height, width]);
+    return x1 < width && y1 < height && x2 > 0 && y2 > 0;
+  });
+  return seen.length > 0 ? seen : parts;
+}
+
 /** The objects of a picture: shapes that share a group and a label are one object. Ids are given later. */
 export function objectsOf(
   { shapes }: LabelmeFile,
@@ -127,7 +137,7 @@ export function objectsOf(
     label,
     place,
     box: boxAround(
-      parts.flatMap((part) => [...part]),
+      seenParts(parts, size).flatMap((part) => [...part]),
       size,
     ),
     area: parts.reduce((sum, part) => sum + polygonArea(part), 0),
