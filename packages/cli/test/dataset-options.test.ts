@@ -14,7 +14,7 @@ const optionsOf = (name: string): Set<string> => {
 };
 
 /** The commands that open data; every one of them. */
-const ON_DATA = ['train', 'val', 'predict', 'visualize', 'preview', 'evaluate', 'convert-data', 'doctor'];
+const ON_DATA = ['train', 'val', 'predict', 'visualize', 'preview', 'evaluate', 'convert-data', 'doctor', 'merge'];
 
 describe('the settings of a dataset', () => {
   const flags = Object.keys(DATASET_SETTINGS).map(

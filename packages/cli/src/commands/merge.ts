@@ -41,7 +41,7 @@ async function run(inputs: readonly string[], flags: Flags): Promise<void> {
     throw new RcnnError('INVALID_ARGUMENT', {
       where: flags.data === undefined ? '--per-class' : '--data',
       problem: 'the parts are of predict, which measures nothing',
-      hint: 'Write the list with --results, then: mask-rcnn evaluate --gt DATA --dt FILE.',
+      hint: 'Write the list with --results and give it to the command evaluate.',
     });
   }
   const { mergePredictions } = await import('../predict/merge.ts');
