@@ -11,6 +11,13 @@ const EXCEPTIONS = new Map([
   ['@img/sharp-libvips-', ['LGPL-3.0-or-later', 'a library that is linked at run time and can be replaced']],
 ]);
 
+/** Of licences that hold together, each must be allowed. */
+const isAllowed = (license) =>
+  license
+    .replace(/^\((.*)\)$/, '$1')
+    .split(' AND ')
+    .every((one) => ALLOWED.has(one));
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { stdout, status } = spawnSync('pnpm', ['licenses', 'list', '-r', '--prod', '--json'], {
   cwd: root,
@@ -26,7 +33,7 @@ for (const [license, packages] of Object.entries(JSON.parse(stdout))) {
   for (const { name } of packages) {
     count++;
     const exception = [...EXCEPTIONS].find(([prefix]) => name.startsWith(prefix))?.[1];
-    if (ALLOWED.has(license) || exception?.[0] === license) continue;
+    if (isAllowed(license) || exception?.[0] === license) continue;
     wrong++;
     console.error(`${name} is under ${license}. Find another, or say in scripts/check-licenses.mjs why it may stay.`);
   }
