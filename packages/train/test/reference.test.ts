@@ -11,7 +11,7 @@ import { type BatchSource, createSchedule, groupParameters, runTraining, SGD, ty
 test("three steps of the real training loop are torchvision's", async () => {
   await tf.setBackend('onnxruntime');
   const fixture = await Fixture.read(
-    new URL('../../mask-rcnn/test/fixtures/train_maskrcnn_resnet18_fpn.safetensors', import.meta.url),
+    new URL('../../two-stage/test/fixtures/train_maskrcnn_resnet18_fpn.safetensors', import.meta.url),
   );
   const model = maskRcnnResnetFpn({
     body: 'resnet18',
