@@ -9,6 +9,7 @@ import { writeShapes } from '@rcnn/coco-data/node';
 import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { weightsDigest } from '../src/shards/weights-digest.ts';
 import { patchesArchitecture, savePatches } from './support/patches-architecture.ts';
 import { type Call, callWith } from './support/program.ts';
 import { picture } from './support/stand-in.ts';
@@ -294,4 +295,12 @@ describe('val', () => {
       writeFileSync(file, whole);
     }
   });
+});
+
+test('exported models, which show no weights, are told apart by their files', async () => {
+  const exported = { namedParameters: () => new Map() };
+  const digests = await Promise.all(
+    ['photos/0001.png', 'photos/0002.png'].map((file) => weightsDigest(exported, file)),
+  );
+  expect(new Set(digests).size).toBe(2);
 });

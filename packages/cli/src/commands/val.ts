@@ -92,7 +92,7 @@ async function evaluatePart(model: Detector, dataset: Dataset, engine: string, f
   const { badSamples = 'fail', autoOrient, maxPixels } = datasetSettings(flags);
   const run = {
     command: 'val',
-    weights: await weightsDigest(model),
+    weights: await weightsDigest(model, flags.weights),
     data: truthDigest(dataset),
     classes: JSON.stringify(dataset.classes),
     engine,

@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
 import { stateDict } from '@rcnn/checkpoint';
+import { sha256OfFile } from '@rcnn/checkpoint/node';
 import type { Detector } from '@rcnn/core';
 
-/** SHA-256 of a model's weights, whatever file they came from. */
-export async function weightsDigest(model: Pick<Detector, 'namedParameters'>): Promise<string> {
-  const hash = createHash('sha256');
+/**
+ * SHA-256 of a model's weights, whatever file they came from. An exported model shows none: there it is that of `file`, so
+ * that no two such models pass for one.
+ */
+export async function weightsDigest(model: Pick<Detector, 'namedParameters'>, file?: string): Promise<string> {
   const entries = [...(await stateDict(model)).values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  if (entries.length === 0 && file !== undefined) return `file ${await sha256OfFile(file)}`;
+  const hash = createHash('sha256');
   for (const { name, dtype, shape, read } of entries) {
     hash.update(`${JSON.stringify([name, dtype, shape])}\n`);
     hash.update(await read());
