@@ -1,7 +1,7 @@
 // What users get: packs every package, installs the tarballs into an empty project outside the workspace, with install
-// scripts on, an empty HOME and cache, and no host but the npm registry; imports every entry point in plain Node, takes a
-// gradient with @rcnn/core alone, asks the command for its help and starts the engine. Then what the README tells to
-// install, by itself: it must stay small.
+// scripts on, an empty HOME and cache, and no host but the npm registry; imports every entry point in plain Node and
+// requires it from CommonJS, takes a gradient with @rcnn/core alone, asks the command for its help and starts the engine.
+// Then what the README tells to install, by itself: it must stay small.
 //   node scripts/check-tarballs.mjs [node version …]     default: the running one, and 24
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -62,6 +62,9 @@ for (const { manifest } of packages) {
         ? `const m = await import('${specifier}'); if (Object.keys(m).length === 0) throw new Error('exports nothing');`
         : `await import('${specifier}').then(() => { throw new Error('loaded'); }, (error) => { if (error.code !== '${refusal}') throw error; });`;
     checks.push({ title: `import ${specifier}`, args: ['--input-type=module', '-e', code] });
+    if (refusal !== undefined) continue;
+    const required = `if (Object.keys(require('${specifier}')).length === 0) throw new Error('exports nothing');`;
+    checks.push({ title: `require ${specifier}`, args: ['--input-type=commonjs', '-e', required] });
   }
 }
 writeFileSync(

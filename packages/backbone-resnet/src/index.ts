@@ -7,4 +7,5 @@ export {
   resnetNameOf,
   resnetOfDepth,
   resnets,
+  smallBody,
 } from './variants.ts';

@@ -65,3 +65,11 @@ export function resnetNameOf(shapeOf: (name: string) => readonly number[] | unde
     return shape.block === block && shape.blocks.join() === blocks.join() && sameWidth;
   });
 }
+
+/** The body of this toolkit's small recipes, which train on a CPU while you watch: one block a stage, all of it learns. */
+export const smallBody = {
+  body: 'resnet18',
+  blocks: [1, 1, 1, 1],
+  norm: 'batch',
+  trainableStages: 5,
+} as const;

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRcnnError } from '@rcnn/core/errors';
+import { HOSTILE_NAMES } from '@rcnn/shared/hostile-names';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { convertDataset, inspectDataset, repairDataset, writeShapes } from '../src/node/index.ts';
@@ -13,42 +14,6 @@ beforeAll(async () => {
     .png()
     .toBuffer();
 });
-
-/** Names that lead elsewhere, act on something, or cannot be told apart on some file system. */
-const NAMES: readonly string[] = [
-  '../evil.png',
-  '../../evil.png',
-  'a/../../evil.png',
-  '/etc/evil.png',
-  '//server/share/evil.png',
-  'C:\\Windows\\evil.png',
-  'C:evil.png',
-  '..\\evil.png',
-  '...',
-  '..',
-  '.',
-  '',
-  '/',
-  'con',
-  'CON.png',
-  'nul.tar.png',
-  'com1/x.png',
-  'line\nbreak.png',
-  'bell\u0007.png',
-  'turn\u202egnp.exe',
-  'zero\0byte.png',
-  'dot.',
-  'space ',
-  'a/b',
-  'a',
-  'A',
-  'A/b',
-  'Ä.png',
-  'A\u0308.png',
-  `${'x'.repeat(400)}.png`,
-  `${'d/'.repeat(600)}x.png`,
-  'half \ud800 a character',
-];
 
 /** Every name below a folder, links not followed. */
 function below(folder: string): string[] {
@@ -107,7 +72,7 @@ const hostile: readonly Hostile[] = [
   {
     name: 'file names that lead out',
     plant: (folder) => {
-      put(folder, 'annotations/instances_train.json', coco(NAMES));
+      put(folder, 'annotations/instances_train.json', coco(HOSTILE_NAMES));
       put(folder, '../evil.png', picture);
       put(folder, 'train/a.png', picture);
     },

@@ -52,6 +52,17 @@ export function hostTensors(
   return shapes.map((shape, i) => tf.tensor(values[i]!, [...shape], 'float32'));
 }
 
+/** The numbers of all parts, one after the other, as a new array. */
+export function concatFloats(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 function hasData(tensor: tf.Tensor): boolean {
   const backend = tf.backend() as unknown as { data?: { has(id: object): boolean } };
   return backend.data?.has(tensor.dataId) ?? false;

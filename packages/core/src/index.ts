@@ -17,7 +17,7 @@ export {
   shortened,
 } from './errors.ts';
 export * from './graph.ts';
-export { hostTensors, hostValues, tensorsAreOnHost } from './host-memory.ts';
+export { concatFloats, hostTensors, hostValues, tensorsAreOnHost } from './host-memory.ts';
 export * from './initialisers.ts';
 export { ConvNorm } from './layers/conv-norm.ts';
 export { ConvTranspose2d, type ConvTranspose2dOptions } from './layers/conv-transpose2d.ts';

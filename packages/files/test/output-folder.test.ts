@@ -1,54 +1,19 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HOSTILE_NAMES } from '@rcnn/shared/hostile-names';
 import { afterAll, describe, expect, test } from 'vitest';
 import { OutputFolder, plainName } from '../src/index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'rcnn-output-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-/** Names that lead elsewhere, act on something, or cannot be told apart on some file system. */
-const NAMES: readonly string[] = [
-  '../evil.png',
-  '../../evil.png',
-  'a/../../evil.png',
-  '/etc/evil.png',
-  '//server/share/evil.png',
-  'C:\\Windows\\evil.png',
-  'C:evil.png',
-  '..\\evil.png',
-  '...',
-  '..',
-  '.',
-  '',
-  '/',
-  'con',
-  'CON.png',
-  'nul.tar.png',
-  'com1/x.png',
-  'line\nbreak.png',
-  'bell\u0007.png',
-  'turn\u202egnp.exe',
-  'zero\0byte.png',
-  'dot.',
-  'space ',
-  'a/b',
-  'a',
-  'A',
-  'A/b',
-  'Ä.png',
-  'A\u0308.png',
-  `${'x'.repeat(400)}.png`,
-  `${'d/'.repeat(600)}x.png`,
-  'half \ud800 a character',
-];
-
 describe('names from outside', () => {
   test('each gets a path of its own below the folder', async () => {
     const output = await OutputFolder.open(join(root, 'names'));
     const folder = output.takeFolder('train');
-    const paths = [...NAMES, ...NAMES].map((name) => output.take(folder, name));
-    expect(new Set(paths.map((path) => path.normalize('NFC').toLowerCase())).size).toBe(2 * NAMES.length);
+    const paths = [...HOSTILE_NAMES, ...HOSTILE_NAMES].map((name) => output.take(folder, name));
+    expect(new Set(paths.map((path) => path.normalize('NFC').toLowerCase())).size).toBe(2 * HOSTILE_NAMES.length);
     for (const path of paths) {
       const file = await output.file(`${folder}/${path}`);
       expect(file.startsWith(join(root, 'names', 'train/'))).toBe(true);
@@ -85,7 +50,7 @@ describe('names from outside', () => {
   });
 
   test('as one name, each is plain everywhere', () => {
-    for (const name of NAMES) {
+    for (const name of HOSTILE_NAMES) {
       expect(plainName(name)).toMatch(/^(?!con$|con\.|nul\.|\.+$)[^/\\<>:"|?*\p{Cc}\p{Bidi_Control}\p{Cs}]+$/iu);
       expect(Buffer.byteLength(plainName(name))).toBeLessThan(181);
     }

@@ -1,11 +1,11 @@
 import { bceWithLogits } from '@rcnn/boxes';
 import {
+  concatFloats,
   type InstanceMask,
   type Losses,
   Module,
   type Phase,
   type Pyramid,
-  RcnnError,
   rowsWhere,
   type Target,
   takeObjects,
@@ -17,6 +17,8 @@ import {
   type BranchLossOptions,
   type BranchSpec,
   countRoIs,
+  masksFor,
+  onlyPositives,
   type RoIBranch,
   type RoIs,
   type SampledRoIs,
@@ -147,7 +149,7 @@ export class PointRendBranch extends Module implements RoIBranch {
   ): Promise<Losses> {
     const positives = sampled.map(onlyPositives);
     if (countRoIs(positives) === 0) return { loss_mask: tf.scalar(0), loss_mask_point: tf.scalar(0) };
-    const truths = positives.map((ofImage, i) => masksOf(targets[i]!, ofImage, i));
+    const truths = positives.map((ofImage, i) => masksFor('PointRendBranch.losses', targets[i]!, ofImage, i));
     const boxes = positives.map((ofImage) => ofImage.boxes);
     const labels = labelsOf(positives);
     const coarse = this.coarse(features, boxes, phase);
@@ -160,7 +162,7 @@ export class PointRendBranch extends Module implements RoIBranch {
       const truth = positives.map((ofImage, i) =>
         maskTargets(truths[i]!, ofImage.boxes, ofImage.matchedIndices, side, { aligned: true, threshold: 0.5 }),
       );
-      loss = tf.tidy(() => tf.mean(bceWithLogits(logits!, tf.tensor1d(joined(truth)))) as tf.Scalar);
+      loss = tf.tidy(() => tf.mean(bceWithLogits(logits!, tf.tensor1d(concatFloats(truth)))) as tf.Scalar);
       const points = trainingPoints(await logits.data<'float32'>(), side, draw, this.#options.training);
       const answers: Float32Array[] = [];
       let at = 0;
@@ -171,7 +173,7 @@ export class PointRendBranch extends Module implements RoIBranch {
       }
       const ofPoints = tf.tidy(() => {
         const found = logitsOfClass(this.points(features, coarse, boxes, points, phase), labels);
-        return tf.mean(bceWithLogits(found, tf.tensor1d(joined(answers)))) as tf.Scalar;
+        return tf.mean(bceWithLogits(found, tf.tensor1d(concatFloats(answers)))) as tf.Scalar;
       });
       return { loss_mask: loss, loss_mask_point: ofPoints };
     } catch (error) {
@@ -252,33 +254,6 @@ function pointTargets(
   return values;
 }
 
-function onlyPositives(sampled: SampledRoIs): SampledRoIs {
-  return takeObjects(
-    sampled,
-    rowsWhere(sampled, (row) => sampled.labels[row]! > 0),
-  );
-}
-
 function labelsOf(regions: readonly { readonly labels: Int32Array }[]): Int32Array {
   return Int32Array.from(regions.flatMap(({ labels }) => [...labels]));
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function masksOf({ masks }: Target, { labels }: SampledRoIs, image: number): readonly InstanceMask[] {
-  if (masks !== undefined || labels.length === 0) return masks ?? [];
-  throw new RcnnError('TARGET_INVALID', {
-    where: 'PointRendBranch.losses',
-    place: `targets[${image}].masks`,
-    problem: 'the masks are missing',
-    hint: 'A model with a mask branch needs a mask for every object.',
-  });
 }

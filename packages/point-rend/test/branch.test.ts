@@ -9,7 +9,6 @@ import {
 } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
 import { above, type Fixture, relativeError, relativeToMaximum } from '@rcnn/fixtures';
-import { Mask } from '@rcnn/masks';
 import type { SampledRoIs } from '@rcnn/roi-heads';
 import { describeBranch } from '@rcnn/roi-heads/testing';
 import '@tensorflow/tfjs-backend-cpu';
@@ -77,7 +76,7 @@ describe.each(['onnxruntime', 'cpu'] as const)('detectron2’s PointRend head on
     const branch = await build(fixture);
     const map = new Parameter(mapOf(fixture, 'features.p2'));
     const parameters = new Map([['map', map], ...trainableParameters(branch)]);
-    const targets = [0, 1].map((i) => targetOf(fixture, i));
+    const targets = [0, 1].map((i) => fixture.targetOfDetectron2(i));
     const sampled = [0, 1].map((i): SampledRoIs => {
       const matchedIndices = fixture.integers(`matched.${i}`);
       const labels = matchedIndices.map((object) => targets[i]!.labels[object]!);
@@ -181,17 +180,4 @@ function compareStep(
     }
   }
   return { ...(strangers > 0 && { [`${step}: other places`]: strangers }), ...above({ [step]: worst }, 1e-4) };
-}
-
-function targetOf(fixture: Fixture, i: number): Target {
-  const [count, height, width] = fixture.shape(`targets.${i}.masks`) as [number, number, number];
-  const pixels = fixture.integers(`targets.${i}.masks`) as unknown as Uint8Array;
-  const area = height * width;
-  return {
-    boxes: fixture.floats(`targets.${i}.boxes`),
-    labels: labelsOf(fixture, `targets.${i}.classes`),
-    masks: Array.from({ length: count }, (_, k) =>
-      Mask.fromBitmap(pixels.slice(k * area, (k + 1) * area), [height, width]),
-    ),
-  };
 }

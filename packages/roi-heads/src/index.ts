@@ -33,6 +33,7 @@ export {
   MaskRCNNPredictor,
   type WritableMaskPredictor,
 } from './mask-heads.ts';
+export { masksFor, onlyPositives } from './positives.ts';
 export type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
 export { boxRegressionLoss, type RegressionLossOptions } from './regression-loss.ts';
 export { RoIHeads, type RoIHeadsOptions } from './roi-heads.ts';

@@ -1,19 +1,11 @@
-import {
-  type Losses,
-  Module,
-  type Phase,
-  type Pyramid,
-  RcnnError,
-  rowsWhere,
-  type Target,
-  takeObjects,
-} from '@rcnn/core';
+import { type Losses, Module, type Phase, type Pyramid, RcnnError, type Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import { decodeKeypoints, type KeypointScore } from './keypoint-decode.ts';
 import type { KeypointHead, KeypointPredictor } from './keypoint-heads.ts';
 import { keypointLoss } from './keypoint-loss.ts';
 import { encodeKeypoints, type KeypointTargets, matchedKeypoints } from './keypoint-targets.ts';
+import { onlyPositives } from './positives.ts';
 import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 
 export interface KeypointParts {
@@ -103,13 +95,6 @@ export class KeypointBranch extends Module implements RoIBranch {
       return { ...ofImage, keypoints };
     });
   }
-}
-
-function onlyPositives(sampled: SampledRoIs): SampledRoIs {
-  return takeObjects(
-    sampled,
-    rowsWhere(sampled, (row) => sampled.labels[row]! > 0),
-  );
 }
 
 function joined(parts: readonly KeypointTargets[]): KeypointTargets {

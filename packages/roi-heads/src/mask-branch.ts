@@ -1,20 +1,12 @@
 import { bceWithLogits } from '@rcnn/boxes';
-import {
-  type Losses,
-  Module,
-  type Phase,
-  type Pyramid,
-  RcnnError,
-  rowsWhere,
-  type Target,
-  takeObjects,
-} from '@rcnn/core';
+import { type Losses, Module, type Phase, type Pyramid, type Target } from '@rcnn/core';
 import { boxMask } from '@rcnn/detector';
 import type { PasteMode } from '@rcnn/masks';
 import { maskTargets } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import type { MaskHead, MaskPredictor } from './mask-heads.ts';
+import { masksFor, onlyPositives } from './positives.ts';
 import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 
 export interface MaskParts {
@@ -89,7 +81,8 @@ export class MaskBranch extends Module implements RoIBranch {
       const truth = new Float32Array(count * height * width);
       let at = 0;
       for (const [i, { boxes, matchedIndices }] of positives.entries()) {
-        const part = maskTargets(masksOf(targets[i]!, matchedIndices.length, i), boxes, matchedIndices, height);
+        const masks = masksFor('MaskBranch.losses', targets[i]!, positives[i]!, i);
+        const part = maskTargets(masks, boxes, matchedIndices, height);
         truth.set(part, at);
         at += part.length;
       }
@@ -109,21 +102,4 @@ export class MaskBranch extends Module implements RoIBranch {
       return { ...ofImage, masks };
     });
   }
-}
-
-function onlyPositives(sampled: SampledRoIs): SampledRoIs {
-  return takeObjects(
-    sampled,
-    rowsWhere(sampled, (row) => sampled.labels[row]! > 0),
-  );
-}
-
-function masksOf({ masks }: Target, needed: number, image: number): NonNullable<Target['masks']> {
-  if (masks !== undefined || needed === 0) return masks ?? [];
-  throw new RcnnError('TARGET_INVALID', {
-    where: 'MaskBranch.losses',
-    place: `targets[${image}].masks`,
-    problem: 'the masks are missing',
-    hint: 'A model with a mask branch needs a mask for every object.',
-  });
 }

@@ -1,9 +1,8 @@
 import { bceWithLogits, firstInOrderSampler, Matcher } from '@rcnn/boxes';
 import { loadStateDict, memoryEntry, memorySource, type TensorSource } from '@rcnn/checkpoint';
-import { Parameter, type Pyramid, Random, type Target, useEngine, valueAndGradients } from '@rcnn/core';
+import { Parameter, type Pyramid, Random, useEngine, valueAndGradients } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import { above, Fixture, relativeError, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
-import { Mask } from '@rcnn/masks';
 import { MultiScaleRoIAlign } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -53,7 +52,7 @@ describe('detectron2’s cascade of three stages', () => {
     const fixture = await read('cascade_head_train');
     const heads = await build(fixture, 12);
     const features = pyramid(fixture);
-    const targets = [0, 1].map((i) => targetOf(fixture, i));
+    const targets = [0, 1].map((i) => fixture.targetOfDetectron2(i));
     const proposals = [0, 1].map((i) => fixture.floats(`proposals.${i}`));
     const learn = () => heads.losses(features, proposals, targets, { sizes: sizesOf(fixture) });
     const losses = await learn();
@@ -98,7 +97,7 @@ describe('detectron2’s cascade of three stages', () => {
     for (const [k, threshold] of [0.5, 0.6, 0.7].entries()) {
       const matcher = new Matcher({ foreground: threshold, background: threshold });
       for (const i of [0, 1]) {
-        const { boxes, labels } = targetOf(fixture, i);
+        const { boxes, labels } = fixture.targetOfDetectron2(i);
         const found = matchRegions(fixture.floats(`boxes.${i}`), { boxes, labels }, matcher);
         const expected = [...fixture.integers(`stage${k}.${i}.gt_classes`)].map((label) =>
           label === 5 ? 0 : label + 1,
@@ -216,19 +215,6 @@ function sizesOf(fixture: Fixture): [number, number][] {
     [h0, w0],
     [h1, w1],
   ];
-}
-
-function targetOf(fixture: Fixture, i: number): Target {
-  const [count, height, width] = fixture.shape(`targets.${i}.masks`) as [number, number, number];
-  const pixels = fixture.integers(`targets.${i}.masks`) as unknown as Uint8Array;
-  const area = height * width;
-  return {
-    boxes: fixture.floats(`targets.${i}.boxes`),
-    labels: fixture.integers(`targets.${i}.classes`).map((label) => label + 1),
-    masks: Array.from({ length: count }, (_, k) => {
-      return Mask.fromBitmap(pixels.slice(k * area, (k + 1) * area), [height, width]);
-    }),
-  };
 }
 
 /** The gradient of the sum of losses in each map. */

@@ -12,6 +12,7 @@ import {
   takeBoxes,
 } from '@rcnn/boxes';
 import {
+  concatFloats,
   type FeatureSpec,
   type ImageSize,
   Module,
@@ -184,7 +185,7 @@ export class RegionProposalNetwork extends Module {
   }
 
   #sample(anchors: readonly Float32Array[], gtBoxes: readonly Boxes[], random: Random): SampledAnchors {
-    const all = concatenate(anchors);
+    const all = concatFloats(anchors);
     const starts = [0];
     for (const level of anchors) starts.push(starts.at(-1)! + level.length / 4);
     const sampled = new SampleBuilder(starts);
@@ -240,7 +241,7 @@ class SampleBuilder {
       byLevel: this.#levels.map(rows),
       positivesByLevel: positives.map(rows),
       labels: Float32Array.from(this.#levels.flat(), ({ label }) => label),
-      targets: concatenate(positives.flat().map(({ target }) => target!)),
+      targets: concatFloats(positives.flat().map(({ target }) => target!)),
     };
   }
 }
@@ -269,16 +270,6 @@ function checkImages(where: string, { logits }: RPNOutputs, images: number): voi
 
 function ofImage(values: Float32Array, image: number, perImage: number): Float32Array {
   return values.subarray(image * perImage, (image + 1) * perImage);
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function sharedShape(

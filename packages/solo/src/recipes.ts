@@ -1,4 +1,4 @@
-import { ResNet, type ResNetName, type ResNetOptions, resnets } from '@rcnn/backbone-resnet';
+import { ResNet, type ResNetName, type ResNetOptions, resnets, smallBody } from '@rcnn/backbone-resnet';
 import type { Random } from '@rcnn/core';
 import { ImageTransform, type ImageTransformOptions } from '@rcnn/detector';
 import { BackboneWithFPN, poolExtra } from '@rcnn/fpn';
@@ -82,10 +82,7 @@ export const soloRecipes: ReadonlyMap<string, SOLORecipe> = new Map<string, SOLO
 ]);
 
 const SMALL = {
-  body: 'resnet18',
-  blocks: [1, 1, 1, 1],
-  norm: 'batch',
-  trainableStages: 5,
+  ...smallBody,
   fpnChannels: 64,
   headChannels: 64,
   headDepth: 2,

@@ -1,4 +1,4 @@
-import { normFactory, ResNet, type ResNetName, type ResNetOptions, resnets } from '@rcnn/backbone-resnet';
+import { normFactory, ResNet, type ResNetName, type ResNetOptions, resnets, smallBody } from '@rcnn/backbone-resnet';
 import type { Random } from '@rcnn/core';
 import { BackboneWithFPN, poolExtra } from '@rcnn/fpn';
 import { CoarseMaskHead, PointHead, PointRendBranch } from '@rcnn/point-rend';
@@ -150,10 +150,7 @@ export const pointRendSmall: Recipe<MaskRCNN> = (options) => pointRendResnetFpn(
 
 /** One block in each stage, narrow heads, small images. */
 const SMALL = {
-  body: 'resnet18',
-  blocks: [1, 1, 1, 1],
-  norm: 'batch',
-  trainableStages: 5,
+  ...smallBody,
   fpnChannels: 64,
   boxFeatures: 256,
   minSize: 128,

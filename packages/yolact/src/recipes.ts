@@ -1,4 +1,4 @@
-import { ResNet, type ResNetName, type ResNetOptions, resnets } from '@rcnn/backbone-resnet';
+import { ResNet, type ResNetName, type ResNetOptions, resnets, smallBody } from '@rcnn/backbone-resnet';
 import { xavierUniform } from '@rcnn/core';
 import { BackboneWithFPN, p6p7Extra } from '@rcnn/fpn';
 import { YOLACT, type YOLACTOptions } from './yolact.ts';
@@ -50,10 +50,7 @@ export const yolactSmall: YOLACTRecipe = (options = {}) => {
 };
 
 const SMALL = {
-  body: 'resnet18',
-  blocks: [1, 1, 1, 1],
-  norm: 'batch',
-  trainableStages: 5,
+  ...smallBody,
   fpnChannels: 64,
 } as const satisfies YOLACTRecipeOptions;
 

@@ -4,7 +4,8 @@ import { RcnnError } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import type { ModelFlags } from '../models/load.ts';
-import { count, fraction, number } from '../options/flags.ts';
+import { fraction, number } from '../options/flags.ts';
+import { addModelOptions } from '../options/model-options.ts';
 import { requireWritable } from '../options/output-file.ts';
 import { note, print } from '../output/print.ts';
 
@@ -33,13 +34,8 @@ export const exportModel: CommandDefinition = {
       .option('--three-parts', 'three files: image to pyramid and proposals, regions to boxes, regions to masks')
       .option('--half', 'weights as half floats: half the size')
       .option('--int8', 'weights as whole numbers of 8 bits: a quarter of the size, a little less exact')
-      .option('--opset <n>', 'version of the operators, 16 to 21', number({ from: 16, to: 21, whole: true }), 17)
-      .option('--arch <name>', 'architecture, when the file does not say')
-      .option('--num-classes <n>', 'classes of the model, background included', count)
-      .option('--min-size <pixels>', 'length of the short side that the model sees', count)
-      .option('--max-size <pixels>', 'limit of the long side that the model sees', count)
-      .option('--proposals <n>', 'proposals that are kept per image', count)
-      .option('--detections <n>', 'objects per image at most', count)
+      .option('--opset <n>', 'version of the operators, 16 to 21', number({ from: 16, to: 21, whole: true }), 17);
+    addModelOptions(command)
       .option('--score-threshold <score>', 'leave detections below it out (default: 0.05)', fraction)
       .option('--offline', 'never use the network')
       .option('--force', 'replace the files if they exist')

@@ -5,6 +5,7 @@ import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import type { ModelFlags, Predicting } from '../models/load.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { count, fraction, number } from '../options/flags.ts';
+import { addModelOptions } from '../options/model-options.ts';
 import { requireWritable } from '../options/output-file.ts';
 import { note } from '../output/print.ts';
 import type { PredictImagesOptions } from '../predict/predict-images.ts';
@@ -51,13 +52,8 @@ export const predict: CommandDefinition = {
       .option(
         '--weights <file>',
         'checkpoint, run folder, .onnx file, published name or URL (default: the newest run, else COCO)',
-      )
-      .option('--arch <name>', 'architecture, when the file does not say')
-      .option('--num-classes <n>', 'classes of the model, background included', count)
-      .option('--min-size <pixels>', 'length of the short side that the model sees', count)
-      .option('--max-size <pixels>', 'limit of the long side that the model sees', count)
-      .option('--proposals <n>', 'proposals that are kept per image', count)
-      .option('--detections <n>', 'objects per image at most', count)
+      );
+    addModelOptions(command)
       .option(
         '--score-threshold <score>',
         'leave detections below it out (default: 0.5 shown, 0.05 in results)',
@@ -213,8 +209,6 @@ async function predictPart(
   const { runShard } = await import('../shards/shard-run.ts');
   const { weightsDigest } = await import('../shards/weights-digest.ts');
   const shard = shardOf(flags.shard!, process.env);
-  // Shards are one run by the digest of their weights, and an exported file shows none.
-  if (model.namedParameters().size === 0) throw notInParts('an exported model', 'Predict with its checkpoint.');
   if (videos.length > 0) throw notInParts('a video', 'Predict it by itself.');
   if (flags.limit !== undefined && all.some(isArchive)) throw notInParts('--limit with archives', 'Shorten the list.');
   const units = all.slice(0, flags.limit);
@@ -223,7 +217,7 @@ async function predictPart(
   const run = {
     command: 'predict',
     architecture: name,
-    weights: await weightsDigest(model),
+    weights: await weightsDigest(model, flags.weights),
     list: listDigest(units),
     engine,
     ...withNulls({

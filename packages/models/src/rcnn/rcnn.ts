@@ -8,6 +8,7 @@ import {
   architectures as recipes,
 } from '@rcnn/two-stage';
 import type { Architecture, BuildRequest } from '../architecture.ts';
+import { defined, type Unset } from '../option-parts.ts';
 import { type RCNNModelOptions, rcnnOptions } from './options.ts';
 
 /** Every recipe of `@rcnn/two-stage`, by torchvision's name. */
@@ -64,11 +65,4 @@ function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
     norm: fromNothing ? 'batch' : undefined,
     trainableStages: own.trainableStages ?? (fromNothing ? 5 : 3), // torchvision's defaults
   });
-}
-
-/** Options of which some may not be set. */
-type Unset<T> = { readonly [K in keyof T]?: T[K] | undefined };
-
-function defined<T extends object>(options: Unset<T>): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }

@@ -8,6 +8,7 @@ import {
   soloRecipes,
 } from '@rcnn/solo';
 import type { Architecture, BuildRequest } from '../architecture.ts';
+import { defined } from '../option-parts.ts';
 import { type SOLOModelOptions, soloOptions } from './options.ts';
 
 /** Every recipe of `@rcnn/solo`. */
@@ -42,7 +43,7 @@ function recipeOptions(name: string, { options, input, training, ...request }: B
     norm: fromNothing ? ('batch' as const) : undefined,
     trainableStages: trainableStages ?? (fromNothing ? 5 : undefined),
   };
-  return defined(set) as SOLORecipeOptions;
+  return defined<SOLORecipeOptions>(set);
 }
 
 /** How images are prepared for weights. @throws CHECKPOINT_MISMATCH for what these recipes do not do */
@@ -60,8 +61,4 @@ function inputOptions(name: string, input: InputSpec | undefined): SOLORecipeOpt
     expected: "torchvision's rule",
     hint: 'Build a SOLO with a transform of your own, and load it with loadStateDict.',
   });
-}
-
-function defined(options: object): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

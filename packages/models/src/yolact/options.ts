@@ -1,14 +1,9 @@
 import { z } from 'zod';
+import { normEpsilon, trainableStages } from '../option-parts.ts';
 
 /** What a person may set of a YOLACT; weights depend on all but the first. */
 export const yolactOptions: z.ZodObject = z.strictObject({
-  trainableStages: z
-    .number()
-    .int()
-    .min(0)
-    .max(5)
-    .describe('Stages of the backbone that learn, counted from the top; all of them unless told otherwise')
-    .optional(),
+  trainableStages: trainableStages('all of them unless told otherwise'),
   imageSize: z
     .number()
     .int()
@@ -24,7 +19,7 @@ export const yolactOptions: z.ZodObject = z.strictObject({
     .boolean()
     .describe("Whether all priors are squares, as the authors' first weights expect")
     .default(true),
-  normEpsilon: z.number().min(0).describe("Added to the variance in the backbone's norms").default(1e-5),
+  normEpsilon: normEpsilon(),
 });
 
 export interface YOLACTModelOptions {

@@ -8,6 +8,7 @@ import {
   yolactRecipes,
 } from '@rcnn/yolact';
 import type { Architecture, BuildRequest } from '../architecture.ts';
+import { defined } from '../option-parts.ts';
 import { type YOLACTModelOptions, yolactOptions } from './options.ts';
 
 /** Every recipe of `@rcnn/yolact`. */
@@ -47,7 +48,7 @@ function recipeOptions(name: string, { options, input, training, ...request }: B
     // Frozen norms pass published statistics on; without such weights they would pass on nothing, so they learn.
     norm: training?.fromNothing === true ? 'batch' : undefined,
   } as const;
-  return Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined)) as YOLACTRecipeOptions;
+  return defined<YOLACTRecipeOptions>(set);
 }
 
 /** How images are prepared for weights. @throws CHECKPOINT_MISMATCH for what these recipes do not do */

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+
+/** A whole number of 1 or more. */
+export const count = (): z.ZodNumber => z.number().int().min(1);
+
+/** How many stages of a ResNet learn. @param unless what happens when it is not said, for the help text */
+export const trainableStages = (unless: string): z.ZodType =>
+  z
+    .number()
+    .int()
+    .min(0)
+    .max(5)
+    .describe(`Stages of the backbone that learn, counted from the top; ${unless}`)
+    .optional();
+
+export const trainableStagesLikeTorchvision = (): z.ZodType =>
+  trainableStages('all of them without first weights, else 3');
+
+/** The sides that images are resized to while their shape is kept. */
+export const imageSides: { readonly minSize: z.ZodType; readonly maxSize: z.ZodType } = {
+  minSize: z
+    .union([count(), z.array(count()).min(1)])
+    .describe('Shorter side of an image in pixels; of a list, one is drawn per image')
+    .optional(),
+  maxSize: count().describe('Longest allowed side in pixels').optional(),
+};
+
+/** @param more what else the help text says */
+export const normEpsilon = (more = ''): z.ZodType =>
+  z.number().min(0).describe(`Added to the variance in the backbone's norms${more}`).default(1e-5);
+
+export const strideIn = (): z.ZodType =>
+  z.enum(['3x3', '1x1']).describe("Which convolution of a bottleneck has its stage's stride").default('3x3');
+
+/** Options of which some may not be set. */
+export type Unset<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** Without what is not set, so that defaults hold. */
+export function defined<T extends object>(options: Unset<T>): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
