@@ -81,7 +81,7 @@ async function runTask(
 ): Promise<{ readonly tally: Tally; readonly next: number }> {
   const current = new Int32Array(new SharedArrayBuffer(4)).fill(from - 1);
   const task: Task = { target: target.name, seed, from, runs, current };
-  const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: task });
+  const worker = new Worker(new URL('worker-start.mjs', import.meta.url), { workerData: task });
   const lost = (fault: string): { tally: Tally; next: number } => {
     const run = Math.max(from, Atomics.load(current, 0));
     const failures: Failure[] = [{ target: target.name, seed, run, fault, bytes: fileOf(target, seed, run) }];
@@ -89,7 +89,7 @@ async function runTask(
   };
   let seen = from - 1;
   let since = performance.now();
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const watch = setInterval(() => {
       const run = Atomics.load(current, 0);
       if (run !== seen) {
@@ -105,7 +105,13 @@ async function runTask(
       resolve(answer);
     };
     worker.once('message', (tally: Tally) => end({ tally, next: from + runs }));
-    worker.once('error', (error) => end(lost(`the thread ended: ${error instanceof Error ? error.message : error}`)));
+    worker.once('error', (error) => {
+      // Before its first run the thread itself is at fault, and no parser.
+      if (Atomics.load(current, 0) < from) {
+        clearInterval(watch);
+        reject(error);
+      } else end(lost(`the thread ended: ${error instanceof Error ? error.message : error}`));
+    });
   });
 }
 
