@@ -5,7 +5,7 @@ import type { PlacedPoints } from './place-points.ts';
 
 /**
  * Reads maps at points: bilinear between the centers of four cells, zeros outside of the map (where RoIAlign takes the
- * nearest cell). `[N, H, W, C]` to `[M, C]`. The gradient goes to the maps.
+ * nearest cell); a place that is no number lies outside. `[N, H, W, C]` to `[M, C]`. The gradient goes to the maps.
  * @see Kirillov et al. 2020, section 3 (arXiv:1912.08193)
  */
 export function samplePoints(maps: tf.Tensor4D, points: PlacedPoints): tf.Tensor2D {

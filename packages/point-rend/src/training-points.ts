@@ -15,6 +15,7 @@ export interface TrainingPointsOptions {
 /** Gives `count` numbers from 0 to 1: x, y of points. */
 export type DrawPoints = (count: number) => Float32Array;
 
+/** Draws points evenly over the box from a seeded stream: `[count]` numbers of 0 to 1. */
 export const drawFrom =
   (random: Random): DrawPoints =>
   (count) =>
