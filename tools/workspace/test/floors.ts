@@ -21,7 +21,7 @@ export const floors: readonly (readonly string[])[] = [
   ['roi-heads', 'solo'],
   ['point-rend'],
   ['two-stage', 'yolact'],
-  ['models', 'onnx'],
+  ['models', 'onnx', 'serve'],
   ['mask-rcnn'],
   ['train'],
   ['cli'],
@@ -104,7 +104,14 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
 };
 
 /** Packages that run in Node alone: their entries may use native code, but for those named in {@link browserEntries}. */
-export const nodeOnly: readonly string[] = ['files', 'cli', 'train', 'tfjs-backend-onnxruntime', 'tfjs-tensorflow'];
+export const nodeOnly: readonly string[] = [
+  'files',
+  'cli',
+  'serve',
+  'train',
+  'tfjs-backend-onnxruntime',
+  'tfjs-tensorflow',
+];
 
 /** Entries of such packages that browsers use. */
 export const browserEntries: Readonly<Record<string, readonly string[]>> = { train: ['./loop'] };

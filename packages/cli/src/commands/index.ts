@@ -11,6 +11,7 @@ import { merge } from './merge.ts';
 import { predict } from './predict.ts';
 import { preview } from './preview.ts';
 import { replay } from './replay.ts';
+import { serve } from './serve.ts';
 import { setup } from './setup.ts';
 import { train } from './train.ts';
 import { val } from './val.ts';
@@ -23,6 +24,7 @@ export const commands: readonly CommandDefinition[] = [
   replay,
   predict,
   merge,
+  serve,
   visualize,
   preview,
   evaluate,

@@ -1,4 +1,4 @@
-import type { ClassEntry, ClassMap } from '@rcnn/coco-data';
+import type { ClassMap } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
@@ -143,13 +143,9 @@ async function withData(
   flags: Flags,
   all: boolean,
 ): Promise<{ units: readonly Unit[]; classes: ClassMap | undefined }> {
-  const { ClassMap } = await import('@rcnn/coco-data');
-  const { profile, model } = loaded;
-  const own = profile?.classes && new ClassMap(profile.classes, profile.numClasses);
-  if (data === undefined) {
-    const { namedClasses } = await import('mask-rcnn');
-    return { units: named, classes: own ?? guessed(namedClasses(loaded), model.spec.numClasses, ClassMap) };
-  }
+  const { knownClasses } = await import('../models/known-classes.ts');
+  if (data === undefined) return { units: named, classes: knownClasses(loaded) };
+  const own = loaded.profile?.classes && knownClasses(loaded);
   const { openDataset } = await import('@rcnn/coco-data/node');
   const { datasetUnits, knownUnits } = await import('../predict/dataset-inputs.ts');
   const { validationOf } = await import('../models/validation-split.ts');
@@ -157,16 +153,6 @@ async function withData(
   const dataset = await openDataset(data, { ...open, ...(own && { classes: own }) });
   if (named.length > 0) return { units: knownUnits(named, dataset), classes: dataset.classes };
   return { units: all ? datasetUnits(dataset) : [], classes: dataset.classes };
-}
-
-/** Names that the file itself does not state; labels without one keep their number, so that nothing is left out. */
-function guessed(known: readonly ClassEntry[], numClasses: number, Classes: typeof ClassMap): ClassMap | undefined {
-  if (known.length === 0) return undefined;
-  note(`the weights name no classes; ${numClasses} of them are taken for COCO's`);
-  const names = new Map(known.map(({ label, name }) => [label, name]));
-  const labels = Array.from({ length: numClasses - 1 }, (_, i) => i + 1);
-  const entries = labels.map((label) => ({ label, categoryId: label, name: names.get(label) ?? `class ${label}` }));
-  return new Classes(entries, numClasses);
 }
 
 async function predictAll(

@@ -1,15 +1,8 @@
 import { type ClassMap, type CocoResult, cocoResults, type ImageId } from '@rcnn/coco-data';
 import type { Detection, PixelImage } from '@rcnn/core';
-import { detectInSlices } from './slices.ts';
+import type { Finder } from './finder.ts';
+import { slicedDetect } from './slices.ts';
 import { inWords, SHOWN_FROM } from './words.ts';
-
-/** What this program needs of a model. */
-export interface Finder {
-  detect(
-    images: readonly PixelImage[],
-    options: { readonly maskThreshold: number },
-  ): Promise<readonly (readonly Detection[])[]>;
-}
 
 export interface PredictorOptions {
   readonly classes: ClassMap | undefined;
@@ -42,10 +35,8 @@ export class Predictor {
 
   async find(image: PixelImage, id: ImageId): Promise<Found> {
     const { classes, maskThreshold, scoreThreshold = SHOWN_FROM, slice, overlap } = this.#options;
-    const detect = async (part: PixelImage): Promise<readonly Detection[]> =>
-      (await this.#model.detect([part], { maskThreshold }))[0]!;
-    const detections =
-      slice === undefined ? await detect(image) : await detectInSlices(detect, image, { side: slice, overlap });
+    const model = slice === undefined ? this.#model : { detect: slicedDetect(this.#model, { side: slice, overlap }) };
+    const detections = (await model.detect([image], { maskThreshold }))[0]!;
     const shown = detections.filter(({ score }) => score >= scoreThreshold);
     return { results: cocoResults(detections, id, classes), shown, words: inWords(shown, this.names) };
   }

@@ -1,5 +1,6 @@
 import type { Detection, DetectionMask, ImageSize, PixelImage, RunLengths } from '@rcnn/core';
 import { Mask } from '@rcnn/masks';
+import type { Finder } from './finder.ts';
 
 /** A part of an image. */
 export interface Slice {
@@ -47,6 +48,19 @@ export async function detectInSlices(
     found.push(...inside.map((detection) => placed(detection, slice, size)));
   }
   return merged(found);
+}
+
+/** A model that looks at slices too, as a model. */
+export function slicedDetect(
+  model: Finder,
+  slicing: { readonly side: number; readonly overlap: number },
+): Finder['detect'] {
+  return async (images, options) => {
+    const detect = async (part: PixelImage): Promise<readonly Detection[]> => (await model.detect([part], options))[0]!;
+    const found: Detection[][] = [];
+    for (const image of images) found.push(await detectInSlices(detect, image, slicing));
+    return found;
+  };
 }
 
 /** Boxes that overlap as much (IoU) are one object. */

@@ -1,6 +1,6 @@
 import type { Detection, PixelImage } from '@rcnn/core';
 import { Mask } from '@rcnn/masks';
-import type { Finder } from '../../src/predict/predictor.ts';
+import type { Finder } from '../../src/predict/finder.ts';
 
 /**
  * A model of a few lines that really looks: each connected patch of red, green or blue pixels is an object of class 1, 2

@@ -1,0 +1,225 @@
+import multipart from '@fastify/multipart';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { ClassMap } from '@rcnn/coco-data';
+import { decodeImage } from '@rcnn/coco-data/node';
+import type { Detection, PixelImage } from '@rcnn/core';
+import { type ErrorCode, isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { type MaskFormat, objectsOf } from './answers.ts';
+import { Batcher, type Detect } from './batcher.ts';
+import { type CvatRequest, cvatShapes } from './cvat.ts';
+import {
+  interfaceOf,
+  type LabelStudioAccess,
+  type LabelStudioRequest,
+  labelStudioResult,
+  taskImage,
+} from './label-studio.ts';
+import { type Limits, limitsOf } from './limits.ts';
+import { Metrics } from './metrics.ts';
+import { annotatedPng } from './picture.ts';
+import * as schemas from './schemas.ts';
+
+export interface ServerOptions extends Partial<{ readonly [Name in keyof Limits]: number | undefined }> {
+  readonly detect: Detect;
+  /** What labels are called. Default `class 1`, … */
+  readonly classes?: ClassMap | undefined;
+  /** Which model this is, as clients are told. */
+  readonly modelVersion: string;
+  /** Least score of an answer unless a request says otherwise. Default 0.5. */
+  readonly scoreThreshold?: number | undefined;
+  /** A pixel is object above this probability unless a request says otherwise. Default 0.5. */
+  readonly maskThreshold?: number | undefined;
+  /** Turn photographs as their EXIF orientation says. Default true. */
+  readonly autoOrient?: boolean | undefined;
+  /** Where Label Studio is: the one place from which images are fetched. */
+  readonly labelStudio?: LabelStudioAccess | undefined;
+}
+
+interface DetectQuery {
+  readonly scoreThreshold?: number;
+  readonly maskThreshold?: number;
+  readonly format: MaskFormat | 'picture';
+}
+
+/** Seconds after which a client that was refused for want of room should come again. */
+const RETRY_AFTER = 1;
+
+/** Seconds in which a client must have sent its request. */
+const SEND_SECONDS = 30;
+
+/** What an error of the image or the call means in HTTP; all others are the server's own (500). */
+const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  IMAGE_CORRUPT: 400,
+  IMAGE_INVALID: 400,
+  INVALID_ARGUMENT: 400,
+  FILE_MALFORMED: 400,
+  FILE_REFUSED: 403,
+  IMAGE_TOO_LARGE: 413,
+  IMAGE_TOO_SLOW: 422,
+  DOWNLOAD_FAILED: 502,
+  INTERRUPTED: 503,
+};
+
+/**
+ * A detector behind HTTP. Not listening yet: `await server.listen({ host: '127.0.0.1', port: 8080 })`; `server.close()`
+ * takes no new requests, answers those that are in, and settles. Whoever reaches it may use it: it asks for no password.
+ */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { queue, maxBatch, maxWait, timeout, maxBytes, maxPixels } = options;
+  const limits = limitsOf({ queue, maxBatch, maxWait, timeout, maxBytes, maxPixels });
+  const { classes, modelVersion, labelStudio } = options;
+  const app = fastify({
+    bodyLimit: limits.maxBytes,
+    requestTimeout: 1000 * SEND_SECONDS,
+    forceCloseConnections: 'idle',
+    ajv: { customOptions: { removeAdditional: false } }, // an option that does not exist is a mistake, not nothing
+  });
+  const batcher = new Batcher(options.detect, limits, (size, seconds) => {
+    metrics.batches.observe(size);
+    metrics.batchSeconds.observe(seconds);
+  });
+  const metrics = new Metrics(() => batcher.waiting);
+  let inside = 0;
+  let closing = false;
+
+  await app.register(multipart, { limits: { fileSize: limits.maxBytes, files: 1, fields: 10 } });
+  await app.register(swagger, { openapi: schemas.openapi });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+  for (const type of ['application/octet-stream', /^image\//]) {
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+  }
+
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.requests.inc({ route, status: String(reply.statusCode) });
+    metrics.seconds.observe({ route }, reply.elapsedTime / 1000);
+    done();
+  });
+  app.setErrorHandler((error, _, reply) => sendError(reply, error));
+  app.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .send({ code: 'NOT_FOUND', message: `${request.method} ${request.url.slice(0, 200)}: no such route` }),
+  );
+
+  /** Takes a place in the house before the body is read, and gives it back when the answer or the client is gone. */
+  const enter = (_: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    if (inside >= limits.queue) {
+      const message = `${limits.queue} requests are waiting; come again in ${RETRY_AFTER} s`;
+      void reply.code(429).header('retry-after', RETRY_AFTER).send({ code: 'BUSY', message });
+      return;
+    }
+    inside++;
+    reply.raw.once('close', () => void inside--);
+    done();
+  };
+
+  const find = async (
+    bytes: Uint8Array,
+    reply: FastifyReply,
+    {
+      scoreThreshold = options.scoreThreshold ?? 0.5,
+      maskThreshold = options.maskThreshold ?? 0.5,
+    }: Partial<DetectQuery>,
+  ): Promise<{ readonly image: PixelImage; readonly found: readonly Detection[] }> => {
+    const gone = new AbortController();
+    const leave = (): void => gone.abort();
+    reply.raw.once('close', leave);
+    const timer = setTimeout(leave, 1000 * limits.timeout);
+    try {
+      const orientation = options.autoOrient === false ? 'ignore' : 'apply';
+      const image = await decodeImage(bytes, { maxPixels: limits.maxPixels, orientation });
+      const all = await batcher.find(image, maskThreshold, gone.signal);
+      const found = all.filter(({ score }) => score >= scoreThreshold);
+      metrics.objects.inc(found.length);
+      return { image, found };
+    } finally {
+      clearTimeout(timer);
+      reply.raw.off('close', leave);
+    }
+  };
+
+  app.post<{ Querystring: DetectQuery }>(
+    '/v1/detect',
+    { schema: schemas.detect, onRequest: enter },
+    async (request, reply) => {
+      const { image, found } = await find(await imageOf(request), reply, request.query);
+      const { format } = request.query;
+      if (format === 'picture') return reply.type('image/png').send(annotatedPng(image, found, classes));
+      const { height, width } = image;
+      return { model: modelVersion, height, width, objects: objectsOf(found, classes, format) };
+    },
+  );
+
+  app.get('/health', { schema: schemas.health }, () => ({ status: 'UP', model_class: modelVersion }));
+  app.get('/ready', { schema: schemas.ready }, (_, reply) => {
+    const ready = !closing && inside < limits.queue;
+    return reply.code(ready ? 200 : 503).send({ ready, inside, waiting: batcher.waiting });
+  });
+  app.get('/metrics', { schema: schemas.metrics }, async (_, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+
+  // Label Studio's ML backend: name this address, with /label-studio behind it, in the settings of a project.
+  app.get('/label-studio/health', () => ({ status: 'UP', model_class: modelVersion }));
+  app.post('/label-studio/setup', () => ({ model_version: modelVersion }));
+  app.post<{ Body: LabelStudioRequest }>(
+    '/label-studio/predict',
+    { schema: schemas.labelStudio, onRequest: enter },
+    async ({ body }, reply) => {
+      const place = interfaceOf(body.label_config);
+      const results: unknown[] = [];
+      for (const { data } of body.tasks) {
+        const bytes = await taskImage(data[place.field], labelStudio, limits.maxBytes);
+        const { image, found } = await find(bytes, reply, {});
+        const result = labelStudioResult(found, [image.height, image.width], place, classes);
+        results.push({ ...result, model_version: modelVersion });
+      }
+      return { results, model_version: modelVersion };
+    },
+  );
+
+  // CVAT sends to the root of a nuclio function.
+  app.post<{ Body: CvatRequest }>('/', { schema: schemas.cvat, onRequest: enter }, async ({ body }, reply) => {
+    const { threshold } = body;
+    const { found } = await find(Buffer.from(body.image, 'base64'), reply, {
+      ...(threshold !== undefined && { scoreThreshold: threshold }),
+    });
+    return cvatShapes(found, classes);
+  });
+
+  return app;
+}
+
+/** The bytes of the image, sent as they are or as a file of a form. @throws INVALID_ARGUMENT */
+async function imageOf(request: FastifyRequest): Promise<Uint8Array> {
+  if (request.isMultipart()) {
+    const file = await request.file();
+    if (file !== undefined) return file.toBuffer();
+  } else if (Buffer.isBuffer(request.body) && request.body.length > 0) return request.body;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'request',
+    problem: 'there is no image in it',
+    expected: 'the bytes of an image file (content-type image/* or application/octet-stream), or a form with one file',
+  });
+}
+
+function sendError(reply: FastifyReply, error: unknown): FastifyReply {
+  const { statusCode, message, code } = error as { statusCode?: number; message?: string; code?: string };
+  const status = isRcnnError(error) ? (STATUS[error.code] ?? 500) : (statusCode ?? 500);
+  if (status === 503) void reply.header('retry-after', RETRY_AFTER);
+  // What went wrong inside is for the log of whoever runs the server, not for whoever asks.
+  if (status === 500) {
+    reply.log.error(error);
+    return reply
+      .code(500)
+      .send({ code: isRcnnError(error) ? error.code : 'INTERNAL', message: 'the server failed on it' });
+  }
+  return reply.code(status).send({ code: code ?? 'INVALID_REQUEST', message: message ?? '' });
+}
