@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -249,6 +258,59 @@ describe('archives', () => {
     expect(err).toMatch(new RegExp(`^error (FILE_MALFORMED|FILE_MISSING): .*${name}`, 'm'));
     expect([code, out.trimEnd().split('\n').length]).toEqual([1, found + 1]);
   });
+});
+
+describe('hostile archives', () => {
+  test('cut anywhere: what is whole is used, and each image behind costs itself', async () => {
+    const whole = readFileSync('one.tar');
+    for (let length = 0; length < whole.length; length += 301) {
+      writeFileSync('cut-here.tar', whole.subarray(0, length));
+      const { code, err } = await predict('cut-here.tar', '--no-save');
+      expect([length, err.includes('not an error we expected')]).toEqual([length, false]);
+      // Behind the last image there is nothing that could be lost.
+      if (code !== 0) expect(err).toMatch(/^error (FILE_MALFORMED|DATASET_INVALID): cut-here\.tar/m);
+      else expect(length).toBeGreaterThan(whole.length - 4 * 512 - 301);
+    }
+  });
+
+  test.each(['empty', 'zeros', 'links'])('%s: an archive without an image is a mistake', async (kind) => {
+    const archive = pack();
+    archive.entry({ name: 'l.png', type: 'symlink', linkname: '/etc/passwd' });
+    archive.entry({ name: 'd.png', type: 'character-device' });
+    archive.finalize();
+    const links: Buffer[] = [];
+    for await (const chunk of archive as unknown as AsyncIterable<Buffer>) links.push(chunk);
+    const bytes = { empty: Buffer.alloc(0), zeros: Buffer.alloc(10240), links: Buffer.concat(links) }[kind]!;
+    writeFileSync(`${kind}.tar`, bytes);
+    const { code, err } = await predict(`${kind}.tar`, '--no-save');
+    expect([code, err.match(/^error [A-Z_]+: [^:]+: .+$/gm)]).toEqual([
+      1,
+      [expect.stringMatching(new RegExp(`^error DATASET_INVALID: ${kind}\\.tar: there is no image`))],
+    ]);
+  });
+});
+
+test('an endless list is given up', async () => {
+  writeFileSync('endless.txt', '');
+  truncateSync('endless.txt', 300 * 2 ** 20); // a hole: it takes no room on the disk
+  const { code, err } = await predict('--list', 'endless.txt', '--no-save');
+  expect([code, err.split('\n')[0]]).toEqual([
+    1,
+    expect.stringMatching(/^error FILE_REFUSED: endless\.txt: .*256 MiB/),
+  ]);
+});
+
+test.each([
+  [['http://127.0.0.1:9/%E0%A4%A.png'], MODEL, 1, 'DOWNLOAD_FAILED'],
+  [['http://['], MODEL, 1, 'DOWNLOAD_FAILED'],
+  [['photos/0001.png'], ['--weights', 'https://[x'], 2, 'INVALID_ARGUMENT'],
+  [['photos/0001.png'], ['--weights', 'http://'], 2, 'INVALID_ARGUMENT'],
+])('%o %o: an address that is none', async (images, weights, wanted, error) => {
+  const { code, err } = await call('predict', ...images, '--no-save', '--engine', 'cpu', ...weights);
+  expect([code, err.split('\n').filter((line) => line.startsWith('error'))]).toEqual([
+    wanted,
+    [expect.stringMatching(new RegExp(`^error ${error}: `))],
+  ]);
 });
 
 describe('val', () => {

@@ -24,6 +24,7 @@ test.each([
   ['butterfly', 'butterflies'],
   ['key', 'keys'],
   ['sheep', 'sheep'],
+  ['constructor', 'constructors'],
   ['knife', 'knives'],
   ['x2', 'x2'],
   ['Größe 1', 'Größe 1'],

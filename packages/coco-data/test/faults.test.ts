@@ -201,6 +201,18 @@ test('a bad sample fails the epoch by default; skipped it is counted, listed and
   });
 });
 
+test('an annotation whose image is not in the set is not written without one', () => {
+  const set = shapesAnnotations(1, { objects: [1, 1] }, 'memory');
+  const [annotation] = set.annotations;
+  // With an area of its own nothing else asks for the image.
+  for (const area of [undefined, 12]) {
+    const stray = { ...annotation!, imageId: '\u001b[2J', ...(area && { area }) };
+    expect(() => cocoOf({ ...set, annotations: [stray] })).toThrowError(
+      expect.objectContaining({ code: 'UNKNOWN_ID', place: `annotation ${stray.id}` }),
+    );
+  }
+});
+
 test('a strict load lists all problems at once and refuses', async () => {
   const folder = join(root, 'strict');
   await writeShapes(folder, { splits: { train: 6 }, size: [32, 32], objects: [2, 4] });

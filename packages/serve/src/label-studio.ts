@@ -21,10 +21,10 @@ export interface Interface {
   readonly field: string;
 }
 
-const KINDS: Readonly<Record<string, Interface['kind']>> = {
-  PolygonLabels: 'polygonlabels',
-  RectangleLabels: 'rectanglelabels',
-};
+const KINDS: ReadonlyMap<string, Interface['kind']> = new Map([
+  ['PolygonLabels', 'polygonlabels'],
+  ['RectangleLabels', 'rectanglelabels'],
+]);
 
 /**
  * The part of a labeling interface that a detector can fill: polygons where there are some, else rectangles.
@@ -39,7 +39,7 @@ export function interfaceOf(config: string): Interface {
   });
   parser.on('opentag', ({ name: tag, attributes }) => {
     const { name = '', toName = '', value = '' } = attributes as Readonly<Record<string, string>>;
-    const kind = KINDS[tag];
+    const kind = KINDS.get(tag);
     if (tag === 'Image' && value.startsWith('$')) images.set(name, value.slice(1));
     if (kind !== undefined) tags.push({ fromName: name, kind, toName });
   });

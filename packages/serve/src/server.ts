@@ -2,8 +2,9 @@ import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { ClassMap } from '@rcnn/coco-data';
-import { decodeImage } from '@rcnn/coco-data/node';
+import { decodeImage, readImageHeader } from '@rcnn/coco-data/node';
 import type { Detection, PixelImage } from '@rcnn/core';
+import { addressOf } from '@rcnn/core/address';
 import { type ErrorCode, isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { type MaskFormat, objectsOf } from './answers.ts';
@@ -19,6 +20,7 @@ import {
 import { type Limits, limitsOf } from './limits.ts';
 import { Metrics } from './metrics.ts';
 import { annotatedPng } from './picture.ts';
+import { PixelRoom } from './room.ts';
 import * as schemas from './schemas.ts';
 
 export interface ServerOptions extends Partial<{ readonly [Name in keyof Limits]: number | undefined }> {
@@ -35,6 +37,8 @@ export interface ServerOptions extends Partial<{ readonly [Name in keyof Limits]
   readonly autoOrient?: boolean | undefined;
   /** Where Label Studio is: the one place from which images are fetched. */
   readonly labelStudio?: LabelStudioAccess | undefined;
+  /** Told what made an answer 500: the client is not, for it may say how the house looks inside. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
 }
 
 interface DetectQuery {
@@ -45,6 +49,9 @@ interface DetectQuery {
 
 /** Seconds after which a client that was refused for want of room should come again. */
 const RETRY_AFTER = 1;
+
+/** Pictures as large as allowed that are held in memory at once; smaller ones share the room. */
+const LARGEST_AT_ONCE = 2;
 
 /** Seconds in which a client must have sent its request. */
 const SEND_SECONDS = 30;
@@ -65,11 +72,13 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 /**
  * A detector behind HTTP. Not listening yet: `await server.listen({ host: '127.0.0.1', port: 8080 })`; `server.close()`
  * takes no new requests, answers those that are in, and settles. Whoever reaches it may use it: it asks for no password.
+ * @throws INVALID_ARGUMENT
  */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const { queue, maxBatch, maxWait, timeout, maxBytes, maxPixels } = options;
   const limits = limitsOf({ queue, maxBatch, maxWait, timeout, maxBytes, maxPixels });
   const { classes, modelVersion, labelStudio } = options;
+  if (labelStudio !== undefined) addressOf(labelStudio.url, 'serve: Label Studio');
   const app = fastify({
     bodyLimit: limits.maxBytes,
     requestTimeout: 1000 * SEND_SECONDS,
@@ -81,6 +90,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     metrics.batchSeconds.observe(seconds);
   });
   const metrics = new Metrics(() => batcher.waiting);
+  const room = new PixelRoom(LARGEST_AT_ONCE * limits.maxPixels);
   let inside = 0;
   let closing = false;
 
@@ -101,7 +111,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     metrics.seconds.observe({ route }, reply.elapsedTime / 1000);
     done();
   });
-  app.setErrorHandler((error, _, reply) => sendError(reply, error));
+  app.setErrorHandler((error, _, reply) => sendError(reply, error, options.onFailure));
   app.setNotFoundHandler((request, reply) =>
     reply
       .code(404)
@@ -120,25 +130,31 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     done();
   };
 
-  const find = async (
+  /** What is in an image, given to `use` while there is room for its pixels. */
+  const find = async <T>(
     bytes: Uint8Array,
     reply: FastifyReply,
     {
       scoreThreshold = options.scoreThreshold ?? 0.5,
       maskThreshold = options.maskThreshold ?? 0.5,
     }: Partial<DetectQuery>,
-  ): Promise<{ readonly image: PixelImage; readonly found: readonly Detection[] }> => {
+    use: (image: PixelImage, found: readonly Detection[]) => T,
+  ): Promise<T> => {
     const gone = new AbortController();
     const leave = (): void => gone.abort();
+    if (reply.raw.destroyed) leave(); // it went while an image was fetched
     reply.raw.once('close', leave);
     const timer = setTimeout(leave, 1000 * limits.timeout);
     try {
-      const orientation = options.autoOrient === false ? 'ignore' : 'apply';
-      const image = await decodeImage(bytes, { maxPixels: limits.maxPixels, orientation });
-      const all = await batcher.find(image, maskThreshold, gone.signal);
-      const found = all.filter(({ score }) => score >= scoreThreshold);
-      metrics.objects.inc(found.length);
-      return { image, found };
+      const { size } = await readImageHeader(bytes, 'image');
+      return await room.hold(size[0] * size[1], gone.signal, async () => {
+        const orientation = options.autoOrient === false ? 'ignore' : 'apply';
+        const image = await decodeImage(bytes, { maxPixels: limits.maxPixels, orientation });
+        const all = await batcher.find(image, maskThreshold, gone.signal);
+        const found = all.filter(({ score }) => score >= scoreThreshold);
+        metrics.objects.inc(found.length);
+        return use(image, found);
+      });
     } finally {
       clearTimeout(timer);
       reply.raw.off('close', leave);
@@ -149,11 +165,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     '/v1/detect',
     { schema: schemas.detect, onRequest: enter },
     async (request, reply) => {
-      const { image, found } = await find(await imageOf(request), reply, request.query);
       const { format } = request.query;
-      if (format === 'picture') return reply.type('image/png').send(annotatedPng(image, found, classes));
-      const { height, width } = image;
-      return { model: modelVersion, height, width, objects: objectsOf(found, classes, format) };
+      const answer = await find(await imageOf(request), reply, request.query, (image, found) => {
+        if (format === 'picture') return annotatedPng(image, found, classes);
+        const { height, width } = image;
+        return { model: modelVersion, height, width, objects: objectsOf(found, classes, format) };
+      });
+      return Buffer.isBuffer(answer) ? reply.type('image/png').send(answer) : answer;
     },
   );
 
@@ -177,8 +195,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       const results: unknown[] = [];
       for (const { data } of body.tasks) {
         const bytes = await taskImage(data[place.field], labelStudio, limits.maxBytes);
-        const { image, found } = await find(bytes, reply, {});
-        const result = labelStudioResult(found, [image.height, image.width], place, classes);
+        const result = await find(bytes, reply, {}, ({ height, width }, found) =>
+          labelStudioResult(found, [height, width], place, classes),
+        );
         results.push({ ...result, model_version: modelVersion });
       }
       return { results, model_version: modelVersion };
@@ -188,10 +207,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   // CVAT sends to the root of a nuclio function.
   app.post<{ Body: CvatRequest }>('/', { schema: schemas.cvat, onRequest: enter }, async ({ body }, reply) => {
     const { threshold } = body;
-    const { found } = await find(Buffer.from(body.image, 'base64'), reply, {
-      ...(threshold !== undefined && { scoreThreshold: threshold }),
-    });
-    return cvatShapes(found, classes);
+    const query = threshold === undefined ? {} : { scoreThreshold: threshold };
+    return find(Buffer.from(body.image, 'base64'), reply, query, (_, found) => cvatShapes(found, classes));
   });
 
   return app;
@@ -200,8 +217,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 /** The bytes of the image, sent as they are or as a file of a form. @throws INVALID_ARGUMENT */
 async function imageOf(request: FastifyRequest): Promise<Uint8Array> {
   if (request.isMultipart()) {
-    const file = await request.file();
-    if (file !== undefined) return file.toBuffer();
+    const file = await fileOfForm(request);
+    if (file !== undefined) return file;
   } else if (Buffer.isBuffer(request.body) && request.body.length > 0) return request.body;
   throw new RcnnError('INVALID_ARGUMENT', {
     where: 'request',
@@ -210,13 +227,25 @@ async function imageOf(request: FastifyRequest): Promise<Uint8Array> {
   });
 }
 
-function sendError(reply: FastifyReply, error: unknown): FastifyReply {
+/** The first file of a form. @throws INVALID_ARGUMENT when it is cut or is none; what limits throw */
+async function fileOfForm(request: FastifyRequest): Promise<Uint8Array | undefined> {
+  try {
+    const file = await request.file();
+    return await file?.toBuffer();
+  } catch (cause) {
+    if ((cause as { statusCode?: number }).statusCode !== undefined) throw cause;
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new RcnnError('INVALID_ARGUMENT', { where: 'request', problem: 'the form cannot be read', found, cause });
+  }
+}
+
+function sendError(reply: FastifyReply, error: unknown, onFailure: ServerOptions['onFailure']): FastifyReply {
   const { statusCode, message, code } = error as { statusCode?: number; message?: string; code?: string };
   const status = isRcnnError(error) ? (STATUS[error.code] ?? 500) : (statusCode ?? 500);
   if (status === 503) void reply.header('retry-after', RETRY_AFTER);
-  // What went wrong inside is for the log of whoever runs the server, not for whoever asks.
+  // What went wrong inside is for whoever runs the server, not for whoever asks.
   if (status === 500) {
-    reply.log.error(error);
+    onFailure?.(error);
     return reply
       .code(500)
       .send({ code: isRcnnError(error) ? error.code : 'INTERNAL', message: 'the server failed on it' });

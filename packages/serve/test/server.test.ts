@@ -86,6 +86,9 @@ describe('is refused with a reason', () => {
     ['too many bytes', Buffer.alloc(5000), '', PNG, 413, 'FST_ERR_CTP_BODY_TOO_LARGE'],
     ['an option that does not exist', Buffer.from('x'), '?score=1', PNG, 400, 'FST_ERR_VALIDATION'],
     ['a score above 1', Buffer.from('x'), '?scoreThreshold=2', PNG, 400, 'FST_ERR_VALIDATION'],
+    ['a form without a boundary', Buffer.from('x'), '', { 'content-type': 'multipart/form-data' }, 400, 'INVALID_ARGUMENT'], // biome-ignore format: rows
+    ['a form that is cut', Buffer.from('--x\r\ncontent-disposition: form-data; name="f"; filename="a"\r\n\r\nab'), '', { 'content-type': 'multipart/form-data; boundary=x' }, 400, 'INVALID_ARGUMENT'], // biome-ignore format: rows
+    ['a form with a file that is too large', Buffer.from(`--x\r\ncontent-disposition: form-data; name="f"; filename="a"\r\n\r\n${'a'.repeat(5000)}\r\n--x--\r\n`), '', { 'content-type': 'multipart/form-data; boundary=x' }, 413, 'FST_REQ_FILE_TOO_LARGE'], // biome-ignore format: rows
     ['a form without a file', Buffer.from('--x--\r\n'), '', { 'content-type': 'multipart/form-data; boundary=x' }, 400, 'INVALID_ARGUMENT'], // biome-ignore format: rows
   ])('%s', async (_, payload, query, headers, status, code) => {
     const answer = await detect(await serve({ maxBytes: 4096 }), payload, query, headers);
@@ -103,6 +106,39 @@ describe('is refused with a reason', () => {
     const answer = await detect(server, await photo());
     expect([answer.statusCode, answer.body.includes('secret')]).toEqual([500, false]);
   });
+});
+
+test('whoever runs the server is told what failed', async () => {
+  const failures: unknown[] = [];
+  const server = await serve({
+    detect: () => Promise.reject(new Error('secret')),
+    onFailure: (error) => void failures.push(error),
+  });
+  await detect(server, await photo());
+  await detect(server, Buffer.from('no image'));
+  expect(failures).toEqual([new Error('secret')]); // what the client did wrong is no failure of the server
+});
+
+test('an address of Label Studio that is none is refused at the start', async () => {
+  await expect(serve({ labelStudio: { url: 'studio' } })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+});
+
+test('a name that every object has is no place for objects', () => {
+  const config = (tag: string): string => `<View><Image name="i" value="$i"/><${tag} name="o" toName="i"/></View>`;
+  expect(interfaceOf(config('RectangleLabels')).kind).toBe('rectanglelabels');
+  for (const tag of ['constructor', 'toString', '__proto__']) {
+    expect(() => interfaceOf(config(tag))).toThrowError(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  }
+});
+
+test('large pictures wait for room, and all are answered', async () => {
+  const server = await serve({ maxPixels: 400, maxBatch: 1 });
+  const sizes = [[20, 20], [10, 10], [20, 16], [8, 10], [20, 19]] as const; // biome-ignore format: sizes
+  const payloads = await Promise.all(Array.from({ length: 20 }, (_, i) => photo(...sizes[i % 5]!)));
+  const answers = await Promise.all(payloads.map((payload) => detect(server, payload)));
+  expect(answers.map((answer) => [answer.statusCode, answer.json().width])).toEqual(
+    payloads.map((_, i) => [200, sizes[i % 5]![0]]),
+  );
 });
 
 /** A model that answers when it is told to. */

@@ -1,3 +1,4 @@
+import { addressOf, unescaped } from '@rcnn/core/address';
 import { failure } from './failures.ts';
 import { glibcOf } from './platform.ts';
 
@@ -16,12 +17,12 @@ export function indexUrl(): string {
 
 /** The address of an index may hold a name and a password; `fetch` wants them in a header, and no message shows them. */
 export function request(address: string): { url: URL; headers: Record<string, string> } {
-  const url = new URL(address);
+  const url = addressOf(address, 'PIP_INDEX_URL');
   const { username, password } = url;
   url.username = '';
   url.password = '';
   if (username === '') return { url, headers: {} };
-  const secret = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  const secret = Buffer.from(`${unescaped(username)}:${unescaped(password)}`).toString('base64');
   return { url, headers: { authorization: `Basic ${secret}` } };
 }
 
@@ -35,7 +36,7 @@ export async function findWheel(distribution: string, version: string, index: st
   const response = await get(url, { ...headers, accept: 'application/vnd.pypi.simple.v1+json, text/html;q=0.5' });
   const body = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') === true;
-  const links = isJson ? linksOfJson(body, response.url) : linksOfHtml(body, response.url);
+  const links = linksOf(body, isJson, response.url);
   const prefix = `${distribution.replaceAll('-', '_')}-${version}-`;
   const fitting = links.filter(({ filename }) => filename.startsWith(prefix) && glibcOf(platformTag(filename)));
   const chosen = fitting.toSorted((a, b) => (a.filename < b.filename ? 1 : -1))[0];
@@ -83,6 +84,21 @@ export function platformTag(filename: string): string {
   );
 }
 
+/** @throws DOWNLOAD_FAILED when the answer is no index: a portal's page, an error as JSON */
+function linksOf(body: string, isJson: boolean, base: string): WheelLink[] {
+  try {
+    return isJson ? linksOfJson(body, base) : linksOfHtml(body, base);
+  } catch (cause) {
+    throw failure('DOWNLOAD_FAILED', {
+      place: base,
+      problem: 'the answer of the package index cannot be read',
+      found: reason(cause),
+      hint: 'Name another index in PIP_INDEX_URL, or pass the wheel with --wheel FILE.',
+      cause,
+    });
+  }
+}
+
 function linksOfJson(body: string, base: string): WheelLink[] {
   const { files } = JSON.parse(body) as {
     files: { filename: string; url: string; hashes: { sha256?: string }; yanked?: boolean | string }[];
@@ -99,7 +115,7 @@ function linksOfHtml(body: string, base: string): WheelLink[] {
     const url = new URL(href, base);
     const sha256 = /^#sha256=([0-9a-f]{64})$/.exec(url.hash)?.[1];
     url.hash = '';
-    const filename = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
+    const filename = unescaped(url.pathname.split('/').at(-1) ?? '');
     return sha256 === undefined ? [] : [{ filename, url: url.href, sha256 }];
   });
 }

@@ -90,6 +90,22 @@ describe('the index', () => {
     await expect(findWheel('tensorflow-cpu', '2.99.0', index)).rejects.toMatchObject({ code: 'SETUP_FAILED' });
   });
 
+  test.each([
+    ['a page as JSON', '<html>portal</html>', 'DOWNLOAD_FAILED'],
+    ['an error as JSON', '{"message":"no"}', 'DOWNLOAD_FAILED'],
+    ['null', 'null', 'DOWNLOAD_FAILED'],
+    ['files of another kind', '{"files":[null]}', 'DOWNLOAD_FAILED'],
+  ])('that answers %s says so', async (_, body, code) => {
+    const index = await serve((__, response) => response.setHeader('content-type', 'application/json').end(body));
+    await expect(findWheel('tensorflow-cpu', '2.21.0', index)).rejects.toMatchObject({ code });
+  });
+
+  test('with names that escape wrongly, or an address that is none', async () => {
+    const index = await serve(html(`<a href="100%.whl#sha256=${'0'.repeat(64)}">x</a>`));
+    await expect(findWheel('tensorflow-cpu', '2.21.0', index)).rejects.toMatchObject({ code: 'SETUP_FAILED' });
+    await expect(findWheel('tensorflow-cpu', '2.21.0', 'http://[')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   test('that cannot be reached says so, and how to do without', async () => {
     await expect(findWheel('tensorflow-cpu', '2.21.0', 'http://127.0.0.1:1/simple')).rejects.toMatchObject({
       code: 'OFFLINE',

@@ -26,7 +26,7 @@ const { values } = parseArgs({
 const PATIENCE = 5;
 
 /** Runs of one task; a thread for each keeps memory of one from being taken for another's. */
-const TASK = 50_000;
+const TASK = 200_000;
 
 const only = values.only?.split(',');
 const chosen = targets.filter(({ name }) => only === undefined || only.includes(name));

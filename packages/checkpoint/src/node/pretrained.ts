@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { addressOf } from '@rcnn/core/address';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Checkpoint } from '../checkpoint.ts';
 import { sha256Of } from '../hashing.ts';
@@ -36,12 +37,12 @@ export interface Pretrained extends Checkpoint {
 export async function loadPretrained(what: string, options: PretrainedOptions = {}): Promise<Pretrained> {
   const published = publishedWeights(what);
   if (published !== undefined && (what !== published.file || !existsSync(what))) {
-    const url = new URL(published.file, options.baseUrl ?? PUBLISHED_URL).href;
+    const url = addressOf(published.file, 'loadPretrained', options.baseUrl ?? PUBLISHED_URL).href;
     return openCached({ url, file: published.file, sha256: hashInName(published.file) }, published.profile, options);
   }
-  if (/^https?:\/\//.test(what)) {
+  if (/^https?:\/\//i.test(what)) {
     const address = await remoteFile(what);
-    return openCached(address, publishedWeights(basename(new URL(what).pathname))?.profile, options);
+    return openCached(address, publishedWeights(basename(new URL(address.url).pathname))?.profile, options);
   }
   if (!existsSync(what) && !/[./\\]/.test(what)) {
     throw new RcnnError('INVALID_ARGUMENT', {
@@ -69,7 +70,7 @@ interface RemoteFile {
 
 /** An address, with its digest where one stands behind it (`#sha256=…`) or in the file's name. */
 async function remoteFile(what: string): Promise<RemoteFile> {
-  const url = new URL(what);
+  const url = addressOf(what, 'loadPretrained');
   const { sha256, given } = statedDigest(url);
   url.hash = '';
   const name = basename(url.pathname) || 'weights';

@@ -104,6 +104,7 @@ async function run(flags: Flags, { architectures }: ProgramOptions): Promise<voi
       maxBytes: maxMegabytes === undefined ? undefined : maxMegabytes * 2 ** 20,
       labelStudio:
         labelStudio === undefined ? undefined : { url: labelStudio, token: process.env['LABEL_STUDIO_API_KEY'] },
+      onFailure: (error) => note(`a request failed: ${error instanceof Error ? error.message : String(error)}`),
     });
     const stopped = new Promise<NodeJS.Signals>((resolve) => new StopSignals(resolve));
     const address = await server.listen({ host, port }).catch((cause: unknown) => {

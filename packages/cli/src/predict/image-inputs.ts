@@ -69,5 +69,14 @@ export function isAddress(text: string): boolean {
 
 /** Of an address its path: query and host are no part of an id unless they must tell two apart. */
 function nameOf(file: string): string {
-  return isAddress(file) ? decodeURI(file.replace(/[?#].*$/, '')) : file;
+  return isAddress(file) ? readablePath(file.replace(/[?#].*$/, '')) : file;
+}
+
+/** `%20` as a space; escapes that are wrong stay as they are. */
+function readablePath(address: string): string {
+  try {
+    return decodeURI(address);
+  } catch {
+    return address;
+  }
 }

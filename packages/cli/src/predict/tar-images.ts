@@ -21,7 +21,8 @@ export type TarReading = Pick<DecodeOptions, 'maxPixels' | 'orientation'>;
  * archive is only a name. What is no image by its ending (labels, captions) and what is no file (links, devices) is
  * passed over. An image is known as `archive.tar/its/name`, in results by that without ending.
  *
- * An archive that is cut short or broken costs the images behind the break: the last input says so when it is read.
+ * An archive that is cut short or broken costs the images behind the break, and one without images is a mistake: the
+ * last input says so when it is read.
  */
 export async function* tarImages(file: string, options: TarReading): AsyncGenerator<Input> {
   const names = new Set<string>();
@@ -37,7 +38,9 @@ export async function* tarImages(file: string, options: TarReading): AsyncGenera
   } catch (error) {
     const broken = error instanceof RcnnError ? error : brokenArchive(file, error);
     yield { file, id: file, read: () => Promise.reject(broken) };
+    return;
   }
+  if (names.size === 0) yield { file, id: file, read: () => Promise.reject(withoutImages(file)) };
 }
 
 /** Image entries; the bytes of one are there until the next is asked for. */
@@ -75,12 +78,24 @@ async function bytesOf(entry: AsyncIterable<Uint8Array>, { name, size }: Header,
     });
   }
   const chunks: Uint8Array[] = [];
-  for await (const chunk of entry) chunks.push(chunk);
+  try {
+    for await (const chunk of entry) chunks.push(chunk);
+  } catch (cause) {
+    throw brokenArchive(`${file}/${name}`, cause);
+  }
   return Buffer.concat(chunks);
 }
 
 function sameName(where: string): RcnnError {
   return new RcnnError('DUPLICATE_ID', { where, problem: 'the archive has two images of this name' });
+}
+
+function withoutImages(where: string): RcnnError {
+  return new RcnnError('DATASET_INVALID', {
+    where,
+    problem: 'there is no image in this archive',
+    expected: 'files whose names end like images (.jpg, .png, …)',
+  });
 }
 
 function brokenArchive(where: string, cause: unknown): RcnnError {

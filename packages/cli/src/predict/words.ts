@@ -36,8 +36,7 @@ const IRREGULAR: Readonly<Record<string, string>> = {
 export function plural(name: string): string {
   const [, before = '', word = ''] = /^(.*?)([a-z]+)$/.exec(name) ?? [];
   if (word.length < 3) return name;
-  const irregular = IRREGULAR[word];
-  if (irregular !== undefined) return before + irregular;
+  if (Object.hasOwn(IRREGULAR, word)) return before + IRREGULAR[word]!;
   if (/(?:s|x|z|ch|sh)$/.test(word)) return `${name}es`;
   if (/[^aeiou]y$/.test(word)) return `${name.slice(0, -1)}ies`;
   return `${name}s`;

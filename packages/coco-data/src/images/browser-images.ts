@@ -1,4 +1,5 @@
 import type { PixelImage } from '@rcnn/core';
+import { addressOf } from '@rcnn/core/address';
 import { RcnnError } from '@rcnn/core/errors';
 import type { ImageRecord } from '../records.ts';
 import { type DecodeBlobOptions, decodeBlob } from './decode-blob.ts';
@@ -17,7 +18,7 @@ export class BrowserImages implements ImageStore {
 
   /** @param files by the name that annotations use, or the address of their folder, ending in `/` */
   constructor(files: ReadonlyMap<string, Blob> | URL | string, options: BrowserImagesOptions = {}) {
-    this.#files = typeof files === 'string' ? new URL(files, globalThis.location?.href) : files;
+    this.#files = typeof files === 'string' ? addressOf(files, 'BrowserImages', globalThis.location?.href) : files;
     this.#options = options;
   }
 

@@ -1,4 +1,5 @@
 import { blobSource, openCheckpoint, PUBLISHED_URL, publishedWeights, requireDigest } from '@rcnn/checkpoint';
+import { addressOf } from '@rcnn/core/address';
 import { fetchBlob } from './fetch-blob.ts';
 import { type Load, loadOn } from './load.ts';
 import { browserReader } from './reader-browser.ts';
@@ -8,7 +9,7 @@ export const load: Load = loadOn({
   ...browserReader,
   async fetch(what, _, received) {
     const named = typeof what === 'string' ? publishedWeights(what) : undefined;
-    const url = new URL(named ? PUBLISHED_URL + named.file : what, globalThis.location?.href);
+    const url = addressOf(named ? PUBLISHED_URL + named.file : what, 'load', globalThis.location?.href);
     const file = await fetchBlob(url, 'the weights', received);
     await requireDigest(file, url);
     const checkpoint = await openCheckpoint(blobSource(file, url.href));

@@ -32,7 +32,7 @@ function use(set: AnnotationSet, problems: Problems): void {
     // A digit more makes a picture huge, not wrong.
     if (height * width < 1e6) checkMasks('fuzz', image, checked.byImage.get(image.id) ?? [], problems);
   }
-  JSON.stringify(cocoOf(set));
+  JSON.stringify(cocoOf(checked));
 }
 
 const coco = cocoOf(shapesAnnotations(2, { size: [16, 20], objects: [1, 3], radius: [0.2, 0.4] }, 'fuzz'));

@@ -1,3 +1,5 @@
+import type { ImageSize } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
 import { Mask, runsToString } from '@rcnn/masks';
 import type { AnnotationRecord, AnnotationSet, ImageId, ImageRecord, Segmentation } from '../../records.ts';
 
@@ -12,6 +14,7 @@ export interface CocoFile {
 /**
  * Any annotation set as COCO. Numbers are kept as they are; images whose ids are text (VOC, VIA) are numbered from 1, and
  * so are annotations when an id is 0 or comes twice, which COCO evaluation would count as unmatched.
+ * @throws UNKNOWN_ID for an annotation whose image is not in the set
  */
 export function cocoOf(set: AnnotationSet, description = 'written by mask-rcnn'): CocoFile {
   const imageIds = numberImages(set.images);
@@ -30,7 +33,7 @@ export function cocoOf(set: AnnotationSet, description = 'written by mask-rcnn')
       ...(notExhaustiveCategoryIds && { not_exhaustive_category_ids: notExhaustiveCategoryIds }),
     })),
     annotations: set.annotations.map((annotation, i) => ({
-      ...annotationOf(annotation, sizes.get(annotation.imageId)!),
+      ...annotationOf(annotation, sizeOf(annotation, sizes)),
       id: renumber ? i + 1 : annotation.id,
       image_id: imageIds.get(annotation.imageId),
     })),
@@ -44,10 +47,19 @@ export function numberImages(images: readonly ImageRecord[]): ReadonlyMap<ImageI
   return new Map(images.map(({ id }, i) => [id, allNumbers ? (id as number) : i + 1]));
 }
 
-function annotationOf(
-  annotation: AnnotationRecord,
-  size: readonly [number, number],
-): Readonly<Record<string, unknown>> {
+function sizeOf({ id, imageId }: AnnotationRecord, sizes: ReadonlyMap<ImageId, ImageSize>): ImageSize {
+  const size = sizes.get(imageId);
+  if (size !== undefined) return size;
+  throw new RcnnError('UNKNOWN_ID', {
+    where: 'cocoOf',
+    place: `annotation ${id}`,
+    problem: 'no image of the set has this id',
+    found: `imageId ${JSON.stringify(imageId)}`,
+    hint: 'Leave out such annotations first: checkRecords does, and names them.',
+  });
+}
+
+function annotationOf(annotation: AnnotationRecord, size: ImageSize): Readonly<Record<string, unknown>> {
   const { box, categoryId, crowd, area, segmentation, keypoints, difficult } = annotation;
   const [x1, y1, x2, y2] = box;
   return {
@@ -72,7 +84,7 @@ function segmentationOf(segmentation: Segmentation, crowd: boolean): unknown {
   return { size, counts: crowd ? [...counts] : runsToString(segmentation.runs) };
 }
 
-function maskArea(segmentation: Segmentation, size: readonly [number, number]): number {
+function maskArea(segmentation: Segmentation, size: ImageSize): number {
   if (segmentation.kind === 'polygons') return Mask.fromPolygons(segmentation.parts, size).area();
   const runs = segmentation.kind === 'runs' ? segmentation.runs : Mask.fromRLE(segmentation).runLengths();
   return runs.counts.reduce((sum, count, i) => (i % 2 === 1 ? sum + count : sum), 0);
