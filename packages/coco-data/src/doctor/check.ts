@@ -57,6 +57,7 @@ export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet
     return keep;
   });
   checkCornerBoxes(set, sizes, report);
+  checkFractions(set, sizes, report);
   checkMissingSegmentations(annotations, report);
   return { source: set.source, images, annotations, categories, byImage };
 }
@@ -247,6 +248,41 @@ export function looksLikeCorners(
   }
   const isSo = annotations.length >= 4 && overhanging > annotations.length / 4 && asCorners === annotations.length;
   return isSo ? overhanging : undefined;
+}
+
+/** Counted in fractions, every object would be a speck in the upper left pixel: nothing would be learned, and no word said. */
+function checkFractions({ annotations }: AnnotationSet, sizes: ReadonlyMap<ImageId, ImageSize>, report: Report): void {
+  const what = looksLikeFractions(annotations, (id) => sizes.get(id));
+  if (what === undefined) return;
+  report('box-fractions', annotations[0]!.place, `all ${what} of ${annotations.length} objects lie between 0 and 1`);
+}
+
+/**
+ * What of all objects counts in fractions of the image: the boxes, and outlines where there are any, or outlines alone. A
+ * single object may be that small; not everything in a set.
+ */
+export function looksLikeFractions(
+  annotations: readonly AnnotationRecord[],
+  sizeOf: (id: ImageId) => ImageSize | undefined,
+): 'boxes' | 'outlines' | undefined {
+  let [objects, outlined, boxes] = [0, 0, true];
+  for (const { imageId, box, segmentation } of annotations) {
+    const size = sizeOf(imageId);
+    if (size === undefined || size[0] <= 4 || size[1] <= 4) continue;
+    objects++;
+    boxes &&= box.every(isFraction);
+    if (segmentation === undefined) continue;
+    if (segmentation.kind !== 'polygons' || !segmentation.parts.every((part) => part.every(isFraction)))
+      return undefined;
+    outlined++;
+  }
+  if (boxes) return objects >= 4 ? 'boxes' : undefined;
+  return outlined >= 4 ? 'outlines' : undefined;
+}
+
+/** Annotators drag a little over the edge. */
+function isFraction(value: number): boolean {
+  return value >= -0.01 && value <= 1.01;
 }
 
 function checkMissingSegmentations(annotations: readonly AnnotationRecord[], report: Report): void {

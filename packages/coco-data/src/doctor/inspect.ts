@@ -6,7 +6,7 @@ import { type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
 import { decodeImage, type ImageHeader, readImageHeader } from '../node/images/decode.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
 import { type DatasetSource, type OpenOptions, readSource, selectSources } from '../node/read/open.ts';
-import type { AnnotationRecord, AnnotationSet, ImageRecord } from '../records.ts';
+import type { AnnotationRecord, AnnotationSet, ImageRecord, Segmentation } from '../records.ts';
 import { type CheckedSet, checkMasks, checkRecords, withoutEmpty } from './check.ts';
 import type { Digests } from './manifest.ts';
 import { type ProblemCount, type ProblemKind, Problems, type Severity } from './problems.ts';
@@ -155,6 +155,7 @@ async function inspectSplit(source: DatasetSource, visit: Visit): Promise<Inspec
     else sound.set(image, facts);
     checkMasks(set.source, image, annotations, own);
     noteFacts(image, annotations, set.source, own);
+    noteTwins(image, annotations, set.source, own);
     if (!annotated.has(image.id)) {
       own.add({ kind: 'image-empty', source: set.source, place: image.place, found: image.file });
     }
@@ -263,6 +264,42 @@ function noteFacts(
   }
 }
 
+/** Exports that were put together twice have every object twice: a model would find each once, and half of them missed. */
+function noteTwins(
+  image: ImageRecord,
+  annotations: readonly AnnotationRecord[],
+  source: string,
+  problems: Problems,
+): void {
+  if (annotations.length < 2) return;
+  const seen = new Map<string, AnnotationRecord[]>();
+  for (const annotation of annotations) {
+    const { box, categoryId } = annotation;
+    const key = `${categoryId} ${box.join(' ')}`;
+    const others = seen.get(key) ?? [];
+    const twin = others.find((other) => sameOutline(other.segmentation, annotation.segmentation));
+    if (twin === undefined) seen.set(key, [...others, annotation]);
+    else {
+      const found = `annotation ${annotation.id} of ${image.file} is annotation ${twin.id} again`;
+      problems.add({ kind: 'duplicate-object', source, place: annotation.place, found });
+    }
+  }
+}
+
+function sameOutline(a: Segmentation | undefined, b: Segmentation | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.kind === 'polygons' && b.kind === 'polygons')
+    return a.parts.length === b.parts.length && a.parts.every((part, i) => sameNumbers(part, b.parts[i]!));
+  if (a.kind === 'runs' && b.kind === 'runs') return sameNumbers(a.runs.counts, b.runs.counts);
+  return a.kind === 'rle' && b.kind === 'rle' && a.counts === b.counts;
+}
+
+function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 function imageProblem(code: ErrorCode): ProblemKind {
   if (code === 'IMAGE_MISSING' || code === 'FILE_MISSING') return 'image-missing';
   if (code === 'IMAGE_TOO_LARGE') return 'image-too-large';
@@ -331,11 +368,12 @@ function classCounts(splits: readonly InspectedSplit[], problems: Problems): rea
     { categoryId: number; place: string; source: string; objects: Record<string, number> }
   >();
   for (const { set, source } of splits) {
+    const counts = new Map<number, number>();
+    for (const list of set.byImage.values())
+      for (const { categoryId } of list) counts.set(categoryId, (counts.get(categoryId) ?? 0) + 1);
     for (const [i, { id, name }] of set.categories.entries()) {
       const entry = classes.get(name) ?? { categoryId: id, place: `/categories/${i}`, source: set.source, objects: {} };
-      entry.objects[source.split] = [...set.byImage.values()]
-        .flat()
-        .filter(({ categoryId }) => categoryId === id).length;
+      entry.objects[source.split] = counts.get(id) ?? 0;
       classes.set(name, entry);
     }
   }

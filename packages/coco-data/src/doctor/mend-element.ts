@@ -71,9 +71,24 @@ function mendCrowd(record: LooseRecord, did: Did): void {
   replace(record, 'iscrowd', marked ? 1 : 0, did);
 }
 
+/** A box in a list of its own, or with its sides by name. */
+function boxList(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length === 1 && Array.isArray(value[0]) ? value[0] : value;
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = value as LooseRecord;
+  const sides = [
+    ['x', 'y', 'width', 'height'],
+    ['left', 'top', 'width', 'height'],
+    ['x', 'y', 'w', 'h'],
+  ].find((names) => names.every((name) => Object.hasOwn(fields, name)));
+  return sides === undefined ? value : sides.map((name) => fields[name]);
+}
+
 /** A box that cannot be read gets no sides here: the repair makes it from the mask, or leaves the object out. */
 function mendBox(record: LooseRecord, did: Did): void {
-  const box = record['bbox'];
+  const written = record['bbox'];
+  const box = boxList(written);
+  if (box !== written && Array.isArray(box)) replace(record, 'bbox', box, did);
   if (Array.isArray(box) && box.length === 4) {
     const numbers = box.map((side) => asNumber(side) ?? side);
     if (numbers.some((side, i) => side !== box[i])) replace(record, 'bbox', numbers, did);
@@ -84,18 +99,52 @@ function mendBox(record: LooseRecord, did: Did): void {
 }
 
 function mendSegmentation(record: LooseRecord, did: Did): void {
-  const value = record['segmentation'];
-  if (value === undefined || value === null) return;
+  const written = record['segmentation'];
+  if (written === undefined || written === null) return;
+  const value = plainSegmentation(written);
+  if (value !== written) {
+    record['segmentation'] = value;
+    if (isRunLengths(value) || typeof written === 'string')
+      did('mended field', `segmentation: ${show(written)} is now ${show(value)}`);
+  }
   if (Array.isArray(value)) return mendPolygons(record, value, did);
   if (isRunLengths(value)) return;
   delete record['segmentation'];
   did('left out mask', show(value));
 }
 
+/** JSON inside a text, run lengths inside a list, the letters of run lengths by their numbers: the same unwrapped. */
+function plainSegmentation(value: unknown): unknown {
+  if (typeof value === 'string') return fromText(value);
+  if (Array.isArray(value)) return value.length === 1 && isRecord(value[0]) ? plainSegmentation(value[0]) : value;
+  if (!isRecord(value)) return value;
+  const { size, counts } = value;
+  return !isRunLengths(value) && isBytes(counts) ? { size, counts: String.fromCharCode(...counts) } : value;
+}
+
+/** Letters of the code in which run lengths are written: `0` to `o`. */
+function isBytes(counts: unknown): counts is number[] {
+  if (!Array.isArray(counts) || counts.length === 0 || counts.length > 100_000) return false;
+  return counts.every((byte) => Number.isInteger(byte) && byte >= 0x30 && byte <= 0x6f);
+}
+
+function fromText(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : text;
+  } catch {
+    return text;
+  }
+}
+
+function isRecord(value: unknown): value is LooseRecord {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function mendPolygons(record: LooseRecord, value: readonly unknown[], did: Did): void {
   if (value.length === 0) return;
-  const parts = wrapped(value);
-  if (parts !== value && parts.some(isPolygon))
+  const parts = inNumbers(wrapped(value));
+  if (parts.some((part, i) => part !== value[i]) && parts.some(isPolygon))
     did('wrapped polygon', `${show(value)} is now ${parts.length} flat list(s)`);
   const good = parts.filter(isPolygon);
   if (good.length === 0) {
@@ -111,13 +160,27 @@ function mendPolygons(record: LooseRecord, value: readonly unknown[], did: Did):
 /** A flat list is one polygon, and so are pairs of numbers; both stand in files where a list of flat lists should. */
 function wrapped(value: readonly unknown[]): readonly unknown[] {
   if (value.every((item) => typeof item !== 'object' || item === null)) return [value];
-  if (value.length >= 3 && value.every(isPair)) return [value.flat()];
+  if (value.length >= 3 && value.every(isPair)) return [flatPairs(value)];
   const isInPairs = (part: unknown): part is unknown[] => Array.isArray(part) && part.length >= 3 && part.every(isPair);
-  return value.some(isInPairs) ? value.map((part) => (isInPairs(part) ? part.flat() : part)) : value;
+  return value.some(isInPairs) ? value.map((part) => (isInPairs(part) ? flatPairs(part) : part)) : value;
 }
 
 function isPair(item: unknown): boolean {
-  return Array.isArray(item) && item.length === 2 && item.every((side) => typeof side === 'number');
+  if (isRecord(item)) return asNumber(item['x']) !== undefined && asNumber(item['y']) !== undefined;
+  return Array.isArray(item) && item.length === 2 && item.every((side) => asNumber(side) !== undefined);
+}
+
+function flatPairs(pairs: readonly unknown[]): readonly unknown[] {
+  return pairs.flatMap((item) => (isRecord(item) ? [item['x'], item['y']] : item));
+}
+
+/** Coordinates that a tool wrote as text. */
+function inNumbers(parts: readonly unknown[]): readonly unknown[] {
+  const isText = (part: unknown): part is unknown[] =>
+    Array.isArray(part) &&
+    part.some((side) => typeof side === 'string') &&
+    part.every((side) => asNumber(side) !== undefined);
+  return parts.map((part) => (isText(part) ? part.map(asNumber) : part));
 }
 
 function isPolygon(part: unknown): boolean {

@@ -33,12 +33,14 @@ export type ProblemKind =
   | 'category-unused'
   | 'category-differs'
   | 'region-unsupported'
+  | 'region-ignored'
   | 'object-unmatched'
   | 'box-not-finite'
   | 'box-degenerate'
   | 'box-outside'
   | 'box-overhangs'
   | 'box-corners'
+  | 'box-fractions'
   | 'box-tiny'
   | 'box-mask-disagree'
   | 'area-wrong'
@@ -66,6 +68,7 @@ export type ProblemKind =
   | 'image-empty'
   | 'crowd'
   | 'crowds-only'
+  | 'duplicate-object'
   | 'duplicate-image'
   | 'duplicate-across-splits';
 
@@ -95,6 +98,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'category-unused': kind('note', 'DATASET_INVALID', 'a category has no annotation'),
   'category-differs': kind('error', 'LABEL_OUT_OF_RANGE', 'a category id means something else in another split'),
   'region-unsupported': kind('error', 'DATASET_INVALID', 'a region has a shape without an area'),
+  'region-ignored': kind('note', 'DATASET_INVALID', 'a region says that it is no object'),
   'object-unmatched': kind('error', 'DATASET_INVALID', 'an object and its segmentation do not belong together'),
   // boxes
   'box-not-finite': kind('error', 'BOX_DEGENERATE', 'a box is not finite'),
@@ -102,6 +106,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'box-outside': kind('error', 'BOX_DEGENERATE', 'a box lies outside its image'),
   'box-overhangs': kind('warning', 'BOX_DEGENERATE', 'a box reaches beyond its image'),
   'box-corners': kind('warning', 'BOX_DEGENERATE', 'boxes look like corners (x1, y1, x2, y2), not x, y, width, height'),
+  'box-fractions': kind('error', 'BOX_DEGENERATE', 'boxes or outlines look like fractions of the image, not pixels'),
   'box-tiny': kind('warning', 'BOX_DEGENERATE', 'a box has a side of less than one pixel'),
   'box-mask-disagree': kind('warning', 'TARGET_INVALID', 'a box and its mask disagree'),
   'area-wrong': kind('warning', 'TARGET_INVALID', 'an area and its mask disagree'),
@@ -139,6 +144,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
     'DATASET_INVALID',
     'every object is marked as a crowd, and nothing is learned of crowds',
   ),
+  'duplicate-object': kind('warning', 'DATASET_INVALID', 'the same object stands twice in an image'),
   'duplicate-image': kind('warning', 'DATASET_INVALID', 'two images of a split have the same pixels'),
   'duplicate-across-splits': kind('error', 'DATASET_INVALID', 'the same pixels are in two splits'),
 };

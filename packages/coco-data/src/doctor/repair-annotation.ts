@@ -16,6 +16,8 @@ export interface AnnotationContext {
   readonly category: Category | undefined;
   /** All boxes of the split were written as corners. */
   readonly corners: boolean;
+  /** What of all objects of the split was counted in fractions of the image. */
+  readonly fractions: 'boxes' | 'outlines' | undefined;
   /** A part of the mask could not be used: what is left of it may be no more than a crumb. */
   readonly isPartial: boolean;
   readonly did: Did;
@@ -25,11 +27,9 @@ export interface AnnotationContext {
  * One annotation as it goes into the copy: what can be told from its other fields is put right, and it is left out only
  * where neither its box nor its mask can be used. Nothing is invented.
  */
-export function repairAnnotation(
-  annotation: AnnotationRecord,
-  context: AnnotationContext,
-): AnnotationRecord | undefined {
+export function repairAnnotation(written: AnnotationRecord, context: AnnotationContext): AnnotationRecord | undefined {
   const { image, missing, category, did } = context;
+  const annotation = image && context.fractions ? inPixels(written, image.size, context) : written;
   const { place } = annotation;
   const leaveOut = (why: string): undefined => did('left out annotation', place, why) as undefined;
   if (image === undefined) return leaveOut(missing);
@@ -50,6 +50,28 @@ export function repairAnnotation(
     ...(segmentation && { segmentation }),
     ...(area !== undefined && { area }),
     ...(keypoints && { keypoints }),
+  };
+}
+
+/** What was counted in fractions of the image, in its pixels. */
+function inPixels(
+  { box, segmentation, area, ...rest }: AnnotationRecord,
+  [height, width]: ImageSize,
+  { fractions, did }: AnnotationContext,
+): AnnotationRecord {
+  const scaled = (value: number, i: number): number => value * (i % 2 === 0 ? width : height);
+  did(
+    'read as fractions',
+    rest.place,
+    fractions === 'boxes' ? `box ${text(box)} of ${width}x${height}` : 'the outline',
+  );
+  return {
+    ...rest,
+    box: fractions === 'boxes' ? (box.map(scaled) as unknown as Box) : box,
+    ...(area !== undefined && (fractions !== 'boxes' || area > 1) && { area }),
+    ...(segmentation?.kind === 'polygons' && {
+      segmentation: { kind: 'polygons', parts: segmentation.parts.map((part) => part.map(scaled)) },
+    }),
   };
 }
 

@@ -9,7 +9,7 @@ import { bringImage, takeNames } from '../node/write/convert.ts';
 import { writeUpright } from '../node/write/upright.ts';
 import { writeCoco } from '../node/write/write-coco.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } from '../records.ts';
-import { checkRecords, looksLikeCorners } from './check.ts';
+import { checkRecords, looksLikeCorners, looksLikeFractions } from './check.ts';
 import { examineImage, type InspectedSplit, type Inspection } from './inspect.ts';
 import { numberCategories } from './number-categories.ts';
 import { type ProblemCount, Problems } from './problems.ts';
@@ -90,7 +90,8 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
     repairs.push({ split: source.split, action, source: raw.source, place, what });
   };
   const refused = refusedRecords(raw, reading);
-  const mended = await rereadRefused(source, new Set(refused.keys()));
+  const store = new FolderImages(source.images, options);
+  const mended = await rereadRefused(source, new Set(refused.keys()), store);
   for (const { action, place, what } of mended.mendings) did(action, place, what);
   const places = new Set([...mended.images, ...mended.annotations].map(({ place }) => place));
   for (const { place } of mended.mendings) places.add(place);
@@ -102,7 +103,6 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
     else if (kind === 'image') unread.images++;
   }
   const files = new Map(split.sound);
-  const store = new FolderImages(source.images, options);
   for (const image of mended.images) {
     const facts = await examineImage(image, store);
     if (facts !== undefined) files.set(image, facts);
@@ -138,13 +138,14 @@ function repairSplit(
   const { images, upright, reasons } = repairImages(patient);
   const find = imagesById(images);
   const corners = looksLikeCorners(raw.annotations, (id) => find(id)?.size) !== undefined;
+  const fractions = looksLikeFractions(raw.annotations, (id) => find(id)?.size);
   const annotations = raw.annotations
     .map((annotation) => {
       const image = find(annotation.imageId);
       const missing = reasons(annotation.imageId) ?? `there is no image ${JSON.stringify(annotation.imageId)}`;
       const category = categoryOf.get(annotation.categoryId);
       const isPartial = patient.partial.has(annotation.place);
-      return repairAnnotation(annotation, { image, missing, category, corners, isPartial, did });
+      return repairAnnotation(annotation, { image, missing, category, corners, fractions, isPartial, did });
     })
     .filter((annotation) => annotation !== undefined);
   const set = { source: raw.source, images, annotations: renumberAnnotations(annotations, did), categories };

@@ -17,6 +17,7 @@ export interface Repair {
     | 'matched id'
     | 'made box anew from mask'
     | 'read box as corners'
+    | 'read as fractions'
     | 'clipped box'
     | 'made area anew from mask'
     | 'renumbered annotation'

@@ -82,6 +82,7 @@ class CocoReader implements ElementVisitor {
     const place = ['', key, index].join('/');
     const fields = new FieldReader(value, place, this.#source, this.#problems);
     if (fields.failed) return;
+    if (key === 'annotations' && index === 0) this.#refuseOthers(fields);
     if (key === 'images') this.#addImage(fields);
     else if (key === 'annotations') this.#addAnnotation(fields);
     else this.#addCategory(fields);
@@ -104,6 +105,20 @@ class CocoReader implements ElementVisitor {
       annotations: this.#textIds ? matchTextIds(this.#images, this.#annotations) : this.#annotations,
       categories: this.#withoutRoot(),
     };
+  }
+
+  /** COCO has other files beside its instances. @throws DATASET_INVALID for panoptic annotations and captions */
+  #refuseOthers(fields: FieldReader): void {
+    const what = fields.has('segments_info') ? 'panoptic annotations' : fields.has('caption') ? 'captions' : undefined;
+    if (what === undefined || fields.has('bbox') || fields.has('segmentation')) return;
+    throw new RcnnError('DATASET_INVALID', {
+      where: this.#source,
+      place: fields.place,
+      problem: 'the file holds no objects',
+      found: what,
+      expected: 'instances, each with a category and a box or a segmentation',
+      hint: 'Take the file of instances (instances_*.json).',
+    });
   }
 
   /** Roboflow puts a root without objects above the classes; it is no class. */
@@ -143,7 +158,7 @@ class CocoReader implements ElementVisitor {
 
   #addCategory(fields: FieldReader): void {
     const id = fields.id('id');
-    const name = fields.text('name');
+    const name = fields.name('name');
     const [supercategory, keypoints, skeleton] = ['supercategory', 'keypoints', 'skeleton'].map((key) =>
       fields.get(key),
     );
@@ -202,7 +217,7 @@ class CocoReader implements ElementVisitor {
     const value = fields.get('segmentation');
     const place = `${fields.place}/segmentation`;
     if (value === undefined || value === null) return undefined;
-    if (Array.isArray(value)) return value.length === 0 ? undefined : this.#polygons(value, place);
+    if (Array.isArray(value)) return value.every(isEmpty) ? undefined : this.#polygons(value, place);
     return this.#rle(value, place);
   }
 
@@ -228,7 +243,7 @@ class CocoReader implements ElementVisitor {
       return this.#bad('rle-invalid', `${place}/size`, show(size));
     const [height, width] = size as [number, number];
     const counts = fields.get('counts');
-    if (typeof counts === 'string') return { kind: 'rle', size: [height, width], counts };
+    if (typeof counts === 'string') return { kind: 'rle', size: [height, width], counts: withoutQuotes(counts) };
     if (!Array.isArray(counts)) return this.#bad('rle-invalid', `${place}/counts`, show(counts));
     let sum = 0;
     for (const count of counts as unknown[]) {
@@ -246,6 +261,17 @@ class CocoReader implements ElementVisitor {
     this.#problems.add({ kind, source: this.#source, place, found });
     return 'bad';
   }
+}
+
+/** `str(rle['counts'])` of Python: `b'…'`, with backslashes twice. The code itself has no quotes. */
+function withoutQuotes(counts: string): string {
+  const bytes = /^b(['"])(.*)\1$/s.exec(counts)?.[2];
+  return bytes === undefined ? counts : bytes.replaceAll('\\\\', '\\');
+}
+
+/** `[]` and `[[]]` are how tools write that there is no outline. */
+function isEmpty(part: unknown): boolean {
+  return Array.isArray(part) && part.length === 0;
 }
 
 type Corners = AnnotationRecord['box'];

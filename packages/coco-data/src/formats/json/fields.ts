@@ -49,6 +49,12 @@ export class FieldReader {
     return '';
   }
 
+  /** A name: tools whose classes are numbers write them as such. */
+  name(name: string): string {
+    const value = this.get(name);
+    return typeof value === 'number' && Number.isFinite(value) ? String(value) : this.text(name);
+  }
+
   side(name: string): number {
     const value = this.#needed(name);
     if (value === undefined) return Number.NaN;
@@ -107,6 +113,13 @@ export class FieldReader {
 /** A whole number that a tool wrote as text: `"3"`, without zeros in front, which would make two texts one number. */
 export function isNumberText(value: unknown): value is string {
   return typeof value === 'string' && /^(?:0|-?[1-9]\d{0,15})$/.test(value) && Number.isSafeInteger(Number(value));
+}
+
+/** A number, or one that a tool wrote as text; undefined for anything else. */
+export function numeric(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
+  const isText = typeof value === 'string' && /^\s*[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?\s*$/i.test(value);
+  return isText ? Number(value) : undefined;
 }
 
 /** A value in few characters. */

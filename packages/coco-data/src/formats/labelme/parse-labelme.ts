@@ -1,7 +1,7 @@
 import type { ImageSize } from '@rcnn/core';
 import type { ProblemKind, Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, Segmentation } from '../../records.ts';
-import { FieldReader, show } from '../json/fields.ts';
+import { FieldReader, numeric, show } from '../json/fields.ts';
 import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
 
 /** One labelme file: a picture and its shapes, as written. */
@@ -60,11 +60,18 @@ function isSide(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 31;
 }
 
+/** What labelme's own converters leave out. */
+const NO_CLASS: readonly string[] = ['__ignore__', '_background_'];
+
 function shapeOf(item: unknown, place: string, source: string, problems: Problems): LabelmeShape | undefined {
   const fields = new FieldReader(item, place, source, problems);
-  const label = fields.failed ? '' : fields.text('label');
+  const label = fields.failed ? '' : fields.name('label').trim();
   const group = fields.has('group_id') ? fields.id('group_id') : undefined;
   if (fields.failed) return undefined;
+  if (NO_CLASS.includes(label)) {
+    problems.add({ kind: 'region-ignored', source, place, found: label });
+    return undefined;
+  }
   const kind = fields.get('shape_type') ?? 'polygon';
   const points = pointsOf(fields.get('points'));
   const report = (problem: ProblemKind, found: string): undefined => {
@@ -85,8 +92,8 @@ function shapeOf(item: unknown, place: string, source: string, problems: Problem
 
 function pointsOf(value: unknown): readonly (readonly [number, number])[] | undefined {
   if (!Array.isArray(value)) return undefined;
-  const good = value.every((point) => Array.isArray(point) && point.length === 2 && point.every(Number.isFinite));
-  return good ? (value as [number, number][]) : undefined;
+  const points = value.map((point) => (Array.isArray(point) && point.length === 2 ? point.map(numeric) : [undefined]));
+  return points.every((point) => !point.includes(undefined)) ? (points as [number, number][]) : undefined;
 }
 
 /** The outline of a shape; undefined for points and lines, which have no area. */

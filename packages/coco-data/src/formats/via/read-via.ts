@@ -2,7 +2,7 @@ import type { ImageSize } from '@rcnn/core';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import type { Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
-import { FieldReader, show } from '../json/fields.ts';
+import { FieldReader, numeric, show } from '../json/fields.ts';
 import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
 import { isVia3, PLACE, type PlacedRegion, via2Of } from './parse-via3.ts';
 import { classRule } from './region-class.ts';
@@ -10,6 +10,8 @@ import { classRule } from './region-class.ts';
 export interface ViaOptions {
   /** Size of an image, which VIA does not store. Called once per image with regions or without. */
   readonly sizeOf: (file: string) => Promise<ImageSize>;
+  /** Files by the names that the project has for them, where these differ. Default: names are files. */
+  readonly filesOf?: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   /** The region attribute that holds the class. Default: the only one that regions have, if there is one. */
   readonly classAttribute?: string;
   /** The class of regions without that attribute. Default `object`. */
@@ -37,11 +39,13 @@ export async function parseVia(
   const regions: Region[] = [];
   const images: ImageRecord[] = [];
   const sizes = new Map<string, ImageSize>();
+  const files = await options.filesOf?.(namesOf(root));
   for (const [key, entry] of Object.entries(root)) {
     const place = `${prefix}/${escapePointer(key)}`;
     const fields = new FieldReader(entry, place, source, problems);
-    const file = fields.failed ? '' : fields.text('filename');
+    const name = fields.failed ? '' : fields.text('filename');
     if (fields.failed) continue;
+    const file = files?.get(name) ?? name;
     if (sizes.has(file)) {
       // Objects go by the name of their picture: those of two entries would all be on one.
       const found = `${file} has an entry before this one`;
@@ -99,6 +103,11 @@ export async function parseVia(
     });
   }
   return { source, images, annotations, categories };
+}
+
+function namesOf(root: JSONObject): readonly string[] {
+  const names = Object.values(root).map((entry) => (isObject(entry) ? entry['filename'] : undefined));
+  return names.filter((name) => typeof name === 'string');
 }
 
 /** One file that cannot be read costs that file: the others are read all the same. */
@@ -180,8 +189,8 @@ function pointsOf(region: Region, source: string, problems: Reporter, offset: nu
   const at = `${place}/shape_attributes`;
   const name = isObject(shape) ? shape['name'] : undefined;
   const numbers = (...keys: readonly string[]): number[] | undefined => {
-    const values = keys.map((key) => (isObject(shape) ? shape[key] : undefined));
-    if (values.every((value) => typeof value === 'number' && Number.isFinite(value))) return values as number[];
+    const values = keys.map((key) => (isObject(shape) ? numeric(shape[key]) : undefined));
+    if (values.every((value) => value !== undefined)) return values;
     problems.add({
       kind: 'field-type',
       source,
@@ -225,9 +234,10 @@ function polygonPoints(
   };
   if (!Array.isArray(xs) || !Array.isArray(ys)) return bad('field-type', 'no lists all_points_x and all_points_y');
   if (xs.length !== ys.length) return bad('polygon-odd', `${xs.length} x and ${ys.length} y`);
-  if (![...xs, ...ys].every(Number.isFinite)) return bad('polygon-not-finite', show(xs));
+  const [left, top] = [xs.map(numeric), ys.map(numeric)];
+  if ([...left, ...top].includes(undefined)) return bad('polygon-not-finite', show(xs));
   if (xs.length < 3) return bad('polygon-short', `${xs.length} points`);
-  return Float64Array.from({ length: xs.length * 2 }, (_, i) => (i % 2 === 0 ? xs : ys)[i >> 1] + offset);
+  return Float64Array.from({ length: xs.length * 2 }, (_, i) => (i % 2 === 0 ? left : top)[i >> 1]! + offset);
 }
 
 function isObject(value: unknown): value is JSONObject {

@@ -49,7 +49,7 @@ function unclear(source: string, names: ReadonlySet<string>, problem: string): R
 
 /** VIA 1 had plain text where attributes came later. */
 function textOr(attributes: unknown, of: (fields: JSONObject) => string | undefined): string | undefined {
-  if (typeof attributes === 'string') return attributes || undefined;
+  if (typeof attributes === 'string') return attributes.trim() || undefined;
   return isObject(attributes) ? of(attributes) : undefined;
 }
 
@@ -68,7 +68,7 @@ function namesItself(attributes: JSONObject): boolean {
 /** An attribute is text, a number, or for checkboxes an object of options that are set. */
 function valueOf(attributes: JSONObject, name: string): string | undefined {
   const value = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
-  if (typeof value === 'string') return value || undefined;
+  if (typeof value === 'string') return value.trim() || undefined; // typed by people
   if (typeof value === 'number' || value === true) return String(value);
   if (!isObject(value)) return undefined;
   const set = Object.keys(value).filter((key) => value[key] === true);

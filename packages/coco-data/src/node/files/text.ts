@@ -24,12 +24,26 @@ export async function readText(path: string, most: number = MAX_BYTES): Promise<
   try {
     return new TextDecoder(encodingOf(bytes), { fatal: true }).decode(bytes);
   } catch (cause) {
+    const declared = declaredText(bytes);
+    if (declared !== undefined) return declared;
     throw new RcnnError('FILE_MALFORMED', {
       where: path,
       problem: 'the text is neither UTF-8 nor UTF-16',
       hint: 'Save it as UTF-8.',
       cause,
     });
+  }
+}
+
+/** The text of an XML file in the encoding that its first line names, where that is another than UTF-8. */
+function declaredText(bytes: Uint8Array): string | undefined {
+  const head = new TextDecoder('latin1').decode(bytes.subarray(0, 200));
+  const name = /^\s*<\?xml[^>]*\sencoding=["']([\w.:-]+)["']/.exec(head)?.[1];
+  if (name === undefined || /^utf-?(?:8|16)/i.test(name)) return undefined;
+  try {
+    return new TextDecoder(name, { fatal: true }).decode(bytes);
+  } catch {
+    return undefined; // no such encoding, or the bytes are not in it
   }
 }
 

@@ -1,13 +1,13 @@
-import { join } from 'node:path';
 import { isRcnnError } from '@rcnn/core/errors';
 import type { Problems } from '../../doctor/problems.ts';
 import { NO_SIZE, readCoco } from '../../formats/coco/read-coco.ts';
-import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet, ImageRecord } from '../../records.ts';
 import { readHead, utf8Chunks } from '../files/text.ts';
 import { readImageHeader } from '../images/decode.ts';
 import { FolderImages } from '../images/folder-images.ts';
-import { annotationFiles, isFolder, sourceOfFile } from './folders.ts';
+import { ImageNames } from '../images/image-names.ts';
+import { annotationFiles, isFolder, sourceOfFile, splitOf } from './folders.ts';
+import { looseCocoFiles, sourceOfLoose } from './loose-files.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
 
 /** COCO's instances and keypoints, and the dialects of Roboflow, Label Studio, CVAT and LVIS. */
@@ -16,6 +16,10 @@ export const cocoReader: DatasetReader = {
 
   async find(path, options) {
     const files = (await isFolder(path)) ? await annotationFiles(path) : path.endsWith('.json') ? [path] : [];
+    if (files.length === 0 && (await isFolder(path))) {
+      const loose = await looseCocoFiles(path);
+      return Promise.all(loose.map((file) => sourceOfLoose(file, options.images)));
+    }
     const own: DatasetSource[] = [];
     const heads = await Promise.all(files.map(headOf));
     const isOthers = heads.some((head) => OTHERS.test(head) && !LISTS.test(head));
@@ -36,7 +40,7 @@ export const cocoReader: DatasetReader = {
   async read({ annotations, images }, problems, options) {
     const set = await readCoco(utf8Chunks(annotations), annotations, problems, { sizeless: true });
     const store = new FolderImages(images, options);
-    return withSizes(await withFiles(set, store), store, problems);
+    return withSizes({ ...set, images: await withFiles(set.images, set.source, store) }, store, problems);
   },
 };
 
@@ -52,36 +56,15 @@ function headOf(file: string): Promise<string> {
   });
 }
 
-/**
- * Names as tools on other machines wrote them: with backslashes, or with the path of an upload folder in front. The part
- * of such a name that is a file below the folder of images is taken; a name that is a file as it stands stays.
- */
-async function withFiles(set: AnnotationSet, store: FolderImages): Promise<AnnotationSet> {
-  const foreign = set.images.filter(
-    ({ file }) => file.includes('\\') || pathProblem(file) !== undefined || file.split('/').length === 2,
-  );
-  if (foreign.length === 0) return set;
-  const found = new Map<string, string>();
-  for (const { file } of foreign) {
-    if (found.has(file)) continue;
-    const name = await findFile(file, store);
-    if (name !== undefined && name !== file) found.set(file, name);
-  }
-  if (found.size === 0) return set;
-  return { ...set, images: set.images.map((image) => ({ ...image, file: found.get(image.file) ?? image.file })) };
-}
-
-async function findFile(file: string, store: FolderImages): Promise<string | undefined> {
-  const steps = file.split(/[/\\]+/).filter((step) => step !== '' && step !== '.' && step !== '..');
-  const names = [file, ...steps.map((_, i) => steps.slice(i).join('/')), join('images', steps.at(-1) ?? '')];
-  for (const name of names) {
-    const isThere = await store.locate(name).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return name;
-  }
-  return undefined;
+/** The same records with the files that their names mean: tools wrote them on other machines. */
+export async function withFiles(
+  images: readonly ImageRecord[],
+  source: string,
+  store: FolderImages,
+): Promise<readonly ImageRecord[]> {
+  const names = new ImageNames(store.root, [splitOf(source)]);
+  const found = await names.findAll(images.map(({ file }) => file));
+  return found.size === 0 ? images : images.map((image) => ({ ...image, file: found.get(image.file) ?? image.file }));
 }
 
 /** Sizes that records do not state, from the files. */

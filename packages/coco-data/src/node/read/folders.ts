@@ -23,6 +23,51 @@ export async function foldersIn(folder: string): Promise<readonly string[]> {
     .sort();
 }
 
+/** The folder itself where it has files of a format, else those below it that have, else those one step further down. */
+export async function foldersWith(root: string, has: (folder: string) => Promise<boolean>): Promise<readonly string[]> {
+  if (await has(root)) return [root];
+  let level: readonly string[] = [root];
+  for (let depth = 0; depth < 2; depth++) {
+    const below = await Promise.all(level.map(async (at) => (await foldersIn(at)).map((name) => join(at, name))));
+    level = below.flat();
+    const found: string[] = [];
+    for (const folder of level) if (await has(folder)) found.push(folder);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+/** Splits of formats that have a file for each picture: the pictures are beside them, or in a folder of their own. */
+export async function sourcesOfFolders(
+  format: string,
+  folders: readonly string[],
+  images: string | undefined,
+): Promise<readonly DatasetSource[]> {
+  return Promise.all(
+    folders.map(async (folder) => ({
+      format,
+      split: nameOf(folder),
+      annotations: folder,
+      images: images ?? (await picturesOf(folder)),
+    })),
+  );
+}
+
+/** Names of pictures that are read. */
+export const PICTURE: RegExp = /\.(?:jpe?g|png|bmp|webp|tiff?|gif|avif)$/i;
+
+/** `annotations` has `images` beside it, and `annotations/train` has `images/train`. */
+async function picturesOf(folder: string): Promise<string> {
+  const hasPictures = async (at: string): Promise<boolean> => (await namesIn(at)).some((name) => PICTURE.test(name));
+  if (await hasPictures(folder)) return folder;
+  const [above, name] = [dirname(resolve(folder)), nameOf(folder)];
+  for (const at of ['images', 'JPEGImages', 'img', 'imgs']) {
+    for (const place of [join(above, at), join(dirname(above), at, name), join(dirname(above), at)])
+      if (await hasPictures(place)) return place;
+  }
+  return folder;
+}
+
 /** What a person calls a folder, wherever it is looked at from. */
 export function nameOf(folder: string): string {
   return basename(resolve(folder)) || 'data';
@@ -47,6 +92,11 @@ export async function annotationFiles(root: string): Promise<readonly string[]> 
   return files;
 }
 
+/** The split that an annotation file is called after. */
+export function splitOf(file: string): string {
+  return basename(file, extname(file)).replace(/^(?:instances|person_keypoints)_/, '');
+}
+
 /** The split that an annotation file stands for, and where its images are. */
 export async function sourceOfFile(
   file: string,
@@ -54,9 +104,8 @@ export async function sourceOfFile(
   { images, split }: { readonly images?: string | undefined; readonly split?: string | undefined },
 ): Promise<DatasetSource> {
   const folder = dirname(file);
-  const stem = basename(file, extname(file));
   const inAnnotations = basename(folder) === 'annotations';
-  const name = split ?? (inAnnotations ? stem.replace(/^(?:instances|person_keypoints)_/, '') : nameOf(folder));
+  const name = split ?? (inAnnotations ? splitOf(file) : nameOf(folder));
   if (images !== undefined) return { format, split: name, annotations: file, images };
   if (!inAnnotations) return { format, split: name, annotations: file, images: folder };
   for (const at of [name, join('images', name), 'images']) {

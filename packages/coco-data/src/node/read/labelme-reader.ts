@@ -5,15 +5,14 @@ import { objectsOf, parseLabelme } from '../../formats/labelme/parse-labelme.ts'
 import type { AnnotationRecord, AnnotationSet, ImageRecord } from '../../records.ts';
 import { readHead, readJSON } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
+import { ImageNames } from '../images/image-names.ts';
 import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
-import { foldersIn, isFolder, nameOf, namesIn } from './folders.ts';
+import { foldersWith, isFolder, namesIn, sourcesOfFolders } from './folders.ts';
 import { withPaintedMasks } from './labelme-mask.ts';
-import type { DatasetReader, DatasetSource } from './reader.ts';
+import type { DatasetReader } from './reader.ts';
 
 const FORMAT = 'labelme';
-
-const ENDINGS: readonly string[] = ['.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.PNG', '.bmp', '.webp', '.tif', '.tiff'];
 
 /** labelme: a JSON file beside every picture, in one folder or one per split. */
 export const labelmeReader: DatasetReader = {
@@ -21,24 +20,16 @@ export const labelmeReader: DatasetReader = {
 
   async find(path, { images }) {
     if (!(await isFolder(path))) return [];
-    const of = (folder: string): DatasetSource => ({
-      format: FORMAT,
-      split: nameOf(folder),
-      annotations: folder,
-      images: images ?? folder,
-    });
-    if (await hasLabelme(path)) return [of(path)];
-    const found: DatasetSource[] = [];
-    for (const name of await foldersIn(path)) if (await hasLabelme(join(path, name))) found.push(of(join(path, name)));
-    return found;
+    return sourcesOfFolders(FORMAT, await foldersWith(path, hasLabelme), images);
   },
 
   async read({ annotations, images }, problems, options) {
     const store = new FolderImages(images, options);
+    const names = new ImageNames(store.root);
     const files: ReadFile[] = [];
     for (const name of (await namesIn(annotations)).filter((one) => one.endsWith('.json'))) {
       try {
-        const file = await readFile(join(annotations, name), name, annotations, store, problems);
+        const file = await readFile(join(annotations, name), name, annotations, store, names, problems);
         if (file !== undefined) files.push(file);
       } catch (error) {
         if (!isRcnnError(error)) throw error;
@@ -88,11 +79,12 @@ async function readFile(
   name: string,
   source: string,
   store: FolderImages,
+  names: ImageNames,
   problems: Problems,
 ): Promise<ReadFile | undefined> {
   const file = parseLabelme(await readJSON(path), name, source, problems);
   if (file === undefined) return undefined;
-  const image = await imageOf(file.image, name, store);
+  const image = await imageOf(file.image, name, names);
   const isStated = file.size[0] > 0;
   const size = isStated ? file.size : await imageSize(image, store);
   const objects = objectsOf(await withPaintedMasks(file, size, source, problems), size);
@@ -102,20 +94,14 @@ async function readFile(
   };
 }
 
-/** The picture by the path in the file, else by its last part: folders are moved, and labelme wrote the way from there. */
-async function imageOf(written: string, json: string, store: FolderImages): Promise<string> {
-  const steps = written.split(/[/\\]/);
-  const stem = basename(json, '.json');
-  const ending = /\.[^./\\]+$/.exec(written)?.[0] ?? '';
-  const own = [ending, ...ENDINGS].map((one) => stem + one);
-  for (const name of [written, steps.join('/'), steps.at(-1)!, ...own].filter((one) => one !== '')) {
-    const isThere = await store.locate(name).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return name;
-  }
-  return steps.at(-1) || own[0]!;
+/** The picture that the file names, else the one that is called like it: renamed datasets keep old names inside. */
+async function imageOf(written: string, json: string, names: ImageNames): Promise<string> {
+  const found = written === '' ? undefined : await names.find(written);
+  return (
+    found ??
+    (await names.findPicture(basename(json, '.json'))) ??
+    (written.split(/[/\\]/).at(-1) || `${basename(json, '.json')}.jpg`)
+  );
 }
 
 /** Classes are the labels in alphabetical order. */

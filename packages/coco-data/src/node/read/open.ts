@@ -12,9 +12,9 @@ import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet } from '../../records.ts';
 import { FolderImages, type FolderImagesOptions } from '../images/folder-images.ts';
 import { cocoReader } from './coco-reader.ts';
+import { foreignAt } from './foreign.ts';
 import { labelmeReader } from './labelme-reader.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
-
 import { viaReader } from './via-reader.ts';
 import { vocReader } from './voc-reader.ts';
 import { yoloReader } from './yolo-reader.ts';
@@ -31,7 +31,7 @@ export interface OpenOptions extends DatasetOptions, FolderImagesOptions {
   readonly format?: string | undefined;
   /** The folder of images. Default: told from where the annotations are. */
   readonly images?: string | undefined;
-  readonly via?: Omit<ViaOptions, 'sizeOf'>;
+  readonly via?: Omit<ViaOptions, 'sizeOf' | 'filesOf'>;
   readonly voc?: VocOptions;
   /** Who reads: put a reader of your own before {@link READERS}, or leave some out. Default: READERS. */
   readonly readers?: readonly DatasetReader[] | undefined;
@@ -121,6 +121,9 @@ function requirePlainSplit(split: string, file: string): void {
   });
 }
 
+const FORMATS =
+  'annotations/*.json, <split>/_annotations.coco.json, <split>/via_region_data.json, XML files of Pascal VOC, data.yaml or classes.txt of YOLO, or JSON files of labelme beside their pictures';
+
 async function sourcesAt(path: string, options: OpenOptions): Promise<readonly DatasetSource[]> {
   const { format, readers = READERS } = options;
   const info = await stat(path).catch((cause: unknown) => {
@@ -134,12 +137,20 @@ async function sourcesAt(path: string, options: OpenOptions): Promise<readonly D
     if (found.length > 0) return found;
   }
   if (info.isDirectory()) await requireReadable(path);
+  const foreign = await foreignAt(path);
+  if (foreign !== undefined)
+    throw new RcnnError('DATASET_INVALID', {
+      where: path,
+      problem: 'this is no dataset that is read',
+      found: foreign.what,
+      expected: FORMATS,
+      hint: foreign.hint,
+    });
   throw new RcnnError('DATASET_INVALID', {
     where: path,
     problem: info.isDirectory() ? 'no annotations were found in this folder' : 'this is not an annotation file',
-    expected:
-      'annotations/*.json, <split>/_annotations.coco.json, <split>/via_region_data.json, XML files of Pascal VOC, data.yaml of YOLO, or JSON files of labelme beside their pictures',
-    hint: 'Name the annotation file itself, and its images with the images setting.',
+    expected: FORMATS,
+    hint: 'Name the annotation file itself, and its images with the images setting (--images).',
   });
 }
 

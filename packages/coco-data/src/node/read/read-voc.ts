@@ -9,12 +9,11 @@ import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet } from '../../records.ts';
 import { readText } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
+import { ImageNames } from '../images/image-names.ts';
 import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
 import { isFolder } from './folders.ts';
 import type { OpenOptions } from './open.ts';
-
-const ENDINGS = ['.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.PNG', '.bmp', '.webp', '.tif', '.tiff'];
 
 const MAX_XML_BYTES = 64 * 2 ** 20;
 
@@ -53,11 +52,12 @@ export async function readVoc(
 ): Promise<AnnotationSet> {
   const root = dirname(folders.xml);
   const store = new FolderImages(folders.images, options);
+  const names = new ImageNames(store.root);
   const entries: VocEntry[] = [];
   for (const stem of await stemsOf(folders.list)) {
     const place = `${basename(folders.xml)}/${stem}.xml`;
     try {
-      entries.push(await readEntry(folders, stem, place, store));
+      entries.push(await readEntry(folders, stem, place, store, names));
     } catch (error) {
       if (!isRcnnError(error)) throw error;
       problems.add({ kind: fileProblem(error), source: root, place, found: error.message });
@@ -66,12 +66,18 @@ export async function readVoc(
   return vocRecords(root, entries, problems, options.voc);
 }
 
-async function readEntry({ xml }: VocFolders, stem: string, place: string, store: FolderImages): Promise<VocEntry> {
+async function readEntry(
+  { xml }: VocFolders,
+  stem: string,
+  place: string,
+  store: FolderImages,
+  names: ImageNames,
+): Promise<VocEntry> {
   const unsafe = pathProblem(stem);
   if (unsafe !== undefined)
     throw new RcnnError('PATH_REFUSED', { where: quoteName(stem), problem: `the name ${unsafe}` });
   const written = parseVocXml(await readText(join(xml, `${stem}.xml`), MAX_XML_BYTES), place);
-  const image = await imageName(store.root, stem, written.filename);
+  const image = await imageName(names, stem, written.filename);
   const isSizeOfFile = written.size[0] === 0;
   const file = isSizeOfFile ? { ...written, size: await imageSize(image, store) } : written;
   const instances = await readInstances(dirname(xml), stem);
@@ -93,11 +99,10 @@ async function readInstances(root: string, stem: string): Promise<PixelImage | u
   return decodeImage(await new FolderImages(folder).read(`${stem}.png`), { name: `SegmentationObject/${stem}.png` });
 }
 
-/** The XML's file name where it exists, else the stem with a known ending: renamed datasets keep old names inside. */
-async function imageName(images: string, stem: string, filename: string): Promise<string> {
-  const names = [...ENDINGS.map((ending) => stem + ending), ...(pathProblem(filename) === undefined ? [filename] : [])];
-  for (const name of names) if (name !== '' && (await exists(join(images, name)))) return name;
-  return `${stem}.jpg`;
+/** The picture that is called like the XML file, else the one that it names: renamed datasets keep old names inside. */
+async function imageName(names: ImageNames, stem: string, filename: string): Promise<string> {
+  const named = filename === '' ? undefined : filename;
+  return (await names.findPicture(stem)) ?? (named && (await names.find(named))) ?? `${stem}.jpg`;
 }
 
 async function stemsOf(list: string): Promise<readonly string[]> {

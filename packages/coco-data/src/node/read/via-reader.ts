@@ -1,8 +1,9 @@
 import { parseVia } from '../../formats/via/read-via.ts';
 import { readHead, readJSON } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
+import { ImageNames } from '../images/image-names.ts';
 import { imageSize } from './coco-reader.ts';
-import { annotationFiles, isFolder, sourceOfFile } from './folders.ts';
+import { annotationFiles, isFolder, sourceOfFile, splitOf } from './folders.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
 
 /** Projects and exports of the VGG Image Annotator, versions 1 to 3. */
@@ -25,8 +26,10 @@ export const viaReader: DatasetReader = {
 
   async read({ annotations, images }, problems, options) {
     const store = new FolderImages(images, options);
+    const names = new ImageNames(store.root, [splitOf(annotations)]);
     return parseVia(await readJSON(annotations), annotations, problems, {
       ...options.via,
+      filesOf: (written) => names.findAll(written),
       sizeOf: (file) => imageSize(file, store),
     });
   },

@@ -1,7 +1,8 @@
 import { basename, dirname, join } from 'node:path';
-import { foldersIn, isFolder, nameOf, namesIn } from './folders.ts';
+import { readHead } from '../files/text.ts';
+import { foldersWith, isFolder, namesIn, sourcesOfFolders } from './folders.ts';
 import { readVoc, vocSplits } from './read-voc.ts';
-import type { DatasetReader, DatasetSource } from './reader.ts';
+import type { DatasetReader } from './reader.ts';
 
 const FORMAT = 'voc';
 
@@ -24,16 +25,7 @@ export const vocReader: DatasetReader = {
         images: folder,
       }));
     }
-    const beside = (folder: string): DatasetSource => ({
-      format: FORMAT,
-      split: nameOf(folder),
-      annotations: folder,
-      images: images ?? folder,
-    });
-    if (await hasXml(path)) return [beside(path)];
-    const found: DatasetSource[] = [];
-    for (const name of await foldersIn(path)) if (await hasXml(join(path, name))) found.push(beside(join(path, name)));
-    return found;
+    return sourcesOfFolders(FORMAT, await foldersWith(path, hasXml), images);
   },
 
   async read({ annotations, images }, problems, options) {
@@ -48,5 +40,10 @@ async function xmlFolder(annotations: string): Promise<string> {
 }
 
 async function hasXml(folder: string): Promise<boolean> {
-  return (await namesIn(folder)).some((name) => name.endsWith('.xml') && !basename(name).startsWith('.'));
+  const names = (await namesIn(folder)).filter((name) => name.endsWith('.xml') && !basename(name).startsWith('.'));
+  for (const name of names.slice(0, 3)) {
+    const head = await readHead(join(folder, name)).catch(() => '');
+    if (!/<annotations[\s>]/.test(head)) return true; // CVAT's own XML is another format
+  }
+  return false;
 }

@@ -1,57 +1,53 @@
 import { readdir } from 'node:fs/promises';
-import { dirname, extname, isAbsolute, join, sep } from 'node:path';
-import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
-import { LineCounter } from 'yaml';
+import { dirname, extname, join, sep } from 'node:path';
+import { isRcnnError } from '@rcnn/core/errors';
 import type { Problem, Problems } from '../../doctor/problems.ts';
 import { parseYoloLabels } from '../../formats/yolo/parse-yolo.ts';
-import { pathProblem } from '../../images/image-path.ts';
-import type { AnnotationRecord, Category, ImageRecord } from '../../records.ts';
+import type { AnnotationRecord, ImageRecord } from '../../records.ts';
 import { readText } from '../files/text.ts';
-import { readYaml } from '../files/yaml.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
-import { isFolder, namesIn } from './folders.ts';
+import { isFolder, nameOf, namesIn } from './folders.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
+import { type DataYaml, folderOf, readDataFile, SPLITS, yamlIn } from './yolo-data.ts';
+import { isListed, picturesBelow, picturesOf } from './yolo-pictures.ts';
 
 const FORMAT = 'yolo';
-
-const SPLITS: readonly string[] = ['train', 'val', 'valid', 'test'];
-
-const PICTURE = /\.(?:jpe?g|png|bmp|webp|tiff?|gif|avif)$/i;
-
-/** Of `data.yaml`: names and folders. */
-const MAX_YAML_BYTES = 2 ** 20;
 
 /** YOLO's `data.yaml` with `images` and `labels` folders, boxes or outlines. */
 export const yoloReader: DatasetReader = {
   format: FORMAT,
 
   async find(path, { images, format }) {
-    const file = (await isFolder(path)) ? await yamlIn(path) : /\.ya?ml$/i.test(path) ? path : undefined;
-    if (file === undefined) return [];
+    const isRoot = await isFolder(path);
+    const file = isRoot ? await yamlIn(path) : /\.ya?ml$/i.test(path) ? path : undefined;
+    if (file === undefined) return isRoot ? sourcesOfNames(path, images) : [];
     let data: DataYaml;
     try {
-      data = await readDataYaml(file);
+      data = await readDataFile(file);
     } catch (error) {
       if (format === FORMAT || file === path || !isRcnnError(error) || (await hasLabels(path))) throw error;
       return [];
     }
     const found: DatasetSource[] = [];
     for (const split of SPLITS) {
-      const named = data.folders.get(split);
-      const folder = named === undefined ? undefined : await folderOf(dirname(file), data.root, named);
-      if (folder !== undefined) found.push({ format: FORMAT, split, annotations: file, images: images ?? folder });
+      const named = data.places.get(split) ?? [];
+      const folder = isListed(named) ? dirname(file) : named[0] && (await folderOf(dirname(file), data.root, named[0]));
+      if (folder) found.push({ format: FORMAT, split, annotations: file, images: images ?? folder });
     }
     return found;
   },
 
-  async read({ annotations, images }, problems, options) {
-    const data = await readDataYaml(annotations);
+  async read({ annotations, images, split }, problems, options) {
+    const data = await readDataFile(annotations);
     const store = new FolderImages(images, options);
     const records: ImageRecord[] = [];
     const objects: AnnotationRecord[] = [];
-    const pictures = await picturesBelow(images);
+    const named = data.places.get(split) ?? [];
+    const pictures = isListed(named)
+      ? await picturesOf(named, dirname(annotations), data.root, images, annotations, problems)
+      : await picturesBelow(images);
     for (const file of pictures) {
       try {
         await readPicture(file, store, annotations, problems, data, records, objects);
@@ -60,7 +56,7 @@ export const yoloReader: DatasetReader = {
         problems.add({ kind: fileProblem(error), source: annotations, place: file, found: error.message });
       }
     }
-    await reportLabelsAlone(store.root, pictures, annotations, problems);
+    if (!isListed(named)) await reportLabelsAlone(store.root, pictures, annotations, problems);
     return { source: annotations, images: records, annotations: objects, categories: data.names };
   },
 };
@@ -88,15 +84,6 @@ async function hasLabels(folder: string): Promise<boolean> {
   return false;
 }
 
-/** Pictures in a folder and in those below it, sorted. */
-async function picturesBelow(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder, { recursive: true }).catch(() => [] as string[]);
-  return names
-    .map((name) => name.replaceAll(sep, '/'))
-    .filter((name) => PICTURE.test(name))
-    .sort();
-}
-
 async function readPicture(
   file: string,
   store: FolderImages,
@@ -107,12 +94,7 @@ async function readPicture(
   annotations: AnnotationRecord[],
 ): Promise<void> {
   const size = await imageSize(file, store);
-  const label = labelFile(join(store.root, file));
-  // A picture without a label file has no objects.
-  const text = await readText(label).catch((error: unknown) => {
-    if (isRcnnError(error, 'FILE_MISSING')) return '';
-    throw error;
-  });
+  const text = await labelsOf(join(store.root, file));
   images.push({ id: file, file, size, sizeOfFile: 'format', place: file });
   const ofImage = { add: (problem: Problem) => problems.add({ ...problem, imageId: file }) };
   const place = file.replace(/\.[^.]+$/, '.txt');
@@ -130,6 +112,22 @@ async function readPicture(
   }
 }
 
+/**
+ * The text of a picture's labels; a picture without a label file has no objects. A folder far above that happens to be
+ * called `images` says nothing: where it leads to no labels, those beside the picture are taken.
+ */
+async function labelsOf(picture: string): Promise<string> {
+  const beside = picture.slice(0, picture.length - extname(picture).length) + '.txt';
+  for (const label of [labelFile(picture), beside]) {
+    try {
+      return await readText(label);
+    } catch (error) {
+      if (!isRcnnError(error, 'FILE_MISSING')) throw error;
+    }
+  }
+  return '';
+}
+
 /** `images` becomes `labels` in the last place where it stands, as YOLO does it; else the label is beside the picture. */
 function labelFile(image: string): string {
   const steps = image.split(/[/\\]/);
@@ -139,104 +137,36 @@ function labelFile(image: string): string {
   return path.slice(0, path.length - extname(path).length) + '.txt';
 }
 
-interface DataYaml {
-  readonly root: string | undefined;
-  readonly folders: ReadonlyMap<string, string>;
-  /** Ids from 1: 0 is the background in every model here. */
-  readonly names: readonly Category[];
-  /** Numbers of key points that follow each box, of `kpt_shape`; 0 where there are none. */
-  readonly keypoints: number;
-}
-
-async function yamlIn(folder: string): Promise<string | undefined> {
-  const names = (await namesIn(folder)).filter((name) => /\.ya?ml$/i.test(name));
-  const name =
-    names.find((one) => /^(?:data|dataset)\.ya?ml$/i.test(one)) ?? (names.length === 1 ? names[0] : undefined);
-  return name === undefined ? undefined : join(folder, name);
-}
-
-async function readDataYaml(file: string): Promise<DataYaml> {
-  const value = valueOf(await readText(file, MAX_YAML_BYTES), file);
-  const fields = (typeof value === 'object' && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
-  const folders = new Map<string, string>();
-  for (const split of SPLITS) {
-    const named: unknown = Array.isArray(fields[split]) ? fields[split][0] : fields[split];
-    if (typeof named === 'string') folders.set(split, named);
-  }
-  const root = fields['path'];
-  return {
-    root: typeof root === 'string' ? root : undefined,
-    folders,
-    names: namesOf(fields['names'], file),
-    keypoints: keypointNumbers(fields['kpt_shape'], file),
-  };
-}
-
-/** `kpt_shape: [17, 3]`: points, and 2 or 3 numbers for each. */
-function keypointNumbers(value: unknown, file: string): number {
-  if (value === undefined || value === null) return 0;
-  if (Array.isArray(value) && value.length === 2 && value.every((count) => Number.isSafeInteger(count) && count > 0))
-    return (value as [number, number])[0] * (value as [number, number])[1];
-  throw new RcnnError('DATASET_INVALID', {
-    where: file,
-    place: 'kpt_shape',
-    problem: 'the shape of the key points cannot be used',
-    expected: 'the count of points, and 2 or 3 numbers for each',
-  });
-}
-
-/** @throws FILE_MALFORMED with line and column */
-function valueOf(text: string, file: string): unknown {
-  const lineCounter = new LineCounter();
-  const { document, fault } = readYaml(text, { lineCounter });
-  const malformed = (found: string, place?: string): RcnnError =>
-    new RcnnError('FILE_MALFORMED', {
-      where: file,
-      ...(place !== undefined && { place }),
-      problem: 'the file is not YAML that can be read',
-      found,
-    });
-  if (fault !== undefined) {
-    const { line, col } = lineCounter.linePos(fault.offset);
-    throw malformed(fault.problem, `${line}:${col}`);
-  }
-  try {
-    return document.toJS({ maxAliasCount: 0 });
-  } catch (error) {
-    throw malformed((error as Error).message); // an alias, which can make a small file large
-  }
-}
-
-/** A list of names, or names by number. */
-function namesOf(value: unknown, file: string): readonly Category[] {
-  const entries = typeof value === 'object' && value !== null ? Object.entries(value as Record<string, unknown>) : [];
-  const numbers = entries.map(([key]) => Number(key));
-  if (entries.length > 0 && numbers.every((number, i) => number === i))
-    return entries.map(([, name], i) => ({ id: i + 1, name: String(name) }));
-  throw new RcnnError('DATASET_INVALID', {
-    where: file,
-    place: 'names',
-    problem: 'the names of the classes are missing, or their numbers have gaps',
-    expected: 'a list of names, or names by number from 0',
-  });
-}
-
 /**
- * The folder of a split's pictures below the file's own. Paths in these files are often those of another machine or lead
- * one folder too high (Roboflow's `../train/images`): the longest end of the path that is a folder here is taken.
+ * Labels of tools that write names without a `data.yaml`: `classes.txt` of Label Studio and LabelImg beside `images` and
+ * `labels` or beside the pictures, `obj.names` of darknet and CVAT.
  */
-async function folderOf(base: string, root: string | undefined, named: string): Promise<string | undefined> {
-  const whole = root === undefined || isAbsolute(named) ? named : `${root}/${named}`;
-  const steps = whole
-    .split(/[/\\]+/)
-    .filter((step) => step !== '' && step !== '.' && step !== '..' && !/^[a-z]:$/i.test(step));
-  for (let i = 0; i < steps.length; i++) {
-    const name = steps.slice(i).join('/');
-    if (pathProblem(name) !== undefined)
-      throw new RcnnError('PATH_REFUSED', { where: quoteName(named), problem: 'the folder of a split cannot be used' });
-    const images = join(base, name, 'images');
-    if (await isFolder(images)) return images;
-    if (await isFolder(join(base, name))) return join(base, name);
+async function sourcesOfNames(path: string, images: string | undefined): Promise<readonly DatasetSource[]> {
+  const at = [path, join(path, 'labels'), join(path, 'data')];
+  let file: string | undefined;
+  for (const folder of at) {
+    const name = (await namesIn(folder)).find((one) => NAMES.test(one));
+    if (name !== undefined) file ??= join(folder, name);
   }
-  return undefined;
+  if (file === undefined) return [];
+  const source = (split: string, folder: string): DatasetSource => ({
+    format: FORMAT,
+    split,
+    annotations: file,
+    images: images ?? folder,
+  });
+  const folders: [string, string][] = [];
+  for (const split of SPLITS) {
+    const choices = [join('images', split), join(split, 'images'), `obj_${split}_data`, split];
+    for (const choice of choices)
+      if (await isFolder(join(path, choice))) {
+        folders.push([split, join(path, choice)]);
+        break;
+      }
+  }
+  if (folders.length > 0) return folders.map(([split, folder]) => source(split, folder));
+  const all = join(path, 'images');
+  return [source(nameOf(path), (await isFolder(all)) ? all : path)];
 }
+
+const NAMES = /^(?:classes\.txt|[\w-]+\.names)$/i;

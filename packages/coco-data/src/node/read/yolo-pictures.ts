@@ -1,0 +1,80 @@
+import { readdir } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { quoteName } from '@rcnn/core/errors';
+import type { Problems } from '../../doctor/problems.ts';
+import { pathProblem } from '../../images/image-path.ts';
+import { readText } from '../files/text.ts';
+import { ImageNames } from '../images/image-names.ts';
+import { namesIn, PICTURE } from './folders.ts';
+import { folderOf, stepsOf } from './yolo-data.ts';
+
+/** A split that is a list of pictures (`train.txt`), or several folders, has its pictures anywhere below the file. */
+export function isListed(named: readonly string[]): boolean {
+  return named.length > 1 || /\.txt$/i.test(named[0] ?? '');
+}
+
+/** The pictures of such a split, below the folder of images. Lines that lead to no picture are reported. */
+export async function picturesOf(
+  named: readonly string[],
+  base: string,
+  root: string | undefined,
+  images: string,
+  source: string,
+  problems: Problems,
+): Promise<readonly string[]> {
+  const pictures = new Set<string>();
+  const names = new ImageNames(images);
+  for (const place of named) {
+    if (!/\.txt$/i.test(place)) {
+      const folder = await folderOf(base, root, place);
+      if (folder === undefined)
+        problems.add({ kind: 'file-missing', source, place, found: `${quoteName(place)} is no folder here` });
+      else
+        for (const file of await picturesBelow(folder))
+          pictures.add(relative(images, join(folder, file)).replaceAll(sep, '/'));
+      continue;
+    }
+    const list = await listAt(base, root, place);
+    if (list === undefined) {
+      problems.add({ kind: 'file-missing', source, place, found: `there is no list ${quoteName(place)}` });
+      continue;
+    }
+    const lines = (await readText(list)).split(/\r?\n/).map((line) => line.trim());
+    const written = lines.filter((line) => line !== '');
+    const files = await names.findAll(written);
+    for (const [i, line] of lines.entries()) {
+      if (line === '') continue;
+      const file = files.get(line) ?? line;
+      if ((await names.find(file)) === file) pictures.add(file);
+      else
+        problems.add({
+          kind: 'image-missing',
+          source,
+          place: `${place}:${i + 1}`,
+          found: `${line} is not below ${images}`,
+        });
+    }
+  }
+  return [...pictures];
+}
+
+/** A list of pictures by the longest end of its path that is a file here. */
+async function listAt(base: string, root: string | undefined, named: string): Promise<string | undefined> {
+  const steps = stepsOf(root === undefined || isAbsolute(named) ? named : `${root}/${named}`);
+  for (let i = 0; i < steps.length; i++) {
+    const name = steps.slice(i).join('/');
+    if (pathProblem(name) !== undefined) return undefined;
+    const below = await namesIn(dirname(join(base, name)));
+    if (below.includes(steps.at(-1)!)) return join(base, name);
+  }
+  return undefined;
+}
+
+/** Pictures in a folder and in those below it, sorted. */
+export async function picturesBelow(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { recursive: true }).catch(() => [] as string[]);
+  return names
+    .map((name) => name.replaceAll(sep, '/'))
+    .filter((name) => PICTURE.test(name))
+    .sort();
+}

@@ -1,0 +1,266 @@
+// Where people keep files, and the names they have for them: each line is a folder as some tool or script leaves it.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { inspectDataset, openDataset, selectSources } from '../src/node/index.ts';
+import { temporaryFolder } from './folders.ts';
+
+const root = temporaryFolder();
+const [WIDTH, HEIGHT] = [20, 12];
+const pictures = new Map<number, Uint8Array>();
+
+beforeAll(async () => {
+  for (let i = 1; i <= 6; i++)
+    pictures.set(
+      i,
+      await sharp({ create: { width: WIDTH, height: HEIGHT, channels: 3, background: { r: 40 * i, g: 9, b: 90 } } })
+        .png()
+        .toBuffer(),
+    );
+});
+
+type Files = Readonly<Record<string, string | number | object>>;
+
+/** Files of a folder; a number stands for a picture. */
+function put(folder: string, files: Files): string {
+  for (const [name, content] of Object.entries(files)) {
+    const file = join(root, folder, name);
+    mkdirSync(dirname(file), { recursive: true });
+    const picture = typeof content === 'number' ? pictures.get(content) : undefined;
+    writeFileSync(file, picture ?? (typeof content === 'string' ? content : JSON.stringify(content)));
+  }
+  return join(root, folder);
+}
+
+/** A red and a blue object on each of the named pictures. */
+function coco(...names: readonly string[]): object {
+  const images = names.map((name, i) => ({ id: i + 1, file_name: name, width: WIDTH, height: HEIGHT }));
+  const annotations = images.flatMap(({ id }) => [
+    { id: 2 * id, image_id: id, category_id: 1, bbox: [2, 3, 6, 6], area: 36, iscrowd: 0 },
+    { id: 2 * id + 1, image_id: id, category_id: 2, bbox: [11, 2, 6, 6], area: 36, iscrowd: 0 },
+  ]);
+  const categories = ['red', 'blue'].map((name, i) => ({ id: i + 1, name }));
+  return { images, annotations, categories };
+}
+
+const LABELS = '0 0.25 0.5 0.3 0.5\n1 0.7 0.4166 0.3 0.5\n';
+const xml = (file: string): string =>
+  `<annotation><filename>${file}</filename>${['red', 'blue'].map((name) => `<object><name>${name}</name><bndbox><xmin>3</xmin><ymin>4</ymin><xmax>8</xmax><ymax>9</ymax></bndbox></object>`).join('')}</annotation>`;
+const labelme = (file: string): object => ({
+  shapes: ['red', 'blue'].map((label) => ({ label, shape_type: 'rectangle', points: [[2, 3], [8, 9]] })), // biome-ignore format: short
+  imagePath: file,
+  imageHeight: HEIGHT,
+  imageWidth: WIDTH,
+});
+const via = (file: string, attributes: readonly object[]): object => ({
+  k: {
+    filename: file,
+    regions: attributes.map((region_attributes) => ({
+      shape_attributes: { name: 'rect', x: 2, y: 3, width: 6, height: 6 },
+      region_attributes,
+    })),
+  },
+});
+const CLASSES = [{ class: 'red' }, { class: 'blue' }];
+
+/** Each split with its pictures that can be loaded, and objects by class. */
+async function found(path: string): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for (const { split } of await selectSources(path)) {
+    const dataset = await openDataset(path, { split });
+    const counts = new Map<string, number>();
+    for (const [i, image] of dataset.images.entries()) {
+      await dataset.store.load(image);
+      for (const { categoryId } of dataset.annotations(i)) {
+        const name = dataset.classes.nameOf(dataset.classes.labelOf(categoryId)!)!;
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
+    }
+    const objects = [...counts].map(([name, count]) => `${count} ${name}`).join(' ');
+    lines.push(`${split}: ${dataset.images.length} pictures, ${objects}`);
+  }
+  return lines;
+}
+
+const TWO = ['train: 1 pictures, 1 red 1 blue', 'val: 1 pictures, 1 red 1 blue'];
+
+describe('folders', () => {
+  test.each<[string, Files, readonly string[]]>([
+    [
+      'COCO beside images',
+      { 'annotations.json': coco('a.png'), 'images/a.png': 1 },
+      ['here: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'COCO of the name of its folder',
+      { 'train.json': coco('a.png'), 'train/a.png': 1, 'val.json': coco('b.png'), 'val/b.png': 2 },
+      TWO,
+    ],
+    [
+      'COCO one folder further down',
+      {
+        'Project-3/train/_annotations.coco.json': coco('a.png'),
+        'Project-3/train/a.png': 1,
+        'Project-3/val/_annotations.coco.json': coco('b.png'),
+        'Project-3/val/b.png': 2,
+      },
+      TWO,
+    ],
+    [
+      'COCO in annotations of every split',
+      {
+        'train/annotations/instances.json': coco('a.png'),
+        'train/images/a.png': 1,
+        'val/annotations/instances.json': coco('b.png'),
+        'val/images/b.png': 2,
+      },
+      TWO,
+    ],
+    [
+      'VOC in folders of its own',
+      { 'annotations/a.xml': xml('a.png'), 'images/a.png': 1 },
+      ['annotations: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'VOC in folders of its own by split',
+      {
+        'annotations/train/a.xml': xml('a.png'),
+        'images/train/a.png': 1,
+        'annotations/val/b.xml': xml('b.png'),
+        'images/val/b.png': 2,
+      },
+      TWO,
+    ],
+    [
+      'labelme apart from its pictures',
+      { 'json/a.json': labelme('..\\images\\a.png'), 'images/a.png': 1 },
+      ['json: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'YOLO of Label Studio',
+      { 'classes.txt': 'red\r\nblue\r\n', 'images/a.png': 1, 'labels/a.txt': LABELS, 'notes.json': {} },
+      ['here: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'YOLO of LabelImg',
+      { 'classes.txt': 'red\nblue', 'a.png': 1, 'a.txt': LABELS },
+      ['here: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'YOLO of CVAT and darknet',
+      {
+        'obj.names': 'red\nblue\n',
+        'obj.data': 'classes = 2',
+        'obj_train_data/a.png': 1,
+        'obj_train_data/a.txt': LABELS,
+      },
+      ['train: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'YOLO by lists of pictures',
+      {
+        'data.yaml': 'path: ../datasets/x\ntrain: train.txt\nval: val.txt\nnames: [red, blue]\n',
+        'train.txt': './images/a.png\n\n',
+        'val.txt': '/content/datasets/x/images/b.png\r\n',
+        'images/a.png': 1,
+        'labels/a.txt': LABELS,
+        'images/b.png': 2,
+        'labels/b.txt': LABELS,
+      },
+      TWO,
+    ],
+    [
+      'YOLO of several folders',
+      {
+        'data.yaml': 'train: [one/images, two/images]\nnames: [red, blue]\n',
+        'one/images/a.png': 1,
+        'one/labels/a.txt': LABELS,
+        'two/images/b.png': 2,
+        'two/labels/b.txt': LABELS,
+      },
+      ['train: 2 pictures, 2 red 2 blue'],
+    ],
+  ])('%s', async (name, files, expected) => {
+    expect(await found(put(`folders/${name}/here`, files))).toEqual(expected);
+  });
+
+  test('labels beside their pictures are found below a folder that is called images', async () => {
+    const files = { 'classes.txt': 'red\nblue', 'a.png': 1, 'a.txt': LABELS };
+    expect(await found(put('images/of mine', files))).toEqual(['of mine: 1 pictures, 1 red 1 blue']);
+  });
+
+  test('a list of YOLO whose picture is gone says so', async () => {
+    const path = put('gone', {
+      'data.yaml': 'train: train.txt\nnames: [red, blue]\n',
+      'train.txt': 'images/a.png\nimages/b.png\n',
+      'images/a.png': 1,
+    });
+    const { report } = await inspectDataset(path);
+    expect(report.problems[0]).toMatchObject({ kind: 'image-missing', examples: [{ place: 'train.txt:2' }] });
+  });
+});
+
+describe('names', () => {
+  const NFD = 'größe é.png'.normalize('NFD');
+  test.each<[string, string, string]>([
+    ['in another case', 'IMG_1.JPG', 'img_1.jpg'],
+    ['with letters and accents apart', 'größe é.png'.normalize('NFC'), NFD],
+    ['encoded as an address', 'my%20pic%20%231.png', 'my pic #1.png'],
+    ['as an address', 'https://example.com/upload/a.png', 'a.png'],
+    ['of local files of Label Studio', '/data/local-files/?d=sub/a.png', 'sub/a.png'],
+    ['from Windows', 'C:\\Users\\me\\a.png', 'a.png'],
+    ['with a dot in front', './sub//a.png', 'sub/a.png'],
+    ['before it was converted', 'a.bmp', 'a.png'],
+    ['without an ending', 'cam1.0001', 'cam1.0001.png'],
+  ])('%s', async (name, written, file) => {
+    const files = { 'annotations.json': coco(written), [file]: 1 };
+    expect(await found(put(`names/${name}/here`, files))).toEqual(['here: 1 pictures, 1 red 1 blue']);
+    const project = { 'via_region_data.json': via(written, CLASSES), [file]: 1 };
+    expect(await found(put(`via names/${name}/here`, project))).toEqual(['here: 1 pictures, 1 red 1 blue']);
+  });
+
+  test('the sign that a name has of its own is kept', async () => {
+    const files = { 'annotations.json': coco('100%.png', 'a%20b.png'), '100%.png': 1, 'a%20b.png': 2, 'a b.png': 3 };
+    const dataset = await openDataset(put('signs', files));
+    expect(dataset.images.map(({ file }) => file)).toEqual(['100%.png', 'a%20b.png']);
+  });
+
+  test.each<[string, readonly string[], Files, readonly string[]]>([
+    ['two folders, and one file', ['cam1/a.png', 'cam2/a.png'], { 'a.png': 1 }, ['/images/0', '/images/1']],
+    ['one of them is the file', ['a.png', 'cam2/a.png'], { 'a.png': 1 }, ['/images/1']],
+    ['two cases', ['A.PNG'], { 'a.png': 1, 'a.Png': 2 }, ['/images/0']],
+    ['two endings', ['a.bmp'], { 'a.png': 1, 'a.jpg': 2 }, ['/images/0']],
+  ])('nothing is guessed: %s', async (name, written, files, missing) => {
+    const path = put(`guess/${name}`, { 'annotations.json': coco(...written), ...files });
+    const { report } = await inspectDataset(path);
+    const [first] = report.problems;
+    expect([first?.kind, first?.examples.map(({ place }) => place)]).toEqual(['image-missing', missing]);
+  });
+});
+
+test.each<[string, Files, string, RegExp]>([
+  ['XML of CVAT', { 'annotations.xml': '<?xml version="1.0"?><annotations></annotations>', 'images/a.png': 1 }, 'XML of CVAT', /COCO 1.0/],
+  ['CreateML', { '_annotations.createml.json': [], 'a.png': 1 }, 'an export in the format CreateML', /COCO/],
+  ['tables', { '_annotations.csv': 'filename,width,height,class,xmin\n', 'a.png': 1 }, 'a table of boxes (CSV)', /COCO/],
+  ['tables of VIA', { 'via.csv': 'filename,region_shape_attributes\n', 'a.png': 1 }, 'a CSV export of VIA', /JSON/],
+  ['JSON of Label Studio', { 'p.json': [{ annotations: [{ lead_time: 1, result: [] }] }] }, 'a JSON export of Label Studio', /COCO/],
+  ['Supervisely', { 'meta.json': {}, 'ds/ann/a.png.json': { objects: [{ classTitle: 'red' }] }, 'ds/img/a.png': 1 }, 'a project of Supervisely', /COCO/],
+  ['archives', { 'a.zip': 'PK' }, 'an archive', /Unpack/],
+  ['pictures', { 'a.png': 1, 'masks/a.png': 2 }, 'pictures without annotations', /--images/],
+  ['labels without names', { 'images/a.png': 1, 'labels/a.txt': LABELS }, 'labels of YOLO without the names of their classes', /classes\.txt/],
+])('what is not read is called what it is: %s', async (name, files, what, hint) => {
+  await expect(openDataset(put(`foreign/${name}`, files))).rejects.toMatchObject({
+    code: 'DATASET_INVALID',
+    found: what,
+    hint: expect.stringMatching(hint),
+  });
+}); // biome-ignore format: a line each
+
+test.each([
+  ['captions', { id: 1, image_id: 1, caption: 'x' }],
+  ['panoptic annotations', { image_id: 1, file_name: 'a.png', segments_info: [] }],
+])('%s of COCO are told from instances', async (what, annotation) => {
+  const path = put(`others/${what}`, { 'annotations.json': { images: [], annotations: [annotation], categories: [] } });
+  await expect(openDataset(path)).rejects.toMatchObject({ code: 'DATASET_INVALID', found: what });
+});
