@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Dataset } from '../src/index.ts';
-import { exportDataset, FolderImages, inspectDataset, openDataset } from '../src/node/index.ts';
+import { exportDataset, FolderImages, inspectDataset, openDataset, repairDataset } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
 const root = temporaryFolder();
@@ -105,6 +105,21 @@ describe('labelme', () => {
     expect(await errors(`labelme/${name}`)).toEqual([expected]);
     expect(await dropped(`labelme/${name}`)).toEqual(['b.png cat 2,3,8,9']);
   });
+
+  test.each<[string, readonly object[], number, string]>([
+    ['one part of two', [{ points: square }, { points: [[1, 2]] }], 0, 'left out polygon part'],
+    ['the first of two', [{ points: [[1, 2]] }, { points: square }], 0, 'left out polygon part'],
+    ['both parts', [{ points: [[1, 2]] }, { points: [] }], 1, 'left out annotation'],
+    ['a painted part', [{ points: square }, { shape_type: 'mask', mask: 'AAAA', points: [[1, 2]] }], 0, 'left out polygon part'],
+  ])('an object that lost %s counts once, as lost only where nothing of it is left', async (name, parts, lost, action) => {
+    const shapes = [...parts.map((part) => ({ ...part, group_id: 1 })), { label: 'dog', points: square }];
+    put(`parts/${name}/a.json`, labelme(shapes));
+    put(`parts/${name}/a.png`, png);
+    const inspection = await inspectDataset(join(root, `parts/${name}`));
+    const { account, repairs } = await repairDataset(inspection, join(root, `parts/${name}-copy`));
+    expect(account).toMatchObject({ objects: { original: 2, copy: 2 - lost, leftOut: lost }, isLossy: lost > 0 });
+    expect(repairs[0]!.action).toBe(action);
+  }); // biome-ignore format: a line each
 
   test('of two files that name one picture, the one that is called like it is its own', async () => {
     put('renamed/a.json', labelme([{ points: square }]));

@@ -160,6 +160,8 @@ export interface Problem {
   readonly found: string;
   /** The image that an object belongs to, where its place does not tell. */
   readonly imageId?: ImageId;
+  /** Where the object stands that this is a part of, where objects have parts with places of their own. */
+  readonly partOf?: string;
 }
 
 /** All problems of one kind: how many, and the first of them. */

@@ -7,6 +7,8 @@ export interface RefusedRecord {
   /** The first thing that was wrong with it. */
   readonly what: string;
   readonly imageId?: ImageId;
+  /** The place of the object that it is a part of. */
+  readonly partOf?: string;
 }
 
 /** What the reader of a split refused, by place: nothing that is missing from the set goes unlisted. */
@@ -18,8 +20,14 @@ export function refusedRecords(set: AnnotationSet, reading: Problems): ReadonlyM
     for (const problem of examples) {
       const { place, kind } = recordAt(problem);
       if (read.has(place) || refused.has(place)) continue;
-      const { found, imageId } = problem;
-      refused.set(place, { kind, what: `${title}: ${found}`, ...(imageId !== undefined && { imageId }) });
+      const { found, imageId, partOf } = problem;
+      const what = `${title}: ${found}`;
+      refused.set(place, {
+        kind,
+        what,
+        ...(imageId !== undefined && { imageId }),
+        ...(partOf !== undefined && { partOf }),
+      });
     }
   }
   return refused;

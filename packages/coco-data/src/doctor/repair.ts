@@ -96,9 +96,12 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
   const places = new Set([...mended.images, ...mended.annotations].map(({ place }) => place));
   for (const { place } of mended.mendings) places.add(place);
   const unread = { annotations: [] as UnreadAnnotation[], images: 0 };
-  for (const [place, { kind, what, imageId }] of refused) {
+  const objects = new Set(raw.annotations.map(({ place }) => place));
+  for (const [place, { kind, what, imageId, partOf }] of refused) {
     if (places.has(place)) continue;
-    did(`left out ${kind}`, place, what);
+    const isPart = partOf !== undefined && objects.has(partOf);
+    did(isPart ? 'left out polygon part' : `left out ${kind}`, place, what);
+    if (partOf !== undefined) continue; // its object is there, or counted once
     if (kind === 'annotation') unread.annotations.push({ place, imageId: mended.imageIds.get(place) ?? imageId });
     else if (kind === 'image') unread.images++;
   }

@@ -1,7 +1,7 @@
 import type { ImageSize } from '@rcnn/core';
 import type { ProblemKind, Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, Segmentation } from '../../records.ts';
-import { FieldReader, numeric, show } from '../json/fields.ts';
+import { FieldReader, isNumberText, numeric, show } from '../json/fields.ts';
 import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
 
 /** One labelme file: a picture and its shapes, as written. */
@@ -11,12 +11,12 @@ export interface LabelmeFile {
   /** `[height, width]`; zeros where the file states none that can be used. */
   readonly size: ImageSize;
   readonly shapes: readonly LabelmeShape[];
+  /** Which object a shape belongs to, by the place of the shape; of those that were reported as well. */
+  readonly objects: ReadonlyMap<string, string>;
 }
 
 export interface LabelmeShape {
   readonly label: string;
-  /** Shapes of one object that is seen in parts share a number. */
-  readonly group: number | undefined;
   /** Flat `x, y, …`, continuous coordinates; of one that was painted, empty until its mask is decoded. */
   readonly parts: readonly Float64Array[];
   readonly painted?: PaintedMask;
@@ -53,7 +53,16 @@ export function parseLabelme(
     const shape = shapeOf(item, `${place} shape ${i + 1}`, source, problems);
     if (shape) shapes.push(shape);
   }
-  return { image, size, shapes };
+  const objects = new Map(list.map((item, i) => [`${place} shape ${i + 1}`, objectKey(item, i)]));
+  return { image, size, shapes, objects };
+}
+
+/** Shapes that share a group and a label are one object. */
+function objectKey(item: unknown, index: number): string {
+  const { group_id: group, label } = (typeof item === 'object' && item !== null ? item : {}) as Record<string, unknown>;
+  return Number.isSafeInteger(group) || isNumberText(group)
+    ? `group ${String(group)} ${String(label).trim()}`
+    : `shape ${index}`;
 }
 
 function isSide(value: unknown): value is number {
@@ -66,7 +75,7 @@ const NO_CLASS: readonly string[] = ['__ignore__', '_background_'];
 function shapeOf(item: unknown, place: string, source: string, problems: Problems): LabelmeShape | undefined {
   const fields = new FieldReader(item, place, source, problems);
   const label = fields.failed ? '' : fields.name('label').trim();
-  const group = fields.has('group_id') ? fields.id('group_id') : undefined;
+  if (fields.has('group_id')) fields.id('group_id');
   if (fields.failed) return undefined;
   if (NO_CLASS.includes(label)) {
     problems.add({ kind: 'region-ignored', source, place, found: label });
@@ -81,13 +90,13 @@ function shapeOf(item: unknown, place: string, source: string, problems: Problem
   if (kind === 'mask') {
     const [png, corner] = [fields.get('mask'), points[0]];
     if (typeof png !== 'string' || corner === undefined) return report('field-type', `mask: ${show(png)}`);
-    return { label, group, parts: [], painted: { png, at: [Math.round(corner[0]), Math.round(corner[1])] }, place };
+    return { label, parts: [], painted: { png, at: [Math.round(corner[0]), Math.round(corner[1])] }, place };
   }
   const outline = outlineOf(kind, points);
   if (outline === undefined) return report('region-unsupported', show(kind));
   if (outline.length < 6) return report('polygon-short', `${outline.length / 2} points`);
   if (isFlat(outline)) return report('mask-empty', `${show(kind)} without height or width`);
-  return { label, group, parts: [outline], place };
+  return { label, parts: [outline], place };
 }
 
 function pointsOf(value: unknown): readonly (readonly [number, number])[] | undefined {
@@ -125,17 +134,17 @@ function seenParts(parts: readonly Float64Array[], [height, width]: ImageSize): 
   return seen.length > 0 ? seen : parts;
 }
 
-/** The objects of a picture: shapes that share a group and a label are one object. Ids are given later. */
+/** The objects of a picture, each of all shapes that belong to it. Ids are given later. */
 export function objectsOf(
-  { shapes }: LabelmeFile,
+  { shapes, objects: keys }: LabelmeFile,
   size: ImageSize,
 ): readonly (Pick<AnnotationRecord, 'box' | 'area' | 'place'> & {
   readonly label: string;
   readonly segmentation: Segmentation;
 })[] {
   const objects = new Map<string, { label: string; place: string; parts: Float64Array[] }>();
-  for (const [i, { label, group, parts, place }] of shapes.entries()) {
-    const key = group === undefined ? `shape ${i}` : `group ${group} ${label}`;
+  for (const { label, parts, place } of shapes) {
+    const key = keys.get(place)!;
     const object = objects.get(key);
     if (object === undefined) objects.set(key, { label, place, parts: [...parts] });
     else object.parts.push(...parts);

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { isRcnnError } from '@rcnn/core/errors';
-import type { Problems } from '../../doctor/problems.ts';
-import { objectsOf, parseLabelme } from '../../formats/labelme/parse-labelme.ts';
+import { Problems } from '../../doctor/problems.ts';
+import { type LabelmeFile, objectsOf, parseLabelme } from '../../formats/labelme/parse-labelme.ts';
 import type { AnnotationRecord, AnnotationSet, ImageRecord } from '../../records.ts';
 import { readHead, readJSON } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
@@ -82,16 +82,45 @@ async function readFile(
   names: ImageNames,
   problems: Problems,
 ): Promise<ReadFile | undefined> {
-  const file = parseLabelme(await readJSON(path), name, source, problems);
-  if (file === undefined) return undefined;
+  const own = new Problems(Number.POSITIVE_INFINITY);
+  const file = parseLabelme(await readJSON(path), name, source, own);
+  if (file === undefined) {
+    problems.addAll(own);
+    return undefined;
+  }
   const image = await imageOf(file.image, name, names);
   const isStated = file.size[0] > 0;
-  const size = isStated ? file.size : await imageSize(image, store);
-  const objects = objectsOf(await withPaintedMasks(file, size, source, problems), size);
+  const size = isStated
+    ? file.size
+    : await imageSize(image, store).catch((error: unknown) => {
+        problems.addAll(own);
+        throw error;
+      });
+  const whole = await withPaintedMasks(file, size, source, own);
+  reportParts(whole, own, problems);
+  const objects = objectsOf(whole, size);
   return {
     image: { id: image, file: image, size, ...(!isStated && { sizeOfFile: 'record' as const }), place: name },
     objects: objects.map((object) => ({ ...object, imageId: image })),
   };
+}
+
+/** A shape that cannot be used is a part of an object where others of its group are left, or stand before it. */
+function reportParts({ shapes, objects }: LabelmeFile, own: Problems, problems: Problems): void {
+  const standing = new Map<string, string>();
+  for (const { place } of shapes) {
+    const key = objects.get(place)!;
+    if (!standing.has(key)) standing.set(key, place);
+  }
+  for (const { examples } of own.list(Number.POSITIVE_INFINITY)) {
+    for (const problem of examples) {
+      const place = /^.* shape \d+/.exec(problem.place)?.[0] ?? '';
+      const key = objects.get(place);
+      const partOf = key === undefined ? undefined : standing.get(key);
+      if (key !== undefined && partOf === undefined) standing.set(key, place);
+      problems.add({ ...problem, ...(partOf !== undefined && partOf !== place && { partOf }) });
+    }
+  }
 }
 
 /** The picture that the file names, else the one that is called like it: renamed datasets keep old names inside. */
