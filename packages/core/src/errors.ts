@@ -58,7 +58,10 @@ export type ErrorCode =
   | 'CONFIG_INVALID'
   | 'OUT_OF_MEMORY'
   | 'INTERRUPTED'
-  | 'PEER_LOST'; // a process of the group is gone
+  // processes that work together
+  | 'PEER_LOST' // a process of the group is gone
+  | 'PEER_FAILED' // another process of the group failed, and says so; its own error is the cause
+  | 'TIMEOUT'; // the others did not come in time
 
 /** What an {@link RcnnError} says. */
 export interface ErrorDetails {

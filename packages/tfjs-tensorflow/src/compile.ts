@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { failure } from './failures.ts';
 import { LIBRARIES } from './layout.ts';
 
@@ -21,8 +22,11 @@ export interface Compilation {
 /** Part of the key of a binding, so that a change makes a new one. */
 export const FLAGS: readonly string[] = ['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
 
-/** The C++ files of the binding. */
+/** The C++ files of the package's binding. The second is compiled as a part of {@link COLLECTIVES}, which includes it. */
 export const SOURCES: readonly string[] = ['tfjs_backend.cc', 'tfjs_binding.cc'];
+
+/** Our own C++ file: adds the operations that several processes do together. */
+export const COLLECTIVES: string = fileURLToPath(new URL('../binding/collectives.cc', import.meta.url));
 
 /**
  * Finds a C++ compiler: the variable `CXX`, else the usual names on the path.
@@ -58,11 +62,12 @@ export async function compileBinding(compilation: Compilation): Promise<void> {
 }
 
 function compilerArguments({ sources, libraries, rpath, output }: Compilation): string[] {
-  const includes = [join(libraries, 'include'), nodeApiHeaders()];
+  const includes = [sources, join(libraries, 'include'), nodeApiHeaders()];
   return [
     ...FLAGS,
     ...includes.map((folder) => `-I${folder}`),
-    ...SOURCES.map((name) => join(sources, name)),
+    join(sources, SOURCES[0]!),
+    COLLECTIVES,
     ...LIBRARIES.map((name) => join(libraries, name)),
     `-Wl,-rpath,$ORIGIN/${rpath}`,
     '-o',

@@ -1,3 +1,4 @@
+export { type JoinOptions, joinGroup } from './collectives/join.ts';
 export { type Installation } from './installation.ts';
 export { defaultRoot } from './layout.ts';
 export { type LoadedTensorFlow, type LoadOptions, loadTensorFlow } from './load.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, statfs } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { installFile, installFolder, sweep, withScratchFolder, writeSynced } from './atomic.ts';
 import { checkLoads } from './check-loads.ts';
-import { compileBinding, FLAGS, findCompiler, SOURCES } from './compile.ts';
+import { COLLECTIVES, compileBinding, FLAGS, findCompiler, SOURCES } from './compile.ts';
 import { downloadWheel } from './download.ts';
 import { failure, fileFailure } from './failures.ts';
 import { reachedHeaders } from './headers.ts';
@@ -99,6 +99,9 @@ export async function setupTensorFlow(
 async function reuse(job: Job): Promise<SetupResult | undefined> {
   const installation = findInstallation(job.layout, job.tfjsNode);
   if (installation === undefined || !fits(job.options, installation)) return undefined;
+  // Of an earlier version of this package, or of other sources: libraries stay, the binding is compiled anew.
+  const key = await bindingKey(job.tfjsNode, basename(installation.libraries));
+  if (basename(dirname(installation.binding)) !== key) return undefined;
   job.report('check');
   try {
     const { gpu } = await job.checkLoads(job.tfjsNode, installation.binding);
@@ -226,7 +229,7 @@ async function provideBinding(
 /** The same sources, libraries and compiler flags give the same key. */
 async function bindingKey(tfjsNode: TfjsNodePackage, libraries: string): Promise<string> {
   const hash = createHash('sha256').update(libraries).update(FLAGS.join(' '));
-  for (const source of await readSources(tfjsNode)) hash.update(source);
+  for (const source of [...(await readSources(tfjsNode)), await readFile(COLLECTIVES, 'utf8')]) hash.update(source);
   return `${shortName(tfjsNode.name)}-${tfjsNode.version}-${libraries}-${hash.digest('hex').slice(0, 12)}`;
 }
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { isRcnnError } from '../../errors.ts';
 import type { EngineDriver, EngineLoader, OpenedEngine } from '../driver.ts';
-import { availableThreads, setEnvironment } from '../host.ts';
+import { availableThreads, environment, setEnvironment } from '../host.ts';
 import { importOptional, packageVersion } from '../packages.ts';
 import { firstLine, Unavailable } from '../unavailable.ts';
 
@@ -22,7 +22,8 @@ export const tensorflow: EngineDriver = {
     // Read once, when TensorFlow makes its devices.
     setEnvironment('TF_NUM_INTRAOP_THREADS', String(threads));
     setEnvironment('TF_NUM_INTEROP_THREADS', '1'); // the ops of tfjs come one at a time
-    setEnvironment('TF_CPP_MIN_LOG_LEVEL', '2'); // errors only: it greets on stderr
+    // Errors only, because it greets on stderr; whoever wants less of it has said so.
+    if (environment('TF_CPP_MIN_LOG_LEVEL') !== '3') setEnvironment('TF_CPP_MIN_LOG_LEVEL', '2');
     return (await openPrepared(threads, loader)) ?? (await openPlain(threads));
   },
 };
