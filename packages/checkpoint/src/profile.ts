@@ -1,4 +1,4 @@
-import type { InputSpec } from '@rcnn/core';
+import type { InputSpec, KeypointScheme } from '@rcnn/core';
 import { RcnnError, shortened } from '@rcnn/core/errors';
 import type { JsonValue } from './json.ts';
 import { fromVersion1, isVersion1, OPTION_FIELDS } from './profile-v1.ts';
@@ -20,6 +20,8 @@ export interface WeightsProfile {
   readonly numClasses: number;
   /** What the labels mean; labels that were never trained are left out. */
   readonly classes?: readonly ClassEntry[] | undefined;
+  /** What the key points mean that the model finds. */
+  readonly keypoints?: KeypointScheme | undefined;
 }
 
 /** One label of a model, and the category of the data set that it stands for. */
@@ -66,6 +68,7 @@ const FIELDS: Readonly<Record<keyof WeightsProfile, Check>> = {
   input: isRecord,
   numClasses: isCount,
   classes: optional((value) => Array.isArray(value) && value.every(isClass)),
+  keypoints: optional(isScheme),
 };
 
 const INPUT_FIELDS: Readonly<Record<keyof InputSpec, Check>> = {
@@ -100,6 +103,15 @@ function checkFields(value: unknown, fields: Readonly<Record<string, Check>>, wh
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isScheme(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { names, skeleton, partners = [] } = value;
+  if (!Array.isArray(names) || !Array.isArray(skeleton) || !Array.isArray(partners)) return false;
+  const isPlace = (place: unknown): boolean => isCount(place) && (place as number) < names.length;
+  const isLine = (line: unknown): boolean => Array.isArray(line) && line.length === 2 && line.every(isPlace);
+  return names.every(isText) && skeleton.every(isLine) && partners.every(isPlace);
 }
 
 function isText(value: unknown): value is string {

@@ -58,7 +58,7 @@ function expectInside(): void {
 
 test('predict: pictures, crops and masks, a folder for each class', async () => {
   const options = { out, pictures: true, crops: true, masks: true, inputs: [] };
-  const writer = await PictureWriter.open(options, names);
+  const writer = await PictureWriter.open(options, { names });
   for (const name of NAMES) await writer.write(`${name}.png`, image, found);
   expectInside();
   expect(readdirSync(join(out, 'crops'))).toHaveLength(NAMES.length); // `a` and `A` are two classes
@@ -81,9 +81,9 @@ test.skipIf(process.platform === 'win32')('a link in the folder is not written t
   symlinkSync('../elsewhere', join(out, 'crops'));
   symlinkSync('../mine', join(out, 'photo.png'));
   const options = { out, pictures: true, crops: true, masks: false, inputs: [] };
-  const writer = await PictureWriter.open(options, names);
+  const writer = await PictureWriter.open(options, { names });
   await expect(writer.write('photo.png', image, found)).rejects.toMatchObject({ code: 'PATH_REFUSED' });
-  const plain = await PictureWriter.open({ ...options, crops: false }, names);
+  const plain = await PictureWriter.open({ ...options, crops: false }, { names });
   await plain.write('photo.png', image, found); // replaces the link, not what it leads to
   expect(readFileSync(join(place, 'mine'), 'utf8')).toBe('mine');
   expect(readdirSync(join(place, 'elsewhere'))).toEqual([]);
@@ -91,5 +91,5 @@ test.skipIf(process.platform === 'win32')('a link in the folder is not written t
 
 test('a file in the way of the folder is named', async () => {
   const options = { out: join(place, 'mine'), pictures: true, crops: false, masks: false, inputs: [] };
-  await expect(PictureWriter.open(options, names)).rejects.toMatchObject({ code: 'FILE_EXISTS' });
+  await expect(PictureWriter.open(options, { names })).rejects.toMatchObject({ code: 'FILE_EXISTS' });
 });

@@ -1,8 +1,10 @@
+import type { KeypointScheme } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { ClassMap } from './class-map.ts';
 import { type CheckedSet, checkRecords } from './doctor/check.ts';
 import type { Problems } from './doctor/problems.ts';
 import type { ImageStore } from './images/image-store.ts';
+import { keypointSchemeOf } from './keypoint-scheme.ts';
 import { buildSample, type Sample, type SampleFields, type SampleRecords } from './loader/sample.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } from './records.ts';
 
@@ -38,6 +40,8 @@ export class Dataset {
   readonly problems: Problems;
   readonly #set: CheckedSet;
   readonly #fields: SampleFields;
+  /** What the key points are; undefined without any, or where no category names them. */
+  readonly keypointScheme: KeypointScheme | undefined;
   /** Images with annotations, usable or not: one whose annotations were dropped is no negative. */
   readonly #annotated: ReadonlySet<ImageId>;
 
@@ -55,6 +59,7 @@ export class Dataset {
     this.store = shared.store;
     this.problems = shared.problems;
     this.#fields = fieldsOf(set);
+    this.keypointScheme = keypointSchemeOf(set.categories, this.#fields.keypoints);
   }
 
   /**
@@ -98,12 +103,13 @@ export class Dataset {
 
   /** Everything that a worker needs to build the sample: plain data, also where readers keep it packed. */
   records(index: number): SampleRecords {
+    const fields = { ...this.#fields, keypointPartners: this.keypointScheme?.partners };
     const annotations = this.annotations(index).map((annotation) => {
       const { segmentation } = annotation;
       if (segmentation?.kind !== 'polygons') return annotation;
       return { ...annotation, segmentation: { kind: segmentation.kind, parts: segmentation.parts } };
     });
-    return { image: this.#image(index), annotations, fields: this.#fields };
+    return { image: this.#image(index), annotations, fields };
   }
 
   /** Objects of an image, without pixels. */

@@ -30,6 +30,8 @@ export {
   type ShapesOptions,
   type ShapesPicture,
 } from './formats/shapes/draw.ts';
+export { drawFigures, type FiguresOptions, type FiguresPicture } from './formats/shapes/draw-figures.ts';
+export { figuresDataset } from './formats/shapes/figures-dataset.ts';
 export { parseVia, type ViaOptions } from './formats/via/read-via.ts';
 export { instancesOf, vocColor } from './formats/voc/instances.ts';
 export { parseVocXml, type VocFile, type VocObject } from './formats/voc/parse-xml.ts';
@@ -40,6 +42,7 @@ export { imageSizeOf } from './images/image-header.ts';
 export type { ImageStore } from './images/image-store.ts';
 export type { Batch, SkippedSample } from './loader/batch.ts';
 export { type BatchRunner, createLoader, type Loader, type LoaderOptions } from './loader/loader.ts';
+
 export { aspectEdges, aspectGroup, epochOrder, type OrderOptions, planBatches } from './loader/order.ts';
 export type { Sample, SampleFields, SampleRecords } from './loader/sample.ts';
 export { SkipLimit } from './loader/skip-limit.ts';

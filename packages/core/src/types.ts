@@ -65,12 +65,24 @@ export interface Target {
   readonly masks?: readonly InstanceMask[];
   /** `[N * K * 3]`: x, y, visibility (0 unlabelled, 1 hidden, 2 visible). */
   readonly keypoints?: Float32Array;
+  /** `[K]`: which key point takes the place of each in a mirrored image; absent where that is not known. */
+  readonly keypointPartners?: readonly number[];
   /** `[N]`: 1 marks a crowd region. Crowds are never trained on. */
   readonly crowd?: Uint8Array;
   /** `[N]`: area in pixels as annotated. */
   readonly area?: Float64Array;
   /** Named in errors. */
   readonly imageId?: number | string;
+}
+
+/** What the key points of a data set's objects are. */
+export interface KeypointScheme {
+  /** Their names, in order. */
+  readonly names: readonly string[];
+  /** Pairs of key points, counted from 0, that a line joins. */
+  readonly skeleton: readonly (readonly [from: number, to: number])[];
+  /** Which key point takes the place of each in a mirrored image; absent where the names do not tell. */
+  readonly partners?: readonly number[] | undefined;
 }
 
 /** A detection of a model that finds masks. */

@@ -10,6 +10,8 @@ export type ModelOptions = Readonly<Record<string, unknown>>;
 export interface BuildRequest {
   /** Background included: 91 for COCO, 2 for one class. */
   readonly numClasses: number;
+  /** Of one object, where the data or the weights say it. Default the method's own: 17, COCO's persons. */
+  readonly numKeypoints?: number | undefined;
   /** Checked by the architecture's own schema, defaults filled in. */
   readonly options: ModelOptions;
   /** How images were prepared when the weights that come next were trained. Options go before it. */
@@ -46,6 +48,8 @@ export interface Architecture {
   ownNames?(weights: TensorSource): TensorSource;
   /** How many classes the file's predictors tell apart; 0 when that cannot be told. */
   classesOf?(weights: TensorSource): number;
+  /** How many key points of an object the file's predictors find; undefined when that cannot be told. */
+  keypointsOf?(weights: TensorSource): number | undefined;
 }
 
 /** The architecture of a name. @throws INVALID_ARGUMENT listing all */
@@ -101,7 +105,7 @@ export function profileOf(
   architecture: Architecture,
   { spec }: Detector,
   options: ModelOptions,
-  { source, classes }: Pick<WeightsProfile, 'source' | 'classes'>,
+  { source, classes, keypoints }: Pick<WeightsProfile, 'source' | 'classes' | 'keypoints'>,
 ): WeightsProfile {
   const checked = checkOptions(architecture, options);
   const kept = architecture.weightOptions.filter((name) => checked[name] !== undefined);
@@ -112,5 +116,6 @@ export function profileOf(
     input: spec.input,
     numClasses: spec.numClasses,
     ...(classes && { classes }),
+    ...(keypoints && spec.finds.includes('keypoints') && { keypoints }),
   };
 }

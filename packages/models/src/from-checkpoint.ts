@@ -57,7 +57,9 @@ export async function detectorFromCheckpoint(
   const numClasses = settings.numClasses ?? profile?.numClasses ?? inFile;
   const fresh = inFile !== 0 && numClasses !== inFile; // then the predictors need first values of their own
   const own = checkOptions(architecture, { ...profile?.options, ...options });
-  const build = (): Detector => architecture.build({ ...limits, numClasses, options: own, input: profile?.input });
+  const numKeypoints = architecture.keypointsOf?.(weights);
+  const build = (): Detector =>
+    architecture.build({ ...limits, numClasses, numKeypoints, options: own, input: profile?.input });
   const { model, report } = await buildWithWeights(build, weights, { arch: architecture.name, fresh, profile });
   return { model, architecture, profile, report };
 }

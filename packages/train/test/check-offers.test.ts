@@ -1,6 +1,6 @@
 import type { Dataset } from '@rcnn/coco-data';
 import { expect, test } from 'vitest';
-import { checkOffers, crowdsHint } from '../src/run/check-offers.ts';
+import { checkMirroring, checkOffers, crowdsHint } from '../src/run/check-offers.ts';
 
 /** A dataset of one image with these objects, as far as the check looks at it. */
 function dataset(objects: readonly { crowd?: boolean; segmentation?: object; keypoints?: object }[]): Dataset {
@@ -44,4 +44,15 @@ test('data of crowds alone say so', () => {
   expect(crowdsHint(dataset([{ crowd: true }, { crowd: true }]))).toMatch(/^All 2 objects are crowds .*CVAT/);
   expect(crowdsHint(dataset([{ crowd: true }, {}]))).toBe('');
   expect(crowdsHint(dataset([]))).toBe('');
+});
+
+test('mirrored images are refused where nobody knows which key points change places', () => {
+  const points = { learnsFrom: ['keypoints'] } as const;
+  const unknown = { numKeypoints: 4, keypointScheme: undefined };
+  const named = { numKeypoints: 4, keypointScheme: { names: [], skeleton: [], partners: [1, 0, 2, 3] } };
+  expect(() => checkMirroring(unknown, points, { augment: 'level2' })).toThrow(/'level2' mirrors images.*no names of/);
+  expect(() => checkMirroring(unknown, points, { augment: 'none' })).not.toThrow();
+  expect(() => checkMirroring({ ...unknown, numKeypoints: 17 }, points, { augment: 'hflip' })).not.toThrow();
+  expect(() => checkMirroring(named, points, { augment: 'hflip' })).not.toThrow();
+  expect(() => checkMirroring(unknown, masks, { augment: 'hflip' })).not.toThrow();
 });

@@ -17,7 +17,7 @@ export function maybe(p: number, transform: Transform): Transform {
 export interface FlipOptions {
   /** Default 0.5. */
   readonly p?: number;
-  /** Which keypoint takes the place of each. Default COCO's for 17 keypoints; else none move. */
+  /** Which keypoint takes the place of each. Default what the data say, else COCO's for 17 keypoints; else none move. */
   readonly keypoints?: readonly number[];
 }
 

@@ -19,15 +19,17 @@ export const COCO_KEYPOINT_FLIP: readonly number[] = [0, 2, 1, 4, 3, 6, 5, 8, 7,
 
 /**
  * Left and right swapped: `x` becomes `W - x`.
- * @param keypointFlip which keypoint takes the place of each; by default COCO's for 17 keypoints, else none move
+ * @param keypointFlip which keypoint takes the place of each; by default what the scene knows of its key points, else
+ *   COCO's for 17 of them, else none move
  */
 export function flipScene(scene: Scene, keypointFlip?: readonly number[]): Scene {
   const { width } = scene.image;
+  const partners = keypointFlip ?? scene.fields.keypointPartners;
   return withObjects({ ...scene, image: flipPixels(scene.image) }, (object) => ({
     ...object,
     box: [width - object.box[2], object.box[1], width - object.box[0], object.box[3]],
     ...(object.mask && { mask: object.mask.flip() }),
-    ...(object.keypoints && { keypoints: flipKeypoints(object.keypoints, width, keypointFlip) }),
+    ...(object.keypoints && { keypoints: flipKeypoints(object.keypoints, width, partners) }),
   }));
 }
 

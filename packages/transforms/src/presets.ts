@@ -60,6 +60,11 @@ export function fixesSize(name: PresetName): boolean {
   return name === 'multiscale' || name === 'lsj';
 }
 
+/** Whether the preset swaps left and right of some images. */
+export function mirrors(name: PresetName): boolean {
+  return preset(name).steps.some((step) => step.name === horizontalFlip().name);
+}
+
 /** A pipeline by name. @throws UNKNOWN_OPTION */
 export function preset(name: PresetName): Pipeline {
   if (!PRESETS.includes(name)) {

@@ -30,6 +30,8 @@ export interface Scene {
 export interface SceneFields {
   readonly masks: boolean;
   readonly keypoints: boolean;
+  /** Which key point takes the place of each in a mirrored image, where that is known. */
+  readonly keypointPartners?: readonly number[] | undefined;
   readonly crowd: boolean;
   readonly area: boolean;
   readonly imageId: number | string | undefined;
@@ -49,7 +51,7 @@ export interface Transform {
 
 /** Puts an image and its target together for {@link Transform}s. Pixels are shared, masks become patches. */
 export function sceneOf(image: PixelImage, target: Target): Scene {
-  const { boxes, labels, masks, keypoints, crowd, area, imageId } = target;
+  const { boxes, labels, masks, keypoints, keypointPartners, crowd, area, imageId } = target;
   const points = labels.length === 0 ? 0 : (keypoints?.length ?? 0) / labels.length;
   const objects = Array.from(
     labels,
@@ -65,6 +67,7 @@ export function sceneOf(image: PixelImage, target: Target): Scene {
   const fields = {
     masks: masks !== undefined,
     keypoints: keypoints !== undefined,
+    ...(keypointPartners && { keypointPartners }),
     crowd: crowd !== undefined,
     area: area !== undefined,
     imageId,
@@ -82,6 +85,7 @@ export function targetOf({ objects, fields }: Scene): Target {
     labels: Int32Array.from(objects, ({ label }) => label),
     ...(fields.masks && { masks: objects.map(({ mask }) => mask!) }),
     ...(fields.keypoints && { keypoints }),
+    ...(fields.keypointPartners && { keypointPartners: fields.keypointPartners }),
     ...(fields.crowd && { crowd: Uint8Array.from(objects, ({ crowd }) => (crowd ? 1 : 0)) }),
     ...(fields.area && { area: Float64Array.from(objects, ({ area }) => area!) }),
     ...(fields.imageId !== undefined && { imageId: fields.imageId }),

@@ -10,6 +10,7 @@ import {
   resizeScene,
   type Scene,
   sceneOf,
+  targetOf,
   warpScene,
   zoomOut,
 } from '../src/index.ts';
@@ -26,6 +27,13 @@ function oneObject(): Scene {
     area: Float64Array.of(12),
   });
 }
+
+test('flip: key points change places as the data say, where nobody says otherwise', () => {
+  const scene = oneObject();
+  const known = { ...scene, fields: { ...scene.fields, keypointPartners: [1, 0, 2] } };
+  expect([...flipScene(known).objects[0]!.keypoints!]).toEqual([...flipScene(scene, [1, 0, 2]).objects[0]!.keypoints!]);
+  expect(targetOf(sceneOf(known.image, targetOf(known))).keypointPartners).toEqual([1, 0, 2]);
+});
 
 test('flip: x becomes W - x for pixels, box, mask and keypoints', () => {
   const { image, objects } = flipScene(oneObject(), [1, 0, 2]);

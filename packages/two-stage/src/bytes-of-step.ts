@@ -47,7 +47,7 @@ const isStem = (name: string): boolean => name.includes('.body.') && !name.inclu
 
 /** Channels that a layer makes. Kernels are `[height, width, in, out]`, transposed ones `[height, width, out, in]`. */
 function outChannels(name: string, shape: readonly number[]): number {
-  return shape.at(name.includes('conv5_mask') ? -2 : -1)!;
+  return shape.at(/conv5_mask|lowres/.test(name) ? -2 : -1)!;
 }
 
 /** Positions per image at which a layer computes. */
@@ -60,5 +60,6 @@ function positionsOf(name: string, { imageSize: [height, width], roisPerImage }:
   if (level !== undefined) return pixels / 4 ** (Number(level) + 2);
   if (name.startsWith('rpn.')) return (pixels / 16) * (4 / 3); // all levels: 1 + 1/4 + 1/16 + …
   if (name.includes('mask')) return roisPerImage * POSITIVE_SHARE * 14 ** 2 * (/conv5_mask|logits/.test(name) ? 4 : 1);
+  if (name.includes('keypoint_')) return roisPerImage * POSITIVE_SHARE * 14 ** 2 * (name.includes('lowres') ? 20 : 1);
   return roisPerImage * (/box_head\.\d+\.0\./.test(name) ? 7 ** 2 : 1); // convolutions in the box head of version 2
 }

@@ -15,6 +15,7 @@ export {
   classesOf,
   detectorFromCheckpoint,
   type FromCheckpointOptions,
+  keypointsOf,
   type LoadedDetector,
   optionsForWeights,
 } from './from-checkpoint.ts';

@@ -5,7 +5,6 @@ export {
   cocoSkeleton,
   type KeypointAnnotatorOptions,
   keypointAnnotator,
-  type Skeleton,
 } from './annotators/keypoint.ts';
 export { type LabelAnnotatorOptions, labelAnnotator } from './annotators/label.ts';
 export { type MaskAnnotatorOptions, maskAnnotator } from './annotators/mask.ts';

@@ -1,6 +1,9 @@
 import type { Detection, ImageSize, InstanceMask, Target } from '@rcnn/core';
 import { type Color, type ColorBy, paletteColor } from './palette.ts';
 
+/** Pairs of keypoint numbers, from 0, that a line joins. */
+export type Skeleton = readonly (readonly [from: number, to: number])[];
+
 /** One object to draw, whether a model found it or a person annotated it. */
 export interface DrawnObject {
   /** `x1, y1, x2, y2` in pixels of the image. */
@@ -25,6 +28,8 @@ export interface Scene {
   readonly scale: number;
   /** The name of a class; missing names are written as `class 7`. */
   readonly names: ReadonlyMap<number, string>;
+  /** Pairs of key points that a line joins; undefined where nobody said. */
+  readonly skeleton?: Skeleton | undefined;
   colorOf(index: number): Color;
 }
 
@@ -32,6 +37,8 @@ export interface SceneOptions {
   /** Default 1. */
   readonly scale?: number;
   readonly names?: ReadonlyMap<number, string>;
+  /** Pairs of key points that a line joins. Default COCO's for objects of 17 key points, no lines for others. */
+  readonly skeleton?: Skeleton | undefined;
   /** Default `instance`: neighbours of one class stay apart. */
   readonly colorBy?: ColorBy;
 }
@@ -40,13 +47,14 @@ export interface SceneOptions {
 export function createScene(
   size: ImageSize,
   objects: readonly DrawnObject[],
-  { scale = 1, names = new Map(), colorBy = 'instance' }: SceneOptions = {},
+  { scale = 1, names = new Map(), skeleton, colorBy = 'instance' }: SceneOptions = {},
 ): Scene {
   return {
     size,
     objects,
     scale,
     names,
+    skeleton,
     // A label starts at 1; objects without one are told apart by their place.
     colorOf: (index) => {
       const label = objects[index]?.label ?? 0;

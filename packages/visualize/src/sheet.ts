@@ -4,7 +4,7 @@ import type { Annotator } from './annotators/annotator.ts';
 import { type Canvas, type CanvasFactory, type Context2D, contextOf } from './canvas.ts';
 import { drawImage, scaledSize } from './image.ts';
 import type { ColorBy } from './palette.ts';
-import { createScene, type DrawnObject } from './scene.ts';
+import { createScene, type DrawnObject, type Skeleton } from './scene.ts';
 import { fontOf, shorten } from './text.ts';
 
 /** One picture of a sheet. */
@@ -25,6 +25,8 @@ export interface SheetOptions {
   /** Longer side of the largest panel in pixels of the sheet; the others are drawn at the same scale. Default 480. */
   readonly panelSide?: number;
   readonly names?: ReadonlyMap<number, string>;
+  /** Pairs of key points that a line joins. Default COCO's for objects of 17 key points, no lines for others. */
+  readonly skeleton?: Skeleton | undefined;
   /** Default `instance`. */
   readonly colorBy?: ColorBy;
 }
@@ -38,7 +40,7 @@ const INK = '#1b1f24';
 export function drawSheet<C extends Canvas>(
   createCanvas: CanvasFactory<C>,
   panels: readonly Panel[],
-  { title, columns, panelSide = 480, names, colorBy }: SheetOptions = {},
+  { title, columns, panelSide = 480, names, skeleton, colorBy }: SheetOptions = {},
 ): C {
   if (panels.length === 0) {
     throw new RcnnError('INVALID_ARGUMENT', { where: 'drawSheet', problem: 'a sheet needs at least one panel' });
@@ -61,7 +63,11 @@ export function drawSheet<C extends Canvas>(
     const x = GAP + (i % across) * (cellWidth + GAP);
     const y = GAP + head + Math.floor(i / across) * (cellHeight + caption + GAP);
     if (panel.title !== undefined) write(context, panel.title, x, y, cellWidth, 400);
-    const picture = drawPanel(createCanvas, panel, scale, { ...(names && { names }), ...(colorBy && { colorBy }) });
+    const picture = drawPanel(createCanvas, panel, scale, {
+      ...(names && { names }),
+      ...(colorBy && { colorBy }),
+      skeleton,
+    });
     const pixels = contextOf(picture).getImageData(0, 0, picture.width, picture.height);
     context.putImageData(pixels, x, y + caption);
   });
@@ -73,7 +79,7 @@ export function drawPanel<C extends Canvas>(
   createCanvas: CanvasFactory<C>,
   { image, objects = [], annotators = [] }: Panel,
   scale = 1,
-  options: Pick<SheetOptions, 'names' | 'colorBy'> = {},
+  options: Pick<SheetOptions, 'names' | 'skeleton' | 'colorBy'> = {},
 ): C {
   const [height, width] = scaledSize(image, scale);
   const canvas = createCanvas(width, height);

@@ -10,7 +10,8 @@ import { drawSheet, type Panel, type SheetOptions } from './sheet.ts';
 
 /**
  * The six panels of an instance-segmentation report, three to a row: the image; boxes with class and score; masks
- * alone; image with masks; image with masks and classes; everything. Works for predictions and for ground truth.
+ * alone; image with masks; image with masks and classes; everything. Key points stand in for masks where objects have
+ * these alone. Works for predictions and for ground truth.
  */
 export function drawSixPanels<C extends Canvas>(
   createCanvas: CanvasFactory<C>,
@@ -25,6 +26,10 @@ export function drawSixPanels<C extends Canvas>(
 export function sixPanels(image: PixelImage, objects: readonly DrawnObject[]): Panel[] {
   const count = `${objects.length} ${objects.length === 1 ? 'object' : 'objects'}`;
   const scored = objects.some(({ score }) => score !== undefined);
+  const pointed = objects.some(({ mask, keypoints }) => keypoints !== undefined && mask === undefined);
+  // Of objects that have key points and no masks, these are shown instead.
+  const [what, shapes] = pointed ? ['key points', keypointAnnotator()] : ['masks', maskAnnotator()];
+  const alone = pointed ? shapes : maskAnnotator({ opacity: 1 });
   return [
     { title: `Image, ${image.width} x ${image.height}`, image },
     {
@@ -33,13 +38,13 @@ export function sixPanels(image: PixelImage, objects: readonly DrawnObject[]): P
       objects,
       annotators: [boxAnnotator(), labelAnnotator()],
     },
-    { title: 'Masks alone', image: blank(image), objects, annotators: [maskAnnotator({ opacity: 1 })] },
-    { title: 'Image with masks', image, objects, annotators: [maskAnnotator()] },
+    { title: `${what[0]!.toUpperCase()}${what.slice(1)} alone`, image: blank(image), objects, annotators: [alone] },
+    { title: `Image with ${what}`, image, objects, annotators: [shapes] },
     {
-      title: 'Image with masks and classes',
+      title: `Image with ${what} and classes`,
       image,
       objects,
-      annotators: [maskAnnotator(), labelAnnotator({ scores: false })],
+      annotators: [shapes, labelAnnotator({ scores: false })],
     },
     { title: 'Everything', image, objects, annotators: everything() },
   ];

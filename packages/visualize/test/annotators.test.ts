@@ -120,6 +120,17 @@ test('keypoints: dots and lines for the visible ones only', () => {
   expect(at(5, 25)).toEqual(BLACK);
 });
 
+test('the lines between key points are those of the scene', () => {
+  const keypoints = [
+    [10, 20, 2],
+    [40, 20, 2],
+  ] as const;
+  const objects: DrawnObject[] = [{ box: [0, 0, 50, 30], keypoints }];
+  const joined = drawn(keypointAnnotator({ radius: 2 }), [40, 60], objects, { skeleton: [[0, 1]] });
+  expect(joined(20, 25)).not.toEqual(BLACK);
+  expect(drawn(keypointAnnotator({ radius: 2 }), [40, 60], objects)(20, 25)).toEqual(BLACK);
+});
+
 test('colour by class gives equal classes equal colours; objects without a class keep their own', () => {
   const objects: DrawnObject[] = [
     { box: [0, 0, 1, 1], label: 2 },

@@ -99,7 +99,8 @@ async function run(args: readonly string[], flags: Flags, { architectures }: Pro
     note(`${loaded.name} on ${engine.name}, ${things(units.length, videos.length)}`);
     const { Predictor: WithModel } = await import('../predict/predictor.ts');
     const { maskThreshold, scoreThreshold, slice, overlap } = flags;
-    const predictor = new WithModel(loaded.model, { classes, maskThreshold, scoreThreshold, slice, overlap });
+    const skeleton = loaded.profile?.keypoints?.skeleton;
+    const predictor = new WithModel(loaded.model, { classes, skeleton, maskThreshold, scoreThreshold, slice, overlap });
     if (flags.shard !== undefined) await predictPart(units, videos, loaded, predictor, engine.name, flags);
     else await predictAll(units, videos, predictor, flags);
   } finally {

@@ -26,7 +26,7 @@ export interface Predicting {
   readonly model: Detector;
   /** What it is, in a word. */
   readonly name: string;
-  readonly profile: Pick<WeightsProfile, 'classes' | 'numClasses'> | undefined;
+  readonly profile: Pick<WeightsProfile, 'classes' | 'keypoints' | 'numClasses'> | undefined;
 }
 
 /** As {@link loadModel}, of exported models too. */

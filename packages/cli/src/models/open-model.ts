@@ -1,6 +1,6 @@
 import { ClassMap, type Dataset } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
-import type { Detector } from '@rcnn/core';
+import type { Detector, KeypointScheme } from '@rcnn/core';
 import type { Architecture } from '@rcnn/models';
 import { loadDetector } from '@rcnn/models/node';
 import { weightsFile } from 'mask-rcnn/node';
@@ -17,13 +17,14 @@ export interface ModelChoice {
 }
 
 /** A model by checkpoint, run folder, name or URL, and its classes where the file names them. */
-export async function openDetector({
-  weights,
-  ...choice
-}: ModelChoice): Promise<{ model: Detector; classes: ClassMap | undefined }> {
+export async function openDetector({ weights, ...choice }: ModelChoice): Promise<{
+  model: Detector;
+  classes: ClassMap | undefined;
+  keypoints: KeypointScheme | undefined;
+}> {
   const { model, profile } = isExported(weights) ? await exported(weights, choice) : await loaded(weights, choice);
   const classes = profile?.classes === undefined ? undefined : new ClassMap(profile.classes, profile.numClasses);
-  return { model, classes };
+  return { model, classes, keypoints: profile?.keypoints };
 }
 
 type Opened = Pick<Predicting, 'model' | 'profile'>;

@@ -46,7 +46,7 @@ export async function* picturesOfDataset(
         : results !== undefined
           ? (results.get(record.id) ?? []).filter(({ score = 1 }) => score >= minScore)
           : drawnTarget(target);
-    yield { name: record.file, image, objects, names };
+    yield { name: record.file, image, objects, names, skeleton: dataset.keypointScheme?.skeleton };
   }
 }
 

@@ -16,11 +16,11 @@ export async function* picturesOfImages(
   { engine, minScore, ...choice }: PredictedPictures,
 ): AsyncGenerator<Picture> {
   await startEngine(engine, 'predict');
-  const { model, classes } = await openDetector(choice);
+  const { model, classes, keypoints } = await openDetector(choice);
   const names = new Map((classes?.classes ?? []).map(({ label, name }) => [label, name]));
   for (const name of files) {
     const image = await read(name);
     const [detections] = await model.detect([image]);
-    yield { name, image, objects: drawnDetections(detections!, minScore), names };
+    yield { name, image, objects: drawnDetections(detections!, minScore), names, skeleton: keypoints?.skeleton };
   }
 }

@@ -10,6 +10,7 @@ import {
   contourAnnotator,
   drawnTarget,
   drawSheet,
+  keypointAnnotator,
   labelAnnotator,
   maskAnnotator,
   type Panel,
@@ -60,6 +61,7 @@ export async function drawPreviews(data: string, out: string, options: PreviewOp
     const sheet = drawSheet(createCanvas, panels, {
       title,
       names,
+      skeleton: dataset.keypointScheme?.skeleton,
       panelSide: 400,
       columns: Math.min(4, panels.length),
     });
@@ -70,7 +72,13 @@ export async function drawPreviews(data: string, out: string, options: PreviewOp
   return files;
 }
 
-const ANNOTATORS: readonly Annotator[] = [maskAnnotator(), contourAnnotator(), boxAnnotator(), labelAnnotator()];
+const ANNOTATORS: readonly Annotator[] = [
+  maskAnnotator(),
+  contourAnnotator(),
+  boxAnnotator(),
+  keypointAnnotator(),
+  labelAnnotator(),
+];
 
 function stepPanel(step: Transform, scene: Scene, random: Random): Panel {
   const shown = step.always ?? step;

@@ -2,10 +2,16 @@ import { extname, resolve } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { Detection, InstanceMask, PixelImage } from '@rcnn/core';
 import { OutputFolder, plainName } from '@rcnn/files';
-import { drawPanel, everything } from '@rcnn/visualize';
+import { drawPanel, everything, type Skeleton } from '@rcnn/visualize';
 import { createCanvas } from '@rcnn/visualize/node';
 import sharp, { type Sharp } from 'sharp';
 import { NewNames } from '../output/new-names.ts';
+
+/** What drawn objects are called, and which of their key points belong together. */
+export interface Legend {
+  readonly names: ReadonlyMap<number, string>;
+  readonly skeleton?: Skeleton | undefined;
+}
 
 export interface PictureOptions {
   /** Folder that everything goes into. */
@@ -23,23 +29,23 @@ export interface PictureOptions {
 /** Writes what was found as pictures, beside the results for programs. */
 export class PictureWriter {
   readonly #options: PictureOptions;
-  readonly #names: ReadonlyMap<number, string>;
+  readonly #legend: Legend;
   readonly #newNames = new NewNames();
   readonly #inputs: ReadonlySet<string>;
   readonly #output: OutputFolder;
   /** The folder of each label's crops. */
   readonly #cropFolders = new Map<number, string>();
 
-  private constructor(options: PictureOptions, names: ReadonlyMap<number, string>, output: OutputFolder) {
+  private constructor(options: PictureOptions, legend: Legend, output: OutputFolder) {
     this.#options = options;
-    this.#names = names;
+    this.#legend = legend;
     this.#inputs = new Set(options.inputs.map((file) => resolve(file)));
     this.#output = output;
   }
 
   /** Makes the folder. @throws FILE_EXISTS, DISK_FULL, IO_FAILED */
-  static async open(options: PictureOptions, names: ReadonlyMap<number, string>): Promise<PictureWriter> {
-    return new PictureWriter(options, names, await OutputFolder.open(options.out));
+  static async open(options: PictureOptions, legend: Legend): Promise<PictureWriter> {
+    return new PictureWriter(options, legend, await OutputFolder.open(options.out));
   }
 
   /** @returns the annotated picture's file, where one is wanted */
@@ -55,7 +61,7 @@ export class PictureWriter {
     }
     if (!pictures) return undefined;
     const path = await this.#output.file(name + ending);
-    await atomicWrite(path, await encoded(drawFound(image, found, this.#names), ending));
+    await atomicWrite(path, await encoded(drawFound(image, found, this.#legend), ending));
     return path;
   }
 
@@ -68,7 +74,7 @@ export class PictureWriter {
   }
 
   #className(label: number): string {
-    return this.#names.get(label) ?? `class ${label}`;
+    return this.#legend.names.get(label) ?? `class ${label}`;
   }
 
   #cropFolder(label: number): string {
@@ -102,12 +108,8 @@ export class PictureWriter {
 }
 
 /** The picture with everything that was found, at its own size. */
-export function drawFound(
-  image: PixelImage,
-  found: readonly Detection[],
-  names: ReadonlyMap<number, string>,
-): PixelImage {
-  const canvas = drawPanel(createCanvas, { image, objects: found, annotators: everything() }, 1, { names });
+export function drawFound(image: PixelImage, found: readonly Detection[], legend: Legend): PixelImage {
+  const canvas = drawPanel(createCanvas, { image, objects: found, annotators: everything() }, 1, legend);
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   return { data: withoutAlpha(data), height: canvas.height, width: canvas.width, channels: 3 };
 }

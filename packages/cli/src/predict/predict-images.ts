@@ -32,7 +32,7 @@ export async function predictImages(
   { out, save, crops, masks, json, words, results, limit = Number.POSITIVE_INFINITY }: PredictImagesOptions,
 ): Promise<number> {
   const wanted = { out, pictures: save, crops, masks, inputs: units.map(({ name }) => name) };
-  const writer = save || crops || masks ? await PictureWriter.open(wanted, predictor.names) : undefined;
+  const writer = save || crops || masks ? await PictureWriter.open(wanted, predictor) : undefined;
   const total = units.some(isArchive) ? undefined : Math.min(limit, units.length);
   const counter = new Counter(total);
   let seen = 0;

@@ -43,7 +43,7 @@ export async function* predictShard(
   const folder = join(out, partName(shard).replace('.jsonl', ''));
   const inputs = units.map(({ name }) => name);
   const wanted = { out: folder, pictures: save, crops, masks, inputs };
-  const writer = save || crops || masks ? await PictureWriter.open(wanted, predictor.names) : undefined;
+  const writer = save || crops || masks ? await PictureWriter.open(wanted, predictor) : undefined;
   const counter = new Counter(own.some(({ item }) => isArchive(item)) ? undefined : own.length, 'images', EVERY);
   let bad = 0;
   const lineOf = async (place: number, input: Input): Promise<ImageLine> => {

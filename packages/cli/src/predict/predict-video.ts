@@ -26,7 +26,7 @@ export async function predictVideo(
   const total = Math.min(counted ?? Infinity, limit);
   const counter = new Counter(Number.isFinite(total) ? total : undefined, 'frames', 5);
   const wanted = { out, pictures: false, crops, masks, inputs: [] };
-  const pictures = crops || masks ? await PictureWriter.open(wanted, predictor.names) : undefined;
+  const pictures = crops || masks ? await PictureWriter.open(wanted, predictor) : undefined;
   if (save) await OutputFolder.open(out);
   const stem = newNames.take(source.name);
   const file = join(out, stem + endingOf(source.name));
@@ -44,7 +44,7 @@ export async function predictVideo(
       await pictures?.write(name, frame, found.shown);
       if (save) {
         writer ??= videoWriter(part, frame, rate);
-        await writer.write(drawFound(frame, found.shown, predictor.names));
+        await writer.write(drawFound(frame, found.shown, predictor));
       }
       if (json) for (const line of lines) printJson(line, { compact: true });
       counter.done(`${name}: ${frame.height}x${frame.width}, ${found.words}`);

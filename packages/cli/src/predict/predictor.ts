@@ -1,11 +1,14 @@
 import { type ClassMap, type CocoResult, cocoResults, type ImageId } from '@rcnn/coco-data';
 import type { Detection, PixelImage } from '@rcnn/core';
+import type { Skeleton } from '@rcnn/visualize';
 import type { Finder } from './finder.ts';
 import { slicedDetect } from './slices.ts';
 import { inWords, SHOWN_FROM } from './words.ts';
 
 export interface PredictorOptions {
   readonly classes: ClassMap | undefined;
+  /** Pairs of key points that a line joins in pictures. */
+  readonly skeleton?: Skeleton | undefined;
   readonly maskThreshold: number;
   /** What is drawn and counted. Default {@link SHOWN_FROM}; results for programs hold all that the model gives. */
   readonly scoreThreshold: number | undefined;
@@ -24,12 +27,14 @@ export interface Found {
 /** A model with everything that turns its detections into answers. */
 export class Predictor {
   readonly names: ReadonlyMap<number, string>;
+  readonly skeleton: Skeleton | undefined;
   readonly #model: Finder;
   readonly #options: PredictorOptions;
 
   constructor(model: Finder, options: PredictorOptions) {
     this.#model = model;
     this.#options = options;
+    this.skeleton = options.skeleton;
     this.names = new Map((options.classes?.classes ?? []).map(({ label, name }) => [label, name]));
   }
 

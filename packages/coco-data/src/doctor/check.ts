@@ -30,6 +30,7 @@ export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet
   const byImage = new Map<ImageId, AnnotationRecord[]>(images.map(({ id }) => [id, []]));
   const sizes = new Map(images.map(({ id, size }) => [id, size]));
   const ids = new RepeatedIds(set.annotations);
+  const points = usualPoints(set.annotations, categories);
   const annotations = set.annotations.filter((annotation) => {
     const size = sizes.get(annotation.imageId);
     const bad = [
@@ -40,7 +41,7 @@ export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet
         : problem('unknown-category', 'category_id', `category ${annotation.categoryId}`),
       size && checkBox(annotation, size),
       size && checkSegmentationSize(annotation, size),
-      checkKeypoints(annotation, categories),
+      checkKeypoints(annotation, categories, points),
     ].filter((found) => found !== undefined);
     for (const { kind, field, found } of bad)
       report(kind, `${annotation.place}${field}`, `${label(annotation)}: ${found}`);
@@ -51,6 +52,10 @@ export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet
         `${annotation.place}/bbox`,
         `${label(annotation)}: ${boxText(annotation)} in ${sizeText(size)}`,
       );
+    }
+    const outside = size === undefined ? 0 : pointsOutside(annotation, size);
+    if (outside > 0 && bad.length === 0) {
+      report('keypoint-outside', `${annotation.place}/keypoints`, `${label(annotation)}: ${outside} points`);
     }
     const keep = bad.length === 0;
     if (keep) byImage.get(annotation.imageId)!.push(annotation);
@@ -200,17 +205,44 @@ function checkSegmentationSize({ segmentation }: AnnotationRecord, size: ImageSi
   return problem('rle-size', 'segmentation/size', `a mask of ${own[1]}x${own[0]} in ${sizeText(size)}`);
 }
 
+/** @param usual how many key points the objects of this set have: a model finds one number of them */
 function checkKeypoints(
   { keypoints, categoryId }: AnnotationRecord,
   categories: readonly Category[],
+  usual: number,
 ): Found | undefined {
-  const names = keypoints && categories.find(({ id }) => id === categoryId)?.keypoints;
-  if (names === undefined || names.length * 3 === keypoints?.length) return undefined;
-  return problem(
-    'keypoints-invalid',
-    'keypoints',
-    `${(keypoints?.length ?? 0) / 3} points, the category has ${names.length}`,
-  );
+  if (keypoints === undefined) return undefined;
+  const count = keypoints.length / 3;
+  const named = namedPoints(categories, categoryId) ?? count;
+  if (count !== named) return problem('keypoints-invalid', 'keypoints', `${count} points, the category has ${named}`);
+  if (count === usual) return undefined;
+  return problem('keypoints-invalid', 'keypoints', `${count} points, most objects have ${usual}`);
+}
+
+function namedPoints(categories: readonly Category[], categoryId: number): number | undefined {
+  return categories.find(({ id }) => id === categoryId)?.keypoints?.length;
+}
+
+/** The number of key points that most objects have, of equal ones the first; those that contradict their names apart. */
+function usualPoints(annotations: readonly AnnotationRecord[], categories: readonly Category[]): number {
+  const counts = new Map<number, number>();
+  for (const { keypoints, categoryId } of annotations) {
+    if (keypoints === undefined) continue;
+    const count = keypoints.length / 3;
+    if ((namedPoints(categories, categoryId) ?? count) === count) counts.set(count, (counts.get(count) ?? 0) + 1);
+  }
+  const most = Math.max(...counts.values());
+  return [...counts].find(([, objects]) => objects === most)?.[0] ?? 0;
+}
+
+/** Labelled key points that lie outside of the image by more than a pixel. */
+function pointsOutside({ keypoints = new Float32Array() }: AnnotationRecord, [height, width]: ImageSize): number {
+  let count = 0;
+  for (let i = 0; i < keypoints.length; i += 3) {
+    const [x, y] = [keypoints[i]!, keypoints[i + 1]!];
+    if (keypoints[i + 2]! > 0 && !(x >= -1 && y >= -1 && x <= width + 1 && y <= height + 1)) count++;
+  }
+  return count;
 }
 
 function checkCornerBoxes(

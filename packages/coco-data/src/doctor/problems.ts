@@ -55,6 +55,7 @@ export type ProblemKind =
   | 'rle-size'
   | 'mask-empty'
   | 'keypoints-invalid'
+  | 'keypoint-outside'
   | 'image-missing'
   | 'image-corrupt'
   | 'image-too-large'
@@ -122,6 +123,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'rle-size': kind('error', 'MASK_SIZE_MISMATCH', 'a mask has another size than its image'),
   'mask-empty': kind('error', 'TARGET_INVALID', 'a mask covers no pixel'),
   'keypoints-invalid': kind('error', 'TARGET_INVALID', 'keypoints are malformed'),
+  'keypoint-outside': kind('warning', 'TARGET_INVALID', 'labelled keypoints lie outside of their image'),
   // images
   'image-missing': kind('error', 'IMAGE_MISSING', 'an image file is missing'),
   'image-corrupt': kind('error', 'IMAGE_CORRUPT', 'an image cannot be decoded'),

@@ -23,6 +23,8 @@ export interface SampleFields {
   readonly masks: boolean;
   /** Keypoints per object; 0 for none. */
   readonly keypoints: number;
+  /** Which key point takes the place of each in a mirrored image, where that is known. */
+  readonly keypointPartners?: readonly number[] | undefined;
 }
 
 /**
@@ -48,6 +50,7 @@ export function buildSample({ image, annotations, fields }: SampleRecords, class
     labels: Int32Array.from(annotations, ({ categoryId }) => classes.labelOf(categoryId)!),
     ...(fields.masks && { masks }),
     ...(fields.keypoints > 0 && { keypoints }),
+    ...(fields.keypoints > 0 && fields.keypointPartners && { keypointPartners: fields.keypointPartners }),
     crowd: Uint8Array.from(annotations, ({ crowd }) => (crowd ? 1 : 0)),
     area: Float64Array.from(annotations, ({ area, box }) => area ?? (box[2] - box[0]) * (box[3] - box[1])),
     imageId: image.id,

@@ -29,4 +29,4 @@ export { yoloReader } from './read/yolo-reader.ts';
 export { type ConvertOptions, convertDataset } from './write/convert.ts';
 export { type ExportedSplit, exportDataset } from './write/export.ts';
 export { writeCoco } from './write/write-coco.ts';
-export { type WriteShapesOptions, writeShapes } from './write/write-shapes.ts';
+export { type WriteFiguresOptions, type WriteShapesOptions, writeFigures, writeShapes } from './write/write-shapes.ts';

@@ -2,6 +2,7 @@ import type { TargetExtra } from '@rcnn/core';
 import {
   architectureOf,
   classesOf,
+  keypointsOf,
   optionsForWeights,
   type Recipe,
   type RecipeOptions,
@@ -24,6 +25,7 @@ function rcnn(name: string, recipe: Recipe): Architecture {
     build: (request) => recipe(recipeOptions(name, request)),
     recognise: (weights) => architectureOf(weights) === name,
     classesOf,
+    keypointsOf,
   };
 }
 
@@ -41,7 +43,7 @@ function learnsFrom(name: string): readonly TargetExtra[] {
 
 /** Options in the words of the recipes; what is not set keeps the recipe's own value. */
 function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
-  const { options, training, numClasses, random } = request;
+  const { options, training, numClasses, numKeypoints, random } = request;
   const own = options as unknown as RCNNModelOptions;
   const { normEpsilon, strideIn, maskPaste, roiAlign } = own;
   const weightOptions = { normEpsilon, strideIn, maskPaste, roiAlign };
@@ -54,6 +56,7 @@ function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
     boxScoreThresh: request.scoreThreshold,
     boxDetectionsPerImg: request.detectionsPerImage,
     numClasses,
+    numKeypoints,
     random,
   };
   if (training === undefined) return defined(set);

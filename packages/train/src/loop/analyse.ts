@@ -7,6 +7,7 @@ import {
   confusionPlot,
   type Detections,
   detectionsFrom,
+  type EvalParams,
   type Evaluation,
   errorBreakdown,
   errorPlot,
@@ -36,10 +37,11 @@ export function analyse(
   truth: GroundTruth,
   detections: Detections,
   scoreThreshold?: number,
+  params: Pick<EvalParams, 'oksSigmas'> = {},
 ): KindAnalysis {
   const { iouType } = evaluation;
-  const taken = scoreThreshold ?? bestScoreOf(truth, detections, iouType);
-  const report = classificationReport(truth, detections, { iouType, scoreThreshold: taken });
+  const taken = scoreThreshold ?? bestScoreOf(truth, detections, { iouType, ...params });
+  const report = classificationReport(truth, detections, { iouType, scoreThreshold: taken, ...params });
   const plots = [precisionRecallPlot(evaluation)];
   if (iouType !== 'keypoints') {
     plots.push(
@@ -57,7 +59,11 @@ export function columnsOf(truth: CocoDataset, results: readonly CocoResult[]): [
 }
 
 /** The score from which on the mean F1 over classes is highest; 0.5 where no detection is right. */
-export function bestScoreOf(truth: GroundTruth, detections: Detections, iouType: IoUType): number {
-  const { scoreThreshold } = classificationReport(truth, detections, { iouType }).best;
+export function bestScoreOf(
+  truth: GroundTruth,
+  detections: Detections,
+  how: Pick<EvalParams, 'oksSigmas'> & { readonly iouType: IoUType },
+): number {
+  const { scoreThreshold } = classificationReport(truth, detections, how).best;
   return Number.isNaN(scoreThreshold) ? USUAL_SCORE : scoreThreshold;
 }

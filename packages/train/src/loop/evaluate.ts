@@ -11,6 +11,7 @@ import {
 } from '@rcnn/coco-data';
 import {
   type CocoDataset,
+  type EvalParams,
   type Evaluation,
   evaluate as evaluateCoco,
   type IoUType,
@@ -195,23 +196,38 @@ export function summarize(
   const seen = answers.map(({ index }) => index);
   const truth = datasetAsCoco(dataset, seen) as unknown as CocoDataset;
   const columns = columnsOf(truth, numbered);
-  const evaluations = kindsToMeasure(finds, dataset).map((iouType) => evaluateCoco(...columns, { iouType }));
+  const oksSigmas = oksSigmasOf(dataset.numKeypoints);
+  const evaluations = kindsToMeasure(finds, dataset).map((iouType) =>
+    evaluateCoco(...columns, { iouType, ...oksSigmas }),
+  );
   const results = Object.fromEntries(evaluations.map((evaluation) => [evaluation.iouType, recordOf(evaluation)]));
   const record: EvaluationRecord = { epoch, images: seen.length, results, losses, seconds };
-  const bestScore = (): number => bestScoreOf(...columns, mostTellingFirst(Object.keys(results))[0] as IoUType);
+  const tells = mostTellingFirst(Object.keys(results))[0] as IoUType;
+  const bestScore = (): number => bestScoreOf(...columns, { iouType: tells, ...oksSigmas });
   return {
     record,
     scores: scoresOf(record),
     predictions,
     bestScore,
     analysis: (score) =>
-      Object.fromEntries(evaluations.map((each) => [each.iouType, analyse(each, ...columns, score)])),
+      Object.fromEntries(evaluations.map((each) => [each.iouType, analyse(each, ...columns, score, oksSigmas)])),
     worstImages() {
       const indices = new Map(dataset.images.map(({ id }, index) => [numbers.get(id)!, index]));
       const worst = worstImages(truth, numbered, bestScore());
       return worst.map(({ id, ...errors }) => ({ ...errors, index: indices.get(id as number)! }));
     },
   };
+}
+
+/** Key points of COCO's persons: their spreads are known. */
+const COCO_POINTS = 17;
+/** The mean of COCO's 17 spreads, for key points of which nobody has measured how far annotators are apart. */
+const USUAL_SPREAD = 0.067;
+
+/** The spread of each key point by which places are judged. */
+function oksSigmasOf(numKeypoints: number): Pick<EvalParams, 'oksSigmas'> {
+  if (numKeypoints === 0 || numKeypoints === COCO_POINTS) return {};
+  return { oksSigmas: Array.from({ length: numKeypoints }, () => USUAL_SPREAD) };
 }
 
 /** What the model finds and the data can judge, in the order of the model's own list. */

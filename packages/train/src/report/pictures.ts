@@ -1,26 +1,35 @@
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
 import type { TrainingBatch } from '@rcnn/optim';
-import { drawnDetections, drawnTarget, drawSheet, drawSixPanels, everything, type Panel } from '@rcnn/visualize';
+import {
+  drawnDetections,
+  drawnTarget,
+  drawSheet,
+  drawSixPanels,
+  everything,
+  type Panel,
+  type Skeleton,
+} from '@rcnn/visualize';
 import { createCanvas, encodePng } from '@rcnn/visualize/node';
 import type { Example } from '../loop/evaluate.ts';
 
 /** A batch as the model is shown it, after augmentation. */
-export async function drawBatch(
-  path: string,
-  { images, targets }: TrainingBatch,
-  names: ReadonlyMap<number, string>,
-): Promise<void> {
+export async function drawBatch(path: string, { images, targets }: TrainingBatch, drawing: Legend): Promise<void> {
   const panels = images.map((image, i): Panel => {
     const objects = drawnTarget(targets[i]!);
     return { image, objects, annotators: everything(), title: `image ${targets[i]!.imageId ?? i + 1}` };
   });
-  await atomicWrite(path, encodePng(drawSheet(createCanvas, panels, { names, panelSide: 360 })));
+  await atomicWrite(path, encodePng(drawSheet(createCanvas, panels, { ...drawing, panelSide: 360 })));
+}
+
+/** What drawn objects are called, and which of their key points belong together. */
+export interface Legend {
+  readonly names: ReadonlyMap<number, string>;
+  readonly skeleton?: Skeleton | undefined;
 }
 
 /** Of what is drawn. */
-interface DrawOptions {
-  readonly names: ReadonlyMap<number, string>;
+interface DrawOptions extends Legend {
   /** Detections below it are not drawn: a picture full of doubtful boxes shows nothing. */
   readonly scoreThreshold: number;
 }
@@ -29,7 +38,7 @@ interface DrawOptions {
 export async function drawExamples(
   path: string,
   examples: readonly Example[],
-  { names, scoreThreshold }: DrawOptions,
+  { scoreThreshold, ...legend }: DrawOptions,
 ): Promise<void> {
   const panels = examples.flatMap(({ image, target, detections, errors }): Panel[] => [
     { image, objects: drawnTarget(target), annotators: everything(), title: `truth: image ${target.imageId}` },
@@ -40,22 +49,23 @@ export async function drawExamples(
       title: errors ? `${errors.missed} missed, ${errors.wrong} wrong` : `found from ${scoreThreshold.toFixed(2)} on`,
     },
   ]);
-  await atomicWrite(path, encodePng(drawSheet(createCanvas, panels, { columns: 4, names, panelSide: 320 })));
+  await atomicWrite(path, encodePng(drawSheet(createCanvas, panels, { columns: 4, ...legend, panelSide: 320 })));
 }
 
 /** The six panels of one example. */
 export async function drawReport(
   path: string,
   { image, detections }: Example,
-  { names, scoreThreshold }: DrawOptions,
+  { scoreThreshold, ...legend }: DrawOptions,
 ): Promise<void> {
   await atomicWrite(
     path,
-    encodePng(drawSixPanels(createCanvas, image, drawnDetections(detections, scoreThreshold), { names })),
+    encodePng(drawSixPanels(createCanvas, image, drawnDetections(detections, scoreThreshold), legend)),
   );
 }
 
-/** Class names by label. */
-export function namesOf({ classes }: Dataset): ReadonlyMap<number, string> {
-  return new Map(classes.classes.map(({ label, name }) => [label, name]));
+/** Class names by label, and the lines between key points. */
+export function legendOf({ classes, keypointScheme }: Dataset): Legend {
+  const names = new Map(classes.classes.map(({ label, name }) => [label, name]));
+  return { names, skeleton: keypointScheme?.skeleton };
 }

@@ -1,6 +1,6 @@
 import { loadBackbone, loadStateDict, modelTensors, otherArchitecture, type WeightsProfile } from '@rcnn/checkpoint';
 import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
-import type { ClassMap } from '@rcnn/coco-data';
+import type { Dataset } from '@rcnn/coco-data';
 import { type Detector, Random } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Architecture, checkOptions, type ModelOptions, profileOf } from '@rcnn/models';
@@ -14,20 +14,23 @@ export interface BuiltModel {
   readonly profile: WeightsProfile;
 }
 
+/** What a model must know of the data that it learns from. */
+export type DataFacts = Pick<Dataset, 'classes' | 'numKeypoints' | 'keypointScheme'>;
+
 /** The model that a config describes, with weights where it names some. */
 export async function buildModel(
   config: TrainConfig,
   architecture: Architecture,
-  classes: ClassMap,
+  data: DataFacts,
   onEvent: Listener,
 ): Promise<BuiltModel> {
   const { weightsBackbone: backbone } = config;
-  if (backbone !== undefined) return fromBackbone(config, backbone, architecture, classes, onEvent);
-  if (config.weights === 'none') return freshModel(config, architecture, classes);
+  if (backbone !== undefined) return fromBackbone(config, backbone, architecture, data, onEvent);
+  if (config.weights === 'none') return freshModel(config, architecture, data);
   const checkpoint = await loadPretrained(config.weights, { onEvent: (event) => onEvent(describe(event)) });
   try {
     const { profile, weights, path } = checkpoint;
-    const built = freshModel(config, architecture, classes, profile);
+    const built = freshModel(config, architecture, data, profile);
     const own = architecture.ownNames?.(modelTensors(weights)) ?? weights;
     const { loaded, skipped } = await loadStateDict(built.model, own, { newPredictors: true }).catch(
       (error: unknown) => {
@@ -35,7 +38,8 @@ export async function buildModel(
         throw otherArchitecture(error, path, profile, config.arch);
       },
     );
-    const fresh = skipped.length === 0 ? '' : `; ${skipped.length} predictor tensors stay fresh: the classes differ`;
+    const fresh =
+      skipped.length === 0 ? '' : `; ${skipped.length} predictor tensors stay fresh: the classes or key points differ`;
     onEvent({ kind: 'note', text: `${loaded.length} tensors from ${path}${fresh}.` });
     return built;
   } finally {
@@ -48,7 +52,7 @@ async function fromBackbone(
   config: TrainConfig,
   what: string,
   architecture: Architecture,
-  classes: ClassMap,
+  data: DataFacts,
   onEvent: Listener,
 ): Promise<BuiltModel> {
   if (config.weights !== 'none') {
@@ -63,7 +67,7 @@ async function fromBackbone(
   try {
     const { profile, weights, path } = checkpoint;
     // The body's own settings hold; how the classifier resized its images says nothing of a detector's.
-    const built = freshModel(config, architecture, classes, profile && { options: profile.options });
+    const built = freshModel(config, architecture, data, profile && { options: profile.options });
     const { loaded } = await loadBackbone(built.model, weights).catch((error: unknown) => {
       built.model.dispose();
       throw error;
@@ -85,12 +89,13 @@ type Before = Pick<WeightsProfile, 'options'> & Partial<Pick<WeightsProfile, 'in
 export function freshModel(
   config: TrainConfig,
   architecture: Architecture,
-  classes: ClassMap,
+  { classes, numKeypoints, keypointScheme }: DataFacts,
   before?: Before,
 ): BuiltModel {
   const options = { ...ofWeights(architecture, before), ...config.model };
   const model = architecture.build({
     numClasses: classes.numClasses,
+    numKeypoints: numKeypoints === 0 ? undefined : numKeypoints,
     options: checkOptions(architecture, options),
     input: before?.input,
     scoreThreshold: config.scoreThreshold,
@@ -100,7 +105,7 @@ export function freshModel(
     },
     random: new Random(config.seed).fork('weights'),
   });
-  const about = { source: '@rcnn/train', classes: classes.classes };
+  const about = { source: '@rcnn/train', classes: classes.classes, keypoints: keypointScheme };
   return { model, profile: profileOf(architecture, model, options, about) };
 }
 

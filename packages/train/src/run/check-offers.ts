@@ -2,6 +2,8 @@ import { type Dataset, datasetOffers } from '@rcnn/coco-data';
 import type { DetectorSpec, TargetExtra } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Architecture } from '@rcnn/models';
+import { mirrors } from '@rcnn/transforms';
+import type { TrainConfig } from '../config/options.ts';
 
 /** What the user can do where objects lack what the model learns from. */
 const WAYS: Readonly<Record<TargetExtra, (others: string) => string>> = {
@@ -42,6 +44,31 @@ export function checkOffers(
     });
   }
 }
+
+/**
+ * A mirrored left hand is a right one. Where it is not known which key points change places, mirrored images would teach
+ * both for one.
+ * @throws CONFIG_INVALID
+ */
+export function checkMirroring(
+  { numKeypoints, keypointScheme }: Pick<Dataset, 'numKeypoints' | 'keypointScheme'>,
+  { learnsFrom }: Pick<DetectorSpec, 'learnsFrom'>,
+  { augment }: Pick<TrainConfig, 'augment'>,
+): void {
+  if (!learnsFrom.includes('keypoints') || !mirrors(augment)) return;
+  if (keypointScheme?.partners !== undefined || numKeypoints === COCO_POINTS) return;
+  throw new RcnnError('CONFIG_INVALID', {
+    where: 'config',
+    place: 'augment',
+    problem: `'${augment}' mirrors images, and the data do not say which key points change places then`,
+    found: keypointScheme === undefined ? 'no names of key points' : keypointScheme.names.join(', '),
+    expected: "names in the category's `keypoints`, such as left_eye and right_eye",
+    hint: 'Name the key points so that each has its other side, or train with augment none (--augment none).',
+  });
+}
+
+/** Key points of COCO's persons: their other sides are known. */
+const COCO_POINTS = 17;
 
 /** Nothing can be learned from crowds: said where a dataset has nothing else, as exports of brush masks do. */
 export function crowdsHint(dataset: Dataset): string {

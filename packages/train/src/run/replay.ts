@@ -91,7 +91,8 @@ async function loadModel(
       throw new RcnnError('CHECKPOINT_MISMATCH', { where: path, problem: 'this is not the state of a training' });
     }
     const classes = new ClassMap(profile.classes ?? [], profile.numClasses);
-    const { model } = freshModel(config, architecture, classes, profile);
+    const numKeypoints = architecture.keypointsOf?.(checkpoint.weights) ?? 0;
+    const { model } = freshModel(config, architecture, { classes, numKeypoints, keypointScheme: undefined }, profile);
     freeze(model.namedParameters(), config.freeze);
     await loadStateDict(model, checkpoint.weights, { allowNonFinite: true }); // they may be what went wrong
     return { model, step: info.position.step + 1 };

@@ -7,7 +7,7 @@ import { Metrics } from '../files/metrics.ts';
 import type { ModelEvaluation } from '../loop/evaluate.ts';
 import type { Scores, StepReport } from '../loop/events.ts';
 import type { RecordEntry, TrainerHooks } from '../loop/trainer.ts';
-import { drawBatch, drawExamples, drawReport, namesOf } from '../report/pictures.ts';
+import { drawBatch, drawExamples, drawReport, type Legend, legendOf } from '../report/pictures.ts';
 import { writeReport } from '../report/write-report.ts';
 import { EventWriter } from '../tensorboard/events.ts';
 import type { TrainingData } from './data.ts';
@@ -30,7 +30,7 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
   readonly #run: RecordedRun;
   readonly #metrics: Metrics;
   readonly #events: EventWriter;
-  readonly #names: ReadonlyMap<number, string>;
+  readonly #legend: Legend;
   readonly #begin = performance.now();
   #reported = Number.NEGATIVE_INFINITY;
 
@@ -38,7 +38,7 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
     this.#run = run;
     this.#metrics = metrics;
     this.#events = events;
-    this.#names = namesOf(run.data.train);
+    this.#legend = legendOf(run.data.train);
   }
 
   /** @param step steps done; what the folder says of later ones is forgotten */
@@ -56,7 +56,7 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
   readonly onBatches = async (step: number, batches: readonly TrainingBatch[]): Promise<void> => {
     if (step >= DRAWN_BATCHES) return;
     const name = `train_batch_${step}`;
-    await drawBatch(this.#run.folder.picture(name), batches[0]!, this.#names);
+    await drawBatch(this.#run.folder.picture(name), batches[0]!, this.#legend);
     this.#showPicture(step + 1, 'train/batch', name);
   };
 
@@ -67,7 +67,7 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
   async recordEvaluation(evaluation: ModelEvaluation, step: number): Promise<void> {
     const { record, predictions, examples } = evaluation;
     const { folder } = this.#run;
-    const drawing = { names: this.#names, scoreThreshold: evaluation.bestScore() };
+    const drawing = { ...this.#legend, scoreThreshold: evaluation.bestScore() };
     await atomicWrite(folder.analysis, JSON.stringify(evaluation.analysis(), null, 1));
     await atomicWrite(folder.evaluation, JSON.stringify(record, null, 1));
     await atomicWrite(folder.predictions, JSON.stringify(predictions));

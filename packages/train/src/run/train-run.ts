@@ -9,7 +9,7 @@ import { RunFolder } from '../files/folder.ts';
 import { acquireLock } from '../files/lock.ts';
 import { buildModel } from './build-model.ts';
 import { checkMemory } from './check-memory.ts';
-import { checkOffers } from './check-offers.ts';
+import { checkMirroring, checkOffers } from './check-offers.ts';
 import { openData } from './data.ts';
 import { startEngine } from './engine.ts';
 import { runSession, type TrainOptions, type TrainResult } from './session.ts';
@@ -65,9 +65,10 @@ async function run(
   const engine = await startEngine(config.engine, options, config.threads);
   onEvent({ kind: 'note', text: `Engine: ${engine.name}.` });
   const data = await openData(config, onEvent, datasets);
-  const built = await buildModel(config, architecture, data.train.classes, onEvent);
+  const built = await buildModel(config, architecture, data.train, onEvent);
   const { model } = built;
   checkOffers(data.train, model.spec, config.data, architectures);
+  checkMirroring(data.train, model.spec, config);
   checkMemory(config, data, model, engine.name, onEvent);
   // Only now: a mistake in data or options leaves no empty folder behind.
   const folder = resumed?.prepare() ?? RunFolder.create(config.out, config.name);

@@ -1,8 +1,6 @@
 import { cssColor } from '../palette.ts';
+import type { Skeleton } from '../scene.ts';
 import { type Annotator, defaultLineWidth } from './annotator.ts';
-
-/** Pairs of keypoint numbers that a line joins. */
-export type Skeleton = readonly (readonly [from: number, to: number])[];
 
 /** The 17 keypoints of COCO's persons: head, arms, trunk and legs. */
 export const cocoSkeleton: Skeleton = [
@@ -33,7 +31,7 @@ export const cocoSkeleton: Skeleton = [
 ];
 
 export interface KeypointAnnotatorOptions {
-  /** Default: {@link cocoSkeleton} for objects of 17 keypoints, no lines for others. */
+  /** Default the scene's, else {@link cocoSkeleton} for objects of 17 keypoints, no lines for others. */
   readonly skeleton?: Skeleton;
   /** Keypoints with a score or visibility at or below it are left out. Default 0. */
   readonly minScore?: number;
@@ -53,7 +51,7 @@ export function keypointAnnotator({ skeleton, minScore = 0, radius }: KeypointAn
         v > minScore ? ([x * scene.scale, y * scene.scale] as const) : undefined,
       );
       context.strokeStyle = cssColor(scene.colorOf(index));
-      for (const [from, to] of skeleton ?? (keypoints.length === 17 ? cocoSkeleton : [])) {
+      for (const [from, to] of skeleton ?? scene.skeleton ?? (keypoints.length === 17 ? cocoSkeleton : [])) {
         const [a, b] = [shown[from], shown[to]];
         if (a === undefined || b === undefined) continue;
         context.beginPath();
