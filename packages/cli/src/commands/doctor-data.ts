@@ -24,7 +24,11 @@ export async function doctorData(path: string, options: DoctorDataOptions): Prom
   const { openOptions } = await import('../options/dataset-options.ts');
   const { manifest } = options;
   const expected = manifest === undefined ? undefined : await readManifest(manifest);
-  const inspection = await inspectDataset(path, { ...(await openOptions(options)), ...(expected && { expected }) });
+  const inspection = await inspectDataset(path, {
+    ...(await openOptions(options)),
+    ...(expected && { expected }),
+    digests: manifest !== undefined,
+  });
   const { report, digests } = inspection;
   if (manifest !== undefined && expected === undefined) await writeManifest(manifest, digests);
   const repaired = options.fix === undefined ? undefined : await repairDataset(inspection, options.fix);

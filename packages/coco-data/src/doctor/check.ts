@@ -332,7 +332,8 @@ function factsOf(mask: InstanceMask): MaskFacts {
   const { size, counts } = mask.runLengths();
   const height = size[0];
   let [area, at, x1, y1, x2, y2] = [0, 0, size[1], height, 0, 0];
-  for (const [i, count] of counts.entries()) {
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i]!;
     if (i % 2 === 1 && count > 0) {
       const last = at + count - 1;
       const [first, end] = [Math.floor(at / height), Math.floor(last / height)];

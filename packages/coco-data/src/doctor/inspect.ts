@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import type { ImageSize } from '@rcnn/core';
+import type { ImageSize, PixelImage } from '@rcnn/core';
 import { type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
 import { decodeImage, type ImageHeader, readImageHeader } from '../node/images/decode.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
@@ -11,12 +11,15 @@ import { type CheckedSet, checkMasks, checkRecords, withoutEmpty } from './check
 import type { Digests } from './manifest.ts';
 import { type ProblemCount, type ProblemKind, Problems, type Severity } from './problems.ts';
 import type { FileFacts } from './repair-images.ts';
+import { Twins } from './twins.ts';
 
 export interface InspectOptions extends OpenOptions {
   /** Told after every image. */
   readonly onProgress?: (done: number, total: number, split: string) => void;
   /** What the images were when the dataset was sound, of {@link readManifest}: tells damage that decodes all the same. */
   readonly expected?: Digests;
+  /** Whether {@link Inspection.digests} are wanted: to digest every file takes time. Default true. */
+  readonly digests?: boolean;
 }
 
 /** How many objects of a class there are, per split. */
@@ -93,7 +96,7 @@ export async function inspectDataset(path: string, options: InspectOptions = {})
   const problems = new Problems(Number.POSITIVE_INFINITY);
   const sources = await selectSources(path, options);
   const root = (await stat(path)).isDirectory() ? path : dirname(path);
-  const visit: Visit = { options, problems, root, seen: new Map(), digests: new Map() };
+  const visit: Visit = { options, problems, root, twins: new Twins(), digests: new Map() };
   const splits: InspectedSplit[] = [];
   const failed: FailedSplit[] = [];
   for (const source of sources) {
@@ -114,8 +117,7 @@ interface Visit {
   readonly problems: Problems;
   /** The folder that paths in a manifest are below. */
   readonly root: string;
-  /** Images by their pixels. */
-  readonly seen: Map<string, { readonly split: string; readonly file: string }>;
+  readonly twins: Twins<{ readonly split: string; readonly file: string }>;
   readonly digests: Map<string, string>;
 }
 
@@ -170,30 +172,37 @@ async function inspectImage(
   image: ImageRecord,
   { images, split }: DatasetSource,
   store: FolderImages,
-  { options: { expected }, problems, root, seen, digests }: Visit,
+  { options: { expected, digests: wanted = true }, problems, root, twins, digests }: Visit,
 ): Promise<FileFacts | string> {
   const report = (kind: ProblemKind, found: string): void =>
     problems.add({ kind, source: images, place: image.place, found: `${image.file}: ${found}` });
   try {
     const bytes = await store.read(image.file);
     const path = relative(root, join(images, image.file)).replaceAll(sep, '/');
-    const file = createHash('sha256').update(bytes).digest('hex');
-    const changed = expected !== undefined && !isAsExpected(path, file, expected, report);
+    const file = wanted || expected ? createHash('sha256').update(bytes).digest('hex') : undefined;
+    const changed = file !== undefined && expected !== undefined && !isAsExpected(path, file, expected, report);
     const facts = factsOfFile(await readImageHeader(bytes, image.file));
-    const { data, height, width } = await decodeImage(bytes, { ...store.options, name: image.file });
-    compareSizes(image.size, [height, width], facts, store.options.orientation === 'apply', report);
-    const digest = createHash('sha256').update(`${height}x${width}`).update(data).digest('base64');
-    const twin = seen.get(digest);
-    if (twin === undefined) seen.set(digest, { split, file: image.file });
-    else if (twin.split === split) report('duplicate-image', `the same pixels as ${twin.file}`);
-    else report('duplicate-across-splits', `the same pixels as ${twin.file} of ${twin.split}`);
+    const pixels = await decodeImage(bytes, { ...store.options, name: image.file });
+    compareSizes(image.size, [pixels.height, pixels.width], facts, store.options.orientation === 'apply', report);
+    const twin = await twins.find(pixels, { split, file: image.file }, () => pixelsOf(image, store));
+    if (twin !== undefined && twin.split === split) report('duplicate-image', `the same pixels as ${twin.file}`);
+    else if (twin !== undefined) report('duplicate-across-splits', `the same pixels as ${twin.file} of ${twin.split}`);
     if (changed) return 'its file is not the one of the manifest';
-    digests.set(path, file);
+    if (file !== undefined) digests.set(path, file);
     return facts;
   } catch (error) {
     if (!isRcnnError(error)) throw error;
     report(imageProblem(error.code), error.message);
     return error.message;
+  }
+}
+
+async function pixelsOf(image: ImageRecord, store: FolderImages): Promise<PixelImage | undefined> {
+  try {
+    return await decodeImage(await store.read(image.file), { ...store.options, name: image.file });
+  } catch (error) {
+    if (!isRcnnError(error)) throw error;
+    return undefined; // gone meanwhile
   }
 }
 
