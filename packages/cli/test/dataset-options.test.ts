@@ -74,46 +74,71 @@ describe('the settings of a dataset', () => {
   ])('%j is refused', (given, expected) => expect(() => datasetSettings(given)).toThrow(expected));
 });
 
+/** Commands that open weights, and with them print what checkpoints and exported models say. */
+const ON_WEIGHTS = ['predict', 'val', 'visualize', 'serve', 'train'];
+
 /** Who can print what a package says: the commands that use it. */
 const SPEAKERS: Readonly<Record<string, readonly string[]>> = {
   'coco-data': ON_DATA,
   'coco-eval': ['evaluate'],
-  train: ['train'],
+  checkpoint: ON_WEIGHTS,
+  distributed: ['predict', 'val'],
+  models: ON_WEIGHTS,
+  onnx: ON_WEIGHTS,
+  serve: ['serve'],
   'tfjs-tensorflow': ['setup'],
+  train: ['train'],
 };
 
-/** Options of other programs that hints tell people to run. */
-const FOREIGN = /\b(?:npm|npx|pip|apt|brew|winget|pnpm|node) [^'"`]*?--[a-z-]+(?: --?[a-z-]+)*/g;
+/** What several commands have in common; an option that it names is an option of one of them. */
+const SHARED = commands.map(({ name }) => name);
 
-describe('an option that a message names exists in the command that prints it', () => {
+/** Options of other programs that hints tell people to run, the variables of a page's style, and options of models, which differ. */
+const FOREIGN =
+  /\b(?:npm|npx|pip|apt|brew|winget|pnpm|node|curl) [^'"`]*?--[a-z-]+(?: --?[a-z-]+)*|npm's --[a-z]+|:root \{[\s\S]*|--no-\$\{flag\}|--model\.[a-z-]+|var\(--[a-z]+\)/g;
+
+describe('an option that a text names exists in the command that prints it', () => {
   const packages = fileURLToPath(new URL('../..', import.meta.url));
   const found = readdirSync(packages).flatMap((name) => {
     const source = join(packages, name, 'src');
     const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
-    return files.flatMap((file) =>
-      hintsOf(readFileSync(join(source, file), 'utf8')).map((hint) => ({ name, file, hint })),
-    );
+    // Former spellings are there to be told the new ones.
+    return files
+      .filter((file) => !file.endsWith('old-spellings.ts'))
+      .flatMap((file) => {
+        const texts = textsOf(readFileSync(join(source, file), 'utf8')).map((text) => text.replaceAll(FOREIGN, ''));
+        return texts.filter((text) => OPTION.test(text)).map((text) => ({ name, file, text }));
+      });
   });
 
-  test('hints are found in every package that speaks of options', () => {
-    expect(found.length).toBeGreaterThan(10);
+  test('texts are found in every package that speaks of options', () => {
+    const speaking = new Set(found.map(({ name }) => name));
+    expect([...speaking].filter((name) => name !== 'cli' && SPEAKERS[name] === undefined)).toEqual([]);
+    expect([...speaking]).toEqual(expect.arrayContaining(['cli', 'checkpoint', 'coco-data', 'onnx', 'serve', 'train']));
+    expect(found.length).toBeGreaterThan(60);
   });
 
-  test.each(found)('$name $file: $hint', ({ name, file, hint }) => {
-    for (const [, option] of hint.replaceAll(FOREIGN, '').matchAll(/(?<![\w-])(--[a-z][a-z-]*)/g)) {
-      const called = /mask-rcnn ([a-z-]+)/.exec(hint)?.[1];
-      for (const command of called === undefined ? speakers(name, file) : [called]) {
-        expect(optionsOf(command), `${option} in ${command}`).toContain(option);
-      }
+  test.each(found)('$name $file: $text', ({ name, file, text }) => {
+    const called = /mask-rcnn ([a-z-]+)/.exec(text)?.[1] ?? /\b(predict|val) --/.exec(text)?.[1];
+    const speaking = speakers(name, file);
+    for (const [, option] of text.matchAll(new RegExp(OPTION, 'g'))) {
+      if (called !== undefined) expect(optionsOf(called), `${option} in ${called}`).toContain(option);
+      else if (speaking === SHARED)
+        expect(
+          SHARED.some((command) => optionsOf(command).has(option!)),
+          option,
+        ).toBe(true);
+      else for (const command of speaking) expect(optionsOf(command), `${option} in ${command}`).toContain(option);
     }
   });
 });
 
-/** The texts after `hint:` that name an option. */
-function hintsOf(source: string): string[] {
-  return [...source.matchAll(/\bhint:?\s*(?:=\s*)?((?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|\s|\+)+)/g)]
-    .map(([, text]) => text!.trim())
-    .filter((text) => /(?<![\w-])--[a-z]/.test(text));
+const OPTION = /(?<![\w-])(--[a-z][a-z0-9-]*)/;
+
+/** The texts of a source that name an option; what is said in comments is for readers of the source. */
+function textsOf(source: string): string[] {
+  const pieces = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`)/g;
+  return [...source.matchAll(pieces)].flatMap(([, text]) => (text !== undefined && OPTION.test(text) ? [text] : []));
 }
 
 function speakers(name: string, file: string): readonly string[] {
@@ -121,5 +146,5 @@ function speakers(name: string, file: string): readonly string[] {
   const command = /^commands[\\/]([a-z-]+?)(?:-data)?\.ts$/.exec(file)?.[1];
   if (command === 'convert') return file.includes('convert-data') ? ['convert-data'] : ['convert'];
   if (command !== undefined && command !== 'index') return [command];
-  return file.startsWith('predict') || file.startsWith('models') ? ['predict'] : [];
+  return file.startsWith('predict') ? ['predict'] : SHARED;
 }

@@ -137,7 +137,7 @@ function checkWhole(name: string, { part }: ModelDescription): void {
   throw new RcnnError('CHECKPOINT_MISMATCH', {
     where: name,
     problem: `this file is the ${part} part of a model alone`,
-    expected: 'a whole model, written without --three-parts',
+    expected: 'a whole model, of mask-rcnn export without --three-parts',
   });
 }
 

@@ -28,7 +28,7 @@ export function strangerOf(source: Pick<TensorSource, 'tensors'>): Stranger | un
   if (!isCaffe2(source)) return undefined;
   return {
     problem: "this is a classifier in Caffe2's names, such as detectron2's R-50.pkl, which is not read",
-    hint: 'It wants BGR pixels and has no batch norm. Take the same network of torchvision or timm with --weights-backbone (weightsBackbone).',
+    hint: 'It wants BGR pixels and has no batch norm. Take the same network of torchvision or timm: mask-rcnn train --weights-backbone FILE (weightsBackbone).',
   };
 }
 

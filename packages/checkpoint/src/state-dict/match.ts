@@ -123,7 +123,7 @@ function fail(source: TensorSource, report: LoadReport, isPredictor: (name: stri
     hint:
       stranger?.hint ??
       (wantsDetector(report) && isBackboneAlone(source)
-        ? 'The file holds a backbone alone: give it as --weights-backbone (weightsBackbone), or load it with loadBackbone.'
+        ? 'The file holds a backbone alone. Train from it: mask-rcnn train --weights-backbone FILE (weightsBackbone), or load it with loadBackbone.'
         : predictorsOnly
           ? 'Only predictors differ: was it trained for other classes? `newPredictors: true` keeps everything else.'
           : other

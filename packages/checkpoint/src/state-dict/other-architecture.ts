@@ -43,7 +43,7 @@ export function refuseUnknown({ name, tensors }: Pick<TensorSource, 'name' | 'te
     throw new RcnnError('CHECKPOINT_MISMATCH', {
       where: name,
       problem: 'the file holds a backbone alone, not a detector',
-      hint: 'Train from it with --weights-backbone (weightsBackbone), or load it with loadBackbone.',
+      hint: 'Train from it: mask-rcnn train --weights-backbone FILE (weightsBackbone), or load it with loadBackbone.',
     });
   }
   throw new RcnnError('CHECKPOINT_MISMATCH', {
