@@ -82,6 +82,12 @@ describe('one clear error, no stack, another exit code than 0', () => {
       ['train', '{bare}', ...SMALL, '--out', '{none}'],
       /IMAGE_MISSING: .*bare.train: images .* not in this folder; found 2 of 2 .*\.png.*mask-rcnn doctor/,
     ],
+    // Windows has no such device.
+    [
+      'a device for results',
+      ['predict', '{data/val}', ...RUN, '--results', '/dev/zero'],
+      /--results .*(?:a pipe or device|no such folder)/,
+    ],
     ['options for data', ['train', '{options.yaml}'], /a file of options, not of data.*mask-rcnn train --config/],
     ['a typo in the options', ['train', '--config', '{typo.yaml}'], /2:\d+.*'epocs'; did you mean 'epochs'/],
     ['a folder for options', ['train', '--config', '{empty}'], /FILE_REFUSED: .*found a folder\. Name a file/],

@@ -141,6 +141,29 @@ describe('predict, then evaluate', () => {
   });
 });
 
+test('data with other numbers for the same names get results under their own', async () => {
+  const truth = JSON.parse(readFileSync(at('plain/annotations/instances_val.json'), 'utf8')) as {
+    annotations: { category_id: number }[];
+    categories: { id: number; name: string }[];
+  };
+  const other = (id: number): number => 500 - IDS.indexOf(id);
+  for (const annotation of truth.annotations) annotation.category_id = other(annotation.category_id);
+  for (const category of truth.categories) category.id = other(category.id);
+  writeFileSync(at('other.json'), JSON.stringify(truth));
+  const args = ['--gt', 'other.json', '--images', 'plain/val', '--results', 'other-found.json', '--no-save'];
+  expect((await predict(...args, '--detections', '9')).code).toBe(0);
+  const results = readResults('other-found.json');
+  expect(results.length).toBeGreaterThan(5);
+  for (const { category_id, category_name } of results) expect(category_name).toBe(NAMES[500 - category_id]);
+  const evaluated = await program('evaluate', '--gt', 'other.json', '--dt', 'other-found.json', '--iou', 'bbox');
+  expect([evaluated.code, evaluated.err.match(/^error .*/gm)]).toEqual([0, null]);
+  // A class that the data do not have may be any of theirs by its number: refused as before.
+  truth.categories[0]!.name = 'something else';
+  writeFileSync(at('unknown.json'), JSON.stringify(truth));
+  const refused = await predict('--gt', 'unknown.json', '--images', 'plain/val', '--no-save');
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('error LABEL_OUT_OF_RANGE')]);
+});
+
 describe('without options', () => {
   test('the newest run is taken, and said', async () => {
     const { code, out, err } = await predict('plain/val/000003.png');

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
 import { fileError } from './file-error.ts';
 
@@ -63,6 +63,21 @@ function notAFile(path: string, stats?: Stats): RcnnError {
     where: path,
     problem: 'this is not a file',
     found: kind === undefined ? 'a socket' : kinds[kind],
+    hint: 'Name a file.',
+  });
+}
+
+/**
+ * Refuses a path that a new file would take the place of and that is no file: a folder, or a device such as `/dev/null`,
+ * which a rename would replace for the whole system.
+ * @throws FILE_REFUSED
+ */
+export async function requireReplaceable(path: string): Promise<void> {
+  const info = await stat(path).catch(() => undefined);
+  if (info === undefined || info.isFile()) return;
+  throw new RcnnError('FILE_REFUSED', {
+    where: path,
+    problem: `this is ${info.isDirectory() ? 'a folder' : 'a pipe or device'}, and a file would take its place`,
     hint: 'Name a file.',
   });
 }

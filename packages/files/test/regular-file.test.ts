@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { fileError, openRegular, openRegularSync, readTextSync } from '../src/index.ts';
+import { fileError, openRegular, openRegularSync, readTextSync, requireReplaceable } from '../src/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rcnn-files-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -30,6 +30,13 @@ const ways = {
   },
   readTextSync: async (path: string): Promise<string> => Promise.resolve(readTextSync(path)),
 };
+
+test('what a new file may take the place of', async () => {
+  for (const name of ['file', 'link', 'none', 'broken']) await requireReplaceable(at(name));
+  await expect(requireReplaceable(folder)).rejects.toMatchObject({ code: 'FILE_REFUSED' });
+  if (process.platform !== 'win32')
+    await expect(requireReplaceable('/dev/zero')).rejects.toMatchObject({ code: 'FILE_REFUSED' });
+});
 
 describe.each(Object.entries(ways))('%s', (_, read) => {
   test.each(['file', 'link'])('reads a %s', async (name) => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { isRcnnError } from '@rcnn/core/errors';
-import { fileError } from '@rcnn/files';
+import { fileError, requireReplaceable } from '@rcnn/files';
 import { type FileSystem, nodeFileSystem } from './file-system.ts';
 
 export interface AtomicWriteOptions {
@@ -22,6 +22,7 @@ export async function atomicWrite(
   contents: Uint8Array | string | Chunks,
   { fileSystem = nodeFileSystem }: AtomicWriteOptions = {},
 ): Promise<void> {
+  await requireReplaceable(path);
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   let created = false;
   try {
@@ -51,6 +52,7 @@ export async function commitFile(
   path: string,
   { fileSystem = nodeFileSystem }: AtomicWriteOptions = {},
 ): Promise<void> {
+  await requireReplaceable(path);
   try {
     const file = await fileSystem.append(from);
     try {

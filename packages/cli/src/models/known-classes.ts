@@ -19,3 +19,18 @@ export function knownClasses(loaded: Pick<Predicting, 'model' | 'profile'>): Cla
   const entries = labels.map((label) => ({ label, categoryId: label, name: names.get(label) ?? `class ${label}` }));
   return new ClassMap(entries, numClasses);
 }
+
+/**
+ * The classes of a model under the ids that a dataset has for their names; undefined where it does not have all of them,
+ * for then an id may mean another class there.
+ */
+export function byName(own: ClassMap, data: ClassMap): ClassMap | undefined {
+  const ids = new Map(data.classes.map(({ name, categoryId }) => [name, categoryId]));
+  const isUnclear =
+    ids.size < data.classes.length || new Set(own.classes.map(({ name }) => name)).size < own.classes.length;
+  if (isUnclear || !own.classes.every(({ name }) => ids.has(name))) return undefined;
+  return new ClassMap(
+    own.classes.map(({ label, name }) => ({ label, name, categoryId: ids.get(name)! })),
+    own.numClasses,
+  );
+}

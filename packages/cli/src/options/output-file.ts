@@ -16,11 +16,14 @@ export function requireWritable(option: string, file: string | undefined): void 
       hint: 'Make it first, or name another file.',
     });
   }
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
-    throw new RcnnError('INVALID_ARGUMENT', {
-      where: option,
-      place: file,
-      problem: 'this is a folder; name a file',
-    });
-  }
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there === undefined || there.isFile()) return;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: option,
+    place: file,
+    problem: there.isDirectory()
+      ? 'this is a folder; name a file'
+      : 'this is a pipe or device, and a file would take its place',
+    ...(!there.isDirectory() && { hint: 'Name a file.' }),
+  });
 }

@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
-import { readTextSync } from '@rcnn/files';
+import { readTextSync, requireReplaceable } from '@rcnn/files';
 
 /** SHA-256 of files, in hexadecimal, by their path below a dataset's folder (with `/`). */
 export type Digests = ReadonlyMap<string, string>;
@@ -39,6 +39,7 @@ export async function readManifest(file: string): Promise<Digests | undefined> {
 /** Writes a manifest, sorted by path; never half of one under its name. */
 export async function writeManifest(file: string, digests: Digests): Promise<void> {
   const lines = [...digests].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, digest]) => lineOf(path, digest));
+  await requireReplaceable(file);
   await writeFile(`${file}.part`, lines.join(''));
   await rename(`${file}.part`, file);
 }
