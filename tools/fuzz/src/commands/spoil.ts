@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -35,7 +36,7 @@ export function spoil(folder: string, random: Random): readonly string[] {
 
 function spoilOnce(folder: string, random: Random): string {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => lstatSync(join(folder, name)).isFile())
+    .filter((name) => lstatSync(join(folder, name)).isFile() && isInside(folder, name))
     .sort();
   if (files.length === 0) return 'nothing is left';
   const name = random.pick(files);
@@ -83,6 +84,11 @@ function spoilOnce(folder: string, random: Random): string {
   const bytes = new Uint8Array(readFileSync(file));
   writeFileSync(file, damaged(bytes, [bytes], ['"', '../', '\u001b[2J', '-1', '1e999'], random));
   return `${name} is damaged`;
+}
+
+/** Not behind a link that was put there before. */
+function isInside(folder: string, name: string): boolean {
+  return realpathSync(join(folder, name)) === join(realpathSync(folder), name);
 }
 
 function renamed(folder: string, name: string, random: Random): string {
