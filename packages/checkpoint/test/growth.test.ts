@@ -1,4 +1,4 @@
-import { effort, effortUnit } from '@rcnn/shared/effort';
+import { effort } from '@rcnn/shared/effort';
 import { growth } from '@rcnn/shared/growth';
 import { expect, test } from 'vitest';
 import { bytesSource, openCheckpoint } from '../src/index.ts';
@@ -61,8 +61,6 @@ async function readAll(bytes: Uint8Array): Promise<void> {
 
 /** Nothing may grow faster: 2 is what a square has. */
 const BOUND = 1.2;
-
-const unit = effortUnit();
 
 test.each(Object.entries(fields))('reading grows no faster than %s', async (_, make) => {
   expect(await growth(make, readAll, BOUND)).toBeLessThanOrEqual(BOUND);

@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { main } from '../src/main.ts';
 import { NewNames } from '../src/output/new-names.ts';
-import { jsonText, note, print, printError } from '../src/output/print.ts';
+import * as output from '../src/output/print.ts';
 import { systemError } from '../src/output/system-error.ts';
+
+const { jsonText, note, print, printError } = output;
 
 const BIN = fileURLToPath(new URL('../bin/mask-rcnn.js', import.meta.url));
 const HOSTILE = 'x\n\u001b]0;pwned\u0007error FAKE: y\u009b\u202e';
@@ -49,13 +51,24 @@ describe('one writer', () => {
     expect(jsonText({ a: Number.NaN }, true)).toBe('{"a":"NaN"}');
   });
 
-  test('nothing else in the program writes to a terminal', () => {
-    const source = fileURLToPath(new URL('../src', import.meta.url));
-    const writers = readdirSync(source, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
-      .filter((file) => /process\.std(?:out|err)\.write|console\./.test(readFileSync(join(source, file), 'utf8')));
-    // The probe is a program of its own, which another process reads.
-    expect(writers.map((file) => file.replaceAll('\\', '/')).sort()).toEqual(['engines/probe.ts', 'output/print.ts']);
+  test('every writer cleans what it is given', async () => {
+    const writers: Readonly<Record<keyof typeof output, () => void>> = {
+      print: () => output.print(HOSTILE),
+      note: () => output.note(HOSTILE),
+      printJson: () => output.printJson({ [HOSTILE]: HOSTILE }),
+      jsonText: () => process.stdout.write(output.jsonText([HOSTILE])),
+      status: () => output.status(HOSTILE),
+      endStatus: () => output.endStatus(),
+      printError: () => output.printError(`error ${HOSTILE}`, HOSTILE),
+      printStack: () => output.printStack(HOSTILE),
+      helpWriter: () => output.helpWriter(process.stderr)(HOSTILE),
+      endQuietlyOnClosedPipe: () => undefined, // writes an error code of the system, by printError
+    };
+    expect(Object.keys(writers).sort()).toEqual(Object.keys(output).sort());
+    for (const [name, write] of Object.entries(writers)) {
+      const { out, err } = await captured(write);
+      expect([name, UNCLEAN.exec(out + err)?.[0]]).toEqual([name, undefined]);
+    }
   });
 });
 

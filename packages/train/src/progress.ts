@@ -70,7 +70,8 @@ function barProgress(stream: NodeJS.WriteStream): Listener {
     shown = undefined;
   };
   return (event) => {
-    if (event.kind === 'step') return show('training', event.totalSteps, event.step, stepDetails(event));
+    // Losses are named by the model.
+    if (event.kind === 'step') return show('training', event.totalSteps, event.step, printable(stepDetails(event)));
     if (event.kind === 'evaluating') return show('evaluating', event.of, event.done, '');
     const text = describe(event);
     if (text === undefined) return undefined;

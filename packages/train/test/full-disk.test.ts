@@ -22,7 +22,7 @@ test.runIf(mayMount)(`${DISKS} disks full at a random byte: the last checkpoint 
   const script = fileURLToPath(new URL('full-disk-process.ts', import.meta.url));
   const call = [...ALONE, process.execPath, '--import', 'tsx', script, folder, String(DISKS), SEED];
   const { status, stdout, stderr } = spawnSync('unshare', call, { encoding: 'utf8', maxBuffer: 2 ** 26 });
-  expect(status, stderr).toBe(0);
+  expect(status === 0 ? '' : stderr).toBe('');
   const disks = stdout
     .split('\n')
     .filter((line) => line.startsWith('{'))

@@ -241,6 +241,56 @@ test('no source uses `any` or a default export', () => {
   none(problems);
 });
 
+/** What writes to a terminal, or asks the runtime to. */
+const TERMINAL =
+  /\bprocess\.(?:stdout|stderr|emitWarning)\b|\bconsole\s*[.[]|\bstdio: 'inherit'|\bwriteSync\((?:1|2)\b/;
+
+/** The few sources that may, each cleaning what it shows; tests of theirs hold that with hostile text. */
+const WRITERS: ReadonlyMap<string, string> = new Map([
+  ['packages/cli/src/output/print.ts', 'all that the program says'],
+  ['packages/cli/src/output/counter.ts', 'asks whether stderr is a terminal; writes by print.ts'],
+  ['packages/cli/src/main.ts', 'gives commander the writers of print.ts'],
+  ['packages/cli/src/engines/probe.ts', 'a program of its own: JSON for the one that started it'],
+  ['packages/tfjs-tensorflow/src/load-check.ts', 'a program of its own: JSON for the one that started it'],
+  ['packages/train/src/progress.ts', 'shows a training, each line by printable()'],
+]);
+
+const code = (text: string): string => text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+
+test('no source writes to a terminal but those that clean what they show', () => {
+  const problems: string[] = [];
+  const writers = new Set<string>();
+  for (const { path } of all) {
+    for (const file of sources(join(path, 'src'))) {
+      if (!TERMINAL.test(code(readFileSync(file, 'utf8')))) continue;
+      const name = relative(root, file).replaceAll('\\', '/');
+      writers.add(name);
+      if (!WRITERS.has(name)) {
+        problems.push(
+          `${name}: writes to a terminal. Names from files may act on it: in the program use output/print.ts, in a library give the text to a callback.`,
+        );
+      }
+    }
+  }
+  for (const name of WRITERS.keys())
+    if (!writers.has(name)) problems.push(`${name} writes nothing: take it off the list.`);
+  none(problems);
+});
+
+test('the rule about terminals sees what it should', () => {
+  const faults = [
+    'console.log(name)',
+    "console['warn'](name)",
+    'process.stderr.write(name)',
+    'const { write } = process.stdout',
+    'process.emitWarning(name)',
+    "spawn(program, { stdio: 'inherit' })",
+    'writeSync(2, name)',
+  ];
+  expect(faults.filter((fault) => !TERMINAL.test(code(fault)))).toEqual([]);
+  expect(TERMINAL.test(code('// console.log(name)\nnote(name); this.console(1);'))).toBe(false);
+});
+
 test('train knows no kind of detector: not a word of R-CNN in its sources', () => {
   const problems: string[] = [];
   for (const file of sources(join(root, 'packages/train/src'))) {

@@ -52,7 +52,9 @@ export function endStatus(): void {
  */
 export function printError(head: string, message: string): void {
   const [first = '', ...others] = message.trimEnd().split('\n').map(printable);
-  process.stderr.write([`${head}: ${first}`, ...others.map((line) => `  ${line.trimStart()}`), ''].join('\n'));
+  process.stderr.write(
+    [`${printable(head)}: ${first}`, ...others.map((line) => `  ${line.trimStart()}`), ''].join('\n'),
+  );
 }
 
 /** A stack, for `--debug`. */

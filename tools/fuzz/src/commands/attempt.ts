@@ -103,7 +103,7 @@ function faultsOf(code: number, text: string): readonly string[] {
 function strangers(here: string, { makes }: Plan): readonly string[] {
   return [here, join(here, '..')].flatMap((folder, i) =>
     readdirSync(folder)
-      .filter((name) => ![...(i === 0 ? ['in', ...makes] : ['here', 'canary'])].includes(name))
+      .filter((name) => !(i === 0 ? ['in', ...makes] : ['here', 'canary']).includes(name))
       .map((name) => `left ${JSON.stringify(name)} behind`),
   );
 }

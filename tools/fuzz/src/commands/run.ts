@@ -1,4 +1,4 @@
-import { main } from '../../../../packages/cli/src/main.ts';
+import { main } from '@rcnn/cli';
 import { patchesArchitecture } from '../../../../packages/cli/test/support/patches-architecture.ts';
 
 export interface Ended {
