@@ -1,6 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { main } from '../src/main.ts';
@@ -42,6 +40,11 @@ describe('one writer', () => {
     const { err } = await captured(() => printError('error FILE_MISSING', `${HOSTILE}\nerror FAKE: z`));
     expect(err.match(/^error /gm)).toHaveLength(1);
     expect(err).not.toMatch(UNCLEAN);
+  });
+
+  test('what happens meanwhile is short, however long a name is', async () => {
+    const { err } = await captured(() => note(`${'x'.repeat(1e6)}: could not be used`));
+    expect([err.length < 5000, err.endsWith('xxx: could not be used\n')]).toEqual([true, true]);
   });
 
   test('JSON stays the same value', () => {

@@ -1,18 +1,21 @@
-import { printable } from '@rcnn/core/errors';
+import { printable, shortened } from '@rcnn/core/errors';
 
 /**
  * All printing of the program goes through this file (a test holds it), so nothing from a file can act on a terminal or
  * pass for a line of ours: each argument is one line, and what it must not hold is written as an escape.
  */
 
+/** Longest line of what happens meanwhile, in UTF-16 units; results are whole. */
+const LONGEST = 4000;
+
 /** Results: lines on stdout. */
 export function print(...lines: readonly string[]): void {
   process.stdout.write(joined(lines));
 }
 
-/** What happens meanwhile: lines on stderr. */
+/** What happens meanwhile: lines on stderr, each with its middle left out where a name in it is of megabytes. */
 export function note(...lines: readonly string[]): void {
-  process.stderr.write(joined(lines));
+  process.stderr.write(joined(lines.map((line) => shortened(line, LONGEST))));
 }
 
 /** A result for programs: JSON on stdout, over several lines unless `compact`. */
