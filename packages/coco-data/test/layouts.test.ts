@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { inspectDataset, openDataset, selectSources } from '../src/node/index.ts';
+import { exportDataset, inspectDataset, openDataset, selectSources } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
 const root = temporaryFolder();
@@ -199,6 +199,22 @@ describe('folders', () => {
     const { report } = await inspectDataset(path);
     expect(report.problems[0]).toMatchObject({ kind: 'image-missing', examples: [{ place: 'train.txt:2' }] });
   });
+});
+
+test.each([
+  [['train2017', 'val2017'], 'train val'],
+  [['default'], 'train'],
+  [['ds1', 'ds2'], 'ds1 ds2'],
+  [['train', 'train2017'], 'train train2017'],
+])('splits %j are written for YOLO so that its tools find them', async (splits, keys) => {
+  const files = splits.flatMap((split, i) => [
+    [`annotations/instances_${split}.json`, coco(`${i}.png`)] as const,
+    [`${split}/${i}.png`, i + 1] as const,
+  ]);
+  const path = put(`yolo/${splits.join()}`, Object.fromEntries(files));
+  await exportDataset(path, `${path}-yolo`, 'yolo');
+  const expected = keys.split(' ').map((key) => `${key}: 1 pictures, 1 red 1 blue`);
+  expect(await found(`${path}-yolo`)).toEqual(expected);
 });
 
 describe('names', () => {

@@ -61,7 +61,8 @@ export async function openDataset(path: string, options: OpenOptions = {}): Prom
 export async function selectSources(path: string, options: OpenOptions = {}): Promise<readonly DatasetSource[]> {
   const sources = await findSources(path, options);
   const { split: wanted } = options;
-  const found = wanted === undefined ? sources : sources.filter(({ split }) => matchesSplit(split, wanted));
+  const exact = sources.filter(({ split }) => wanted === undefined || split === wanted);
+  const found = exact.length > 0 ? exact : sources.filter(({ split }) => matchesSplit(split, wanted!));
   if (found.length > 0) return found;
   throw new RcnnError('FILE_MISSING', {
     where: path,

@@ -46,6 +46,10 @@ async function readDataYaml(file: string): Promise<DataYaml> {
     const named = [fields[split]].flat().filter((place) => typeof place === 'string');
     if (named.length > 0) places.set(split, named);
   }
+  // A split of another name, as the writer here keeps it.
+  for (const [key, value] of Object.entries(fields))
+    if (!SPLITS.includes(key) && key !== 'path' && typeof value === 'string' && value === `images/${key}`)
+      places.set(key, [value]);
   const root = fields['path'];
   return {
     root: typeof root === 'string' ? root : undefined,

@@ -31,8 +31,7 @@ export const yoloReader: DatasetReader = {
       return [];
     }
     const found: DatasetSource[] = [];
-    for (const split of SPLITS) {
-      const named = data.places.get(split) ?? [];
+    for (const [split, named] of data.places) {
       const folder = isListed(named) ? dirname(file) : named[0] && (await folderOf(dirname(file), data.root, named[0]));
       if (folder) found.push({ format: FORMAT, split, annotations: file, images: images ?? folder });
     }

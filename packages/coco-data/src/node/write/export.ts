@@ -51,7 +51,7 @@ export async function exportDataset(
   const done: ExportedSplit[] = [];
   for (const { set, split, images } of sets) {
     const folder = output.takeFolder(split);
-    folders[folder] = `images/${folder}`;
+    folders[splitKey(folder, folders, sets.length)] = `images/${folder}`;
     const store = new FolderImages(images, options);
     done.push({
       split,
@@ -60,6 +60,16 @@ export async function exportDataset(
   }
   if (to === 'yolo') await writeNew(output, 'data.yaml', stringify({ ...folders, names }));
   return done;
+}
+
+/**
+ * The name of a split in `data.yaml`: YOLO's tools know `train`, `val` and `test` alone, and want the first.
+ * A name like none of them is that of the only split, which is then for training, or stays.
+ */
+function splitKey(split: string, taken: Readonly<Record<string, string>>, splits: number): string {
+  const like = /^(train|val|test)/i.exec(split)?.[1]?.toLowerCase();
+  const key = like ?? (splits === 1 ? 'train' : split);
+  return Object.hasOwn(taken, key) ? split : key;
 }
 
 /** What is written beside one picture, and where. */
