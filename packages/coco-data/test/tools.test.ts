@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Dataset, datasetOffers, Problems, parseVia } from '../src/index.ts';
-import { decodeImage, FolderImages, openDataset, READERS } from '../src/node/index.ts';
+import { convertDataset, decodeImage, exportDataset, FolderImages, openDataset, READERS } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
 // What the common tools write, made small by code.
@@ -383,6 +383,29 @@ describe('pictures', () => {
       await expect(openDataset(join(root, 'odd/pipe.json'))).rejects.toMatchObject({ code: 'FILE_REFUSED' });
     },
   );
+
+  test.skipIf(process.platform === 'win32')('a pipe among the images is refused by what copies them too', async () => {
+    put('pipes/_annotations.coco.json', JSON.stringify({
+      images: [{ id: 1, file_name: 'a.png', width: 20, height: 12 }],
+      annotations: [],
+      categories: [{ id: 1, name: 'x' }],
+    })); // biome-ignore format: rows
+    execFileSync('mkfifo', [join(root, 'pipes/a.png')]);
+    const source = join(root, 'pipes');
+    for (const imageFiles of ['copy', 'link'] as const) {
+      const converted = convertDataset(source, join(root, `pipes-${imageFiles}`), { imageFiles });
+      await expect(converted).rejects.toMatchObject({ code: 'FILE_REFUSED' });
+    }
+    const exported = exportDataset(source, join(root, 'pipes-yolo'), 'yolo');
+    await expect(exported).rejects.toMatchObject({ code: 'FILE_REFUSED' });
+  });
+
+  test('a list of VOC that is a folder is a fault, and no dataset without images', async () => {
+    put('voc-list/Annotations/a.xml', '<annotation/>');
+    put('voc-list/JPEGImages/a.png', png);
+    mkdirSync(join(root, 'voc-list/ImageSets/Main/train.txt'), { recursive: true });
+    await expect(openDataset(join(root, 'voc-list'))).rejects.toMatchObject({ code: 'FILE_REFUSED' });
+  });
 
   test('a record with the sides of the turned picture is read turned', async () => {
     const turned = await sharp(jpeg).withMetadata({ orientation: 6 }).jpeg().toBuffer();

@@ -1,4 +1,4 @@
-import { isRcnnError, type RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, printable, type RcnnError, shortened } from '@rcnn/core/errors';
 import { Counter } from '../output/counter.ts';
 import { endStatus, note, print, printError, printJson } from '../output/print.ts';
 import type { Input } from './input.ts';
@@ -79,10 +79,14 @@ export async function costsItself(work: () => Promise<void>): Promise<RcnnError 
   }
 }
 
+/** Longest name in an error, in UTF-16 units. */
+const LONGEST_NAME = 1000;
+
 /** Says what is wrong with an image, by its name. */
 export function tellFailure({ file }: Input, { code, message }: RcnnError): void {
   endStatus();
-  printError(`error ${code}`, message.includes(file) ? message : `${file}: ${message}`);
+  const name = printable(shortened(file, LONGEST_NAME)); // as errors show it
+  printError(`error ${code}`, message.includes(name) ? message : `${name}: ${message}`);
 }
 
 /** Where nothing can be written, the next image would fare no better. */

@@ -85,7 +85,7 @@ function giveUp(): Promise<undefined> {
 function faultsOf(code: number, text: string): readonly string[] {
   const errors = text.match(/^error\b.*$/gm) ?? [];
   // The doctor's findings have codes of their own.
-  const typed = errors.filter((line) => /^error [A-Z_]+: \S|^error [a-z]+(?:-[a-z]+)*: \S/.test(line));
+  const typed = errors.filter((line) => /^error [A-Z_]+: .|^error [a-z]+(?:-[a-z]+)*: ./.test(line));
   const raw = RAW.exec(text);
   return [
     /not an error we expected/.test(text) && 'untyped error',

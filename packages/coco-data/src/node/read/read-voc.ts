@@ -12,7 +12,6 @@ import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
 import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
-import { isFolder } from './folders.ts';
 import type { OpenOptions } from './open.ts';
 
 const MAX_XML_BYTES = 64 * 2 ** 20;
@@ -54,7 +53,7 @@ export async function readVoc(
   const store = new FolderImages(folders.images, options);
   const names = new ImageNames(store.root);
   const entries: VocEntry[] = [];
-  for (const stem of await stemsOf(folders.list)) {
+  for (const stem of await stemsOf(folders)) {
     const place = `${basename(folders.xml)}/${stem}.xml`;
     try {
       entries.push(await readEntry(folders, stem, place, store, names));
@@ -105,8 +104,8 @@ async function imageName(names: ImageNames, stem: string, filename: string): Pro
   return (await names.findPicture(stem)) ?? (named && (await names.find(named))) ?? `${stem}.jpg`;
 }
 
-async function stemsOf(list: string): Promise<readonly string[]> {
-  if (await isFolder(list)) {
+async function stemsOf({ list, xml }: VocFolders): Promise<readonly string[]> {
+  if (list === xml) {
     return (await readdir(list))
       .filter((name) => name.endsWith('.xml'))
       .sort()

@@ -6,6 +6,8 @@ import type { DatasetReader } from './reader.ts';
 
 const FORMAT = 'voc';
 
+const LIST = /\.txt$/;
+
 /**
  * Pascal VOC: the benchmark's own folders (`Annotations`, `JPEGImages`, `ImageSets`), or XML files beside their pictures,
  * as LabelImg and Roboflow write them, in one folder or one per split.
@@ -35,7 +37,8 @@ export const vocReader: DatasetReader = {
 
 /** XML files are beside each other; a list of names stands in `ImageSets/<set>` of the folder that holds `Annotations`. */
 async function xmlFolder(annotations: string): Promise<string> {
-  if (await isFolder(annotations)) return annotations;
+  // A list that is a folder is no folder of XML files, but a fault that reading the list tells.
+  if (!LIST.test(annotations) && (await isFolder(annotations))) return annotations;
   return join(dirname(dirname(dirname(annotations))), 'Annotations');
 }
 

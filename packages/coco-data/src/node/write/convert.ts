@@ -1,5 +1,5 @@
 import { constants, copyFile, link } from 'node:fs/promises';
-import { OutputFolder, writeError } from '@rcnn/files';
+import { OutputFolder, openRegular, writeError } from '@rcnn/files';
 import { checkRecords, withoutEmpty } from '../../doctor/check.ts';
 import { type ProblemCount, Problems } from '../../doctor/problems.ts';
 import type { ImageRecord } from '../../records.ts';
@@ -77,8 +77,12 @@ export function takeNames(
   return names;
 }
 
-/** Never over a file that is there. @throws FILE_EXISTS, DISK_FULL, IO_FAILED */
+/**
+ * Never over a file that is there, and never from what is no file: copying a pipe would wait for ever.
+ * @throws FILE_EXISTS, DISK_FULL, IO_FAILED, IMAGE_MISSING, FILE_REFUSED
+ */
 export async function bringImage(original: string, target: string, how: 'copy' | 'link' = 'copy'): Promise<void> {
+  await (await openRegular(original, 'IMAGE_MISSING')).close();
   const { COPYFILE_FICLONE, COPYFILE_EXCL } = constants;
   try {
     if (how === 'link') await link(original, target);
