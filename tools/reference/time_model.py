@@ -1,12 +1,14 @@
 """Times torchvision's Mask R-CNN R50-FPN on the work of `npm run bench -- model` and prints one line of JSON.
 
     python time_model.py predict|train [--runs N] [--threads N]
+    python time_model.py predict --turns     # one prediction, and one line of JSON, for every line on stdin
 
 Weights, images and targets are computed from hashes, as the TypeScript side computes them.
 """
 import argparse
 import json
 import resource
+import sys
 import time
 
 import numpy as np
@@ -83,21 +85,32 @@ def build(**options) -> MaskRCNN:
     return model
 
 
-def predict(runs: int) -> dict:
+def predictions():
+    """One prediction to RLE after the other: seconds, processor seconds and how many objects."""
     import pycocotools.mask as coco
 
     model = build(min_size=800, max_size=1333).eval()
     images = [image("image", 800, 1216)]
-    times, cpu = [], []
     with torch.no_grad():
-        for _ in range(runs + 1):
+        while True:
             start, before = time.perf_counter(), time.process_time()
             (found,) = model(images)
             masks = (found["masks"][:, 0] > 0.5).numpy().astype(np.uint8)
             runs_of = coco.encode(np.asfortranarray(masks.transpose(1, 2, 0)))
-            times.append(time.perf_counter() - start)
-            cpu.append(time.process_time() - before)
-    return {"times": times[1:], "first": times[0], "cpu": cpu[1:], "detections": len(runs_of)}
+            yield time.perf_counter() - start, time.process_time() - before, len(runs_of)
+
+
+def predict(runs: int) -> dict:
+    times, cpu, found = zip(*(one for _, one in zip(range(runs + 1), predictions())))
+    return {"times": times[1:], "first": times[0], "cpu": cpu[1:], "detections": found[0]}
+
+
+def turns() -> None:
+    answers = predictions()
+    for _ in sys.stdin:
+        wall, cpu, found = next(answers)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps({"wall": wall, "cpu": cpu, "detections": found, "peakBytes": peak}), flush=True)
 
 
 def train(runs: int) -> dict:
@@ -124,9 +137,12 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["predict", "train"])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--turns", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
+    if arguments.turns:
+        sys.exit(turns())
     result = {"predict": predict, "train": train}[arguments.what](arguments.runs)
     result["peakBytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps(result))

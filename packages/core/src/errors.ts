@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'ENGINE_UNKNOWN'
   | 'ENGINE_MISSING' // known, but not installed or not loadable
   | 'ENGINE_CANNOT_TRAIN'
+  | 'ENGINE_CANNOT_COMPILE' // does not run whole models
   | 'ENGINE_BROKEN' // loads, but fails its self-check
   | 'SETUP_FAILED'
   // images, targets, masks

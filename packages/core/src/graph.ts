@@ -8,12 +8,14 @@ export interface GraphValue {
   readonly name: string;
 }
 
-/** Numbers of a layer, for a graph: `value` may be another than the parameter's own, such as a folded filter. */
+/** Numbers of a layer, for a graph: `value` may be another than the parameter's own, such as a folded shift. */
 export interface GraphWeight {
   /** Gives the numbers their name. */
   readonly parameter: Parameter;
   /** In the parameter's layout. Default its value. The caller keeps it. */
   readonly value?: tf.Tensor | undefined;
+  /** A factor for each output channel, our last axis: so a norm is folded into a filter. The caller keeps it. */
+  readonly scale?: tf.Tensor | undefined;
   /** Default the parameter's own. */
   readonly layout?: ParameterLayout | undefined;
 }
@@ -70,8 +72,14 @@ export interface GraphBuilder {
   relu(x: GraphValue): GraphValue;
   /** Stretches `x` to the height and width of `like` by taking the nearest cell: `floor(i * old / new)`. */
   upsampleLike(x: GraphValue, like: GraphValue): GraphValue;
+  /** Stretches `x` to twice its height and width: bilinear, half-pixel centers, clamped edges. */
+  doubled(x: GraphValue): GraphValue;
+  /** Joins the channels of maps of one size, or of rows. */
+  joinChannels(values: readonly GraphValue[]): GraphValue;
   /** Maps `[R, H, W, C]` as one row each. */
   flatten(x: GraphValue): GraphValue;
+  /** Rows `[R, C * H * W]`, the class slowest, as maps `[R, H, W, C]`. */
+  unflatten(x: GraphValue, size: { readonly height: number; readonly width: number }): GraphValue;
 }
 
 /** A block with one input and one output that can be written down. */

@@ -134,6 +134,7 @@ export function describeDetector(
     test('no tensor is kept, by detecting or by losses', () =>
       using(async (detector, scenes) => {
         await detector.detect(images(scenes)); // the first may make what later ones use again
+        await lossesOf(detector, scenes);
         await expectNoLeak(() => detector.detect(images(scenes)));
         await expectNoLeak(() => lossesOf(detector, scenes));
       }));
@@ -157,6 +158,7 @@ export function describeDetector(
       using(async (detector, scenes) => {
         const alone: Detection[][][] = [];
         for (const { image } of scenes) alone.push(await detector.detect([image]));
+        await lossesOf(detector, scenes); // may make what later ones use again
         const before = tf.memory().numTensors;
         const calls = [...scenes, ...scenes, ...scenes].map(({ image }) => detector.detect([image]));
         const losses = lossesOf(detector, scenes); // measured in between

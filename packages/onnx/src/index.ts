@@ -1,4 +1,5 @@
+export { type CompileChoice, CompiledDetector, type CompileOptions, compile, compileAs } from './compile.ts';
 export { type ModelDescription, readDescription } from './description.ts';
 export { type ExportOptions, exportOnnx, exportOnnxParts, type OnnxParts } from './export.ts';
 export type { Precision } from './graph/precision.ts';
-export { type ModelSession, OnnxDetector, type OnnxDetectorOptions, type SessionTensor } from './onnx-detector.ts';
+export { OnnxDetector, type OnnxDetectorOptions } from './onnx-detector.ts';

@@ -5,29 +5,14 @@ import {
   type DetectorSpec,
   type ImageInput,
   type Losses,
+  type ModelOpener,
+  type ModelSession,
   type Parameter,
   RcnnError,
+  type SessionTensor,
 } from '@rcnn/core';
 import { AffinePlacement, boxMask, type FoundMask, type HostImage, readImages } from '@rcnn/detector';
 import { type ModelDescription, readDescription } from './description.ts';
-
-/** A tensor on the host, row-major. */
-export interface SessionTensor {
-  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
-  readonly dims: readonly number[];
-}
-
-/**
- * Whatever runs an ONNX model. In Node `openOnnxModel` of `@rcnn/tfjs-backend-onnxruntime/model` gives one; around an
- * `InferenceSession` of onnxruntime-web it is a few lines.
- */
-export interface ModelSession {
-  run(
-    inputs: Readonly<Record<string, SessionTensor>>,
-    outputs: readonly string[],
-  ): Promise<Readonly<Record<string, SessionTensor>>>;
-  dispose(): void;
-}
 
 export interface OnnxDetectorOptions {
   /** What to call the file in errors. Default `model.onnx`. */
@@ -56,11 +41,7 @@ export class OnnxDetector implements Detector {
    * @param open makes a session of the file; the detector disposes it
    * @throws FILE_MALFORMED, CHECKPOINT_MISMATCH; INVALID_ARGUMENT for a threshold or a number that the file excludes
    */
-  static async open(
-    bytes: Uint8Array,
-    open: (bytes: Uint8Array) => ModelSession | Promise<ModelSession>,
-    options: OnnxDetectorOptions = {},
-  ): Promise<OnnxDetector> {
+  static async open(bytes: Uint8Array, open: ModelOpener, options: OnnxDetectorOptions = {}): Promise<OnnxDetector> {
     const { name = 'model.onnx' } = options;
     const description = readDescription(bytes, name);
     checkWhole(name, description);

@@ -77,7 +77,7 @@ test.each([15, 22, 17.5, Number.NaN])('opset %d is refused', async (opset) => {
 test('bytes that are no ONNX model, or one of another program, are refused by name', async () => {
   const cut = Uint8Array.from([0x3a, 0xff, 0x01, 0, 0]); // a graph of 255 bytes, of which there are two
   expect(() => readDescription(cut, 'cut.onnx')).toThrow(/cut\.onnx.*cut off/);
-  const foreign = encodeModel({
+  const foreign = await encodeModel({
     name: 'g',
     about: '',
     producer: 'somebody',

@@ -13,3 +13,10 @@ export function logitsOfClass(logits: tf.Tensor2D, labels: Int32Array): tf.Tenso
     return tf.sum(tf.mul(logits, chosen), 1) as tf.Tensor1D;
   });
 }
+
+/** The same on the host: `[R * P * K]` to `[R * P]`. */
+export function hostLogitsOfClass(logits: Float32Array, labels: Int32Array, classes: number): Float32Array {
+  const rows = logits.length / classes;
+  const perRegion = rows / labels.length;
+  return Float32Array.from({ length: rows }, (_, i) => logits[i * classes + labels[Math.floor(i / perRegion)]! - 1]!);
+}

@@ -1,4 +1,14 @@
-import { Conv2d, kaimingNormal, Linear, Module, normal, type Phase, type Random } from '@rcnn/core';
+import {
+  Conv2d,
+  type GraphBuilder,
+  type GraphValue,
+  kaimingNormal,
+  Linear,
+  Module,
+  normal,
+  type Phase,
+  type Random,
+} from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface CoarseHeadOptions {
@@ -52,5 +62,12 @@ export class CoarseMaskHead extends Module {
       const byClass = tf.reshape(this.#prediction.forward(vectors, phase), [count, this.numObjectClasses, side, side]);
       return tf.transpose(byClass, [0, 2, 3, 1]) as tf.Tensor4D;
     });
+  }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    const rows = graph.flatten(this.#reduce.toGraph(graph, x));
+    const vectors = this.#fc2.toGraph(graph, this.#fc1.toGraph(graph, rows));
+    const byClass = this.#prediction.toGraph(graph, vectors);
+    return graph.unflatten(byClass, { height: this.outSide, width: this.outSide });
   }
 }

@@ -1,4 +1,13 @@
-import { kaimingNormal, Linear, Module, normal, type Phase, type Random } from '@rcnn/core';
+import {
+  type GraphBuilder,
+  type GraphValue,
+  kaimingNormal,
+  Linear,
+  Module,
+  normal,
+  type Phase,
+  type Random,
+} from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface PointHeadOptions {
@@ -39,5 +48,11 @@ export class PointHead extends Module {
       const last = this.#layers.reduce((x, layer) => layer.forward(joined(x), phase), fine);
       return this.#predictor.forward(joined(last), phase);
     });
+  }
+
+  toGraph(graph: GraphBuilder, fine: GraphValue, coarse: GraphValue): GraphValue {
+    const joined = (x: GraphValue): GraphValue => graph.joinChannels([x, coarse]);
+    const last = this.#layers.reduce((x, layer) => layer.toGraph(graph, joined(x)), fine);
+    return this.#predictor.toGraph(graph, joined(last));
   }
 }

@@ -12,7 +12,7 @@ import {
 } from '@rcnn/core';
 import { boxMask } from '@rcnn/detector';
 import type { PasteMode } from '@rcnn/masks';
-import { maskTargets } from '@rcnn/roi-align';
+import { type HostMap, maskTargets } from '@rcnn/roi-align';
 import {
   type BranchLossOptions,
   type BranchSpec,
@@ -24,12 +24,12 @@ import {
   type SampledRoIs,
 } from '@rcnn/roi-heads';
 import * as tf from '@tensorflow/tfjs-core';
-import { logitsOfClass } from './class-logits.ts';
+import { hostLogitsOfClass, logitsOfClass } from './class-logits.ts';
 import type { CoarseMaskHead } from './coarse-head.ts';
 import { gridPoints, placeInMap, placeInOwnMaps, pointsInPixels, repeatPoints } from './place-points.ts';
 import type { PointHead } from './point-head.ts';
-import { samplePoints, sampleValues } from './sample-points.ts';
-import { subdivide } from './subdivide.ts';
+import { sampleHostMaps, samplePoints, sampleValues } from './sample-points.ts';
+import { type AskPoints, subdivide } from './subdivide.ts';
 import { type DrawPoints, drawFrom, type TrainingPointsOptions, trainingPoints } from './training-points.ts';
 
 export interface PointRendParts {
@@ -50,6 +50,17 @@ export interface PointRendOptions {
   readonly maskPaste?: PasteMode | undefined;
 }
 
+/** The two networks of the branch on the host, asked elsewhere: in a compiled model. */
+export interface AskPointRend {
+  /** Regions `[R * 14 * 14 * C]` to logits `[R * 7 * 7 * K]`. */
+  coarse(regions: Float32Array): Promise<Float32Array>;
+  /** Features `[M * C]` and coarse logits `[M * K]` of points to logits `[M * K]`. */
+  point(fine: Float32Array, coarse: Float32Array): Promise<Float32Array>;
+}
+
+/** Logits of masks of one class each, `[R * side * side]`. */
+type DrawnMasks = Awaited<ReturnType<typeof subdivide>>;
+
 /** Regions whose masks are drawn at once: they bound the memory. */
 const REGIONS_AT_ONCE = 32;
 
@@ -63,16 +74,14 @@ const REGIONS_AT_ONCE = 32;
  */
 export class PointRendBranch extends Module implements RoIBranch {
   readonly spec: BranchSpec;
-  readonly #coarse: CoarseMaskHead;
-  readonly #point: PointHead;
-  readonly #stride: number;
+  readonly parts: PointRendParts;
   readonly #options: PointRendOptions;
 
   constructor({ coarse, point, stride }: PointRendParts, options: PointRendOptions = {}) {
     super();
-    this.#coarse = this.register('mask_head.coarse_head', coarse);
-    this.#point = this.register('mask_head.point_head', point);
-    this.#stride = stride;
+    this.parts = { coarse, point, stride };
+    this.register('mask_head.coarse_head', coarse);
+    this.register('mask_head.point_head', point);
     this.#options = options;
     this.spec = {
       numClasses: coarse.numObjectClasses + 1,
@@ -87,11 +96,11 @@ export class PointRendBranch extends Module implements RoIBranch {
   /** Coarse mask logits `[R, 7, 7, K]` of the regions `boxes` of each image. The caller owns them. */
   coarse(features: Pyramid, boxes: readonly Float32Array[], phase?: Phase): tf.Tensor4D {
     return tf.tidy(() => {
-      const { inSide } = this.#coarse;
+      const { inSide } = this.parts.coarse;
       const regions = countRoIs(boxes.map((ofImage) => ({ boxes: ofImage })));
       const grid = repeatPoints(gridPoints(inSide), regions);
-      const rows = samplePoints(finest(features), placeInMap(grid, boxes, this.#stride));
-      return this.#coarse.forward(tf.reshape(rows, [regions, inSide, inSide, -1]), phase);
+      const rows = samplePoints(finest(features), placeInMap(grid, boxes, this.parts.stride));
+      return this.parts.coarse.forward(tf.reshape(rows, [regions, inSide, inSide, -1]), phase);
     });
   }
 
@@ -108,9 +117,9 @@ export class PointRendBranch extends Module implements RoIBranch {
     phase?: Phase,
   ): tf.Tensor2D {
     return tf.tidy(() => {
-      const fine = samplePoints(finest(features), placeInMap(points, boxes, this.#stride));
+      const fine = samplePoints(finest(features), placeInMap(points, boxes, this.parts.stride));
       const [regions, side] = coarse.shape;
-      return this.#point.forward(fine, samplePoints(coarse, placeInOwnMaps(points, regions, side)), phase);
+      return this.parts.point.forward(fine, samplePoints(coarse, placeInOwnMaps(points, regions, side)), phase);
     });
   }
 
@@ -185,10 +194,19 @@ export class PointRendBranch extends Module implements RoIBranch {
     }
   }
 
-  async detect(features: Pyramid, rois: readonly RoIs[]): Promise<RoIs[]> {
+  detect(features: Pyramid, rois: readonly RoIs[]): Promise<RoIs[]> {
+    return this.#detectWith((piece) => this.#draw(features, piece), rois);
+  }
+
+  /** As {@link detect}, the networks asked elsewhere. @param finest map of the pyramid */
+  detectBy(ask: AskPointRend, finest: HostMap, rois: readonly RoIs[]): Promise<RoIs[]> {
+    return this.#detectWith((piece) => this.#drawBy(ask, finest, piece), rois);
+  }
+
+  async #detectWith(draw: (piece: RoIs[]) => Promise<DrawnMasks>, rois: readonly RoIs[]): Promise<RoIs[]> {
     const masks = rois.map((): ReturnType<typeof boxMask>[] => []);
     for (const piece of pieces(rois)) {
-      const { logits, side } = await this.#draw(features, piece);
+      const { logits, side } = await draw(piece);
       let at = 0;
       for (const [image, { labels }] of piece.entries()) {
         for (let r = 0; r < labels.length; r++, at += side * side) {
@@ -200,18 +218,38 @@ export class PointRendBranch extends Module implements RoIBranch {
     return rois.map((ofImage, i) => ({ ...ofImage, masks: masks[i]! }));
   }
 
-  async #draw(features: Pyramid, rois: readonly RoIs[]): Promise<{ logits: Float32Array; side: number }> {
+  async #draw(features: Pyramid, rois: readonly RoIs[]): Promise<DrawnMasks> {
     const boxes = rois.map((ofImage) => ofImage.boxes);
     const labels = labelsOf(rois);
     const coarse = this.coarse(features, boxes);
     try {
-      const ask = (asked: Float32Array): Promise<Float32Array> =>
-        this.pointsOfClass(features, coarse, { boxes, labels }, asked);
-      const { subdivisionSteps: steps, subdivisionPoints: points } = this.#options;
-      return await subdivide(labels.length, ask, { side: this.#coarse.outSide, steps, points });
+      return await this.#subdivide(labels.length, (asked) =>
+        this.pointsOfClass(features, coarse, { boxes, labels }, asked),
+      );
     } finally {
       coarse.dispose();
     }
+  }
+
+  async #drawBy(ask: AskPointRend, finest: HostMap, rois: readonly RoIs[]): Promise<DrawnMasks> {
+    const boxes = rois.map((ofImage) => ofImage.boxes);
+    const labels = labelsOf(rois);
+    const regions = labels.length;
+    const { coarse: head, stride } = this.parts;
+    const { inSide, outSide: side, numObjectClasses: classes } = head;
+    const grid = repeatPoints(gridPoints(inSide), regions);
+    const data = await ask.coarse(sampleHostMaps(finest, placeInMap(grid, boxes, stride)));
+    const coarse: HostMap = { data, shape: [regions, side, side, classes] };
+    return this.#subdivide(regions, async (points) => {
+      const fine = sampleHostMaps(finest, placeInMap(points, boxes, stride));
+      const shown = sampleHostMaps(coarse, placeInOwnMaps(points, regions, side));
+      return hostLogitsOfClass(await ask.point(fine, shown), labels, classes);
+    });
+  }
+
+  #subdivide(regions: number, ask: AskPoints): Promise<DrawnMasks> {
+    const { subdivisionSteps: steps, subdivisionPoints: points } = this.#options;
+    return subdivide(regions, ask, { side: this.parts.coarse.outSide, steps, points });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ImageSize } from '@rcnn/core';
-import { multiplySparse, type SparseRows, transposeSparse } from '@rcnn/roi-align';
+import { type HostMap, multiplySparse, type SparseRows, transposeSparse } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
 import type { PlacedPoints } from './place-points.ts';
 
@@ -17,6 +17,18 @@ export function samplePoints(maps: tf.Tensor4D, points: PlacedPoints): tf.Tensor
       tf.tidy(() => tf.reshape(multiplySparse(transposeSparse(matrix), dy as tf.Tensor2D), maps.shape)),
   }));
   return op(maps) as tf.Tensor2D;
+}
+
+/** {@link samplePoints} of maps on the host: `[M * C]`. */
+export function sampleHostMaps({ data, shape }: HostMap, { images, places }: PlacedPoints): Float32Array {
+  const [, height, width, channels] = shape;
+  const values = new Float32Array(images.length * channels);
+  visitTaps(places, [height, width], (point, cell, weight) => {
+    const from = (images[point]! * height * width + cell) * channels;
+    const to = point * channels;
+    for (let c = 0; c < channels; c++) values[to + c]! += weight * data[from + c]!;
+  });
+  return values;
 }
 
 /** The same of one map of one channel, on the host: `places` as in {@link PlacedPoints}. */

@@ -31,10 +31,7 @@ function alignOnHost(
   shape: RoIAlignShape,
 ): { value: tf.Tensor4D; gradFunc: (dy: tf.Tensor) => tf.Tensor[] } {
   const [value] = hostTensors([[rois.count, shape.height, shape.width, maps.channels]], ([result], zeroed) => {
-    const values = features.map(hostValues);
-    if (alignForwardInWasm(values, maps, rois, shape, result!)) return;
-    if (!zeroed) result!.fill(0);
-    alignForward(values, maps, rois, shape, result!);
+    alignValues(features.map(hostValues), maps, rois, shape, result!, zeroed);
   });
   const mapShapes = features.map((map) => map.shape);
   const gradFunc = (dy: tf.Tensor): tf.Tensor[] =>
@@ -45,6 +42,32 @@ function alignOnHost(
       alignBackward(gradient, maps, rois, shape, results);
     });
   return { value: value as tf.Tensor4D, gradFunc };
+}
+
+/** The same of maps that are no tensors: `[R * h * w * C]`, as a new array. @throws INVALID_ARGUMENT, NON_FINITE */
+export function alignHostMaps(
+  values: readonly Float32Array[],
+  maps: Maps,
+  rois: PlacedRoIs,
+  shape: RoIAlignShape,
+): Float32Array {
+  check(rois, shape);
+  const result = new Float32Array(rois.count * shape.height * shape.width * maps.channels);
+  alignValues(values, maps, rois, shape, result, true);
+  return result;
+}
+
+function alignValues(
+  values: readonly Float32Array[],
+  maps: Maps,
+  rois: PlacedRoIs,
+  shape: RoIAlignShape,
+  result: Float32Array,
+  zeroed: boolean,
+): void {
+  if (alignForwardInWasm(values, maps, rois, shape, result)) return;
+  if (!zeroed) result.fill(0);
+  alignForward(values, maps, rois, shape, result);
 }
 
 function check({ boxes }: PlacedRoIs, { height, width, samplingRatio }: RoIAlignShape): void {

@@ -1,7 +1,7 @@
 import { type Boxes, boxArea, countBoxes } from '@rcnn/boxes';
 import { type Pyramid, RcnnError } from '@rcnn/core';
 import type * as tf from '@tensorflow/tfjs-core';
-import { alignRoIs } from './align-rois.ts';
+import { alignHostMaps, alignRoIs } from './align-rois.ts';
 import type { PlacedRoIs, RoIAlignShape } from './placed-rois.ts';
 import { sizeOf } from './roi-align.ts';
 
@@ -20,6 +20,13 @@ export interface MultiScaleRoIAlignOptions {
   readonly canonicalSize?: number;
   /** `log2` of the canonical level's stride. Default 4. */
   readonly canonicalLevel?: number;
+}
+
+/** A level of a pyramid on the host. */
+export interface HostMap {
+  /** Row-major. */
+  readonly data: Float32Array;
+  readonly shape: readonly [images: number, height: number, width: number, channels: number];
 }
 
 /**
@@ -66,18 +73,38 @@ export class MultiScaleRoIAlign {
    * @throws SHAPE_MISMATCH
    */
   forward(features: Pyramid, boxes: readonly Boxes[]): tf.Tensor4D {
+    const maps = this.#levelsOf(features, boxes);
+    return alignRoIs(maps, this.#scales, this.#place(boxes), this.shape);
+  }
+
+  /** The same of maps on the host, without any engine: `[R * h * w * C]`, as a new array. */
+  forwardOnHost(features: readonly HostMap[], boxes: readonly Boxes[]): Float32Array {
+    const maps = this.#levelsOf(features, boxes);
+    const [images, , , channels] = maps[0]!.shape;
+    const scales = this.#scales;
+    const shapes = maps.map(({ shape }, i) => ({ height: shape[1], width: shape[2], scale: scales[i]! }));
+    const values = maps.map(({ data }) => data);
+    return alignHostMaps(values, { shapes, images, channels }, this.#place(boxes), this.shape);
+  }
+
+  get #scales(): number[] {
+    return this.strides.map((stride) => 1 / stride);
+  }
+
+  /** The levels that are read. */
+  #levelsOf<Map extends { readonly shape: readonly number[] }>(
+    features: readonly Map[],
+    boxes: readonly Boxes[],
+  ): readonly Map[] {
     const maps = features.slice(0, this.strides.length);
     const images = maps[0]?.shape[0];
-    if (maps.length < this.strides.length || images !== boxes.length) {
-      throw new RcnnError('SHAPE_MISMATCH', {
-        where: 'MultiScaleRoIAlign.forward',
-        problem: 'the pyramid and the boxes do not fit',
-        found: `${features.length} levels of ${images ?? 0} images, boxes of ${boxes.length} images`,
-        expected: `at least ${this.strides.length} levels, and boxes for each image`,
-      });
-    }
-    const scales = this.strides.map((stride) => 1 / stride);
-    return alignRoIs(maps, scales, this.#place(boxes), this.shape);
+    if (maps.length === this.strides.length && images === boxes.length) return maps;
+    throw new RcnnError('SHAPE_MISMATCH', {
+      where: 'MultiScaleRoIAlign.forward',
+      problem: 'the pyramid and the boxes do not fit',
+      found: `${features.length} levels of ${images ?? 0} images, boxes of ${boxes.length} images`,
+      expected: `at least ${this.strides.length} levels, and boxes for each image`,
+    });
   }
 
   /** Which level each box is read from: an index into the strides. `[R]` */

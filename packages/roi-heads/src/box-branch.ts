@@ -1,8 +1,9 @@
 import { BoxCoder, type BoxCoderWeights, type BoxCoding, softmaxCrossEntropy } from '@rcnn/boxes';
 import { type ImageSize, type Losses, Module, type Phase, type Pyramid, type Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { type BoxAnswers, readAnswers } from './box-answers.ts';
 import type { BoxHead, BoxPredictions, BoxPredictor } from './box-heads.ts';
-import type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
+import type { AskRegions, BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import { moveToClass, splitRows } from './refine-boxes.ts';
 import { boxRegressionLoss } from './regression-loss.ts';
 import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
@@ -140,27 +141,24 @@ export class BoxBranch extends Module implements RoIBranch {
     }
   }
 
-  async detect(features: Pyramid, rois: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]> {
+  detect(features: Pyramid, rois: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]> {
+    return this.detectBy((regions) => this.#ask(features, regions), rois, sizes);
+  }
+
+  /** As {@link detect}, the network asked elsewhere. */
+  async detectBy(ask: AskRegions<BoxAnswers>, rois: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]> {
     const none = (): RoIs => ({ boxes: new Float32Array(), scores: new Float32Array(), labels: new Int32Array() });
     if (countRoIs(rois) === 0) return rois.map(none);
-    const onDevice = tf.tidy(() => {
-      const boxes = rois.map((ofImage) => ofImage.boxes);
-      const { logits, deltas } = this.forward(features, boxes);
-      return { scores: tf.softmax(logits), deltas };
-    });
-    try {
-      const values = [onDevice.scores, onDevice.deltas].map((tensor) => tensor.data<'float32'>());
-      const [scores, deltas] = (await Promise.all(values)).map((rows) => {
-        return splitRows(
-          rows,
-          rois.map(({ boxes }) => boxes),
-        );
-      }) as [Float32Array[], Float32Array[]];
-      return rois.map(({ boxes }, i) =>
-        selectDetections({ boxes, scores: scores[i]!, deltas: deltas[i]! }, sizes[i]!, this.rules),
-      );
-    } finally {
-      tf.dispose(onDevice);
-    }
+    const answers = await ask(rois);
+    const boxes = rois.map((ofImage) => ofImage.boxes);
+    const [scores, deltas] = [splitRows(answers.scores, boxes), splitRows(answers.deltas, boxes)];
+    return boxes.map((ofImage, i) =>
+      selectDetections({ boxes: ofImage, scores: scores[i]!, deltas: deltas[i]! }, sizes[i]!, this.rules),
+    );
+  }
+
+  #ask(features: Pyramid, rois: readonly Pick<RoIs, 'boxes'>[]): Promise<BoxAnswers> {
+    const boxes = rois.map((ofImage) => ofImage.boxes);
+    return readAnswers(() => this.forward(features, boxes));
   }
 }

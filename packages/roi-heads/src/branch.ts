@@ -14,6 +14,12 @@ export interface BranchLossOptions extends Pick<RegionLossOptions, 'phase' | 'ra
 }
 
 /**
+ * Asks a network about the regions of all images together, and reads its answer back; never called without a region.
+ * A branch that is given one detects without tensors: so compiled models do.
+ */
+export type AskRegions<Answer> = (regions: readonly Pick<RoIs, 'boxes' | 'labels'>[]) => Promise<Answer>;
+
+/**
  * One question asked of every region: which class and which box, which mask, which key points. A detector has a list
  * of branches; the first must be one that finds (names classes and drops what is none).
  */

@@ -22,9 +22,10 @@ import {
   type Target,
 } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { type BoxAnswers, readAnswers } from './box-answers.ts';
 import type { BoxBranchOptions } from './box-branch.ts';
 import type { BoxHead, BoxPredictions, BoxPredictor } from './box-heads.ts';
-import type { RoIBranch } from './branch.ts';
+import type { AskRegions, RoIBranch } from './branch.ts';
 import { refineBoxes, splitRows, withArea } from './refine-boxes.ts';
 import type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
 import { boxRegressionLoss } from './regression-loss.ts';
@@ -79,7 +80,8 @@ const WEIGHTS: readonly BoxCoderWeights[] = [10, 20, 30].map((w) => [w, w, w / 2
  */
 export class CascadeHeads extends Module implements RegionHeads {
   readonly spec: RegionSpec;
-  readonly #pool: RoIPooler;
+  /** Shared by all stages. */
+  readonly pool: RoIPooler;
   readonly #stages: readonly Stage[];
   /** After the stages, by name. */
   readonly branches: Readonly<Record<string, RoIBranch>>;
@@ -90,7 +92,7 @@ export class CascadeHeads extends Module implements RegionHeads {
   /** @throws INVALID_ARGUMENT when stages, thresholds and factors do not belong together, or names meet */
   constructor({ pool, stages, branches = {} }: CascadeParts, options: CascadeHeadsOptions = {}) {
     super();
-    this.#pool = pool;
+    this.pool = pool;
     this.#stages = checkedStages(stages, options);
     for (const [k, { head, predictor }] of stages.entries()) {
       this.register(`box_head.${k}`, head);
@@ -109,6 +111,10 @@ export class CascadeHeads extends Module implements RegionHeads {
     };
   }
 
+  get stages(): readonly CascadeStageParts[] {
+    return this.#stages;
+  }
+
   override namedParameters(prefix = ''): Map<string, Parameter> {
     const owners = Object.entries(this.branches).map(([name, branch]) => {
       return [`branch '${name}'`, branch.namedParameters(prefix)] as const;
@@ -122,28 +128,40 @@ export class CascadeHeads extends Module implements RegionHeads {
   }
 
   async detect(features: Pyramid, proposals: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]> {
-    let rois = await this.#detectBoxes(features, proposals, sizes);
+    const stages = this.#stages.map((stage): AskRegions<BoxAnswers> => {
+      return (regions) => this.#ask(features, regions, stage);
+    });
+    let rois = await this.detectBoxesBy(stages, proposals, sizes);
     for (const branch of Object.values(this.branches)) rois = await branch.detect(features, rois, sizes);
     return rois;
   }
 
-  /** No box is dropped between stages, however small, so that rows of scores can be averaged. */
-  async #detectBoxes(features: Pyramid, proposals: readonly RoIs[], sizes: readonly ImageSize[]): Promise<RoIs[]> {
+  /**
+   * The boxes of the stages, whose networks are asked elsewhere; without what the branches add. No box is dropped
+   * between stages, however small, so that rows of scores can be averaged.
+   * @param stages one each
+   */
+  async detectBoxesBy(
+    stages: readonly AskRegions<BoxAnswers>[],
+    proposals: readonly RoIs[],
+    sizes: readonly ImageSize[],
+  ): Promise<RoIs[]> {
     let boxes = proposals.map((ofImage) => ofImage.boxes);
     if (countRoIs(proposals) === 0) return proposals.map(nothing);
     const sums: Float32Array[] = [];
     const last = this.#stages.length - 1;
-    for (const [k, stage] of this.#stages.entries()) {
-      const [scores, deltas] = await this.#read(features, boxes, stage);
+    for (const [k, { coder }] of this.#stages.entries()) {
+      const regions = proposals.map(({ labels }, i) => ({ boxes: boxes[i]!, labels }));
+      const { scores, deltas } = await stages[k]!(regions);
       for (const [i, values] of splitRows(scores, boxes).entries()) {
         sums[i] = sums[i] === undefined ? values.slice() : sums[i].map((sum, at) => sum + values[at]!);
       }
       const ofImages = splitRows(deltas, boxes);
       if (k < last) {
-        boxes = boxes.map((ofImage, i) => refineBoxes(ofImage, ofImages[i]!, stage.coder, sizes[i]!));
+        boxes = boxes.map((ofImage, i) => refineBoxes(ofImage, ofImages[i]!, coder, sizes[i]!));
         continue;
       }
-      const rules = { ...this.#rules, coder: stage.coder };
+      const rules = { ...this.#rules, coder };
       return boxes.map((ofImage, i) => {
         const mean = sums[i]!.map((sum) => sum / this.#stages.length);
         return selectDetections({ boxes: ofImage, scores: mean, deltas: ofImages[i]! }, sizes[i]!, rules);
@@ -152,22 +170,14 @@ export class CascadeHeads extends Module implements RegionHeads {
     return proposals.map(nothing);
   }
 
-  /** Probabilities and deltas of a stage, on the host. */
-  async #read(features: Pyramid, boxes: readonly Float32Array[], stage: Stage): Promise<[Float32Array, Float32Array]> {
-    const onDevice = tf.tidy(() => {
-      const { logits, deltas } = this.#forward(features, boxes, stage, 'predict');
-      return [tf.softmax(logits), deltas] as const;
-    }) as unknown as [tf.Tensor2D, tf.Tensor2D];
-    try {
-      return (await Promise.all(onDevice.map((tensor) => tensor.data()))) as [Float32Array, Float32Array];
-    } finally {
-      tf.dispose(onDevice);
-    }
+  #ask(features: Pyramid, regions: readonly Pick<RoIs, 'boxes'>[], stage: Stage): Promise<BoxAnswers> {
+    const boxes = regions.map((ofImage) => ofImage.boxes);
+    return readAnswers(() => this.#forward(features, boxes, stage, 'predict'));
   }
 
   #forward(features: Pyramid, boxes: readonly Float32Array[], stage: Stage, phase: Phase, factor = 1): BoxPredictions {
     return tf.tidy(() => {
-      const pooled = this.#pool.forward(features, boxes); // [R, S, S, C]
+      const pooled = this.pool.forward(features, boxes); // [R, S, S, C]
       const scaled = factor === 1 ? pooled : scaleGradient(pooled, factor);
       return { ...stage.predictor.forward(stage.head.forward(scaled, phase), phase) };
     });

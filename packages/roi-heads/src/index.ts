@@ -1,4 +1,5 @@
 export { bicubicResize, bicubicTaps, type Taps } from './bicubic.ts';
+export type { BoxAnswers } from './box-answers.ts';
 export { BoxBranch, type BoxBranchOptions, type BoxParts } from './box-branch.ts';
 export {
   type BoxHead,
@@ -11,7 +12,7 @@ export {
   TwoFCHead,
   type WritableBoxPredictor,
 } from './box-heads.ts';
-export type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
+export type { AskRegions, BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 export { CascadeHeads, type CascadeHeadsOptions, type CascadeParts, type CascadeStageParts } from './cascade-heads.ts';
 export { KeypointBranch, type KeypointBranchOptions, type KeypointParts } from './keypoint-branch.ts';
 export { decodeKeypoints, type KeypointScore } from './keypoint-decode.ts';

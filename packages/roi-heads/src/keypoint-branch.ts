@@ -1,6 +1,6 @@
 import { type Losses, Module, type Phase, type Pyramid, RcnnError, type Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
+import type { AskRegions, BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import { decodeKeypoints, type KeypointScore } from './keypoint-decode.ts';
 import type { KeypointHead, KeypointPredictor } from './keypoint-heads.ts';
 import { keypointLoss } from './keypoint-loss.ts';
@@ -26,16 +26,14 @@ export interface KeypointBranchOptions {
  */
 export class KeypointBranch extends Module implements RoIBranch {
   readonly spec: BranchSpec;
-  readonly #pool: RoIPooler;
-  readonly #head: KeypointHead;
-  readonly #predictor: KeypointPredictor;
+  readonly parts: KeypointParts;
   readonly #score: KeypointScore;
 
   constructor({ pool, head, predictor }: KeypointParts, { keypointScore = 'logit' }: KeypointBranchOptions = {}) {
     super();
-    this.#pool = pool;
-    this.#head = this.register('keypoint_head', head);
-    this.#predictor = this.register('keypoint_predictor', predictor);
+    this.parts = { pool, head, predictor };
+    this.register('keypoint_head', head);
+    this.register('keypoint_predictor', predictor);
     this.#score = keypointScore;
     this.spec = {
       learnsFrom: ['keypoints'],
@@ -48,10 +46,10 @@ export class KeypointBranch extends Module implements RoIBranch {
   /** Heatmaps of the regions `boxes` of each image: logits `[R, K, 56, 56]`. The caller owns them. */
   forward(features: Pyramid, boxes: readonly Float32Array[], phase: Phase = 'predict'): tf.Tensor4D {
     return tf.tidy(() => {
-      const pooled = this.#pool.forward(features, boxes); // [R, 14, 14, C]
-      const maps = this.#head.forward(pooled, phase);
+      const pooled = this.parts.pool.forward(features, boxes); // [R, 14, 14, C]
+      const maps = this.parts.head.forward(pooled, phase);
       if (maps !== pooled) pooled.dispose(); // a tape keeps what it needs by itself
-      return this.#predictor.forward(maps, phase);
+      return this.parts.predictor.forward(maps, phase);
     });
   }
 
@@ -72,24 +70,32 @@ export class KeypointBranch extends Module implements RoIBranch {
       const logits = this.forward(features, boxes, phase);
       const size = logits.shape[2];
       const parts = positives.map((regions, i) => {
-        checkKeypoints(targets[i]!, regions, i, this.#predictor.numKeypoints);
+        checkKeypoints(targets[i]!, regions, i, this.parts.predictor.numKeypoints);
         return encodeKeypoints(matchedKeypoints(regions, targets[i]!), regions.boxes, size);
       });
       return { loss_keypoint: keypointLoss(logits, joined(parts)) };
     });
   }
 
-  async detect(features: Pyramid, rois: readonly RoIs[]): Promise<RoIs[]> {
-    if (countRoIs(rois) === 0) return rois.map((ofImage) => ({ ...ofImage, keypoints: new Float32Array() }));
-    const heatmaps = this.forward(
-      features,
-      rois.map(({ boxes }) => boxes),
-    );
-    const values = await heatmaps.data<'float32'>().finally(() => heatmaps.dispose());
-    const [, points, size] = heatmaps.shape;
+  detect(features: Pyramid, rois: readonly RoIs[]): Promise<RoIs[]> {
+    return this.detectBy(async (regions) => {
+      const heatmaps = this.forward(
+        features,
+        regions.map(({ boxes }) => boxes),
+      );
+      return heatmaps.data<'float32'>().finally(() => heatmaps.dispose());
+    }, rois);
+  }
+
+  /** As {@link detect}; `ask` gives the heatmaps `[R * K * 56 * 56]`. */
+  async detectBy(ask: AskRegions<Float32Array>, rois: readonly RoIs[]): Promise<RoIs[]> {
+    const count = countRoIs(rois);
+    if (count === 0) return rois.map((ofImage) => ({ ...ofImage, keypoints: new Float32Array() }));
+    const values = await ask(rois);
+    const size = Math.sqrt(values.length / count / this.parts.predictor.numKeypoints);
     let start = 0;
     return rois.map((ofImage) => {
-      const end = start + ofImage.labels.length * points * size * size;
+      const end = start + (ofImage.labels.length * values.length) / count;
       const keypoints = decodeKeypoints(values.subarray(start, end), ofImage.boxes, size, this.#score);
       start = end;
       return { ...ofImage, keypoints };

@@ -1,4 +1,14 @@
-import { Conv2d, ConvTranspose2d, type Layer, Module, type ParameterOwner, type Phase, type Random } from '@rcnn/core';
+import {
+  Conv2d,
+  ConvTranspose2d,
+  type GraphBuilder,
+  type GraphValue,
+  type Layer,
+  Module,
+  type ParameterOwner,
+  type Phase,
+  type Random,
+} from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Maps pooled regions `[R, S, S, C]` to `[R, S, S, D]`. */
@@ -36,6 +46,10 @@ export class KeypointRCNNHeads extends Module implements KeypointHead {
       }, x),
     );
   }
+
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    return this.#convs.reduce((map, conv) => conv.toGraph(graph, map), x);
+  }
 }
 
 /** Turns maps of regions into one heatmap for each key point. */
@@ -62,6 +76,11 @@ export class KeypointRCNNPredictor extends Module implements KeypointPredictor {
 
   forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
     return tf.tidy(() => doubled(tf.transpose(this.#upsample.forward(x, phase), [0, 3, 2, 1])));
+  }
+
+  /** Maps `[R, 4S, 4S, K]`. */
+  toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
+    return graph.doubled(this.#upsample.toGraph(graph, x));
   }
 }
 

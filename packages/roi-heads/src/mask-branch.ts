@@ -4,7 +4,7 @@ import { boxMask } from '@rcnn/detector';
 import type { PasteMode } from '@rcnn/masks';
 import { maskTargets } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
-import type { BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
+import type { AskRegions, BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import type { MaskHead, MaskPredictor } from './mask-heads.ts';
 import { masksFor, onlyPositives } from './positives.ts';
 import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
@@ -91,11 +91,19 @@ export class MaskBranch extends Module implements RoIBranch {
     });
   }
 
-  async detect(features: Pyramid, rois: readonly RoIs[]): Promise<RoIs[]> {
-    if (countRoIs(rois) === 0) return rois.map((ofImage) => ({ ...ofImage, masks: [] }));
-    const probabilities = tf.tidy(() => tf.sigmoid(this.forward(features, rois)));
-    const values = await probabilities.data<'float32'>().finally(() => probabilities.dispose());
-    const cells = probabilities.shape[1] * probabilities.shape[2];
+  detect(features: Pyramid, rois: readonly RoIs[]): Promise<RoIs[]> {
+    return this.detectBy(async (regions) => {
+      const probabilities = tf.tidy(() => tf.sigmoid(this.forward(features, regions)));
+      return probabilities.data<'float32'>().finally(() => probabilities.dispose());
+    }, rois);
+  }
+
+  /** As {@link detect}; `ask` gives the probabilities `[R * 28 * 28]` of each region's class. */
+  async detectBy(ask: AskRegions<Float32Array>, rois: readonly RoIs[]): Promise<RoIs[]> {
+    const count = countRoIs(rois);
+    if (count === 0) return rois.map((ofImage) => ({ ...ofImage, masks: [] }));
+    const values = await ask(rois);
+    const cells = values.length / count;
     let at = 0;
     return rois.map((ofImage) => {
       const masks = Array.from(ofImage.labels, () => boxMask(values.slice(at * cells, ++at * cells), this.paste));

@@ -25,7 +25,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { type AnchorSource, pyramidAnchors } from './anchor-generator.ts';
 import { type ProposalRules, type Proposals, selectProposals } from './proposals.ts';
-import { type ProposalHead, RPNHead, type RPNOutputs } from './rpn-head.ts';
+import { type HostRPNOutputs, type ProposalHead, RPNHead, type RPNOutputs } from './rpn-head.ts';
 
 /** Options of the RPN, by torchvision's names. */
 export interface RPNOptions {
@@ -122,9 +122,20 @@ export class RegionProposalNetwork extends Module {
     use: ProposalUse,
   ): Promise<Proposals[]> {
     checkImages('RegionProposalNetwork.propose', outputs, sizes.length);
-    const anchors = this.#anchors(outputs, paddedSize);
+    const grids = gridsOf(outputs);
     const logits = await Promise.all(outputs.logits.map((level) => level.data<'float32'>()));
     const deltas = await Promise.all(outputs.deltas.map((level) => level.data<'float32'>()));
+    return this.proposeFrom({ grids, logits, deltas }, sizes, paddedSize, use);
+  }
+
+  /** The same from outputs that are on the host already. */
+  proposeFrom(
+    { grids, logits, deltas }: HostRPNOutputs,
+    sizes: readonly ImageSize[],
+    paddedSize: ImageSize,
+    use: ProposalUse,
+  ): Proposals[] {
+    const anchors = this.anchorGenerator.forward(grids, paddedSize);
     const rules = this.rules(use);
     return sizes.map((size, image) => {
       const levels = anchors.map((ofLevel, level) => ({
@@ -177,11 +188,8 @@ export class RegionProposalNetwork extends Module {
     };
   }
 
-  #anchors({ logits }: RPNOutputs, paddedSize: ImageSize): readonly Float32Array[] {
-    return this.anchorGenerator.forward(
-      logits.map(({ shape }) => [shape[1], shape[2]]),
-      paddedSize,
-    );
+  #anchors(outputs: RPNOutputs, paddedSize: ImageSize): readonly Float32Array[] {
+    return this.anchorGenerator.forward(gridsOf(outputs), paddedSize);
   }
 
   #sample(anchors: readonly Float32Array[], gtBoxes: readonly Boxes[], random: Random): SampledAnchors {
@@ -255,6 +263,10 @@ function gatherRows(maps: readonly tf.Tensor4D[], rows: readonly Int32Array[], w
   // Nothing sampled: an empty slice keeps the outputs on the tape.
   if (parts.length === 0) return tf.slice(tf.reshape(maps[0]!, [-1, width]) as tf.Tensor2D, [0, 0], [0, width]);
   return tf.concat(parts, 0);
+}
+
+function gridsOf({ logits }: RPNOutputs): ImageSize[] {
+  return logits.map(({ shape }) => [shape[1], shape[2]]);
 }
 
 function checkImages(where: string, { logits }: RPNOutputs, images: number): void {

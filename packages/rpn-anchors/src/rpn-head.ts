@@ -2,6 +2,7 @@ import {
   Conv2d,
   type GraphBuilder,
   type GraphValue,
+  type ImageSize,
   Module,
   normal,
   type ParameterOwner,
@@ -17,6 +18,14 @@ export interface RPNOutputs {
   readonly logits: readonly tf.Tensor4D[];
   /** Encoded boxes, anchor-major: `[N, Hi, Wi, A * 4]`. */
   readonly deltas: readonly tf.Tensor4D[];
+}
+
+/** {@link RPNOutputs} read back. */
+export interface HostRPNOutputs {
+  /** `[Hi, Wi]` of each level. */
+  readonly grids: readonly ImageSize[];
+  readonly logits: readonly Float32Array[];
+  readonly deltas: readonly Float32Array[];
 }
 
 /** Gives objectness and deltas for every anchor. {@link RPNHead} is one; inject your own into the RPN. */

@@ -9,6 +9,7 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { OnnxRuntimeBackendError } from './errors.ts';
+import { type OnnxSession, openOnnxModel } from './model.ts';
 import { checkNative, type NativeTensor } from './native.ts';
 import { BufferPool } from './pool.ts';
 import { type NamedGraph, Sessions } from './sessions.ts';
@@ -167,6 +168,11 @@ export class OrtBackend extends MathBackendCPU {
 
   run(graph: NamedGraph, inputs: readonly NativeTensor[], outputs: readonly NativeTensor[]): void {
     this.sessions.run(graph, inputs, outputs);
+  }
+
+  /** Opens a whole ONNX model on as many threads as the kernels have. Whoever opens it disposes it. */
+  openModel(model: Uint8Array): OnnxSession {
+    return openOnnxModel(model, { threads: this.sessions.threads });
   }
 
   /** How the native side sees a tensor; `dims` where the kernel reads it in another shape. */

@@ -23,9 +23,12 @@ export interface OnnxSession {
 export function openOnnxModel(model: Uint8Array, options: { readonly threads?: number | undefined } = {}): OnnxSession {
   const { threads = defaultThreads() } = options;
   checkThreads(threads, 'threads');
-  let session: ReturnType<typeof createModel> | undefined = orFail('opening a model', () =>
-    createModel(model, threads),
-  );
+  return sessionOf(orFail('opening a model', () => createModel(model, threads)));
+}
+
+/** By itself, so that what runs the model does not keep its bytes. */
+function sessionOf(opened: ReturnType<typeof createModel>): OnnxSession {
+  let session: ReturnType<typeof createModel> | undefined = opened;
   return {
     async run(inputs, outputs) {
       const open = session;

@@ -98,7 +98,13 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['graph.ts', 'ops'],
     ['layers'],
   ],
-  onnx: [['format'], ['graph'], ['detector'], ['description.ts'], ['export.ts', 'onnx-detector.ts']],
+  onnx: [
+    ['format'],
+    ['graph'],
+    ['detector', 'compile'],
+    ['description.ts'],
+    ['compile.ts', 'export.ts', 'onnx-detector.ts'],
+  ],
   train: [['config', 'loop'], ['files'], ['report', 'tensorboard'], ['run']],
   visualize: [['canvas.ts', 'palette.ts'], ['image.ts', 'scene.ts', 'text.ts'], ['annotators']],
 };

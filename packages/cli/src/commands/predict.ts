@@ -3,6 +3,7 @@ import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import type { ModelFlags, Predicting } from '../models/load.ts';
+import { compileOption } from '../options/compile-option.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { count, fraction, number } from '../options/flags.ts';
 import { addModelOptions } from '../options/model-options.ts';
@@ -64,6 +65,7 @@ export const predict: CommandDefinition = {
       .option('--overlap <share>', 'of a slice with its neighbours', number({ from: 0, to: 0.9 }), 0.2)
       .option('--limit <n>', 'at most so many images, or frames of a video', count)
       .option('--engine <name>', 'engine to compute on', 'auto')
+      .addOption(compileOption())
       .option('--offline', 'never use the network')
       .option('--out <folder>', 'where pictures go', 'runs/predict')
       .addOption(new Option('--save', 'write annotated pictures').hideHelp())
@@ -208,6 +210,7 @@ async function predictPart(
   if (flags.limit !== undefined && all.some(isArchive)) throw notInParts('--limit with archives', 'Shorten the list.');
   const units = all.slice(0, flags.limit);
   const { minSize, maxSize, proposals, detections, numClasses, scoreThreshold, maskThreshold, slice, overlap } = flags;
+  const { compile } = flags;
   const { autoOrient, maxPixels } = datasetSettings(flags);
   const run = {
     command: 'predict',
@@ -226,6 +229,7 @@ async function predictPart(
       slice,
       overlap,
     }),
+    ...withNulls({ compile }),
     ...withNulls({ autoOrient, maxPixels }),
   };
   const header = { version: VERSION, shard, listed: units.length, run } as const;

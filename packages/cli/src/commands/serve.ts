@@ -3,6 +3,7 @@ import type * as Serve from '@rcnn/serve';
 import type { Command } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { loadPredicting, type ModelFlags } from '../models/load.ts';
+import { compileOption } from '../options/compile-option.ts';
 import { count, countOrNone, fraction, number } from '../options/flags.ts';
 import { addModelOptions } from '../options/model-options.ts';
 import { note, print } from '../output/print.ts';
@@ -59,6 +60,7 @@ export const serve: CommandDefinition = {
       .option('--slice <pixels>', 'look at slices of this side too: for small objects in large images', count)
       .option('--overlap <share>', 'of a slice with its neighbours', number({ from: 0, to: 0.9 }), 0.2)
       .option('--engine <name>', 'engine to compute on', 'auto')
+      .addOption(compileOption())
       .option('--offline', 'never use the network for weights')
       .option('--no-auto-orient', 'do not turn photographs as their EXIF orientation says')
       .option('--max-pixels <n>', 'largest image that is decoded, in pixels (64 million)', count)

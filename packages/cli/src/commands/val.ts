@@ -1,8 +1,10 @@
 import type { Dataset } from '@rcnn/coco-data';
 import type { Detector } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import type { CompileChoice } from '@rcnn/onnx';
 import type { Command } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
+import { compileOption } from '../options/compile-option.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { requireWritable } from '../options/output-file.ts';
 import { endStatus, note, status } from '../output/print.ts';
@@ -12,6 +14,7 @@ interface Flags extends DatasetFlags, ShardFlags {
   readonly weights: string;
   readonly arch?: string;
   readonly engine: string;
+  readonly compile: CompileChoice;
   readonly results?: string;
   readonly json?: boolean;
   readonly perClass?: boolean;
@@ -36,6 +39,7 @@ export const val: CommandDefinition = {
       .requiredOption('--weights <file>', 'checkpoint, run folder, published name or URL')
       .option('--arch <name>', 'architecture, when the file does not say')
       .option('--engine <name>', 'engine to compute on', 'auto')
+      .addOption(compileOption())
       .option('--results <file>', 'write a COCO results list of the predictions')
       .option('--per-class', 'print AP and AP50 of every class')
       .option('--no-losses', 'leave the validation losses out')
@@ -57,7 +61,7 @@ async function act(data: string, flags: Flags, { architectures }: ProgramOptions
   const engine = await startEngine(flags.engine, 'predict');
   const open = await openOptions(flags);
   const { model, dataset } = await openModel(
-    { weights: flags.weights, arch: flags.arch, architectures },
+    { weights: flags.weights, arch: flags.arch, architectures, compile: flags.compile },
     { path: data, ...(await validationOf(data, open)) },
   );
   if (flags.shard !== undefined) return evaluatePart(model, dataset, engine.name, flags);
@@ -96,6 +100,7 @@ async function evaluatePart(model: Detector, dataset: Dataset, engine: string, f
     data: truthDigest(dataset),
     classes: JSON.stringify(dataset.classes),
     engine,
+    compile: flags.compile,
     finds: model.spec.finds.join(','),
     losses: flags.losses,
     badSamples,

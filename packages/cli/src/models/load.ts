@@ -3,8 +3,10 @@ import type { DownloadEvent } from '@rcnn/checkpoint/node';
 import type { Detector } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Architecture, LoadedDetector } from '@rcnn/models';
+import type { CompileChoice } from '@rcnn/onnx';
 import { weightsFile } from 'mask-rcnn/node';
 import { note } from '../output/print.ts';
+import { compiled } from './compiled.ts';
 import { defaultWeights } from './default-weights.ts';
 import { isExported, openExported } from './exported.ts';
 
@@ -19,6 +21,7 @@ export interface ModelFlags {
   readonly detections?: number;
   readonly scoreThreshold?: number;
   readonly offline?: boolean;
+  readonly compile?: CompileChoice;
 }
 
 /** A model that predicts. */
@@ -34,7 +37,7 @@ export async function loadPredicting(flags: ModelFlags, architectures?: readonly
   const { weights, arch, numClasses, minSize, maxSize, proposals, scoreThreshold, detections } = flags;
   if (weights === undefined || !isExported(weights)) {
     const { model, architecture, profile } = await loadModel(flags, architectures);
-    return { model, name: architecture.name, profile };
+    return { model: await compiled(model, flags.compile), name: architecture.name, profile };
   }
   const fixed = {
     '--arch': arch,

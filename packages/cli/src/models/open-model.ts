@@ -3,7 +3,9 @@ import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import type { Detector, KeypointScheme } from '@rcnn/core';
 import type { Architecture } from '@rcnn/models';
 import { loadDetector } from '@rcnn/models/node';
+import type { CompileChoice } from '@rcnn/onnx';
 import { weightsFile } from 'mask-rcnn/node';
+import { compiled } from './compiled.ts';
 import { isExported, openExported } from './exported.ts';
 import type { Predicting } from './load.ts';
 
@@ -14,26 +16,32 @@ export interface ModelChoice {
   /** Where the file does not say. */
   readonly arch?: string | undefined;
   readonly architectures?: readonly Architecture[] | undefined;
+  /** Default auto. */
+  readonly compile?: CompileChoice | undefined;
 }
 
 /** A model by checkpoint, run folder, name or URL, and its classes where the file names them. */
-export async function openDetector({ weights, ...choice }: ModelChoice): Promise<{
+export async function openDetector({ weights, compile, ...choice }: ModelChoice): Promise<{
   model: Detector;
   classes: ClassMap | undefined;
   keypoints: KeypointScheme | undefined;
 }> {
-  const { model, profile } = isExported(weights) ? await exported(weights, choice) : await loaded(weights, choice);
+  const opened = isExported(weights) ? await exported(weights, choice) : await loaded(weights, choice, compile);
+  const { model, profile } = opened;
   const classes = profile?.classes === undefined ? undefined : new ClassMap(profile.classes, profile.numClasses);
   return { model, classes, keypoints: profile?.keypoints };
 }
 
 type Opened = Pick<Predicting, 'model' | 'profile'>;
 
-function loaded(weights: string, choice: Omit<ModelChoice, 'weights'>): Promise<Opened> {
-  return loadDetector(weightsFile(weights), choice);
+type Architectural = Omit<ModelChoice, 'weights' | 'compile'>;
+
+async function loaded(weights: string, choice: Architectural, compile: CompileChoice | undefined): Promise<Opened> {
+  const { model, profile } = await loadDetector(weightsFile(weights), choice);
+  return { model: await compiled(model, compile), profile };
 }
 
-async function exported(weights: string, { arch }: Omit<ModelChoice, 'weights'>): Promise<Opened> {
+async function exported(weights: string, { arch }: Architectural): Promise<Opened> {
   const model = await openExported(weights, { fixed: { '--arch': arch } });
   return { model, profile: model.description };
 }

@@ -52,7 +52,7 @@ export class ConvNorm {
 
   /** @throws EXPORT_UNSUPPORTED for a norm that looks at the map, as group norm does: it cannot be folded */
   toGraph(graph: GraphBuilder, x: GraphValue): GraphValue {
-    const folded = withoutGradients(() => tf.tidy(() => this.#fold('predict')));
+    const folded = withoutGradients(() => tf.tidy(() => this.#folding('predict')));
     if (folded === undefined) {
       throw new RcnnError('EXPORT_UNSUPPORTED', {
         where: 'ConvNorm.toGraph',
@@ -62,7 +62,7 @@ export class ConvNorm {
       });
     }
     try {
-      const weight = { parameter: this.#conv.weight, value: folded.weight };
+      const weight = { parameter: this.#conv.weight, scale: folded.scale };
       // The norm's shift takes the place of the bias that the convolution lacks, under the norm's name.
       const shift = this.#norm.namedParameters().get('bias') ?? this.#conv.weight;
       const bias = { parameter: shift, value: folded.bias, layout: 'same' } as const;
@@ -85,11 +85,18 @@ export class ConvNorm {
   }
 
   #fold(phase: Phase): { weight: tf.Tensor4D; bias: tf.Tensor1D } | undefined {
+    const folding = this.#folding(phase);
+    if (folding === undefined) return undefined;
+    return { weight: tf.mul(this.#conv.weight.value, folding.scale) as tf.Tensor4D, bias: folding.bias };
+  }
+
+  /** What the filter is multiplied by, and the bias that comes of it. */
+  #folding(phase: Phase): { scale: tf.Tensor; bias: tf.Tensor1D } | undefined {
     const affine = this.#norm.affine(phase);
     if (affine === undefined) return undefined;
-    const { weight, bias } = this.#conv;
-    const shift = bias === undefined ? affine.shift : tf.add(tf.mul(bias.value, affine.scale), affine.shift);
-    return { weight: tf.mul(weight.value, affine.scale) as tf.Tensor4D, bias: shift as tf.Tensor1D };
+    const { scale, shift } = affine;
+    const { bias } = this.#conv;
+    return { scale, bias: (bias === undefined ? shift : tf.add(tf.mul(bias.value, scale), shift)) as tf.Tensor1D };
   }
 
   #constant(phase: Phase): Folded | undefined {

@@ -1,6 +1,7 @@
 import { blobSource, bytesSource, type Checkpoint, openCheckpoint } from '@rcnn/checkpoint';
 import { type EngineName, RcnnError, type UseEngineOptions, useEngine } from '@rcnn/core';
 import { type Architecture, detectorFromCheckpoint, type FromCheckpointOptions } from '@rcnn/models';
+import { type CompileChoice, compileAs } from '@rcnn/onnx';
 import * as tf from '@tensorflow/tfjs-core';
 import type { PhotoReader } from './photo.ts';
 import { leastScore, type MaskPhotoDetector, type PhotoDetector, photoDetector } from './photo-detector.ts';
@@ -21,6 +22,11 @@ export interface LoadOptions extends Omit<FromCheckpointOptions, 'scoreThreshold
   readonly architectures?: readonly Architecture[] | undefined;
   /** Never use the network for weights. Node only. Default false. */
   readonly offline?: boolean | undefined;
+  /**
+   * Whether to predict by whole graphs with constant weights, which is faster: `auto` where model and engine allow it.
+   * Default auto.
+   */
+  readonly compile?: CompileChoice | undefined;
   /** The folder in which downloaded weights are kept. Node only. Default the user's cache folder. */
   readonly cache?: string | undefined;
 }
@@ -60,6 +66,7 @@ export function loadOn(host: Host): Load {
       threads: ___,
       offline: ____,
       cache: _____,
+      compile = 'auto',
       ...settings
     } = options;
     const least = leastScore(scoreThreshold);
@@ -74,7 +81,8 @@ export function loadOn(host: Host): Load {
       received(1);
       const loaded = await detectorFromCheckpoint(checkpoint, { ...settings, scoreThreshold: least });
       progress.reach(1);
-      return photoDetector(loaded, host, { engine, scoreThreshold });
+      const model = compileAs(loaded.model, compile);
+      return photoDetector({ ...loaded, model }, host, { engine, scoreThreshold });
     } finally {
       await checkpoint.close();
     }

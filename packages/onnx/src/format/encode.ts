@@ -1,5 +1,13 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { type Attribute, ELEMENT, type OnnxModel, type OnnxNode, type OnnxPort, type OnnxTensor } from './model.ts';
+import {
+  type Attribute,
+  bytesOfTensor,
+  ELEMENT,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxPort,
+  type OnnxTensor,
+} from './model.ts';
 
 /** Version of the file format that came with an opset. */
 function irVersion(opset: number): number {
@@ -8,32 +16,76 @@ function irVersion(opset: number): number {
 }
 
 /** The bytes of an `.onnx` file. Field numbers are those of onnx.proto. */
-export function encodeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
-  const writer = new BinaryWriter();
-  integer(writer, 1, irVersion(model.opset));
-  text(writer, 2, model.producer);
-  text(writer, 6, model.about);
-  message(writer, 7, () => writeGraph(writer, model));
-  message(writer, 8, () => {
-    text(writer, 1, ''); // the standard operators
-    integer(writer, 2, model.opset);
-  });
-  for (const [key, value] of Object.entries(model.metadata)) {
-    message(writer, 14, () => {
-      text(writer, 1, key);
-      text(writer, 2, value);
-    });
+export async function encodeModel(model: OnnxModel): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces = [...headerOf(model), ...inside(7, graphOf(model)), ...footerOf(model)];
+  const file = new Uint8Array(pieces.reduce((sum, piece) => sum + lengthOf(piece), 0));
+  let at = 0;
+  for (const piece of pieces) {
+    file.set(piece instanceof Uint8Array ? piece : await piece.bytes(), at);
+    at += lengthOf(piece);
   }
-  return writer.finish() as Uint8Array<ArrayBuffer>;
+  return file;
 }
 
-function writeGraph(writer: BinaryWriter, { name, about, nodes, constants, inputs, outputs }: OnnxModel): void {
-  for (const node of nodes) message(writer, 1, () => writeNode(writer, node));
-  text(writer, 2, name);
-  for (const constant of constants) message(writer, 5, () => writeTensor(writer, constant));
-  text(writer, 10, about);
-  for (const port of inputs) message(writer, 11, () => writePort(writer, port));
-  for (const port of outputs) message(writer, 12, () => writePort(writer, port));
+/** A part of the file: bytes, or the numbers of a constant, which are large and read when their turn comes. */
+type Piece = Uint8Array | OnnxTensor;
+
+function lengthOf(piece: Piece): number {
+  return piece instanceof Uint8Array ? piece.length : bytesOfTensor(piece);
+}
+
+/** A message that holds these pieces, as a field of another. */
+function inside(field: number, pieces: readonly Piece[]): Piece[] {
+  const length = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
+  return [written((writer) => writer.tag(field, WireType.LengthDelimited).int64(length)), ...pieces];
+}
+
+function written(write: (writer: BinaryWriter) => void): Uint8Array {
+  const writer = new BinaryWriter();
+  write(writer);
+  return writer.finish();
+}
+
+function headerOf({ opset, producer, about }: OnnxModel): Piece[] {
+  return [
+    written((writer) => {
+      integer(writer, 1, irVersion(opset));
+      text(writer, 2, producer);
+      text(writer, 6, about);
+    }),
+  ];
+}
+
+function graphOf({ name, about, nodes, constants, inputs, outputs }: OnnxModel): Piece[] {
+  return [
+    written((writer) => {
+      for (const node of nodes) message(writer, 1, () => writeNode(writer, node));
+      text(writer, 2, name);
+    }),
+    ...constants.flatMap((constant) => inside(5, tensorOf(constant))),
+    written((writer) => {
+      text(writer, 10, about);
+      for (const port of inputs) message(writer, 11, () => writePort(writer, port));
+      for (const port of outputs) message(writer, 12, () => writePort(writer, port));
+    }),
+  ];
+}
+
+function footerOf({ opset, metadata }: OnnxModel): Piece[] {
+  return [
+    written((writer) => {
+      message(writer, 8, () => {
+        text(writer, 1, ''); // the standard operators
+        integer(writer, 2, opset);
+      });
+      for (const [key, value] of Object.entries(metadata)) {
+        message(writer, 14, () => {
+          text(writer, 1, key);
+          text(writer, 2, value);
+        });
+      }
+    }),
+  ];
 }
 
 function writeNode(writer: BinaryWriter, { op, inputs, outputs, attributes }: OnnxNode): void {
@@ -64,11 +116,14 @@ function kindOf(value: Attribute): number {
   return 'float' in value ? KIND.float : KIND.ints;
 }
 
-function writeTensor(writer: BinaryWriter, { name, type, shape, bytes }: OnnxTensor): void {
-  for (const side of shape) integer(writer, 1, side);
-  integer(writer, 2, ELEMENT[type]);
-  text(writer, 8, name);
-  writer.tag(9, WireType.LengthDelimited).bytes(bytes);
+function tensorOf(tensor: OnnxTensor): Piece[] {
+  const { name, type, shape } = tensor;
+  const before = written((writer) => {
+    for (const side of shape) integer(writer, 1, side);
+    integer(writer, 2, ELEMENT[type]);
+    text(writer, 8, name);
+  });
+  return [before, ...inside(9, [tensor])];
 }
 
 function writePort(writer: BinaryWriter, { name, type, shape, about }: OnnxPort): void {

@@ -24,8 +24,15 @@ export interface OnnxTensor {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
-  /** Little-endian. */
-  readonly bytes: Uint8Array;
+  /** Little-endian, as many as type and shape say. Read when they are written, so that all are never there twice. */
+  readonly bytes: () => Uint8Array | Promise<Uint8Array>;
+}
+
+/** Bytes of an element. */
+const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = { float32: 4, int8: 1, int64: 8, float16: 2, double: 8 };
+
+export function bytesOfTensor({ type, shape }: Pick<OnnxTensor, 'type' | 'shape'>): number {
+  return shape.reduce((product, side) => product * side, ELEMENT_BYTES[type]);
 }
 
 /** An input or output. A side that is open has a name. */

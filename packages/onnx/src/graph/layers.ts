@@ -90,8 +90,27 @@ export class OnnxLayers implements GraphBuilder {
     );
   }
 
+  doubled(x: GraphValue): GraphValue {
+    const scales = this.#graph.float32([1, 1, 2, 2]);
+    return named(
+      this.#graph.node('Resize', [x.name, '', scales], {
+        mode: 'linear',
+        coordinate_transformation_mode: 'half_pixel',
+      }),
+    );
+  }
+
+  joinChannels(values: readonly GraphValue[]): GraphValue {
+    const names = values.map(({ name }) => name);
+    return named(this.#graph.node('Concat', names, { axis: 1 }));
+  }
+
   flatten(x: GraphValue): GraphValue {
     return named(this.#graph.node('Flatten', [x.name]));
+  }
+
+  unflatten(x: GraphValue, { height, width }: { height: number; width: number }): GraphValue {
+    return named(this.#graph.node('Reshape', [x.name, this.#graph.int64([0, -1, height, width])]));
   }
 
   #activate(value: string, activation: GraphConvolution['activation']): GraphValue {

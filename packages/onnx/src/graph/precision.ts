@@ -13,8 +13,9 @@ export type Precision = 'float32' | 'float16' | 'int8';
 interface StoredWeight {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly values: Float32Array;
   readonly layout: ParameterLayout;
+  /** Row-major, an array of its own. */
+  readonly read: () => Promise<Float32Array>;
 }
 
 /** Whether a weight of this layout is stored as something else than float32. */
@@ -24,10 +25,10 @@ export function isPacked(layout: ParameterLayout, precision: Precision): boolean
 
 /** The weight as constants of the file. */
 export function packWeight(weight: StoredWeight, precision: Precision): OnnxTensor[] {
-  const { name, shape, values, layout } = weight;
-  if (!isPacked(layout, precision)) return [{ name, type: 'float32', shape, bytes: bytesOf(values) }];
-  if (precision === 'float16') return [{ name, type: 'float16', shape, bytes: bytesOf(halves(name, values)) }];
-  return quantized(weight);
+  const { name, shape, read, layout } = weight;
+  if (!isPacked(layout, precision)) return [{ name, type: 'float32', shape, bytes: async () => bytesOf(await read()) }];
+  if (precision === 'int8') return quantized(weight);
+  return [{ name, type: 'float16', shape, bytes: async () => bytesOf(halves(name, await read())) }];
 }
 
 /** The node that makes float32 of a packed weight; onnxruntime does it once, when it loads the file. */
@@ -58,21 +59,28 @@ function halves(name: string, values: Float32Array): Uint16Array {
   });
 }
 
-function quantized({ name, shape, values, layout }: StoredWeight): OnnxTensor[] {
+function quantized({ name, shape, read, layout }: StoredWeight): OnnxTensor[] {
   const axis = outputAxis(layout);
   const channels = shape[axis]!;
   const inner = shape.slice(axis + 1).reduce((product, side) => product * side, 1);
   const channelOf = (i: number): number => Math.floor(i / inner) % channels;
-  const largest = new Float32Array(channels);
-  values.forEach((value, i) => {
-    const channel = channelOf(i);
-    largest[channel] = Math.max(largest[channel]!, Math.abs(value));
-  });
-  const scales = largest.map((value) => value / 127 || 1); // a channel of zeros
-  const whole = Int8Array.from(values, (value, i) => Math.round(value / scales[channelOf(i)]!));
+  const scalesFor = (values: Float32Array): Float32Array => {
+    const largest = new Float32Array(channels);
+    values.forEach((value, i) => {
+      const channel = channelOf(i);
+      largest[channel] = Math.max(largest[channel]!, Math.abs(value));
+    });
+    return largest.map((value) => value / 127 || 1); // a channel of zeros
+  };
+  const whole = async (): Promise<Uint8Array> => {
+    const values = await read();
+    const scales = scalesFor(values);
+    return bytesOf(Int8Array.from(values, (value, i) => Math.round(value / scales[channelOf(i)]!)));
+  };
+  const factors = async (): Promise<Uint8Array> => bytesOf(scalesFor(await read()));
   return [
-    { name, type: 'int8', shape, bytes: bytesOf(whole) },
-    { name: scalesOf(name), type: 'float32', shape: [channels], bytes: bytesOf(scales) },
+    { name, type: 'int8', shape, bytes: whole },
+    { name: scalesOf(name), type: 'float32', shape: [channels], bytes: factors },
   ];
 }
 

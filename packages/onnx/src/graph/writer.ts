@@ -1,5 +1,5 @@
 import { storedShape, toStored } from '@rcnn/checkpoint';
-import { type GraphWeight, type Parameter, RcnnError } from '@rcnn/core';
+import { type GraphWeight, hostValues, type Parameter, RcnnError, tensorsAreOnHost } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { encodeModel } from '../format/encode.ts';
 import type { Attribute, OnnxModel, OnnxNode, OnnxPort, OnnxTensor } from '../format/model.ts';
@@ -12,8 +12,9 @@ export type GraphTexts = Pick<OnnxModel, 'name' | 'about' | 'producer' | 'metada
 interface Weight {
   readonly name: string;
   readonly weight: GraphWeight;
-  /** A reference of our own, so that the caller may dispose its one. */
+  /** References of our own, so that the caller may dispose its ones. */
   readonly value: tf.Tensor;
+  readonly scale: tf.Tensor | undefined;
 }
 
 /**
@@ -88,25 +89,38 @@ export class OnnxWriter {
 
   /** A weight in PyTorch's layout, which is ONNX's too. The same numbers are written once, however often they are used. */
   weight(weight: GraphWeight): string {
-    const { parameter, value = parameter.value } = weight;
+    const { parameter, value = parameter.value, scale } = weight;
     const own = this.#names.get(parameter);
     const name = own ?? this.#fresh('weight');
     const known = this.#weights.get(name);
-    if (known !== undefined && known.weight.value === weight.value) return this.#asFloat(name, known);
-    const entry: Weight = { name: known === undefined ? name : this.#fresh(name), weight, value: tf.clone(value) };
+    const isKnown = known !== undefined && known.weight.value === weight.value && known.weight.scale === scale;
+    if (isKnown) return this.#asFloat(name, known);
+    const entry: Weight = {
+      name: known === undefined ? name : this.#fresh(name),
+      weight,
+      value: tf.clone(value),
+      scale: scale && tf.clone(scale),
+    };
     this.#weights.set(entry.name, entry);
     return this.#asFloat(entry.name, entry);
   }
 
-  /** Reads the weights and gives the bytes of the file. The writer is of no further use. */
-  async finish(texts: GraphTexts): Promise<Uint8Array<ArrayBuffer>> {
+  /**
+   * Reads the weights and gives the bytes of the file. The writer is of no further use.
+   * @param checked whether a weight that is no number is refused. Default true
+   */
+  async finish(texts: GraphTexts, { checked = true }: { checked?: boolean } = {}): Promise<Uint8Array<ArrayBuffer>> {
     const constants = [...this.#constants.values()];
-    for (const { name, weight, value } of this.#weights.values()) {
+    for (const entry of this.#weights.values()) {
+      const { name, weight, value } = entry;
       const layout = weight.layout ?? weight.parameter.layout;
       const shape = storedShape(value.shape, layout);
-      const values = toStored(await value.data<'float32'>(), value.shape, layout);
-      checkFinite(name, values);
-      constants.push(...packWeight({ name, shape, values, layout }, this.#precision));
+      const read = async (): Promise<Float32Array> => {
+        const values = toStored(await valuesOf(entry), value.shape, layout);
+        if (checked) checkFinite(name, values);
+        return values;
+      };
+      constants.push(...packWeight({ name, shape, layout, read }, this.#precision));
     }
     return encodeModel({
       ...texts,
@@ -119,7 +133,7 @@ export class OnnxWriter {
   }
 
   dispose(): void {
-    for (const { value } of this.#weights.values()) value.dispose();
+    for (const { value, scale } of this.#weights.values()) tf.dispose([value, ...(scale ? [scale] : [])]);
     this.#weights.clear();
   }
 
@@ -138,7 +152,7 @@ export class OnnxWriter {
     const known = this.#constants.get(key);
     if (known !== undefined) return known.name;
     const name = this.#fresh('constant');
-    this.#constants.set(key, { name, type, shape, bytes });
+    this.#constants.set(key, { name, type, shape, bytes: () => bytes });
     return name;
   }
 
@@ -148,6 +162,20 @@ export class OnnxWriter {
     this.#counts.set(path, count + 1);
     return `${path}_${count}`;
   }
+}
+
+/** The numbers of a weight in our order, scaled. Not to be written to. */
+async function valuesOf({ value, scale }: Weight): Promise<Float32Array> {
+  const values = tensorsAreOnHost() ? hostValues(value) : await value.data<'float32'>();
+  if (scale === undefined) return values;
+  const factors = await scale.data<'float32'>();
+  const scaled = new Float32Array(values.length);
+  for (let from = 0; from < values.length; from += factors.length) {
+    for (let channel = 0; channel < factors.length; channel++) {
+      scaled[from + channel] = values[from + channel]! * factors[channel]!;
+    }
+  }
+  return scaled;
 }
 
 function checkFinite(name: string, values: Float32Array): void {

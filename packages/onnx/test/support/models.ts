@@ -1,5 +1,14 @@
 import { type PixelImage, Random } from '@rcnn/core';
-import { type FasterRCNN, fasterRcnnResnetFpn, maskRcnnResnetFpn, type RecipeOptions } from '@rcnn/two-stage';
+import {
+  cascadeMaskRcnnResnetFpn,
+  cascadeRcnnResnetFpn,
+  type FasterRCNN,
+  fasterRcnnResnetFpn,
+  keypointRcnnResnetFpn,
+  maskRcnnResnetFpn,
+  pointRendResnetFpn,
+  type RecipeOptions,
+} from '@rcnn/two-stage';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Narrow, so that a picture takes a moment. */
@@ -46,6 +55,16 @@ export const models: Readonly<Record<string, () => FasterRCNN>> = {
   'Mask R-CNN of ResNeXt blocks': () =>
     outspoken(maskRcnnResnetFpn({ ...tiny(7), body: 'resnext50_32x4d', planes: [32, 32, 32, 32], numClasses: 3 }), 8),
   'Faster R-CNN': () => outspoken(fasterRcnnResnetFpn({ ...tiny(3), numClasses: 4 }), 4),
+};
+
+/** What is compiled and not exported. */
+export const moreModels: Readonly<Record<string, () => FasterRCNN>> = {
+  'Cascade R-CNN': () => outspoken(cascadeRcnnResnetFpn({ ...tiny(9), numClasses: 4 }), 10),
+  'Cascade Mask R-CNN': () => outspoken(cascadeMaskRcnnResnetFpn({ ...tiny(11), numClasses: 3 }), 12),
+  'Keypoint R-CNN': () =>
+    outspoken(keypointRcnnResnetFpn({ ...tiny(13), numClasses: 2, keypointChannels: [16, 16], numKeypoints: 5 }), 14),
+  PointRend: () =>
+    outspoken(pointRendResnetFpn({ ...tiny(15), numClasses: 4, boxDetectionsPerImg: 8, boxScoreThresh: 0.2 }), 16),
 };
 
 /** Waves and grain, of any size. */

@@ -54,6 +54,7 @@ export interface TrainConfig extends Settings<DatasetSettings> {
   engine: string;
   threads?: number;
   memory: 'check' | 'ignore';
+  compile: 'auto' | 'on' | 'off';
 }
 
 /** Config objects are put together by assignment, and kept as JSON: what is not set is not there. */

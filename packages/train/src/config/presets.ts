@@ -35,6 +35,7 @@ export const defaults: Omit<TrainConfig, 'data'> = {
   seed: 0,
   engine: 'auto',
   memory: 'check',
+  compile: 'auto',
 };
 
 /** Named recipes: what they change of the defaults; `presetModels` of `@rcnn/models` has what they change of the model. */

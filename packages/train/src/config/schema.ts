@@ -107,6 +107,10 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
     .enum(['check', 'ignore'])
     .describe('Refuse a training that would not fit into memory, or try it all the same')
     .optional(),
+  compile: z
+    .enum(['auto', 'on', 'off'])
+    .describe('Predict by whole graphs in evaluation: auto where model and engine allow it')
+    .optional(),
 });
 
 /** Every option, in the order of the help. */
@@ -130,6 +134,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     'engine',
     'threads',
     'memory',
+    'compile',
   ],
 };
 

@@ -2,6 +2,7 @@ import { INFO_PLACE } from '@rcnn/checkpoint';
 import type { Dataset } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Architecture } from '@rcnn/models';
+import { CompiledDetector, compileAs } from '@rcnn/onnx';
 import { freeze } from '@rcnn/optim';
 import type { TrainConfig } from '../config/options.ts';
 import type { RunFolder } from '../files/folder.ts';
@@ -111,7 +112,12 @@ async function goOn<T>({ folder, options }: Session, training: () => Promise<T>)
 
 /** Measures the model on the validation data, where there are any. */
 function measuring(
-  { config: { badSamples, maxSkipRate }, data: { val }, built: { model }, options: { onEvent, shouldStop } }: Session,
+  {
+    config: { badSamples, maxSkipRate, compile },
+    data: { val },
+    built: { model },
+    options: { onEvent, shouldStop },
+  }: Session,
   recorder: RunRecorder,
 ): { evaluate: NonNullable<TrainerHooks['evaluate']>; last(): Scores | undefined } | undefined {
   if (val === undefined) return undefined;
@@ -123,7 +129,10 @@ function measuring(
       throw new RcnnError('INTERRUPTED', { where: 'evaluation', problem: `stopped after ${done} of ${of} images` });
     };
     const reading = { badSamples, maxSkipRate };
-    const evaluation = await evaluateModel(model, val, { epoch, examples: 4, worst: 4, onProgress, ...reading });
+    const predicting = compileAs(model, compile);
+    const evaluation = await evaluateModel(predicting, val, { epoch, examples: 4, worst: 4, onProgress, ...reading })
+      // The weights of this step's graphs are of no use to the next evaluation.
+      .finally(() => predicting instanceof CompiledDetector && predicting.release());
     const [first] = evaluation.skipped;
     if (first !== undefined) {
       const text = `Evaluated without ${evaluation.skipped.length} images, such as ${first.imageId}: ${first.message}`;
