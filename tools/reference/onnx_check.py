@@ -1,10 +1,14 @@
 """Runs an exported model with Python's onnxruntime and compares it with what `mask-rcnn predict` found.
 
     mask-rcnn export runs/train --out model.onnx
-    mask-rcnn predict photos/*.jpg --weights runs/train --results found.json --no-save
+    mask-rcnn predict photos/*.jpg --weights runs/train --compile off --results found.json --no-save
     python tools/reference/onnx_check.py model.onnx found.json photos/*.jpg
 
-Pictures are matched with the results by their names. Needs: pip install onnx onnxruntime pillow numpy
+Labels must be the same in the same order, scores within 1e-3, corners within 0.05 pixels. Masks are laid into the picture
+here, as torchvision lays them: at most one pixel in 1,000 of an object's box may differ. Pictures are matched with the
+results by their names, labels with categories by the file's own list of classes.
+
+Needs: pip install onnx onnxruntime pillow numpy
 """
 
 import json
@@ -18,13 +22,21 @@ from PIL import Image, ImageOps
 
 SCORE = 1e-3
 PIXELS = 0.05
+MASK = 1e-3
+
+
+def categories_of(session):
+    """Which category id each label stands for."""
+    about = json.loads(session.get_modelmeta().custom_metadata_map["mask-rcnn"])
+    return {entry["label"]: entry["categoryId"] for entry in about.get("classes") or []}
 
 
 def detections(session, path):
     image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
     pixels = np.asarray(image, np.float32) / np.float32(255)
     names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"image": np.ascontiguousarray(pixels.transpose(2, 0, 1))})))
+    found = dict(zip(names, session.run(names, {"image": np.ascontiguousarray(pixels.transpose(2, 0, 1))})))
+    return found, pixels.shape[:2]
 
 
 def id_of(path):
@@ -32,34 +44,101 @@ def id_of(path):
     return int(stem) if stem.isdigit() else stem
 
 
-def differences(found, expected):
-    """Largest difference of scores and corners; None when the numbers of detections or their order differ."""
-    if len(found["scores"]) != len(expected):
-        return None
+def decode(segmentation):
+    """COCO's run lengths, as text or as numbers, to a bitmap."""
+    height, width = segmentation["size"]
+    counts = segmentation["counts"]
+    if isinstance(counts, str):
+        counts = counts_of(counts)
+    values = np.repeat(np.arange(len(counts)) % 2, counts).astype(np.uint8)
+    return values.reshape(width, height).T
+
+
+def counts_of(text):
+    """The text form of run lengths: groups of five bits, and differences to the run before last from the third on."""
+    counts, at = [], 0
+    while at < len(text):
+        value, shift, more = 0, 0, True
+        while more:
+            bits = ord(text[at]) - 48
+            value |= (bits & 31) << shift
+            more = bits & 32 != 0
+            at, shift = at + 1, shift + 5
+            if not more and bits & 16:
+                value -= 1 << shift
+        counts.append(value + counts[-2] if len(counts) > 2 else value)
+    return counts
+
+
+def axis(low, high, side, pixels):
+    """Where the pixels of one axis lie in a mask framed by zeros: pixels, cells and weights, in float32 as torchvision."""
+    f = np.float32
+    grow = f(side + 2) / f(side)
+    half, center = f(f(high - low) * f(0.5)) * grow, f(f(high + low) * f(0.5))
+    first, last = int(f(center - half)), int(f(center + half))
+    length = max(last - first + 1, 1)
+    places = np.arange(max(first, 0), min(first + length, pixels))
+    source = f((side + 2) / length) * (places - first + 0.5).astype(f) - f(0.5)
+    source = np.clip(source, 0, side + 1).astype(f)
+    cells = np.minimum(np.floor(source), side).astype(int)
+    return places, cells, (source - cells).astype(f)
+
+
+def paste(mask, box, size):
+    """A mask of probabilities in the whole picture, above one half."""
+    framed = np.pad(mask, 1)
+    rows, row_cells, down = axis(box[1], box[3], mask.shape[0], size[0])
+    columns, column_cells, across = axis(box[0], box[2], mask.shape[1], size[1])
+    result = np.zeros(size, np.uint8)
+    if len(rows) == 0 or len(columns) == 0:
+        return result
+    upper, lower = framed[row_cells], framed[row_cells + 1]
+    between = upper + (lower - upper) * down[:, None]
+    values = between[:, column_cells] + (between[:, column_cells + 1] - between[:, column_cells]) * across[None]
+    result[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = values > 0.5
+    return result
+
+
+def differences(found, expected, size, categories):
+    """What is wrong, in words, and the largest differences of scores, corners and masks."""
+    labels = [categories.get(int(label), int(label)) for label in found["labels"]]
+    wanted = [one["category_id"] for one in expected]
+    if labels != wanted:
+        return "other labels", 0.0, 0.0, 0.0
     if not expected:
-        return 0.0, 0.0
+        return "", 0.0, 0.0, 0.0
     x, y, w, h = np.array([one["bbox"] for one in expected]).T
     boxes = np.stack([x, y, x + w, y + h], axis=1)
     scores = np.array([one["score"] for one in expected])
-    return float(np.abs(found["scores"] - scores).max()), float(np.abs(found["boxes"] - boxes).max())
+    score, corner = float(np.abs(found["scores"] - scores).max()), float(np.abs(found["boxes"] - boxes).max())
+    mask = 0.0
+    for i, one in enumerate(expected if "masks" in found else []):
+        pasted = paste(found["masks"][i, 0], found["boxes"][i], size)
+        area = max(1.0, one["bbox"][2] * one["bbox"][3])
+        mask = max(mask, int((pasted != decode(one["segmentation"])).sum()) / area)
+    wrong = [name for name, far in [("scores", score > SCORE), ("boxes", corner > PIXELS), ("masks", mask > MASK)] if far]
+    return " and ".join(wrong), score, corner, mask
 
 
 def main(model, results, *pictures):
     onnx.checker.check_model(onnx.load(model), full_check=True)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    categories = categories_of(session)
     by_image = {}
     for one in json.load(open(results)):
         by_image.setdefault(one["image_id"], []).append(one)
-    wrong = 0
+    failed, objects = 0, 0
     for image_id, path in ((id_of(path), path) for path in pictures):
         expected = by_image.get(image_id, [])
-        found = detections(session, path)
-        apart = differences(found, expected)
-        good = apart is not None and apart[0] <= SCORE and apart[1] <= PIXELS
-        wrong += not good
-        what = "other detections" if apart is None else f"scores {apart[0]:.1e}, boxes {apart[1]:.1e} px"
-        print(f"{'ok' if good else 'WRONG'} {path}: {len(found['scores'])} of {len(expected)}, {what}")
-    return 1 if wrong else 0
+        found, size = detections(session, path)
+        wrong, score, corner, mask = differences(found, expected, size, categories)
+        failed, objects = failed + (wrong != ""), objects + len(expected)
+        print(
+            f"{'WRONG (' + wrong + ')' if wrong else 'ok'} {path}: {len(found['scores'])} of {len(expected)} objects, "
+            f"scores {score:.1e}, boxes {corner:.1e} px, masks {mask:.1e} of the box"
+        )
+    print(f"{objects} objects in {len(pictures)} pictures, {failed} pictures differ")
+    return 1 if failed or objects == 0 else 0
 
 
 if __name__ == "__main__":

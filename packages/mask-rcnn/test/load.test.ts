@@ -7,6 +7,7 @@ import { COCO_CLASSES, stateDict, torchvisionProfile } from '@rcnn/checkpoint';
 import { saveCheckpoint } from '@rcnn/checkpoint/node';
 import { decodeImage } from '@rcnn/coco-data/node';
 import { isRcnnError, Random } from '@rcnn/core';
+import { exportOnnx } from '@rcnn/onnx';
 import '@rcnn/tfjs-backend-onnxruntime';
 import { maskRcnnSmall } from '@rcnn/two-stage';
 import * as tf from '@tensorflow/tfjs-core';
@@ -75,6 +76,40 @@ async function refusal(work: () => Promise<unknown>): Promise<string> {
   );
   return isRcnnError(error) ? error.code : String(error);
 }
+
+describe('an exported model', () => {
+  const exported = join(folder, 'small.onnx');
+  beforeAll(async () => {
+    const bytes = await exportOnnx(detector.model, {
+      profile: torchvisionProfile({
+        source: 'a test',
+        numClasses: 3,
+        architecture: 'maskrcnn_small',
+        classes: [{ label: 1, categoryId: 18, name: 'dog' }],
+      }),
+    });
+    writeFileSync(exported, bytes);
+  });
+
+  test('is loaded by its path, its address and its bytes, and finds the same', async () => {
+    const expected = await detector(photo);
+    const bytes = readFileSync(exported);
+    for (const what of [exported, pathToFileURL(exported), bytes, new Blob([bytes])]) {
+      const own = await load(what, { scoreThreshold: small.scoreThreshold });
+      const objects = await own(photo);
+      expect(objects.map(({ label }) => label)).toEqual(expected.map(({ label }) => label));
+      for (const [i, { score }] of objects.entries()) expect(Math.abs(score - expected[i]!.score)).toBeLessThan(1e-4);
+      own.dispose();
+    }
+  });
+
+  test('has its architecture fixed, and says what it is', async () => {
+    expect(await refusal(() => load(exported, { arch: 'maskrcnn_small' }))).toBe('INVALID_ARGUMENT');
+    const own = await load(exported);
+    expect([own.architecture, own.classes[0]!.name]).toEqual(['maskrcnn_small', 'dog']);
+    own.dispose();
+  });
+});
 
 test('objects have names, scores, boxes in pixels of the picture, and masks', async () => {
   const objects = await detector(photo);

@@ -49,8 +49,12 @@ export function compile<D extends Detection>(model: Detector<D>, options: Compil
 export type CompileChoice = 'auto' | 'on' | 'off';
 
 /** {@link compile} by a choice; with `off` the model itself. */
-export function compileAs<D extends Detection>(model: Detector<D>, choice: CompileChoice = 'auto'): Detector<D> {
-  return choice === 'off' ? model : compile(model, { ifPossible: choice === 'auto' });
+export function compileAs<D extends Detection>(
+  model: Detector<D>,
+  choice: CompileChoice = 'auto',
+  options: Omit<CompileOptions, 'ifPossible'> = {},
+): Detector<D> {
+  return choice === 'off' ? model : compile(model, { ...options, ifPossible: choice === 'auto' });
 }
 
 /** What {@link compile} gives. */

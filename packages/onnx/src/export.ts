@@ -1,5 +1,6 @@
 import type { WeightsProfile } from '@rcnn/checkpoint';
 import { type Detector, type Parameter, RcnnError } from '@rcnn/core';
+import { CompiledDetector } from './compile.ts';
 import { describeModel, METADATA_KEY } from './description.ts';
 import { writeBoxPart, writeImagePart, writeMaskPart } from './detector/in-parts.ts';
 import { type WritableParts, writableParts } from './detector/parts.ts';
@@ -36,13 +37,15 @@ export interface OnnxParts {
  * `[D, 1, 28, 28]`, best first. Plain onnxruntime runs it.
  * @throws EXPORT_UNSUPPORTED naming the part that ONNX cannot say; NON_FINITE naming a weight
  */
-export async function exportOnnx(model: Detector, options: ExportOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+export async function exportOnnx(detector: Detector, options: ExportOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const model = asItIs(detector);
   const parts = writableParts(model);
   return writeFile(model, parts, options, 'whole', (graph, layers) => writeWhole(graph, layers, parts));
 }
 
 /** The same network in three models: proposals, RoIAlign, suppression and pasting are left to the caller. */
-export async function exportOnnxParts(model: Detector, options: ExportOptions = {}): Promise<OnnxParts> {
+export async function exportOnnxParts(detector: Detector, options: ExportOptions = {}): Promise<OnnxParts> {
+  const model = asItIs(detector);
   const parts = writableParts(model);
   const write = (part: string, writePart: (graph: OnnxWriter, layers: OnnxLayers) => void) =>
     writeFile(model, parts, options, part, writePart);
@@ -51,6 +54,11 @@ export async function exportOnnxParts(model: Detector, options: ExportOptions = 
   const { mask } = parts;
   if (mask === undefined) return { image, box };
   return { image, box, mask: await write('mask', (graph, layers) => writeMaskPart(graph, layers, parts, mask)) };
+}
+
+/** Of a compiled model the model. */
+function asItIs(detector: Detector): Detector {
+  return detector instanceof CompiledDetector ? detector.model : detector;
 }
 
 async function writeFile(

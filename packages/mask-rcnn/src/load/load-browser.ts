@@ -16,4 +16,8 @@ export const load: Load = loadOn({
     const known = named ?? publishedWeights(url.pathname.split('/').at(-1)!);
     return { ...checkpoint, profile: checkpoint.profile ?? known?.profile };
   },
+  async bytes(what, received) {
+    const url = new URL(what, globalThis.location?.href);
+    return new Uint8Array(await (await fetchBlob(url, 'the model', received)).arrayBuffer());
+  },
 });

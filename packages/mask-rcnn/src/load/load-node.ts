@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { DownloadEvent } from '@rcnn/checkpoint/node';
+import { fetchBlob } from './fetch-blob.ts';
 import type { Load, LoadOptions } from './load.ts';
 import { loadOn } from './load.ts';
 import { nodeReader } from './reader-node.ts';
@@ -19,5 +20,16 @@ export const load: Load = loadOn({
         if (event.kind === 'progress' && event.size) received(event.received / event.size);
       },
     });
+  },
+  async bytes(what) {
+    const address = String(what);
+    if (/^https?:/i.test(address)) return new Uint8Array(await (await fetchBlob(address, 'the model')).arrayBuffer());
+    const { openRegular } = await import('@rcnn/files');
+    const file = await openRegular(address.startsWith('file:') ? fileURLToPath(address) : address);
+    try {
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
   },
 });

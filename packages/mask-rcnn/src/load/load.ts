@@ -1,8 +1,9 @@
 import { blobSource, bytesSource, type Checkpoint, openCheckpoint } from '@rcnn/checkpoint';
-import { type EngineName, RcnnError, type UseEngineOptions, useEngine } from '@rcnn/core';
+import { type EngineName, type ModelOpener, RcnnError, type UseEngineOptions, useEngine } from '@rcnn/core';
 import { type Architecture, detectorFromCheckpoint, type FromCheckpointOptions } from '@rcnn/models';
 import { type CompileChoice, compileAs } from '@rcnn/onnx';
 import * as tf from '@tensorflow/tfjs-core';
+import { isExported, openExported } from './exported.ts';
 import type { PhotoReader } from './photo.ts';
 import { leastScore, type MaskPhotoDetector, type PhotoDetector, photoDetector } from './photo-detector.ts';
 import { Progress } from './progress.ts';
@@ -27,6 +28,8 @@ export interface LoadOptions extends Omit<FromCheckpointOptions, 'scoreThreshold
    * Default auto.
    */
   readonly compile?: CompileChoice | undefined;
+  /** What runs exported models, and compiled graphs. Default the engine in use, if it can. */
+  readonly openModel?: ModelOpener | undefined;
   /** The folder in which downloaded weights are kept. Node only. Default the user's cache folder. */
   readonly cache?: string | undefined;
 }
@@ -50,6 +53,8 @@ export interface Load {
 export interface Host extends PhotoReader {
   /** The checkpoint under a name, path or address; `received` is told the share of it that has come. */
   fetch(what: string | URL, options: LoadOptions, received: (share: number) => void): Promise<Checkpoint>;
+  /** The bytes of a file under a path or address. */
+  bytes(what: string | URL, received: (share: number) => void): Promise<Uint8Array>;
 }
 
 /** Most of the time goes into fetching; building and loading are the rest. */
@@ -66,7 +71,8 @@ export function loadOn(host: Host): Load {
       threads: ___,
       offline: ____,
       cache: _____,
-      compile = 'auto',
+      compile: when = 'auto',
+      openModel: open,
       ...settings
     } = options;
     const least = leastScore(scoreThreshold);
@@ -74,6 +80,12 @@ export function loadOn(host: Host): Load {
     const source = bytesOf(what);
     const engine = await chooseEngine(options); // before anything is downloaded for it
     const received = (share: number): void => progress.reach(FETCHED * share);
+    if (await isExported(what)) {
+      const bytes = await exportedBytes(what, host, received);
+      const found = await openExported(bytes, source?.name ?? String(what), options);
+      progress.reach(1);
+      return photoDetector(found, host, { engine, scoreThreshold });
+    }
     const checkpoint = await (source === undefined
       ? host.fetch(what as string | URL, options, received)
       : openCheckpoint(source));
@@ -81,13 +93,19 @@ export function loadOn(host: Host): Load {
       received(1);
       const loaded = await detectorFromCheckpoint(checkpoint, { ...settings, scoreThreshold: least });
       progress.reach(1);
-      const model = compileAs(loaded.model, compile);
+      const model = compileAs(loaded.model, when, { open });
       return photoDetector({ ...loaded, model }, host, { engine, scoreThreshold });
     } finally {
       await checkpoint.close();
     }
   };
   return load as Load;
+}
+
+async function exportedBytes(what: Weights, host: Host, received: (share: number) => void): Promise<Uint8Array> {
+  if (typeof what === 'string' || what instanceof URL) return host.bytes(what, received);
+  if (what instanceof Blob) return new Uint8Array(await what.arrayBuffer());
+  return what instanceof Uint8Array ? what : new Uint8Array(what);
 }
 
 function bytesOf(what: Weights): ReturnType<typeof blobSource> | undefined {

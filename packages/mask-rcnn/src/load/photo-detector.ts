@@ -1,6 +1,5 @@
-import type { ClassEntry } from '@rcnn/checkpoint';
+import type { ClassEntry, WeightsProfile } from '@rcnn/checkpoint';
 import { type Detection, type Detector, type MaskDetection, RcnnError } from '@rcnn/core';
-import type { LoadedDetector } from '@rcnn/models';
 import { namedClasses } from './named-classes.ts';
 import { type Photo, type PhotoReader, readPhoto } from './photo.ts';
 
@@ -49,9 +48,16 @@ export function leastScore(scoreThreshold: number | undefined): number {
   return Math.min(LEAST_SCORE, scoreThreshold ?? LEAST_SCORE);
 }
 
+/** A detector that was loaded, or exported and opened. */
+export interface DetectorOfPhotos {
+  readonly model: Detector;
+  readonly architecture: { readonly name: string };
+  readonly profile: Pick<WeightsProfile, 'classes'> | undefined;
+}
+
 /** The callable around a loaded model. */
 export function photoDetector(
-  { model, architecture, profile }: Pick<LoadedDetector, 'model' | 'architecture' | 'profile'>,
+  { model, architecture, profile }: DetectorOfPhotos,
   reader: PhotoReader,
   {
     engine,

@@ -22,9 +22,15 @@ import type { OnnxWriter } from '../graph/writer.ts';
 import { toChannelsFirst, toChannelsLast } from './channels.ts';
 import { type AskGraph, floatsOf, type GraphSet } from './graph-set.ts';
 import { type CompilableParts, cannotCompile } from './parts.ts';
+import { inPieces } from './pieces.ts';
 
 /** Turns proposals into detections, as `RegionHeads.detect` does. */
 type DetectRegions = (maps: readonly HostMap[], rois: readonly RoIs[], sizes: readonly ImageSize[]) => Promise<RoIs[]>;
+
+/** Regions that become one vector each, 12 MB of them at 256 channels. */
+const VECTORS_AT_ONCE = 256;
+/** Regions that become maps of twice their size: 25 MB at 256 channels. */
+const MAPS_AT_ONCE = 32;
 
 /** One step of the second stage, and how many levels of the pyramid it reads. */
 interface Step {
@@ -96,8 +102,10 @@ function planBoxes(
   return {
     levels: pool.strides.length,
     ask: (maps) => async (rois) => {
-      const [scores, deltas] = await ask({ regions: pooled(pool, maps, rois) });
-      return { scores: floatsOf(scores!), deltas: floatsOf(deltas!) };
+      const [scores, deltas] = await inPieces(rois, VECTORS_AT_ONCE, async (piece) => {
+        return (await ask({ regions: pooled(pool, maps, piece) })).map(floatsOf);
+      });
+      return { scores: scores!, deltas: deltas! };
     },
   };
 }
@@ -120,9 +128,12 @@ function planMasks(graphs: GraphSet, name: string, branch: MaskBranch): Step {
     levels: pool.strides.length,
     detect: (maps, rois) =>
       branch.detectBy(async (regions) => {
-        const labels = BigInt64Array.from(regions.flatMap((ofImage) => Array.from(ofImage.labels, BigInt)));
-        const input = { regions: pooled(pool, maps, regions), labels: { data: labels, dims: [labels.length] } };
-        return floatsOf((await ask(input))[0]!);
+        const [masks] = await inPieces(regions, MAPS_AT_ONCE, async (piece) => {
+          const labels = BigInt64Array.from(piece.flatMap((ofImage) => Array.from(ofImage.labels, BigInt)));
+          const input = { regions: pooled(pool, maps, piece), labels: { data: labels, dims: [labels.length] } };
+          return (await ask(input)).map(floatsOf);
+        });
+        return masks!;
       }, rois),
   };
 }
@@ -147,7 +158,10 @@ function planKeypoints(graphs: GraphSet, name: string, branch: KeypointBranch): 
     levels: pool.strides.length,
     detect: (maps, rois) =>
       branch.detectBy(async (regions) => {
-        return floatsOf((await ask({ regions: pooled(pool, maps, regions) }))[0]!);
+        const [heatmaps] = await inPieces(regions, MAPS_AT_ONCE, async (piece) => {
+          return (await ask({ regions: pooled(pool, maps, piece) })).map(floatsOf);
+        });
+        return heatmaps!;
       }, rois),
   };
 }

@@ -1,0 +1,46 @@
+import { engineModels, type ModelOpener, RcnnError } from '@rcnn/core';
+import { OnnxDetector } from '@rcnn/onnx';
+import type { LoadOptions, Weights } from './load.ts';
+import type { DetectorOfPhotos } from './photo-detector.ts';
+
+/** With what every ONNX model begins: its first field, a number. No checkpoint does. */
+const ONNX = 0x08;
+
+/** Whether this is a model that `mask-rcnn export` may have written: by its name, or by its first byte. */
+export async function isExported(what: Weights): Promise<boolean> {
+  if (typeof what === 'string') return /\.onnx(?:[?#]|$)/i.test(what);
+  if (what instanceof URL) return /\.onnx$/i.test(what.pathname);
+  if (what instanceof Blob) return new Uint8Array(await what.slice(0, 1).arrayBuffer())[0] === ONNX;
+  return (what instanceof Uint8Array ? what : new Uint8Array(what))[0] === ONNX;
+}
+
+/**
+ * An exported model as something to predict with.
+ * @throws FILE_MALFORMED, CHECKPOINT_MISMATCH; INVALID_ARGUMENT for what the file has fixed; ENGINE_CANNOT_COMPILE
+ */
+export async function openExported(bytes: Uint8Array, name: string, options: LoadOptions): Promise<DetectorOfPhotos> {
+  const { arch, options: own, scoreThreshold, detectionsPerImage } = options;
+  for (const [place, value] of Object.entries({ arch, options: own }))
+    if (value !== undefined) throw fixed(name, place);
+  const open = options.openModel ?? engineModels() ?? cannotRun(name);
+  const model = await OnnxDetector.open(bytes, open, { name, scoreThreshold, detectionsPerImage });
+  const { description: profile } = model;
+  return { model, architecture: { name: profile.architecture ?? 'exported model' }, profile };
+}
+
+function fixed(where: string, place: string): RcnnError {
+  return new RcnnError('INVALID_ARGUMENT', {
+    where,
+    place,
+    problem: 'an exported model has this fixed',
+    hint: 'Say it when you export the model.',
+  });
+}
+
+function cannotRun(where: string): ModelOpener {
+  throw new RcnnError('ENGINE_CANNOT_COMPILE', {
+    where,
+    problem: 'the engine in use does not run exported models',
+    hint: "Take the engine onnxruntime, or say by 'openModel' what runs them.",
+  });
+}
