@@ -4,7 +4,7 @@ export { architectureOf, formerNote, learningRateOf, parseConfig, resolveConfig 
 export { jsonSchema } from './config/schema.ts';
 export { loadBatch, saveBatch } from './files/failed-batch.ts';
 export { RunFolder } from './files/folder.ts';
-export { acquireLock, type Lock } from './files/lock.ts';
+export { acquireLock, type Lock, lockHolder } from './files/lock.ts';
 export { Metrics, type MetricsLine, readMetrics } from './files/metrics.ts';
 export {
   loadTrainingState,

@@ -28,5 +28,6 @@ export { vocReader } from './read/voc-reader.ts';
 export { yoloReader } from './read/yolo-reader.ts';
 export { type ConvertOptions, convertDataset } from './write/convert.ts';
 export { type ExportedSplit, exportDataset } from './write/export.ts';
+export { upright } from './write/upright.ts';
 export { writeCoco } from './write/write-coco.ts';
 export { type WriteFiguresOptions, type WriteShapesOptions, writeFigures, writeShapes } from './write/write-shapes.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
-import { mayRun, openRegularSync, thisProcess } from '@rcnn/files';
+import { mayRun, openRegularSync, type ProcessIdentity, thisProcess } from '@rcnn/files';
 import { z } from 'zod';
 import { onDisk } from './disk.ts';
 import { readHistory } from './run-file.ts';
@@ -27,12 +27,13 @@ export interface Lock {
 /**
  * Makes this process the only one that works in a folder. A lock whose process is gone (same machine only) is taken
  * over; of several that try at once, one succeeds.
+ * @param who what holds such locks, as errors call it
  * @throws LOCKED saying who holds it; DISK_FULL, IO_FAILED
  */
-export function acquireLock(path: string): Lock {
+export function acquireLock(path: string, who = 'trainer'): Lock {
   const mine: Holder = { id: randomUUID(), ...thisProcess(), since: new Date().toISOString() };
   onDisk(path, 'cannot be written', () => {
-    if (!createExclusively(path, mine)) takeOver(path, mine);
+    if (!createExclusively(path, mine)) takeOver(path, mine, who);
   });
   HELD.add(mine.id);
   const release = (): void => {
@@ -44,16 +45,22 @@ export function acquireLock(path: string): Lock {
   return { release };
 }
 
+/** The process that holds a lock, as far as anybody can tell; undefined when none does. */
+export function lockHolder(path: string): ProcessIdentity | undefined {
+  const holder = readHolder(path);
+  return holder !== undefined && isAlive(holder) ? holder : undefined;
+}
+
 /** Replaces the lock of a dead process. The claim on that very lock is itself a lock, so only one can replace it. */
-function takeOver(path: string, mine: Holder): void {
+function takeOver(path: string, mine: Holder, who: string): void {
   const stale = readHolder(path);
   if (stale === undefined && createExclusively(path, mine)) return; // released in the meantime
-  if (stale === undefined) refuseUnread(path);
-  if (isAlive(stale)) refuse(path, stale);
-  const claim = acquireLock(`${path}.${stale.id}`);
+  if (stale === undefined) refuseUnread(path, who);
+  if (isAlive(stale)) refuse(path, who, stale);
+  const claim = acquireLock(`${path}.${stale.id}`, who);
   try {
     const now = readHolder(path);
-    if (now?.id !== stale.id) refuse(path, now); // somebody was quicker
+    if (now?.id !== stale.id) refuse(path, who, now); // somebody was quicker
     const temporary = `${path}.${mine.id}.tmp`;
     writeFileSync(temporary, JSON.stringify(mine), { flag: 'wx' });
     renameSync(temporary, path);
@@ -96,20 +103,20 @@ function isAlive(holder: Holder): boolean {
 }
 
 /** A lock that does not say whose it is: written by another program, cut short, or no file at all. */
-function refuseUnread(path: string): never {
+function refuseUnread(path: string, who: string): never {
   closeSync(openRegularSync(path)); // what is no file says so
   throw new RcnnError('LOCKED', {
     where: path,
-    problem: 'another trainer may work in this folder: its lock does not say which',
+    problem: `another ${who} may work in this folder: its lock does not say which`,
     hint: 'If you are sure that none does, delete this file.',
   });
 }
 
-function refuse(path: string, holder: Holder | undefined): never {
+function refuse(path: string, who: string, holder: Holder | undefined): never {
   throw new RcnnError('LOCKED', {
     where: path,
-    problem: 'another trainer works in this folder',
+    problem: `another ${who} works in this folder`,
     ...(holder === undefined ? {} : { found: `process ${holder.pid} on ${holder.host}, since ${holder.since}` }),
-    hint: 'Wait for it, or train into another folder with --out. If you are sure that it no longer runs, delete this file.',
+    hint: 'Wait for it, or take another folder. If you are sure that it no longer runs, delete this file.',
   });
 }

@@ -8,8 +8,7 @@ import type { FolderImages } from '../images/folder-images.ts';
 
 /**
  * Writes a picture without an EXIF orientation: `shown`, the orientation becomes the order of its pixels, which is how
- * people see it; `stored`, the pixels stay where they are. In the format it had, without
- * loss where the format can; a JPEG at quality 100 without subsampling, for turning means coding anew.
+ * people see it; `stored`, the pixels stay where they are.
  * @throws IMAGE_CORRUPT, FILE_EXISTS, DISK_FULL, IO_FAILED
  */
 export async function writeUpright(
@@ -17,7 +16,23 @@ export async function writeUpright(
   target: string,
   pixels: 'shown' | 'stored' = 'shown',
 ): Promise<void> {
-  let turned: Uint8Array;
+  const turned = await upright(bytes, target, pixels);
+  await writeFile(target, turned, { flag: 'wx' }).catch((cause: unknown) => {
+    throw writeError(target, cause);
+  });
+}
+
+/**
+ * A picture file without an EXIF orientation, in the format it had, without loss where the format can; a JPEG at quality
+ * 100 without subsampling, for turning means coding anew.
+ * @param name named in errors
+ * @throws IMAGE_CORRUPT
+ */
+export async function upright(
+  bytes: Uint8Array,
+  name: string,
+  pixels: 'shown' | 'stored' = 'shown',
+): Promise<Uint8Array> {
   try {
     const { format } = await sharp(bytes).metadata();
     const picture = sharp(bytes, { failOn: 'error', ignoreIcc: true });
@@ -26,13 +41,10 @@ export async function writeUpright(
     else if (format === 'webp') picture.webp({ lossless: true });
     else if (format === 'tiff') picture.tiff({ compression: 'deflate' });
     else picture.jpeg({ quality: 100, chromaSubsampling: '4:4:4' });
-    turned = await picture.toBuffer();
+    return await picture.toBuffer();
   } catch (cause) {
-    throw new RcnnError('IMAGE_CORRUPT', { where: target, problem: 'the picture could not be turned upright', cause });
+    throw new RcnnError('IMAGE_CORRUPT', { where: name, problem: 'the picture could not be turned upright', cause });
   }
-  await writeFile(target, turned, { flag: 'wx' }).catch((cause: unknown) => {
-    throw writeError(target, cause);
-  });
 }
 
 /** Whether the objects of a picture with an EXIF orientation were drawn on it as stored or as shown; undefined without one. */
