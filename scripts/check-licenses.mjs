@@ -1,6 +1,7 @@
 // The licences of everything that users install with us: each must be one that asks for nothing but its own text.
 //   node scripts/check-licenses.mjs
 import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 // BlueOak-1.0.0 too asks for nothing but its own text; the server's page of its options brings it.
@@ -46,6 +47,17 @@ for (const [license, packages] of Object.entries(JSON.parse(stdout))) {
     if (isAllowed(license) || exception?.[0] === license) continue;
     wrong++;
     console.error(`${name} is under ${license}. Find another, or say in scripts/check-licenses.mjs why it may stay.`);
+  }
+}
+// What a package's own page has inside is no dependency of it; the build lists it.
+for (const folder of readdirSync(new URL('../packages/', import.meta.url))) {
+  const list = new URL(`../packages/${folder}/dist/page/licenses.md`, import.meta.url);
+  if (!existsSync(list)) continue;
+  for (const [, name, license] of readFileSync(list, 'utf8').matchAll(/^## (\S+) - \S+ \((.+)\)$/gm)) {
+    count++;
+    if (isAllowed(license)) continue;
+    wrong++;
+    console.error(`${name}, inside the page of packages/${folder}, is under ${license}. Find another.`);
   }
 }
 if (count === 0) throw new Error('pnpm lists no package: is anything installed?');

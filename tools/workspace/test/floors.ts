@@ -24,6 +24,7 @@ export const floors: readonly (readonly string[])[] = [
   ['models', 'onnx', 'serve'],
   ['mask-rcnn'],
   ['train'],
+  ['studio'],
   ['cli'],
 ];
 
@@ -106,6 +107,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['compile.ts'],
     ['export.ts', 'onnx-detector.ts'],
   ],
+  studio: [['api.ts', 'program.ts'], ['dataset', 'model', 'runs'], ['server']],
   train: [['config', 'loop'], ['files'], ['report', 'tensorboard'], ['run']],
   visualize: [['canvas.ts', 'palette.ts'], ['image.ts', 'scene.ts', 'text.ts'], ['annotators']],
 };
@@ -115,6 +117,7 @@ export const nodeOnly: readonly string[] = [
   'files',
   'cli',
   'serve',
+  'studio',
   'train',
   'tfjs-backend-onnxruntime',
   'tfjs-tensorflow',
