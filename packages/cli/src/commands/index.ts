@@ -13,6 +13,7 @@ import { preview } from './preview.ts';
 import { replay } from './replay.ts';
 import { serve } from './serve.ts';
 import { setup } from './setup.ts';
+import { studio } from './studio.ts';
 import { train } from './train.ts';
 import { val } from './val.ts';
 import { visualize } from './visualize.ts';
@@ -25,6 +26,7 @@ export const commands: readonly CommandDefinition[] = [
   predict,
   merge,
   serve,
+  studio,
   visualize,
   preview,
   evaluate,
