@@ -169,6 +169,8 @@ function keysOf(key: string, canvas: Canvas, suggestions: Suggestions, zoom: Sig
   };
   return {
     d: () => canvas.draw(!canvas.drawing.peek()),
+    undo: () => canvas.undo(),
+    redo: () => canvas.redo(),
     Escape: () => canvas.letGo(),
     Delete: () => (canvas.selected.peek() === undefined ? reject() : canvas.remove()),
     Backspace: () => canvas.remove(),

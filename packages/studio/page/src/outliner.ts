@@ -53,7 +53,10 @@ export class Outliner {
       },
     });
     this.#annotator.setDrawingTool('polygon');
-    this.#annotator.on('createAnnotation', ({ id }) => this.setClass(id, events.classOfNew()));
+    // Undoing a deletion creates too, and what comes back has its class.
+    this.#annotator.on('createAnnotation', ({ id, bodies }) => {
+      if (bodies.length === 0) this.setClass(id, events.classOfNew());
+    });
     this.#annotator.on('selectionChanged', (selected) => events.onSelect(selected[0]?.id));
     this.#annotator.state.store.observe(() => {
       if (!this.#quiet) events.onChange();
