@@ -326,8 +326,13 @@ describe('val', () => {
     expect(numbers(merged)).toEqual(numbers(whole));
     expect(numbers(whole)).toMatchObject({ images: 9, losses: { loss_area: expect.any(Number), loss_weight: 0.5 } });
     expect(digest('val-merged.json')).toBe(digest('val.json'));
-    const table = await call('merge', 'val-parts', '--data', 'shapes', '--per-class');
+    const table = await call('merge', 'val-parts', '--data', 'shapes', '--per-class', '--report', '0.5');
     expect(table.out).toContain('masks\n Average Precision');
+    const of = async (...args: string[]): Promise<unknown> =>
+      (JSON.parse((await call(...args, '--report', '--json')).out) as { reports: unknown }).reports;
+    const reports = await of('merge', 'val-parts', '--data', 'shapes');
+    expect(reports).toMatchObject({ segm: { scoreThreshold: expect.any(Number) as number } });
+    expect(reports).toEqual(await of('val', 'shapes', ...MODEL));
   });
 
   test('other data, no data, and parts of predict are refused', async () => {
@@ -335,7 +340,9 @@ describe('val', () => {
     const other = await call('merge', 'val-parts', '--data', 'shapes', '--split', 'train');
     expect(other.err).toMatch(/these are not the data that the parts were made with/);
     expect((await call('merge', 'parts', '--data', 'shapes')).err).toMatch(/the parts are of predict/);
+    expect((await call('merge', 'parts', '--report')).err).toMatch(/--report.*the parts are of predict/);
     expect((await val('--shard', '0/4', '--results', 'x.json')).code).toBe(2);
+    expect((await val('--shard', '0/4', '--report')).code).toBe(2);
     expect((await val('--shard', '0/4', '--parts', 'parts')).code).toBe(2);
   });
 

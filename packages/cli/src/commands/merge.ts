@@ -2,14 +2,17 @@ import { RcnnError } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
+import { fraction } from '../options/flags.ts';
 import { requireWritable } from '../options/output-file.ts';
 import { printJson } from '../output/print.ts';
 import type { PartSet } from '../shards/part-set.ts';
+import { REPORT } from './val.ts';
 
 interface Flags extends DatasetFlags {
   readonly results?: string;
   readonly data?: string;
   readonly perClass?: boolean;
+  readonly report?: number | true;
   readonly json?: boolean;
 }
 
@@ -27,6 +30,7 @@ export const merge: CommandDefinition = {
       .option('--results <file>', 'write a COCO results list of the whole')
       .option('--data <path>', 'of val: the data that the parts were made with')
       .option('--per-class', 'of val: print AP and AP50 of every class')
+      .option('--report [score]', `of val: ${REPORT}`, fraction)
       .option('--json', 'print JSON');
     addDatasetOptions(command).action(run);
   },
@@ -37,9 +41,12 @@ async function run(inputs: readonly string[], flags: Flags): Promise<void> {
   const { PartSet } = await import('../shards/part-set.ts');
   const parts = await PartSet.open(inputs);
   if (parts.header.run['command'] === 'val') return mergeVal(parts, flags);
-  if (flags.data !== undefined || flags.perClass === true) {
+  const { data, perClass, report } = flags;
+  const ofVal = Object.entries({ '--data': data, '--per-class': perClass, '--report': report });
+  const given = ofVal.find(([, value]) => value !== undefined)?.[0];
+  if (given !== undefined) {
     throw new RcnnError('INVALID_ARGUMENT', {
-      where: flags.data === undefined ? '--per-class' : '--data',
+      where: given,
       problem: 'the parts are of predict, which measures nothing',
       hint: 'Write the list with --results and give it to the command evaluate.',
     });

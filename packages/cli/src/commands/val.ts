@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { compileOption } from '../options/compile-option.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
+import { fraction } from '../options/flags.ts';
 import { requireWritable } from '../options/output-file.ts';
 import { endStatus, note, status } from '../output/print.ts';
 import { addShardOptions, checkShardFlags, PARTS, type ShardFlags } from '../shards/flags.ts';
@@ -18,8 +19,13 @@ interface Flags extends DatasetFlags, ShardFlags {
   readonly results?: string;
   readonly json?: boolean;
   readonly perClass?: boolean;
+  readonly report?: number | true;
   readonly losses: boolean;
 }
+
+/** The help text of `--report`, here and in `merge`. */
+export const REPORT =
+  'print precision, recall and F1 of each class for detections from a score on (default: where the mean F1 is highest)';
 
 /** `mask-rcnn val DATA --weights FILE`: how good a model is, in COCO's twelve numbers. */
 export const val: CommandDefinition = {
@@ -42,6 +48,7 @@ export const val: CommandDefinition = {
       .addOption(compileOption())
       .option('--results <file>', 'write a COCO results list of the predictions')
       .option('--per-class', 'print AP and AP50 of every class')
+      .option('--report [score]', REPORT, fraction)
       .option('--no-losses', 'leave the validation losses out')
       .option('--json', 'print JSON');
     addShardOptions(command);
@@ -76,9 +83,14 @@ async function act(data: string, flags: Flags, { architectures }: ProgramOptions
 }
 
 /** What only all parts together can give. */
-function checkWhole({ results, perClass, json }: Flags): void {
-  const given = results !== undefined ? '--results' : perClass === true ? '--per-class' : json === true ? '--json' : '';
-  if (given === '') return;
+function checkWhole({ results, perClass, report, json }: Flags): void {
+  const given = Object.entries({
+    '--results': results,
+    '--per-class': perClass,
+    '--report': report,
+    '--json': json,
+  }).find(([, value]) => value !== undefined)?.[0];
+  if (given === undefined) return;
   throw new RcnnError('INVALID_ARGUMENT', {
     where: given,
     problem: 'a shard has only a part of the numbers',

@@ -16,7 +16,7 @@ export async function mergeEvaluation(
   parts: PartSet,
   dataset: Dataset,
   maxSkipRate: number | undefined,
-): Promise<Pick<ModelEvaluation, 'record' | 'scores' | 'predictions'>> {
+): Promise<Pick<ModelEvaluation, 'record' | 'scores' | 'predictions' | 'analysis'>> {
   const { run } = parts.header;
   const digest = truthDigest(dataset);
   if (digest !== run['data']) {

@@ -1,4 +1,5 @@
 import { atomicWrite } from '@rcnn/checkpoint/node';
+import type { ClassificationReport } from '@rcnn/coco-eval';
 import { printable } from '@rcnn/core/errors';
 import { kindInWords, type ModelEvaluation } from '@rcnn/train';
 import { print, printJson } from '../output/print.ts';
@@ -8,24 +9,39 @@ export interface ReportFlags {
   readonly results?: string;
   readonly json?: boolean;
   readonly perClass?: boolean;
+  /** From which score on detections are looked at; true where the mean F1 over classes is highest. */
+  readonly report?: number | true;
 }
 
 /** Prints an evaluation, and writes its results list where one is wanted. */
 export async function reportEvaluation(
-  { record, scores, predictions }: Pick<ModelEvaluation, 'record' | 'scores' | 'predictions'>,
-  { results, json, perClass }: ReportFlags,
+  { record, scores, predictions, analysis }: Pick<ModelEvaluation, 'record' | 'scores' | 'predictions' | 'analysis'>,
+  { results, json, perClass, report }: ReportFlags,
 ): Promise<void> {
   if (results !== undefined) await atomicWrite(results, JSON.stringify(predictions));
+  const reports = report === undefined ? undefined : reportsOf(analysis(report === true ? undefined : report));
   if (json === true) {
-    printJson({ ...record, scores });
+    printJson({ ...record, scores, ...(reports && { reports }) });
     return;
   }
   for (const [kind, { summary, classes }] of Object.entries(record.results)) {
     print(kindInWords(kind), ...summary.trimEnd().split('\n'));
     if (perClass === true) print(...classTable(classes));
+    const found = reports?.[kind];
+    if (found !== undefined) print('', ...(await reportTable(found)));
   }
   for (const [name, value] of Object.entries(record.losses)) print(`${name.padEnd(18)} ${value.toFixed(4)}`);
   print(`${record.images} images, ${(record.seconds / record.images).toFixed(2)} s each`);
+}
+
+/** Precision, recall and F1 of each class, by kind. */
+function reportsOf(analysis: ReturnType<ModelEvaluation['analysis']>): Readonly<Record<string, ClassificationReport>> {
+  return Object.fromEntries(Object.entries(analysis).map(([kind, { report }]) => [kind, report]));
+}
+
+async function reportTable(report: ClassificationReport): Promise<string[]> {
+  const { classificationReportTable } = await import('@rcnn/coco-eval');
+  return classificationReportTable(report).trimEnd().split('\n');
 }
 
 function classTable(

@@ -13,6 +13,8 @@ export interface Property {
   readonly anyOf?: readonly Property[];
   readonly deprecated?: boolean;
   readonly properties?: Properties;
+  /** What a list holds; false where nothing may follow. */
+  readonly items?: Property | false;
   readonly default?: unknown;
   /** The heading under which help lists it; `Dataset` for the settings that every command on data has. */
   readonly 'x-group'?: string;
@@ -57,13 +59,16 @@ export function addProperty(command: Command, name: string, property: Property):
 
 /** The value that a text means, with the type that the schema asks for. @throws CONFIG_INVALID */
 export function valueOf(text: string, property: Property, name: string): unknown {
-  const { type, anyOf } = property;
+  const { type, anyOf, items } = property;
   if (anyOf !== undefined) {
     if (anyOf.some((part) => part.const === text)) return text;
     const list = anyOf.find((part) => part.type === 'array');
     return list !== undefined && text.includes(',') ? valueOf(text, list, name) : valueOf(text, anyOf[0]!, name);
   }
   if (type === 'integer' || type === 'number') return toNumber(text, name);
+  if (type === 'array' && items !== undefined && items !== false && items.type === 'array') {
+    return text.split(',').map((part) => toRange(part, name));
+  }
   if (type === 'array') return text.split(',').map((part) => (name === 'freeze' ? part : toNumber(part, name)));
   if (type === 'object') return Object.fromEntries(text.split(',').map((part) => toPair(part, name)));
   return text;
@@ -80,10 +85,10 @@ function usual({ default: value }: Property): string {
   return ` (default: ${Array.isArray(value) ? value.join(',') : String(value as string | number)})`;
 }
 
-function placeholder({ type, anyOf, enum: choices, 'x-takes': takes }: Property): string {
+function placeholder({ type, anyOf, items, enum: choices, 'x-takes': takes }: Property): string {
   if (takes !== undefined) return takes;
   if (choices !== undefined) return 'name';
-  if (type === 'array') return 'a,b,…';
+  if (type === 'array') return items !== undefined && items !== false && items.type === 'array' ? 'a-b,c-d,…' : 'a,b,…';
   if (type === 'object') return 'pattern=factor,…';
   const words = (anyOf ?? []).map((part) => part.const ?? placeholder(part));
   if (words.length > 0) return words.join('|');
@@ -94,6 +99,13 @@ function toPair(text: string, name: string): [string, number] {
   const at = text.lastIndexOf('=');
   if (at > 0) return [text.slice(0, at), toNumber(text.slice(at + 1), name)];
   throw invalid(name, text, 'pattern=factor, as backbone.*=0.1');
+}
+
+/** `12-48`: from and to. */
+function toRange(text: string, name: string): [from: number, to: number] {
+  const ends = text.split('-');
+  if (ends.length === 2 && ends.every((end) => end !== '')) return [toNumber(ends[0]!, name), toNumber(ends[1]!, name)];
+  throw invalid(name, text, 'from-to, as 12-48,24-96');
 }
 
 function toNumber(text: string, name: string): number {
