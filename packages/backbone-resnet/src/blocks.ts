@@ -19,6 +19,8 @@ export interface BlockOptions {
   readonly planes: number;
   /** 2 in the first block of every stage but the first. */
   readonly stride: number;
+  /** Cells between those that a 3x3 convolution reads: 2 keeps its reach where a stage does not stride. Default 1. */
+  readonly dilation?: number | undefined;
   readonly groups: number;
   readonly widthPerGroup: number;
   /** Which convolution of a bottleneck carries the stride. */
@@ -73,11 +75,11 @@ export class BasicBlock extends Residual {
 
   constructor(options: BlockOptions) {
     super();
-    const { inChannels, planes, stride, norm, random } = options;
+    const { inChannels, planes, stride, dilation = 1, norm, random } = options;
     this.outChannels = planes;
-    const first = new Conv2d(inChannels, planes, { kernelSize: 3, stride, bias: false, random });
+    const first = new Conv2d(inChannels, planes, { kernelSize: 3, stride, dilation, bias: false, random });
     this.#first = this.convNorm(['conv1', 'bn1'], first, norm, planes, 'relu');
-    const second = new Conv2d(planes, planes, { kernelSize: 3, bias: false, random });
+    const second = new Conv2d(planes, planes, { kernelSize: 3, dilation, bias: false, random });
     this.#second = this.convNorm(['conv2', 'bn2'], second, norm, planes, 'linear');
     this.#shortcut = this.shortcut(options, planes);
   }
@@ -108,14 +110,15 @@ export class Bottleneck extends Residual {
 
   constructor(options: BlockOptions) {
     super();
-    const { inChannels, planes, stride, groups, widthPerGroup, strideIn, norm, random } = options;
+    const { inChannels, planes, stride, dilation = 1, groups, widthPerGroup, strideIn, norm, random } = options;
     const width = Math.floor((planes * widthPerGroup) / 64) * groups;
     this.outChannels = planes * Bottleneck.expansion;
     // The paper strides in the first 1x1 and skips three cells of four; "v1.5" moved it to the 3x3 (+0.5 % top-1).
     const [narrowStride, middleStride] = strideIn === '3x3' ? [1, stride] : [stride, 1];
     const narrow = new Conv2d(inChannels, width, { kernelSize: 1, stride: narrowStride, bias: false, random });
     this.#narrow = this.convNorm(['conv1', 'bn1'], narrow, norm, width, 'relu');
-    const middle = new Conv2d(width, width, { kernelSize: 3, stride: middleStride, groups, bias: false, random });
+    const reach = { kernelSize: 3, stride: middleStride, dilation, groups };
+    const middle = new Conv2d(width, width, { ...reach, bias: false, random });
     this.#middle = this.convNorm(['conv2', 'bn2'], middle, norm, width, 'relu');
     const widen = new Conv2d(width, this.outChannels, { kernelSize: 1, bias: false, random });
     this.#widen = this.convNorm(['conv3', 'bn3'], widen, norm, this.outChannels, 'linear');

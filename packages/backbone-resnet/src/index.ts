@@ -1,5 +1,6 @@
 export { BasicBlock, type BlockOptions, Bottleneck, type ResidualBlock } from './blocks.ts';
 export { type NormChoice, normFactory, ResNet, type ResNetOptions } from './resnet.ts';
+export { ResNetStage, type ResNetStageOptions } from './resnet-stage.ts';
 export {
   type ResNetDepth,
   type ResNetName,

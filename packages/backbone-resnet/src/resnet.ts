@@ -44,6 +44,11 @@ export interface ResNetOptions extends Partial<ResNetShape> {
   readonly strideIn?: '3x3' | '1x1' | undefined;
   /** Stages to hand out: 0 is the stem before its pool (stride 2), 1–4 the residual stages. Default all but the stem. */
   readonly outputStages?: readonly number[];
+  /**
+   * Stages (2 to 4) that read every second cell instead of striding, so that their maps stay as fine as those of the
+   * stage before: `[4]` is detectron2's DC5. Default none.
+   */
+  readonly dilatedStages?: readonly number[] | undefined;
   /** How many stages learn, counted from the top: 4 leaves the stem, 5 nothing frozen. Default 5. */
   readonly trainableStages?: number | undefined;
   /** Draws the first weights. Default the stream of `seedLayers`. */
@@ -65,7 +70,7 @@ export class ResNet extends Module implements Backbone {
     const shape = { ...resnetOfDepth(options.depth ?? 50), ...options };
     const { blocks, groups = 1, widthPerGroup = 64, strideIn = '3x3', random } = shape;
     const { planes = [64, 128, 256, 512], stemChannels = 64, trainableStages = 5 } = shape;
-    const { outputStages = blocks.map((_, i) => i + 1) } = shape;
+    const { outputStages = blocks.map((_, i) => i + 1), dilatedStages = [] } = shape;
     checkOptions({ blocks, planes, outputStages, trainableStages });
     const norm = normFactory(shape.norm ?? 'frozen', shape.normEpsilon ?? 1e-5);
     const Block = shape.block === 'basic' ? BasicBlock : Bottleneck;
@@ -77,12 +82,17 @@ export class ResNet extends Module implements Backbone {
     this.register('bn1', stem.norm);
     this.#steps.push({ layer: stem, isOutput: stages.includes(0) });
     const channels = [stemChannels];
+    const strides = [2];
+    let dilation = 1;
     for (let stage = 1; stage <= stages.at(-1)!; stage++) {
       if (stage === 1) this.#steps.push({ layer: stemPool, isOutput: false });
+      const dilated = dilatedStages.includes(stage);
+      if (dilated) dilation *= 2;
+      strides.push(strides.at(-1)! * (dilated ? 1 : 2));
       let inChannels = channels.at(-1)!;
       for (let b = 0; b < blocks[stage - 1]!; b++) {
-        const stride = b === 0 && stage > 1 ? 2 : 1;
-        const place = { inChannels, planes: planes[stage - 1]!, stride };
+        const stride = b === 0 && stage > 1 && !dilated ? 2 : 1;
+        const place = { inChannels, planes: planes[stage - 1]!, stride, dilation };
         const block = new Block({ ...place, groups, widthPerGroup, strideIn, norm, random });
         this.register(`layer${stage}.${b}`, block);
         this.#steps.push({ layer: block, isOutput: b === blocks[stage - 1]! - 1 && stages.includes(stage) });
@@ -90,7 +100,7 @@ export class ResNet extends Module implements Backbone {
       }
       channels.push(inChannels);
     }
-    this.outputs = stages.map((stage) => ({ stride: 2 ** (stage + 1), channels: channels[stage]! }));
+    this.outputs = stages.map((stage) => ({ stride: strides[stage]!, channels: channels[stage]! }));
     this.#freeze(trainableStages);
   }
 

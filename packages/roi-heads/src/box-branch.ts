@@ -102,12 +102,13 @@ export class BoxBranch extends Module implements RoIBranch {
       onBoxes?.(boxes);
       return { loss_classifier: tf.scalar(0), loss_box_reg: tf.scalar(0) };
     }
-    const learn = (predictions: BoxPredictions): Losses => this.#lossesOf(predictions, sampled, targets);
+    const learn = (predictions: BoxPredictions): Losses => this.lossesOf(predictions, sampled, targets);
     if (onBoxes === undefined) return tf.tidy(() => learn(this.forward(features, boxes, phase)));
     return this.#lossesAndBoxes(this.forward(features, boxes, phase), sampled, learn, onBoxes);
   }
 
-  #lossesOf({ logits, deltas }: BoxPredictions, sampled: readonly SampledRoIs[], targets: readonly Target[]): Losses {
+  /** The losses of what was predicted for R sampled regions, at least one: for second stages that share features. */
+  lossesOf({ logits, deltas }: BoxPredictions, sampled: readonly SampledRoIs[], targets: readonly Target[]): Losses {
     return tf.tidy(() => {
       const labels = Int32Array.from(sampled.flatMap((regions) => [...regions.labels]));
       const classifier = tf.mean(softmaxCrossEntropy(logits, labels)) as tf.Scalar;

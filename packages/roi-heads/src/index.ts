@@ -34,9 +34,17 @@ export {
   MaskRCNNPredictor,
   type WritableMaskPredictor,
 } from './mask-heads.ts';
+export {
+  hardest,
+  PositionSensitiveHeads,
+  type PositionSensitiveOptions,
+  type RegionTruth,
+  regionLosses,
+} from './position-sensitive-heads.ts';
 export { masksFor, onlyPositives } from './positives.ts';
 export type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
 export { boxRegressionLoss, type RegressionLossOptions } from './regression-loss.ts';
+export { Res5Heads, type Res5HeadsOptions, type Res5Parts } from './res5-heads.ts';
 export { RoIHeads, type RoIHeadsOptions } from './roi-heads.ts';
 export { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 export { matchedBoxes, matchRegions, type SampleRegionsOptions, sampleRegions } from './sample-regions.ts';

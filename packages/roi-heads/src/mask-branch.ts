@@ -2,7 +2,7 @@ import { bceWithLogits } from '@rcnn/boxes';
 import { type Losses, Module, type Phase, type Pyramid, type Target } from '@rcnn/core';
 import { boxMask } from '@rcnn/detector';
 import type { PasteMode } from '@rcnn/masks';
-import { maskTargets } from '@rcnn/roi-align';
+import { type MaskTargetRules, maskTargets } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
 import type { AskRegions, BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import type { MaskHead, MaskPredictor } from './mask-heads.ts';
@@ -18,6 +18,8 @@ export interface MaskParts {
 export interface MaskBranchOptions {
   /** How a mask is laid into its box: what the weights expect. Default `torchvision`. */
   readonly maskPaste?: PasteMode | undefined;
+  /** What masks learn. Default soft, torchvision's; detectron2's are `{ aligned: true, threshold: 0.5 }`. */
+  readonly maskTargets?: MaskTargetRules | undefined;
 }
 
 /**
@@ -30,13 +32,16 @@ export class MaskBranch extends Module implements RoIBranch {
   readonly parts: MaskParts;
   /** How a mask is laid into its box. */
   readonly paste: PasteMode;
+  readonly #targets: MaskTargetRules | undefined;
 
-  constructor({ pool, head, predictor }: MaskParts, { maskPaste = 'torchvision' }: MaskBranchOptions = {}) {
+  constructor({ pool, head, predictor }: MaskParts, options: MaskBranchOptions = {}) {
+    const { maskPaste = 'torchvision' } = options;
     super();
     this.parts = { pool, head, predictor };
     this.register('mask_head', head);
     this.register('mask_predictor', predictor);
     this.paste = maskPaste;
+    this.#targets = options.maskTargets;
     this.spec = {
       numClasses: predictor.numClasses,
       learnsFrom: ['masks'],
@@ -65,7 +70,8 @@ export class MaskBranch extends Module implements RoIBranch {
 
   /**
    * `loss_mask`: binary cross-entropy on the logits of the true class, mean over all cells of the positives. The
-   * target is the soft part of the object's mask inside the **proposal**. No positives: 0.
+   * target is the soft part of the object's mask inside the **proposal**, unless the options say otherwise. No
+   * positives: 0.
    */
   losses(
     features: Pyramid,
@@ -82,7 +88,7 @@ export class MaskBranch extends Module implements RoIBranch {
       let at = 0;
       for (const [i, { boxes, matchedIndices }] of positives.entries()) {
         const masks = masksFor('MaskBranch.losses', targets[i]!, positives[i]!, i);
-        const part = maskTargets(masks, boxes, matchedIndices, height);
+        const part = maskTargets(masks, boxes, matchedIndices, height, this.#targets);
         truth.set(part, at);
         at += part.length;
       }

@@ -1,5 +1,5 @@
 import { bceWithLogits, firstInOrderSampler, Matcher } from '@rcnn/boxes';
-import { loadStateDict, memoryEntry, memorySource, type TensorSource } from '@rcnn/checkpoint';
+import { loadStateDict } from '@rcnn/checkpoint';
 import { Parameter, type Pyramid, Random, useEngine, valueAndGradients } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import { above, Fixture, relativeError, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
@@ -16,6 +16,7 @@ import {
   scaleGradient,
   TwoFCHead,
 } from '../src/index.ts';
+import { sizesOf, weightsOfDetectron2 } from './detectron2.ts';
 
 const read = (name: string): Promise<Fixture> => Fixture.read(new URL(`fixtures/${name}.safetensors`, import.meta.url));
 const LEVELS = ['p2', 'p3', 'p4', 'p5'] as const;
@@ -170,36 +171,8 @@ function small(numClasses: number, detections = 12): CascadeHeads {
 
 async function build(fixture: Fixture, detections: number): Promise<CascadeHeads> {
   const heads = small(6, detections);
-  await loadStateDict(heads, await backgroundFirst(fixture.weights(rename)));
+  await loadStateDict(heads, await weightsOfDetectron2(fixture));
   return heads;
-}
-
-/** detectron2's names as ours. */
-function rename(name: string): string {
-  return name
-    .replace('roi_heads.', '')
-    .replace(/fc1\./, 'fc6.')
-    .replace(/fc2\./, 'fc7.')
-    .replace(/mask_fcn(\d)\./, (_, n: string) => `${Number(n) - 1}.0.`)
-    .replace('mask_head.deconv.', 'mask_predictor.conv5_mask.')
-    .replace('mask_head.predictor.', 'mask_predictor.mask_fcn_logits.');
-}
-
-/** detectron2 has the background last, and no mask of it. */
-async function backgroundFirst(source: TensorSource): Promise<TensorSource> {
-  const entries = [...source.tensors.values()].map(async (entry) => {
-    const given = await entry.read();
-    const values = new Float32Array(given.buffer, given.byteOffset, given.byteLength / 4);
-    const width = values.length / entry.shape[0]!;
-    if (entry.name.includes('cls_score')) {
-      const rolled = Float32Array.from([...values.subarray(-width), ...values.subarray(0, -width)]);
-      return memoryEntry(entry.name, 'float32', entry.shape, rolled);
-    }
-    if (!entry.name.includes('mask_fcn_logits')) return memoryEntry(entry.name, 'float32', entry.shape, values);
-    const padded = Float32Array.from([...new Float32Array(width), ...values]);
-    return memoryEntry(entry.name, 'float32', [entry.shape[0]! + 1, ...entry.shape.slice(1)], padded);
-  });
-  return memorySource(await Promise.all(entries), 'weights with the background first');
 }
 
 function pyramid(fixture: Fixture): Pyramid {
@@ -207,14 +180,6 @@ function pyramid(fixture: Fixture): Pyramid {
     const shape = fixture.shape(`features.${level}`) as [number, number, number, number];
     return tf.tidy(() => tf.transpose(tf.tensor4d(fixture.floats(`features.${level}`), shape), [0, 2, 3, 1]));
   });
-}
-
-function sizesOf(fixture: Fixture): [number, number][] {
-  const [h0, w0, h1, w1] = fixture.integers('image_sizes') as unknown as [number, number, number, number];
-  return [
-    [h0, w0],
-    [h1, w1],
-  ];
 }
 
 /** The gradient of the sum of losses in each map. */

@@ -59,6 +59,13 @@ export interface RPNOptions {
   readonly rpnScoreThresh?: number | undefined;
   /** Chooses the anchors of the losses. Default a {@link BalancedSampler} of the two options above. */
   readonly rpnSampler?: Sampler | undefined;
+  /** Where the smooth L1 of the box loss becomes straight; 0 is plain L1, detectron2's. Default 1/9. */
+  readonly rpnLossBeta?: number | undefined;
+  /**
+   * What both losses are divided by: the anchors that were `sampled`, as in torchvision, or as many as a full sample of
+   * every image would have (`full`), as in detectron2. Default `sampled`.
+   */
+  readonly rpnLossNorm?: 'sampled' | 'full' | undefined;
   /** Draws the weights. Default the stream of `seedLayers`. */
   readonly random?: Random | undefined;
 }
@@ -84,6 +91,7 @@ export class RegionProposalNetwork extends Module {
   readonly anchorGenerator: AnchorSource;
   readonly coder: BoxCoding;
   readonly #options: RPNOptions;
+  readonly #fullSample: number;
   readonly #matcher: BoxMatcher;
   readonly #sampler: Sampler;
 
@@ -101,6 +109,7 @@ export class RegionProposalNetwork extends Module {
     this.coder = options.rpnBoxCoder ?? new BoxCoder();
     this.#matcher = options.rpnMatcher ?? new Matcher({ foreground, background, lowQuality: true });
     const { rpnBatchSizePerImage: batchSize = 256, rpnPositiveFraction: positiveFraction = 0.5 } = options;
+    this.#fullSample = batchSize;
     this.#sampler = options.rpnSampler ?? new BalancedSampler({ batchSize, positiveFraction });
   }
 
@@ -149,7 +158,7 @@ export class RegionProposalNetwork extends Module {
 
   /**
    * Objectness: binary cross-entropy, mean over all sampled anchors of all images. Boxes: smooth L1 (beta 1/9), sum
-   * over the positives / number of sampled anchors. Taped; nothing is read back.
+   * over the positives / number of sampled anchors. Both unless the options say otherwise. Taped; nothing is read back.
    * @param gtBoxes of each image, in pixels of the resized image; none is a normal value
    * @param random draws the sample
    * @throws SHAPE_MISMATCH
@@ -163,14 +172,15 @@ export class RegionProposalNetwork extends Module {
     checkImages('RegionProposalNetwork.losses', outputs, gtBoxes.length);
     const sampled = this.#sample(this.#anchors(outputs, paddedSize), gtBoxes, random);
     return tf.tidy(() => {
-      const total = Math.max(1, sampled.labels.length);
+      const { rpnLossBeta: beta, rpnLossNorm: norm = 'sampled' } = this.#options;
+      const total = norm === 'full' ? this.#fullSample * gtBoxes.length : Math.max(1, sampled.labels.length);
       const logits = gatherRows(outputs.logits, sampled.byLevel, 1);
       const objectness = bceWithLogits(tf.squeeze<tf.Tensor1D>(logits, [1]), tf.tensor1d(sampled.labels));
       const deltas = gatherRows(outputs.deltas, sampled.positivesByLevel, 4);
       const truth = tf.tensor2d(sampled.targets, [sampled.targets.length / 4, 4]);
       return {
         loss_objectness: tf.div(tf.sum(objectness), total) as tf.Scalar,
-        loss_rpn_box_reg: tf.div(tf.sum(smoothL1(tf.sub(deltas, truth))), total) as tf.Scalar,
+        loss_rpn_box_reg: tf.div(tf.sum(smoothL1(tf.sub(deltas, truth), beta)), total) as tf.Scalar,
       };
     });
   }

@@ -47,6 +47,8 @@ export interface WritableProposalHead {
 export interface RPNHeadOptions {
   /** 3x3 convolutions before the two outputs. Default 1; the v2 recipes take 2. */
   readonly convDepth?: number;
+  /** Channels of these convolutions. Default those of the maps. */
+  readonly hiddenChannels?: number | undefined;
   readonly random?: Random | undefined;
 }
 
@@ -60,18 +62,24 @@ export class RPNHead extends Module implements ProposalHead {
   readonly #logits: Conv2d;
   readonly #deltas: Conv2d;
 
-  constructor(channels: number, anchorsPerCell: number, { convDepth = 1, random }: RPNHeadOptions = {}) {
+  constructor(channels: number, anchorsPerCell: number, options: RPNHeadOptions = {}) {
     super();
+    const { convDepth = 1, hiddenChannels = channels, random } = options;
     const initialiser = normal(0.01);
     this.#convs = Array.from({ length: convDepth }, (_, i) =>
       this.register(
         `conv.${i}.0`,
-        new Conv2d(channels, channels, { kernelSize: 3, activation: 'relu', initialiser, random }),
+        new Conv2d(i === 0 ? channels : hiddenChannels, hiddenChannels, {
+          kernelSize: 3,
+          activation: 'relu',
+          initialiser,
+          random,
+        }),
       ),
     );
     const output = { kernelSize: 1, initialiser, random };
-    this.#logits = this.register('cls_logits', new Conv2d(channels, anchorsPerCell, output));
-    this.#deltas = this.register('bbox_pred', new Conv2d(channels, anchorsPerCell * 4, output));
+    this.#logits = this.register('cls_logits', new Conv2d(hiddenChannels, anchorsPerCell, output));
+    this.#deltas = this.register('bbox_pred', new Conv2d(hiddenChannels, anchorsPerCell * 4, output));
   }
 
   /** The caller owns the result. */

@@ -12,6 +12,8 @@ import {
   pointRendSmall,
   type Recipe,
 } from './recipes.ts';
+import { rfcnResnet } from './rfcn.ts';
+import { singleMapRecipes } from './single-map.ts';
 
 /**
  * Every recipe by torchvision's name: `maskrcnn_resnet50_fpn`, `fasterrcnn_resnet50_fpn_v2`, and the same pattern for
@@ -26,6 +28,11 @@ export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe
     [`keypointrcnn_${body}_fpn`, (options) => keypointRcnnResnetFpn({ ...options, body, version: 1 })],
     [`cascade_maskrcnn_${body}_fpn`, (options) => cascadeMaskRcnnResnetFpn({ ...options, body, version: 1 })],
     [`pointrend_${body}_fpn`, (options) => pointRendResnetFpn({ ...options, body, version: 1 })],
+    [`rfcn_${body}`, (options) => rfcnResnet({ ...options, body, version: 1 })],
+    ...singleMapRecipes.map(([task, map, recipe]): [string, Recipe] => [
+      `${task}_${body}_${map}`,
+      (options) => recipe({ ...options, body, version: 1 }),
+    ]),
   ]),
 
   ['maskrcnn_small', maskRcnnSmall],
@@ -43,7 +50,7 @@ export function architecture(name: string): Recipe {
     place: name,
     problem: 'no such architecture',
     expected:
-      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn, cascade_maskrcnn_BODY_fpn or pointrend_BODY_fpn',
+      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn, cascade_maskrcnn_BODY_fpn, pointrend_BODY_fpn, or c4, dc5, c5 instead of fpn, or rfcn_BODY',
     hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small, keypointrcnn_small, cascade_small or pointrend_small.`,
   });
 }

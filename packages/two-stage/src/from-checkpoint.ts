@@ -95,6 +95,8 @@ const FIRST_STAGE = 'roi_heads.box_predictor.0.cls_score.weight';
 
 /** How many classes the file's box predictor tells apart; 0 when it has none. */
 export function classesOf({ tensors }: TensorSource): number {
+  const maps = find(tensors, SCORE_MAPS);
+  if (maps !== undefined) return (maps[0] ?? 0) / POSITIONS;
   const predictor = find(tensors, 'roi_heads.box_predictor.cls_score.weight') ?? find(tensors, FIRST_STAGE);
   return predictor?.[0] ?? 0;
 }
@@ -107,14 +109,36 @@ export function keypointsOf({ tensors }: TensorSource): number | undefined {
 /** torchvision's name of what a file holds, from the names and shapes of its tensors; undefined for what is none of these. */
 export function architectureOf({ tensors }: TensorSource): string | undefined {
   if (!find(tensors, 'rpn.head.cls_logits.weight')) return undefined; // another method may have the same body
-  const body = resnetNameOf((name) => find(tensors, `backbone.body.${name}`));
+  const inHeads = find(tensors, RES5) !== undefined;
+  // The last stage of a C4 is in its second stage.
+  const place = (name: string): string =>
+    inHeads && name.startsWith('layer4.') ? `roi_heads.res5.${name.slice('layer4.'.length)}` : `backbone.body.${name}`;
+  const body = resnetNameOf((name) => find(tensors, place(name)));
   if (body === undefined) return undefined;
   const extra = find(tensors, 'roi_heads.mask_predictor.mask_fcn_logits.weight') ? 'maskrcnn' : 'fasterrcnn';
   const task = find(tensors, 'roi_heads.keypoint_predictor.kps_score_lowres.weight') ? 'keypointrcnn' : extra;
+  if (find(tensors, SCORE_MAPS)) return `rfcn_${body}`;
+  const map = inHeads ? 'c4' : singleMapOf(tensors);
+  if (map !== undefined) return `${extra}_${body}_${map}`;
   if (find(tensors, FIRST_STAGE) && extra === 'maskrcnn') return `cascade_maskrcnn_${body}_fpn`;
   if (find(tensors, 'roi_heads.mask_head.point_head.predictor.weight')) return `pointrend_${body}_fpn`;
   const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';
   return `${task}_${body}_fpn${second}`;
+}
+
+/** What only an R-FCN has. */
+const SCORE_MAPS = 'roi_heads.rfcn_cls.weight';
+
+/** Score maps of each class: bins on a side, squared. */
+const POSITIONS = 7 ** 2;
+
+/** What only a C4 has. */
+const RES5 = 'roi_heads.res5.0.conv1.weight';
+
+/** Which map a detector without a pyramid stands on. */
+function singleMapOf(tensors: TensorSource['tensors']): string | undefined {
+  if (find(tensors, 'backbone.inner_block_module.weight')) return 'c5';
+  return find(tensors, 'backbone.fpn.inner_blocks.0.0.weight') ? undefined : 'dc5';
 }
 
 function find(tensors: TensorSource['tensors'], name: string): readonly number[] | undefined {

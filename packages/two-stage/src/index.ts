@@ -41,3 +41,13 @@ export {
   type Recipe,
   type RecipeOptions,
 } from './recipes.ts';
+export { rfcnResnet } from './rfcn.ts';
+export {
+  fasterRcnnResnetC4,
+  fasterRcnnResnetC5,
+  fasterRcnnResnetDC5,
+  maskRcnnResnetC4,
+  maskRcnnResnetC5,
+  maskRcnnResnetC5Voc,
+  maskRcnnResnetDC5,
+} from './single-map.ts';

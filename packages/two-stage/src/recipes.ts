@@ -37,6 +37,8 @@ export interface RecipeOptions
   readonly version?: 1 | 2;
   /** Channels of the pyramid, the RPN and the mask branch. Default 256. */
   readonly fpnChannels?: number;
+  /** Channels of the maps that regions are cut out of, where these are not those of a pyramid. */
+  readonly inChannels?: number | undefined;
   /** Length of a region's vector. Default 1024. */
   readonly boxFeatures?: number;
   /** Channels of each convolution of the key point head. Default eight times 512. */
@@ -53,11 +55,11 @@ export const maskRcnnResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
 };
 
 /** The head and predictor of masks that the version and the widths call for. */
-function maskPartsOf(options: RecipeOptions): Pick<MaskRCNNOptions, 'maskHead' | 'maskPredictor'> {
-  const { numClasses = 91, version = 1, fpnChannels = 256, random } = options;
+export function maskPartsOf(options: RecipeOptions): Pick<MaskRCNNOptions, 'maskHead' | 'maskPredictor'> {
+  const { numClasses = 91, version = 1, fpnChannels = 256, inChannels = fpnChannels, random } = options;
   const channels = Array.from({ length: 4 }, () => fpnChannels);
   const norm = version === 2 ? normFactory('batch', 1e-5) : undefined;
-  const maskHead = options.maskHead ?? new MaskRCNNHeads({ inChannels: fpnChannels, channels, norm, random });
+  const maskHead = options.maskHead ?? new MaskRCNNHeads({ inChannels, channels, norm, random });
   const maskPredictor =
     options.maskPredictor ?? new MaskRCNNPredictor(maskHead.outChannels, numClasses, { channels: fpnChannels, random });
   return { maskHead, maskPredictor };
@@ -163,27 +165,34 @@ const SMALL = {
 } as const satisfies RecipeOptions;
 
 function backboneOf(options: RecipeOptions): BackboneWithFPN {
-  const { body = 'resnet50', version = 1, fpnChannels = 256, random } = options;
-  const shape = resnets[body];
-  const network = new ResNet({
-    ...shape,
-    norm: version === 2 ? 'batch' : 'frozen',
-    trainableStages: 3,
-    ...pick(options, ['blocks', 'planes', 'stemChannels', 'norm', 'normEpsilon', 'strideIn', 'trainableStages']),
-    random,
-  });
+  const { version = 1, fpnChannels = 256, random } = options;
+  const network = resnetOf(options);
   const norm = version === 2 ? normFactory('batch', 1e-5) : undefined;
   return new BackboneWithFPN(network, { outChannels: fpnChannels, norm, extra: poolExtra, random });
 }
 
+/** The network alone. */
+export function resnetOf(options: RecipeOptions & Pick<ResNetOptions, 'outputStages' | 'dilatedStages'>): ResNet {
+  const { body = 'resnet50', version = 1, random } = options;
+  return new ResNet({
+    ...resnets[body],
+    norm: version === 2 ? 'batch' : 'frozen',
+    trainableStages: 3,
+    ...pick(options, ['blocks', 'planes', 'stemChannels', 'norm', 'normEpsilon', 'strideIn', 'trainableStages']),
+    ...pick(options, ['outputStages', 'dilatedStages']),
+    random,
+  });
+}
+
 /** The options of the detector, with the parts that the version and the widths call for. */
-function detectorOf(options: RecipeOptions): FasterRCNNOptions {
+export function detectorOf(options: RecipeOptions): FasterRCNNOptions {
   const { numClasses = 91, version = 1, fpnChannels = 256, boxFeatures = 1024, random } = options;
+  const { inChannels = fpnChannels } = options;
   return {
     ...options,
     numClasses,
     ...(options.roiHeads === undefined && {
-      boxHead: options.boxHead ?? boxHeadOf(version, fpnChannels, boxFeatures, random),
+      boxHead: options.boxHead ?? boxHeadOf(version, inChannels, boxFeatures, random),
     }),
     ...(version === 2 && options.rpnHead === undefined && options.rpn === undefined
       ? { rpnHead: new RPNHead(fpnChannels, anchorsPerCell(options), { convDepth: 2, random }) }
@@ -205,4 +214,9 @@ function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]):
   return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<
     Pick<T, K>
   >;
+}
+
+/** Without what is not set, so that defaults hold. */
+export function given(options: RecipeOptions = {}): RecipeOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as RecipeOptions;
 }

@@ -28,7 +28,7 @@ export interface Converted {
 }
 
 /**
- * A Mask or Faster R-CNN (ResNet, FPN) of detectron2 or mmdetection as one of ours: torchvision's names, background
+ * A Mask or Faster R-CNN (ResNet with FPN, C4 or DC5) of detectron2 or mmdetection as one of ours: torchvision's names, background
  * first, and a profile that says how its images, strides and regions are. Undefined for files of others. Shares the
  * file: close it after writing.
  * @throws CHECKPOINT_MISMATCH naming the tensors that have no place in ours
@@ -51,7 +51,7 @@ export async function convertForeign(
         .slice(0, 5)
         .map((name) => quoteName(name))
         .join(', ')}`,
-      expected: 'a Mask or Faster R-CNN or a PointRend, on a ResNet with an FPN',
+      expected: 'a Mask or Faster R-CNN or a PointRend, on a ResNet with an FPN, C4 or DC5',
     });
   }
   const { profile, assumed } = await profileOf(program, model, tensors, options);
@@ -106,14 +106,21 @@ async function profileOf(
     values[1]! / 255,
     values[2]! / 255,
   ];
-  const profile = torchvisionProfile({
+  const hasPyramid = tensors.has('backbone.fpn.inner_blocks.0.0.weight');
+  const { options: ofPyramid, ...profile } = torchvisionProfile({
     source: program,
     options: {
       strideIn: style === 'caffe' ? '1x1' : '3x3',
       roiAlign: { aligned: true, samplingRatio: 0 },
       maskPaste: 'detectron2',
     },
-    input: { channelOrder: pixels.order, mean: share(mean), std: share(std) },
+    // detectron2 pads to a multiple of 32 for pyramids alone.
+    input: {
+      channelOrder: pixels.order,
+      mean: share(mean),
+      std: share(std),
+      ...(hasPyramid ? {} : { sizeDivisor: 1 }),
+    },
     numClasses,
     // Their labels are 0 to 79 in COCO's order; ours begin at 1.
     ...(numClasses === 81 ? { classes: COCO_CLASSES.map((entry, i) => ({ ...entry, label: i + 1 })) } : {}),
@@ -122,7 +129,8 @@ async function profileOf(
     program === 'mmdetection' && said === undefined
       ? 'the file does not say how its body was trained: taken for caffe style (BGR images, stride in the 1x1); if it is pytorch style, say so'
       : undefined;
-  return { profile, assumed };
+  const { roiAlign: _, ...ofOneMap } = ofPyramid; // C4 and DC5 read their regions in one way alone
+  return { profile: { ...profile, options: hasPyramid ? ofPyramid : ofOneMap }, assumed };
 }
 
 /** mmdetection keeps the text of its config beside the weights. */

@@ -1,15 +1,22 @@
 /** How names of another program become torchvision's: the first pattern that fits. Null drops a tensor. */
 export type Renaming = readonly (readonly [pattern: RegExp, name: string | null])[];
 
-/** detectron2, Mask and Faster R-CNN on a ResNet with an FPN. */
+/** detectron2, Mask and Faster R-CNN on a ResNet with an FPN, or on one map (C4, DC5). */
 export const DETECTRON2: Renaming = [
   [/^(pixel_mean|pixel_std|.*anchor_generator\.cell_anchors\.\d+)$/, null],
-  [/^backbone\.bottom_up\.stem\.conv1\.weight$/, 'backbone.body.conv1.weight'],
-  [/^backbone\.bottom_up\.stem\.conv1\.norm\.(\w+)$/, 'backbone.body.bn1.$1'],
-  [/^backbone\.bottom_up\.res([2-5])\.(\d+)\.conv(\d)\.weight$/, 'backbone.body.layer<$1>.$2.conv$3.weight'],
-  [/^backbone\.bottom_up\.res([2-5])\.(\d+)\.conv(\d)\.norm\.(\w+)$/, 'backbone.body.layer<$1>.$2.bn$3.$4'],
-  [/^backbone\.bottom_up\.res([2-5])\.(\d+)\.shortcut\.weight$/, 'backbone.body.layer<$1>.$2.downsample.0.weight'],
-  [/^backbone\.bottom_up\.res([2-5])\.(\d+)\.shortcut\.norm\.(\w+)$/, 'backbone.body.layer<$1>.$2.downsample.1.$3'],
+  [/^backbone\.(?:bottom_up\.)?stem\.conv1\.weight$/, 'backbone.body.conv1.weight'],
+  [/^backbone\.(?:bottom_up\.)?stem\.conv1\.norm\.(\w+)$/, 'backbone.body.bn1.$1'],
+  [/^backbone\.(?:bottom_up\.)?res([2-5])\.(\d+)\.conv(\d)\.weight$/, 'backbone.body.layer<$1>.$2.conv$3.weight'],
+  [/^backbone\.(?:bottom_up\.)?res([2-5])\.(\d+)\.conv(\d)\.norm\.(\w+)$/, 'backbone.body.layer<$1>.$2.bn$3.$4'],
+  [/^backbone\.(?:bottom_up\.)?res([2-5])\.(\d+)\.shortcut\.weight$/, 'backbone.body.layer<$1>.$2.downsample.0.weight'],
+  [
+    /^backbone\.(?:bottom_up\.)?res([2-5])\.(\d+)\.shortcut\.norm\.(\w+)$/,
+    'backbone.body.layer<$1>.$2.downsample.1.$3',
+  ],
+  [/^roi_heads\.res5\.(\d+)\.conv(\d)\.weight$/, 'roi_heads.res5.$1.conv$2.weight'], // C4's last stage
+  [/^roi_heads\.res5\.(\d+)\.conv(\d)\.norm\.(\w+)$/, 'roi_heads.res5.$1.bn$2.$3'],
+  [/^roi_heads\.res5\.(\d+)\.shortcut\.weight$/, 'roi_heads.res5.$1.downsample.0.weight'],
+  [/^roi_heads\.res5\.(\d+)\.shortcut\.norm\.(\w+)$/, 'roi_heads.res5.$1.downsample.1.$2'],
   [/^backbone\.fpn_lateral([2-5])\.(weight|bias)$/, 'backbone.fpn.inner_blocks.<<$1>>.0.$2'],
   [/^backbone\.fpn_output([2-5])\.(weight|bias)$/, 'backbone.fpn.layer_blocks.<<$1>>.0.$2'],
   [/^proposal_generator\.rpn_head\.conv\.(weight|bias)$/, 'rpn.head.conv.0.0.$1'],

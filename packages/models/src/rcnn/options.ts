@@ -22,6 +22,9 @@ export const rcnnOptions: z.ZodObject = z.strictObject({
     .default({ aligned: false, samplingRatio: 2 }),
 });
 
+/** The same for detectors on one map, which read regions in one way alone. */
+export const singleMapOptions: z.ZodObject = rcnnOptions.omit({ roiAlign: true });
+
 export interface RCNNModelOptions {
   readonly trainableStages?: number | undefined;
   readonly minSize?: number | readonly number[] | undefined;
@@ -31,5 +34,5 @@ export interface RCNNModelOptions {
   readonly normEpsilon: number;
   readonly strideIn: '3x3' | '1x1';
   readonly maskPaste: 'torchvision' | 'detectron2';
-  readonly roiAlign: { readonly aligned: boolean; readonly samplingRatio: number };
+  readonly roiAlign?: { readonly aligned: boolean; readonly samplingRatio: number } | undefined;
 }

@@ -10,17 +10,18 @@ import {
 } from '@rcnn/two-stage';
 import type { Architecture, BuildRequest } from '../architecture.ts';
 import { defined, type Unset } from '../option-parts.ts';
-import { type RCNNModelOptions, rcnnOptions } from './options.ts';
+import { type RCNNModelOptions, rcnnOptions, singleMapOptions } from './options.ts';
 
 /** Every recipe of `@rcnn/two-stage`, by torchvision's name. */
 export const rcnnArchitectures: readonly Architecture[] = [...recipes].map(([name, recipe]) => rcnn(name, recipe));
 
 function rcnn(name: string, recipe: Recipe): Architecture {
+  const onOneMap = /^rfcn_|_(?:c4|dc5|c5|c5_voc)$/.test(name);
   return {
     name,
     about: aboutOf(name),
-    optionSchema: rcnnOptions,
-    weightOptions: ['normEpsilon', 'strideIn', 'maskPaste', 'roiAlign'],
+    optionSchema: onOneMap ? singleMapOptions : rcnnOptions,
+    weightOptions: ['normEpsilon', 'strideIn', 'maskPaste', ...(onOneMap ? [] : ['roiAlign'])],
     learnsFrom: learnsFrom(name),
     build: (request) => recipe(recipeOptions(name, request)),
     recognise: (weights) => architectureOf(weights) === name,
@@ -32,13 +33,14 @@ function rcnn(name: string, recipe: Recipe): Architecture {
 function aboutOf(name: string): string {
   if (name.startsWith('cascade')) return 'boxes and masks, the boxes refined in three stages';
   if (name.startsWith('pointrend')) return 'boxes in two stages, masks drawn point by point';
+  if (name.startsWith('rfcn')) return 'boxes by what each cell would be a part of';
   if (name.startsWith('keypointrcnn')) return 'boxes and key points in two stages';
   return name.startsWith('maskrcnn') ? 'boxes and masks in two stages' : 'boxes in two stages';
 }
 
 function learnsFrom(name: string): readonly TargetExtra[] {
   if (name.startsWith('keypointrcnn')) return ['keypoints'];
-  return name.startsWith('fasterrcnn') ? [] : ['masks'];
+  return /^(?:fasterrcnn|rfcn)/.test(name) ? [] : ['masks'];
 }
 
 /** Options in the words of the recipes; what is not set keeps the recipe's own value. */
@@ -46,7 +48,7 @@ function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
   const { options, training, numClasses, numKeypoints, random } = request;
   const own = options as unknown as RCNNModelOptions;
   const { normEpsilon, strideIn, maskPaste, roiAlign } = own;
-  const weightOptions = { normEpsilon, strideIn, maskPaste, roiAlign };
+  const weightOptions = { normEpsilon, strideIn, maskPaste, ...(roiAlign && { roiAlign }) };
   const set: Unset<RecipeOptions> = {
     ...optionsForWeights({ source: name, options: weightOptions, input: request.input }),
     ...defined({ minSize: own.minSize, maxSize: own.maxSize }),
