@@ -23,6 +23,7 @@ export function parseStrictJson(text: string, where: string, limits: StrictJsonL
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const HALF_CHARACTER = /\p{Cs}/u;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE = /[ \t\n\r]*/y;
@@ -117,6 +118,8 @@ class StrictParser {
     } catch {
       this.#fail('a string with a bad escape or a control character');
     }
+    // JSON lets it pass, but no bytes can say such a text: safetensors itself refuses the file.
+    if (HALF_CHARACTER.test(value)) this.#fail('a string with half a character (a lone surrogate)');
     this.#at = end + 1;
     return value;
   }

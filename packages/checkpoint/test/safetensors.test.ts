@@ -74,6 +74,11 @@ const file = (entries: string, data: number | Uint8Array = 2) => rawSafetensors(
 const malformed: [name: string, bytes: () => Uint8Array, says: RegExp][] = [
   ['an empty file', () => new Uint8Array(0), /FILE_TRUNCATED .*0 bytes/],
   ['seven bytes', () => new Uint8Array(7), /FILE_TRUNCATED .*7 bytes/],
+  [
+    'half a character in a name',
+    () => file(`"a\\ud800":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}`),
+    /FILE_MALFORMED .*half a character/,
+  ],
   ['a header longer than the file', () => rawSafetensors('{}', 0, 3), /FILE_TRUNCATED .*10 bytes, expected 11/],
   ['a header of 2^63 bytes', () => rawSafetensors('{}', 0, 2n ** 63n), /FILE_MALFORMED .*byte 0.*too long/],
   ['a header over the limit', () => rawSafetensors('{}', 0, 100_000_001), /FILE_MALFORMED .*too long/],

@@ -10,6 +10,21 @@ test('a document, or its first fault with its place', () => {
   expect(readYaml('x'.repeat(2 ** 21)).fault).toMatchObject({ problem: expect.stringContaining('longer than') });
 });
 
+test.each(['\u0000', '\u001b]0;x\u0007', '\u007f', '\u009b', '\ud800', '\uffff'])(
+  'what YAML allows in no text is a fault, as PyYAML has it: %j',
+  (character) => {
+    expect(readYaml(`a: 1\nb: x${character}`).fault).toMatchObject({
+      offset: 9,
+      problem: expect.stringContaining('control character'),
+    });
+  },
+);
+
+test('tabs, line ends and all that can be seen are allowed', () => {
+  const text = 'a: "é\t\u0085😀"\r\nb: [1,\t2]\r\n';
+  expect(readYaml(text).fault).toBeUndefined();
+});
+
 test('nothing is printed: the warnings of the parser have the text of the file in them', async () => {
   const warnings: unknown[] = [];
   const keep = (warning: unknown): void => void warnings.push(warning);

@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { RcnnError, shortened } from '@rcnn/core/errors';
 import { DTYPES } from '../dtypes.ts';
 import type { TensorEntry } from '../tensor-source.ts';
 
@@ -40,6 +40,7 @@ export function safetensorsHeader(
 ): Uint8Array<ArrayBuffer> {
   const fields: string[] = [];
   if (Object.keys(metadata).length > 0) fields.push(`"__metadata__":${JSON.stringify(metadata)}`);
+  for (const text of [...Object.entries(metadata).flat(), ...tensors.map(({ name }) => name)]) refuseHalf(text);
   const names = new Set<string>(['__metadata__']);
   let at = 0;
   for (const { name, dtype, shape, byteLength } of tensors) {
@@ -61,6 +62,16 @@ export function safetensorsHeader(
   new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
   header.set(json, 8);
   return header;
+}
+
+/** A text with half a character has no bytes: nobody could read the file. @throws INVALID_ARGUMENT */
+function refuseHalf(text: string): void {
+  if (!/\p{Cs}/u.test(text)) return;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'safetensorsFile',
+    place: shortened(text),
+    problem: 'this text has half a character (a lone surrogate)',
+  });
 }
 
 /** The chunks of a tensor; a source that gives too much or too little is an error, not a broken file. */

@@ -9,6 +9,10 @@ export interface YamlFault {
 /** Longest text: options and names of classes fit many times over. */
 const LONGEST = 2 ** 20;
 
+/** What YAML allows in no text (1.2.2, section 5.1), though the parser takes it. */
+const UNPRINTABLE = /(?![\t\n\r\u0085])[\p{Cc}\p{Cs}\ufffe\uffff]/u;
+const NOT_ALLOWED = 'a control character, which YAML does not allow; in quotes it can be written as an escape';
+
 /**
  * Reads YAML in time that grows with its length, and prints nothing. The parser's own search for keys that stand twice
  * compares each with each, so it is done here.
@@ -22,6 +26,8 @@ export function readYaml(
     const problem = `the text is longer than ${LONGEST} characters`;
     return { document: parseDocument(''), fault: { offset: 0, problem } };
   }
+  const offset = text.search(UNPRINTABLE);
+  if (offset >= 0) return { document: parseDocument(''), fault: { offset, problem: NOT_ALLOWED } };
   const document = parseDocument(text, { ...options, uniqueKeys: false, logLevel: 'error', schema: 'core' });
   const fault = document.errors[0] ?? document.warnings[0];
   if (fault !== undefined) return { document, fault: { offset: fault.pos[0], problem: firstLine(fault.message) } };
