@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { readTextSync } from '@rcnn/files';
-import { lockHolder, type MetricsLine, parseConfig, readMetrics, RunFolder } from '@rcnn/train';
+import { lockHolder, type MetricsLine, parseConfig, RunFolder, readMetrics } from '@rcnn/train';
 import type { RunState, StartRun, StudioRun } from '../api.ts';
 import type { Program } from '../program.ts';
 import { beginTraining } from './training-command.ts';
@@ -215,7 +215,11 @@ export class Runs {
 
   #logOf(name: string): readonly string[] {
     const file = this.#logFile(name);
-    return existsSync(file) ? readTextSync(file).split('\n').filter((line) => line !== '') : [];
+    return existsSync(file)
+      ? readTextSync(file)
+          .split('\n')
+          .filter((line) => line !== '')
+      : [];
   }
 }
 
