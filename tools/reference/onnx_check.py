@@ -5,7 +5,8 @@
     python tools/reference/onnx_check.py model.onnx found.json photos/*.jpg
 
 Labels must be the same in the same order, scores within 1e-3, corners within 0.05 pixels. Masks are laid into the picture
-here, as torchvision lays them: at most one pixel in 1,000 of an object's box may differ. Pictures are matched with the
+here, as torchvision lays them: at most one pixel in 1,000 of an object's box may differ. Two objects whose scores are
+within 1e-6 of each other may change places. Pictures are matched with the
 results by their names, labels with categories by the file's own list of classes.
 
 Needs: pip install onnx onnxruntime pillow numpy
@@ -23,6 +24,7 @@ from PIL import Image, ImageOps
 SCORE = 1e-3
 PIXELS = 0.05
 MASK = 1e-3
+TIE = 1e-6
 
 
 def categories_of(session):
@@ -99,9 +101,27 @@ def paste(mask, box, size):
     return result
 
 
+def in_order_of(expected, found):
+    """Places of the objects found in the order of those expected: equal scores have no order."""
+    places = list(range(len(found["labels"])))
+    for i, one in enumerate(expected):
+        for k in range(i, len(places)):
+            if abs(found["scores"][places[k]] - one["score"]) > TIE:
+                break
+            if found["labels"][places[k]] == one["category_id"] and np.abs(found["boxes"][places[k], :2] - one["bbox"][:2]).max() <= PIXELS:
+                places.insert(i, places.pop(k))
+                break
+    return places
+
+
 def differences(found, expected, size, categories):
     """What is wrong, in words, and the largest differences of scores, corners and masks."""
-    labels = [categories.get(int(label), int(label)) for label in found["labels"]]
+    if categories:  # labels without a category, such as COCO's unused numbers, are in no list of results
+        named = np.array([int(label) in categories for label in found["labels"]], bool)
+        found = {name: values[named] for name, values in found.items()}
+    labels = np.array([categories.get(int(label), int(label)) for label in found["labels"]])
+    places = in_order_of(expected, {**found, "labels": labels})
+    found, labels = {name: values[places] for name, values in found.items()}, list(labels[places])
     wanted = [one["category_id"] for one in expected]
     if labels != wanted:
         return "other labels", 0.0, 0.0, 0.0

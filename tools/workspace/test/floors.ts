@@ -100,7 +100,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['layers'],
   ],
   onnx: [
-    ['format'],
+    ['format', 'web.ts'],
     ['graph'],
     ['detector', 'compile'],
     ['description.ts'],

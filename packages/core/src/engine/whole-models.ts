@@ -8,7 +8,7 @@ export interface SessionTensor {
 
 /**
  * Whatever runs an ONNX model. In Node `openOnnxModel` of `@rcnn/tfjs-backend-onnxruntime/model` gives one; in a
- * browser `openWebModel` of `@rcnn/onnx/web`.
+ * browser `webModels` of `@rcnn/onnx`, around onnxruntime-web.
  */
 export interface ModelSession {
   run(
