@@ -3,13 +3,15 @@ import { isRcnnError } from '@rcnn/core/errors';
 import { Command, CommanderError } from 'commander';
 import type { ProgramOptions } from './command.ts';
 import { commands } from './commands/index.ts';
+import { launchedCommand } from './commands/launch.ts';
 import { inTodaysWords } from './options/old-spellings.ts';
 import { helpWriter, note, printError, printStack } from './output/print.ts';
 import { systemError } from './output/system-error.ts';
 
-/** Exit codes: 0 done, 1 the work failed, 2 the call was wrong. */
+/** Exit codes: 0 done, 1 the work failed, 2 the call was wrong, 75 (EX_TEMPFAIL) another process was lost: start again. */
 const FAILED = 1;
 const MISUSED = 2;
+const LOST = 75;
 
 /**
  * Builds the program. Separate from {@link main} so that tests and documentation can read it, and that a program of your
@@ -53,11 +55,12 @@ function version(): string {
 export async function main(args: readonly string[], options: ProgramOptions = {}): Promise<number> {
   const program = createProgram(options);
   try {
-    await program.parseAsync(inTodaysWords(args, note), { from: 'user' });
+    await program.parseAsync(inTodaysWords(launchedCommand(args), note), { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : MISUSED;
     report(error, args.includes('--debug'));
+    if (isRcnnError(error, 'PEER_LOST') || isRcnnError(error, 'TIMEOUT')) return LOST;
     return isRcnnError(error, 'INVALID_ARGUMENT') || isRcnnError(error, 'CONFIG_INVALID') ? MISUSED : FAILED;
   }
 }

@@ -82,7 +82,9 @@ describe('what is shown', () => {
     const [name = '', ...words] = call.split(' ');
     const command = named.get(name);
     expect(command).toBeDefined();
-    const known = new Set(command!.options.flatMap(({ long, short }) => [long, short]));
+    // What is launched has options of its own.
+    const options = [...command!.options, ...(name === 'launch' ? named.get('train')!.options : [])];
+    const known = new Set(options.flatMap(({ long, short }) => [long, short]));
     for (const word of words.filter((part) => part.startsWith('-') && part !== '-')) expect(known).toContain(word);
   });
 

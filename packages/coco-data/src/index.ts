@@ -41,8 +41,7 @@ export { type DecodeBlobOptions, decodeBlob, withoutAlpha } from './images/decod
 export { imageSizeOf } from './images/image-header.ts';
 export type { ImageStore } from './images/image-store.ts';
 export type { Batch, SkippedSample } from './loader/batch.ts';
-export { type BatchRunner, createLoader, type Loader, type LoaderOptions } from './loader/loader.ts';
-
+export { type BatchRunner, type BatchShare, createLoader, type Loader, type LoaderOptions } from './loader/loader.ts';
 export { aspectEdges, aspectGroup, epochOrder, type OrderOptions, planBatches } from './loader/order.ts';
 export type { Sample, SampleFields, SampleRecords } from './loader/sample.ts';
 export { SkipLimit } from './loader/skip-limit.ts';

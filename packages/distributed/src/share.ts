@@ -97,7 +97,7 @@ export async function onRankZero<T>(group: ProcessGroup, work: () => Promise<T>)
       outcome = { value: await work() };
     } catch (error) {
       thrown = error;
-      outcome = { error: messageOf(error) };
+      outcome = { error: errorText(error) };
     }
   }
   const received = await broadcastValue(group, outcome).catch((error: unknown) => {
@@ -106,6 +106,25 @@ export async function onRankZero<T>(group: ProcessGroup, work: () => Promise<T>)
   if (thrown !== undefined) throw thrown;
   if ('error' in received) throw peerFailed(0, received.error);
   return received.value as T;
+}
+
+/**
+ * Each rank does something of its own. When one fails, all fail.
+ * @throws on ranks that fail what `work` throws; on the others PEER_FAILED naming the first of them, with its error as cause
+ */
+export async function onEveryRank<T>(group: ProcessGroup, work: () => Promise<T>): Promise<T> {
+  if (group.size === 1) return work();
+  const [own] = await Promise.allSettled([work()]);
+  const thrown: unknown = own.status === 'rejected' ? own.reason : undefined;
+  const failed = await gather(group, [own.status === 'rejected' ? 1 : 0]).catch((error: unknown) => {
+    throw own.status === 'rejected' ? thrown : error;
+  });
+  const first = failed.findIndex(([flag]) => flag !== 0);
+  if (first >= 0) {
+    const told = await broadcastValue(group, errorText(thrown), first).catch(() => undefined);
+    throw own.status === 'rejected' ? thrown : peerFailed(first, told);
+  }
+  return (own as PromiseFulfilledResult<T>).value;
 }
 
 /** Another rank failed. */
@@ -119,8 +138,9 @@ export function peerFailed(rank: number, error?: ErrorMessage): RcnnError {
   });
 }
 
-function messageOf(error: unknown): ErrorMessage {
+/** What others can be told of an error. */
+export function errorText(error: unknown): ErrorMessage {
   if (isRcnnError(error)) return packError(error);
   const message = error instanceof Error ? error.message : String(error);
-  return packError(new RcnnError('IO_FAILED', { where: 'rank 0', problem: message, cause: error }));
+  return packError(new RcnnError('IO_FAILED', { where: 'process', problem: message, cause: error }));
 }

@@ -63,6 +63,18 @@ export function requireFiniteRate(learningRate: number, step: number): void {
   });
 }
 
+/** @throws NON_FINITE when gradients are finite one by one, and together are not */
+export function requireFiniteNorm(norm: number, step: number): void {
+  if (Number.isFinite(norm)) return;
+  throw new RcnnError('NON_FINITE', {
+    where: `training step ${step}`,
+    place: 'gradient',
+    problem: 'the sum of the gradients of several batches is not finite, so nothing was updated',
+    found: `length ${norm}`,
+    hint: "Try a lower learning rate, a longer warm-up or 'clipNorm'.",
+  });
+}
+
 /** What the images of a batch are called, or their numbers from 1. */
 export function imageNames({ targets }: TrainingBatch): string[] {
   return targets.map(({ imageId }, i) => String(imageId ?? `number ${i + 1}`));

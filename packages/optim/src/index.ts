@@ -12,5 +12,14 @@ export {
 export { createSchedule, type Schedule, type ScheduleLength, type ScheduleOptions } from './schedule.ts';
 export { SGD, type SGDOptions } from './sgd.ts';
 export type { TrainableModel, TrainingBatch } from './training-batch.ts';
-export { type StepContext, type StepOptions, type StepResult, trainingStep } from './training-step.ts';
+export {
+  type Share,
+  type SharedStepOptions,
+  type SharedStepResult,
+  type StepContext,
+  type StepOptions,
+  type StepResult,
+  sharedStep,
+  trainingStep,
+} from './training-step.ts';
 export { WeightAverage } from './weight-average.ts';

@@ -1,6 +1,8 @@
 import { hostValues, type Random, trainableParameters, valueAndGradients } from '@rcnn/core';
+import { localGroups, type ProcessGroup } from '@rcnn/distributed';
 import * as tf from '@tensorflow/tfjs-core';
-import { requireFinite, requireFiniteRate } from './finite.ts';
+import { exchange, type Whole } from './exchange.ts';
+import { requireFinite, requireFiniteNorm, requireFiniteRate } from './finite.ts';
 import { kernelFor, sumOfSquares } from './host-pass.ts';
 import type { Optimizer } from './optimizer.ts';
 import { type ParameterGroup, settingsAt } from './parameter-groups.ts';
@@ -40,38 +42,125 @@ export interface StepContext {
  * @throws NON_FINITE naming the loss or the tensor, and the images
  */
 export async function trainingStep(
-  { model, optimizer, groups = new Map(), clipNorm }: StepOptions,
+  options: StepOptions,
   batches: readonly TrainingBatch[],
-  { step, learningRate, random }: StepContext,
+  context: StepContext,
 ): Promise<StepResult> {
-  requireFiniteRate(learningRate, step);
+  const { result } = await sharedStep({ ...options, group: localGroups(1)[0]! }, { batches }, context);
+  return result ?? { losses: {}, loss: 0, gradientNorm: 0 };
+}
+
+/** A step that many processes take together. */
+export interface SharedStepOptions extends StepOptions {
+  readonly group: ProcessGroup;
+}
+
+/** What this rank has for a step. */
+export interface Share {
+  /** Its batches; those without images count for nothing. */
+  readonly batches: readonly TrainingBatch[];
+  /** Number of the first of them among those of all ranks: each draws its own random numbers. Default 0. */
+  readonly first?: number | undefined;
+  /** Whether this rank wants the training to end after the step. Default false. */
+  readonly stop?: boolean | undefined;
+  /** Why it has no batches: the failure is told to all ranks. */
+  readonly error?: unknown;
+}
+
+/** What a step of all ranks did. */
+export interface SharedStepResult {
+  /** Undefined when no rank had an image: then nothing was updated. */
+  readonly result: StepResult | undefined;
+  /** Whether any rank wants the training to end now. */
+  readonly stop: boolean;
+}
+
+/**
+ * {@link trainingStep} of all ranks together: the mean over the batches of all of them, with the same bits on each. The
+ * gradient is clipped after the mean is taken. When one rank fails, all do, and nothing is updated anywhere.
+ * @throws NON_FINITE and the like on the rank that failed; PEER_FAILED on the others; PEER_LOST, TIMEOUT
+ */
+export async function sharedStep(
+  { model, optimizer, groups = new Map(), clipNorm, group }: SharedStepOptions,
+  share: Share,
+  { step, learningRate, random }: StepContext,
+): Promise<SharedStepResult> {
   const statistics = keepStatistics(model);
-  const gradients = new Map<string, tf.Tensor>();
+  let gradients = new Map<string, tf.Tensor>();
   try {
-    const losses: Record<string, number>[] = [];
-    let squares: ReadonlyMap<string, number> = new Map();
-    for (const [i, batch] of batches.entries()) {
-      const part = await differentiate(model, batch, {
-        step,
-        random: random.fork('batch', i),
-        before: statistics.kept,
-      });
-      accumulate(gradients, part.gradients);
-      losses.push(part.losses);
-      squares = part.squares;
+    const own = await compute(model, share, { step, learningRate, random, before: statistics.kept });
+    gradients = own.gradients;
+    let { squares } = own;
+    let whole: Omit<Whole, 'gradients'>;
+    if (group.size === 1) {
+      if (own.failed !== undefined) throw own.failed.error;
+      whole = { losses: dividedBy(own.batches, own.losses), batches: own.batches, stop: share.stop === true };
+    } else {
+      const { losses, batches } = own;
+      const error = own.failed?.error;
+      const part = { gradients, losses, batches, statistics: statistics.kept, stop: share.stop === true, error };
+      const { gradients: means, ...rest } = await exchange(group, model, part);
+      tf.dispose([...gradients.values()]);
+      gradients = means;
+      whole = rest;
     }
-    if (batches.length > 1) squares = (await readBack({}, gradients)).squares;
-    const gradientNorm = Math.sqrt(sum(squares.values())) / batches.length;
+    if (whole.batches === 0) return { result: undefined, stop: whole.stop };
+    if (group.size > 1 || whole.batches > 1) squares = (await readBack({}, gradients)).squares;
+    // Gradients are sums over batches, and means over ranks.
+    const mean = (value: number): number => (value * group.size) / whole.batches;
+    const gradientNorm = mean(Math.sqrt(sum(squares.values())));
+    requireFiniteNorm(gradientNorm, step);
     const clip = clipNorm !== undefined && gradientNorm > clipNorm ? clipNorm / gradientNorm : 1;
-    optimizer.update({ gradients, gradientScale: clip / batches.length, settingsOf: settingsAt(groups, learningRate) });
-    const means = meanOf(losses);
-    return { losses: means, loss: sum(Object.values(means)), gradientNorm };
+    optimizer.update({ gradients, gradientScale: mean(clip), settingsOf: settingsAt(groups, learningRate) });
+    const loss = sum(Object.values(whole.losses));
+    return { result: { losses: whole.losses, loss, gradientNorm }, stop: whole.stop };
   } catch (error) {
     statistics.restore();
     throw error;
   } finally {
     statistics.dispose();
     for (const gradient of gradients.values()) gradient.dispose();
+  }
+}
+
+/** What this rank computes by itself: sums over its batches, or why there are none. */
+interface Own {
+  readonly gradients: Map<string, tf.Tensor>;
+  readonly losses: Record<string, number>;
+  readonly batches: number;
+  /** Of the last batch. */
+  readonly squares: ReadonlyMap<string, number>;
+  readonly failed?: { readonly error: {} };
+}
+
+async function compute(
+  model: TrainableModel,
+  { batches, first = 0, error: before }: Share,
+  { step, learningRate, random, before: kept }: StepContext & { readonly before: Statistics },
+): Promise<Own> {
+  const gradients = new Map<string, tf.Tensor>();
+  const rows: Record<string, number>[] = [];
+  let squares: ReadonlyMap<string, number> = new Map();
+  try {
+    if (before !== undefined) throw before;
+    requireFiniteRate(learningRate, step);
+    for (const [i, batch] of batches.entries()) {
+      if (batch.images.length === 0) continue;
+      const part = await differentiate(model, batch, { step, random: random.fork('batch', first + i), before: kept });
+      accumulate(gradients, part.gradients);
+      rows.push(part.losses);
+      squares = part.squares;
+    }
+    return { gradients, losses: sumOf(rows), batches: rows.length, squares };
+  } catch (error) {
+    tf.dispose([...gradients.values()]);
+    return {
+      gradients: new Map(),
+      losses: {},
+      batches: 0,
+      squares,
+      failed: { error: error ?? new Error('no reason was given') },
+    };
   }
 }
 
@@ -155,9 +244,13 @@ function keepStatistics(model: TrainableModel): { kept: Statistics; restore(): v
   };
 }
 
-function meanOf(rows: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+function sumOf(rows: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const names = Object.keys(rows[0] ?? {});
-  return Object.fromEntries(names.map((name) => [name, sum(rows.map((row) => row[name]!)) / rows.length]));
+  return Object.fromEntries(names.map((name) => [name, sum(rows.map((row) => row[name]!))]));
+}
+
+function dividedBy(count: number, sums: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(sums).map(([name, total]) => [name, total / count]));
 }
 
 function sum(values: Iterable<number>): number {

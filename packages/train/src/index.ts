@@ -17,7 +17,7 @@ export { consoleProgress, duration, type ProgressOptions } from './progress.ts';
 export { validationSplit } from './run/data.ts';
 export { describeEnvironment } from './run/environment.ts';
 export { type Replay, type ReplayedBatch, type ReplayOptions, replay } from './run/replay.ts';
-export type { TrainOptions, TrainResult } from './run/session.ts';
+export type { Membership, TrainOptions, TrainResult } from './run/session.ts';
 export { StopSignals } from './run/stop-signals.ts';
 export { type ConfigParts, resume, train } from './run/train-run.ts';
 export { EventWriter, type EventWriterOptions } from './tensorboard/events.ts';

@@ -74,7 +74,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   cli: [
     ['command.ts', 'engines', 'options', 'output'],
-    ['models'],
+    ['models', 'ranks'],
     ['shards'],
     ['evaluate', 'pictures'],
     ['predict'],

@@ -7,6 +7,7 @@ import { evaluate } from './evaluate.ts';
 import { exportModel } from './export.ts';
 import { info } from './info.ts';
 import { inspect } from './inspect.ts';
+import { launch } from './launch.ts';
 import { merge } from './merge.ts';
 import { predict } from './predict.ts';
 import { preview } from './preview.ts';
@@ -21,6 +22,7 @@ import { visualize } from './visualize.ts';
 /** In the order of `mask-rcnn --help`. */
 export const commands: readonly CommandDefinition[] = [
   train,
+  launch,
   val,
   replay,
   predict,

@@ -1,11 +1,12 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { readTextSync } from '@rcnn/files';
-import type { PartialConfig } from '@rcnn/train';
+import type { Membership, PartialConfig } from '@rcnn/train';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { loaders } from '../engines/loaders.ts';
 import { addTrainOptions, readTrainOptions } from '../options/train-options.ts';
 import { print } from '../output/print.ts';
+import { addMemberOptions, membershipOf } from '../ranks/membership.ts';
 
 interface Flags {
   readonly config?: string;
@@ -13,6 +14,11 @@ interface Flags {
   readonly printConfig?: boolean;
   readonly quiet?: boolean;
   readonly progress: 'auto' | 'bar' | 'plain' | 'none';
+  readonly hosts?: string;
+  readonly rank?: number;
+  readonly port?: number;
+  readonly peerTimeout: number;
+  readonly alone?: boolean;
 }
 
 /** `mask-rcnn train DATA`: from a folder of annotated images to a model, a report and pictures. */
@@ -23,6 +29,7 @@ export const train: CommandDefinition = {
     ['mask-rcnn train photos --preset quick', 'a small network that learns simple scenes in minutes'],
     ['mask-rcnn train photos --weights maskrcnn_resnet50_fpn --epochs 12', 'from published weights'],
     ['mask-rcnn train --resume runs/train', 'go on after a stop'],
+    ['mask-rcnn train photos --hosts a:29500,b:29500 --rank 0', 'one of two machines that train together'],
   ],
   configure(command: Command, program: ProgramOptions): void {
     command
@@ -34,6 +41,7 @@ export const train: CommandDefinition = {
       .addOption(
         new Option('--progress <style>', 'how to show it').choices(['auto', 'bar', 'plain', 'none']).default('auto'),
       );
+    addMemberOptions(command);
     addTrainOptions(command, program.architectures).action(
       async (data: string | undefined, flags: Flags & Record<string, unknown>) => {
         await act(data, flags, program);
@@ -70,15 +78,20 @@ async function act(
     print(...stringify(config).trimEnd().split('\n'));
     return;
   }
+  const membership = await membershipOf(flags);
+  const isFirst = (membership?.rank ?? 0) === 0;
   const progress = consoleProgress({ style: flags.quiet === true ? 'none' : flags.progress });
+  // One of several tells what goes on; the others tell what is wrong.
+  const onEvent: typeof progress = (event) => (isFirst || event.kind === 'warning' ? progress(event) : undefined);
   const signals = new StopSignals((signal) =>
     progress({ kind: 'note', text: `${signal}: finishing this step and saving; once more leaves at once.` }),
   );
-  const options = { onEvent: progress, shouldStop: () => signals.requested !== undefined, loaders, architectures };
+  const options = { onEvent, membership, shouldStop: () => signals.requested !== undefined, loaders, architectures };
   try {
     const { folder, reason, scores } = await (flags.resume === undefined
-      ? begin(parts, options)
-      : resume(flags.resume, parts, options));
+      ? begin(together(parts, membership), options)
+      : resume(flags.resume, together(parts, membership), options));
+    if (!isFirst) return;
     for (const kind of kindsOf(scores ?? {})) {
       for (const name of [`${kind}/AP`, `${kind}/AP50`]) print(`${name}  ${scores![name]!.toFixed(4)}`);
     }
@@ -87,6 +100,19 @@ async function act(
   } finally {
     signals.dispose();
   }
+}
+
+/** Several processes meet by way of TensorFlow, and of no other engine. */
+function together(parts: readonly PartialConfig[], membership: Membership | undefined): readonly PartialConfig[] {
+  if (membership === undefined) return parts;
+  const asked = parts.findLast(({ engine }) => engine !== undefined)?.engine ?? 'auto';
+  if (asked === 'auto' || asked === 'tensorflow') return [...parts, { engine: 'tensorflow' }];
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: '--engine',
+    problem: 'several processes train together on TensorFlow alone',
+    found: asked,
+    hint: 'Leave --engine out; mask-rcnn setup tensorflow makes it ready.',
+  });
 }
 
 /** The argument, unless it is a file of options that was meant for `--config`. */

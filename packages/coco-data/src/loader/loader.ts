@@ -18,6 +18,8 @@ export interface LoaderOptions {
   readonly epoch?: number;
   /** The batch to begin with: the last one's `index + 1` resumes an epoch. Default 0. */
   readonly startIndex?: number;
+  /** Only the batches of one of several processes. Default all; then batches without images are left out. */
+  readonly share?: BatchShare | undefined;
   /** Default true. */
   readonly shuffle?: boolean;
   /** Default false. */
@@ -41,6 +43,17 @@ export interface LoaderOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Which batches of an epoch belong to one of several processes that train together: of every `size * run` batches from
+ * `startIndex` on, the `run` from `rank * run` on. One without images is given all the same, so that all stay in step.
+ */
+export interface BatchShare {
+  readonly rank: number;
+  readonly size: number;
+  /** Batches that a process takes in a row. */
+  readonly run: number;
+}
+
 /** Turns a job into a batch, here or in a worker. */
 export type BatchRunner = (job: BatchJob) => Promise<Batch>;
 
@@ -58,7 +71,7 @@ export interface Loader extends AsyncIterable<Batch> {
  * @param run where batches are made; by default here, with the images decoded by the dataset's store
  */
 export function createLoader(dataset: Dataset, options: LoaderOptions = {}, run?: BatchRunner): Loader {
-  const { batchSize = 2, seed = 0, epoch = 0, startIndex = 0, prefetch = 2 } = options;
+  const { batchSize = 2, seed = 0, epoch = 0, startIndex = 0, prefetch = 2, share } = options;
   checkOptions({ batchSize, startIndex, prefetch });
   const plan = planBatches(
     dataset.images.map(({ size }) => size),
@@ -72,7 +85,9 @@ export function createLoader(dataset: Dataset, options: LoaderOptions = {}, run?
     },
   );
   const skipped: SkippedSample[] = [];
-  const limit = new SkipLimit(dataset, options.maxSkipRate);
+  const { name, length } = dataset;
+  const limit = new SkipLimit({ name, length: length / (share?.size ?? 1) }, options.maxSkipRate);
+  const numbers = batchNumbers(startIndex, plan.length, share);
   const jobAt = (index: number): BatchJob => ({
     samples: plan[index]!.map((sample) => ({ index: sample, records: dataset.records(sample) })),
     epoch,
@@ -85,22 +100,32 @@ export function createLoader(dataset: Dataset, options: LoaderOptions = {}, run?
   const runner = run ?? hereRunner(dataset, options);
   const iterate = async function* (): AsyncGenerator<Batch> {
     const ahead: Promise<Batch>[] = [];
-    let next = startIndex;
+    let next = 0;
+    const more = (): boolean => next < numbers.length;
+    const start = (): number => ahead.push(begin(runner, jobAt(numbers[next++]!)));
     try {
-      while (ahead.length > 0 || next < plan.length) {
-        while (ahead.length < Math.max(1, prefetch) && next < plan.length) ahead.push(begin(runner, jobAt(next++)));
+      while (ahead.length > 0 || more()) {
+        while (ahead.length < Math.max(1, prefetch) && more()) start();
         const batch = await withSignal(ahead[0]!, options.signal);
         void ahead.shift();
         skipped.push(...batch.skipped);
         batch.skipped.forEach((sample) => limit.add(sample));
-        if (next < plan.length) ahead.push(begin(runner, jobAt(next++)));
-        if (batch.images.length > 0) yield batch;
+        if (more()) start();
+        if (batch.images.length > 0 || share !== undefined) yield batch;
       }
     } finally {
       await Promise.allSettled(ahead); // nothing is left running behind the caller's back
     }
   };
   return { length: plan.length, skipped, [Symbol.asyncIterator]: iterate };
+}
+
+/** The numbers of the batches to make, in order. */
+function batchNumbers(first: number, length: number, share: BatchShare | undefined): number[] {
+  const all = Array.from({ length: Math.max(0, length - first) }, (_, i) => first + i);
+  if (share === undefined) return all;
+  const { rank, size, run } = share;
+  return all.filter((number) => Math.floor((number - first) / run) % size === rank);
 }
 
 /** Makes batches on this thread. */

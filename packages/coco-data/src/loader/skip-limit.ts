@@ -23,7 +23,7 @@ export class SkipLimit {
     throw new RcnnError('DATASET_INVALID', {
       where: `loader of '${name}'`,
       place: `sample ${index} (image ${imageId})`,
-      problem: `too many samples cannot be loaded: ${this.#count} of ${length}`,
+      problem: `too many samples cannot be loaded: ${this.#count} of ${Math.ceil(length)}`,
       found: message,
       expected: `at most ${this.#rate * 100} %`,
       hint: "Run 'mask-rcnn doctor' on the dataset, or raise maxSkipRate (--max-skip-rate).",

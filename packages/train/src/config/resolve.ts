@@ -81,9 +81,12 @@ export function parseConfig(text: string, where: string): PartialConfig {
   return (value ?? {}) as PartialConfig;
 }
 
-/** The learning rate of one step: stated, or the recipe's rate per image times the images of a step. */
-export function learningRateOf({ learningRate, batchSize, accumulate }: TrainConfig): number {
-  return learningRate === 'auto' ? RATE_PER_IMAGE * batchSize * accumulate : learningRate;
+/**
+ * The learning rate of one step: stated, or the recipe's rate per image times the images of a step.
+ * @param processes that train together. Default 1
+ */
+export function learningRateOf({ learningRate, batchSize, accumulate }: TrainConfig, processes = 1): number {
+  return learningRate === 'auto' ? RATE_PER_IMAGE * batchSize * accumulate * processes : learningRate;
 }
 
 /** Faults that one error shows; the rest are counted. */

@@ -10,6 +10,8 @@ export interface TrainingInfo {
   readonly seed: number;
   readonly optimizer: { readonly kind: string; readonly counters: Record<string, number> };
   readonly average: { readonly counters: Record<string, number> } | null;
+  /** Of all processes; not in files of before there could be several. */
+  readonly batchesPerStep?: number | undefined;
 }
 
 /** More than any training counts: at a thousand steps a second, thirty years. */
@@ -46,6 +48,7 @@ const form: z.ZodType<TrainingInfo> = z.strictObject({
   seed: z.number('a whole number').int('a whole number'),
   optimizer: z.strictObject({ kind: z.string('the name of an optimizer'), counters }, fields),
   average: z.strictObject({ counters }, 'the counters of the average, or null').nullable(),
+  batchesPerStep: count.min(1, 'a whole number from 1').optional(),
 });
 
 /**

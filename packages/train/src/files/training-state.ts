@@ -26,13 +26,15 @@ export interface SaveStateOptions extends AtomicWriteOptions {
   readonly position: Position;
   readonly seed: number;
   readonly profile?: WeightsProfile | undefined;
+  /** Batches of a step, of all processes together. */
+  readonly batchesPerStep?: number | undefined;
 }
 
 /** Writes weights, optimizer, averages and position into one file, all of it or nothing. */
 export async function saveTrainingState(
   path: string,
   { model, optimizer, average }: TrainingState,
-  { position, seed, profile, ...options }: SaveStateOptions,
+  { position, seed, profile, batchesPerStep, ...options }: SaveStateOptions,
 ): Promise<void> {
   const info: TrainingInfo = {
     kind: 'training',
@@ -40,6 +42,7 @@ export async function saveTrainingState(
     seed,
     optimizer: { kind: optimizer.kind, counters: optimizer.counters() },
     average: average === undefined ? null : { counters: average.counters() },
+    ...(batchesPerStep === undefined ? {} : { batchesPerStep }),
   };
   const contents = {
     weights: (await stateDict(model)).values(),
@@ -56,6 +59,7 @@ export async function saveTrainingState(
 /**
  * Puts a saved state back and tells where training goes on.
  * @param profile what the model of now is; the file's must name the same architecture and classes
+ * @param processes how many there are now, and what each takes: together as many batches as a step of the file
  * @throws CHECKPOINT_MISMATCH when the file is no training checkpoint, or one of another model, optimizer or seed;
  *   FILE_MALFORMED naming the field or tensor that no training writes
  */
@@ -64,6 +68,7 @@ export async function loadTrainingState(
   state: TrainingState,
   seed: number,
   profile?: WeightsProfile,
+  processes?: { readonly size: number; readonly accumulate: number },
 ): Promise<Position> {
   const checkpoint = await loadCheckpoint(path);
   try {
@@ -79,6 +84,7 @@ export async function loadTrainingState(
     if (info.seed !== seed) {
       mismatch(path, `its seed is ${info.seed}, not ${seed}`, 'Resume with the same seed.');
     }
+    if (processes !== undefined) requireSameSteps(path, info, processes);
     await loadStateDict(state.model, checkpoint.weights);
     await restore('optimizer', state.optimizer, info.optimizer.counters, checkpoint);
     if (state.average !== undefined && info.average !== null) {
@@ -103,6 +109,27 @@ function requireSameModel(where: string, before: WeightsProfile | undefined, now
   }
   const [old, given] = [classNames(before), classNames(now)];
   if (old !== given) problem('other classes than the data have', old, given);
+}
+
+/** Other steps would be other batches at other rates: no going on. */
+function requireSameSteps(
+  where: string,
+  { batchesPerStep }: TrainingInfo,
+  { size, accumulate }: { readonly size: number; readonly accumulate: number },
+): void {
+  if (batchesPerStep === undefined || batchesPerStep === size * accumulate) return;
+  const fits = batchesPerStep % size === 0;
+  const way = fits
+    ? `Go on with --accumulate ${batchesPerStep / size}`
+    : `Go on with a number of processes that divides ${batchesPerStep}`;
+  throw new RcnnError('CHECKPOINT_MISMATCH', {
+    where,
+    place: `${INFO_PLACE}.batchesPerStep`,
+    problem: 'the run takes its steps of another number of batches',
+    found: String(batchesPerStep),
+    expected: `${size} ${size === 1 ? 'process' : 'processes'} x accumulate ${accumulate} = ${size * accumulate}`,
+    hint: `${way}; to begin a new run from these weights, use 'weights' instead.`,
+  });
 }
 
 const SHOWN_CLASSES = 8;

@@ -1,17 +1,19 @@
 import { Random } from '@rcnn/core';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { localGroups, onRankZero, type ProcessGroup } from '@rcnn/distributed';
 import {
   type Optimizer,
   type ParameterGroup,
   type Schedule,
+  sharedStep,
   type TrainableModel,
   type TrainingBatch,
-  trainingStep,
   type WeightAverage,
 } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import type { EndReason, Listener, Scores, StepReport } from './events.ts';
 import { kindsOf } from './kinds.ts';
+import { keepAlike } from './same-state.ts';
 import type { BatchSource } from './types.ts';
 
 /** Where a training is. Everything else follows from it: order, augmentation, samples and rate are functions of it. */
@@ -51,7 +53,15 @@ export interface TrainerOptions {
   /** Steps between two saves inside an epoch. Default: only at its end. */
   readonly saveEvery?: number | undefined;
   readonly hooks?: TrainerHooks | undefined;
+  /**
+   * The processes that train together; each runs this loop with the same options. Rank 0 alone is asked to save, to
+   * evaluate and to record. Default: this one alone.
+   */
+  readonly group?: ProcessGroup | undefined;
 }
+
+/** The same options with nothing left to choose. */
+type Options = TrainerOptions & { readonly group: ProcessGroup; readonly accumulate: number };
 
 /** What the loop asks of its surroundings. */
 export interface TrainerHooks {
@@ -60,7 +70,10 @@ export interface TrainerHooks {
   readonly shouldStop?: (() => boolean) | undefined;
   /** Keeps the state, all or nothing. `best` asks for a copy of the weights that is kept apart. */
   readonly save?: ((position: Position, best: boolean) => Promise<void>) | undefined;
-  /** Measures the model (throwing INTERRUPTED stops the training); {@link decisive} says what is best. */
+  /**
+   * Measures the model (throwing INTERRUPTED stops the training); {@link decisive} says what is best. Ranks other than 0
+   * must have it too, though it is not called there.
+   */
   readonly evaluate?: ((epoch: number, step: number) => Promise<Scores>) | undefined;
   /** Records a step or an epoch. */
   readonly record?: ((entry: RecordEntry) => Promise<void>) | undefined;
@@ -75,18 +88,22 @@ export type RecordEntry =
   | { readonly kind: 'step'; readonly report: StepReport }
   | { readonly kind: 'epoch'; readonly epoch: number; readonly step: number; readonly scores: Scores };
 
-/** Steps in an epoch: batches that do not fill a step are left out. */
-export function stepsPerEpoch(batchesPerEpoch: number, accumulate = 1): number {
-  return Math.max(1, Math.floor(batchesPerEpoch / accumulate));
+/**
+ * Steps in an epoch: batches that do not fill a step are left out.
+ * @param batchesPerStep of all ranks. Default 1
+ */
+export function stepsPerEpoch(batchesPerEpoch: number, batchesPerStep = 1): number {
+  return Math.max(1, Math.floor(batchesPerEpoch / batchesPerStep));
 }
 
 /** Trains from `start` to the end, to a stop, or until nothing gets better. Gives the reason and the last position. */
 export async function runTraining(
-  options: TrainerOptions,
+  given: TrainerOptions,
   start: Position = START,
 ): Promise<{ readonly reason: EndReason; readonly position: Position }> {
-  const { totalSteps, data, hooks = {} } = options;
-  const perEpoch = stepsPerEpoch(data.batchesPerEpoch, options.accumulate);
+  const options: Options = { ...given, group: given.group ?? localGroups(1)[0]!, accumulate: given.accumulate ?? 1 };
+  const { totalSteps, data, hooks = {}, accumulate, group } = options;
+  const perEpoch = stepsPerEpoch(data.batchesPerEpoch, accumulate * group.size);
   hooks.onEvent?.({ kind: 'start', step: start.step, totalSteps, stepsPerEpoch: perEpoch });
   const clock = new Clock(start.step, totalSteps);
   let position = start;
@@ -102,7 +119,7 @@ export async function runTraining(
     try {
       position = await endEpoch(options, position);
     } catch (error) {
-      if (!isRcnnError(error, 'INTERRUPTED')) throw error;
+      if (!wasInterrupted(error)) throw error;
       reason = 'stopped'; // in the evaluation: the state was saved before it, and a resumed run evaluates again
       break;
     }
@@ -115,28 +132,43 @@ export async function runTraining(
   return { reason, position };
 }
 
+/** Here, or on rank 0, for which the others waited. */
+function wasInterrupted(error: unknown): boolean {
+  if (isRcnnError(error, 'INTERRUPTED')) return true;
+  return isRcnnError(error, 'PEER_FAILED') && (error.cause as { code?: string } | undefined)?.code === 'INTERRUPTED';
+}
+
 /** The rest of the epoch that `position` is in. */
 async function runEpoch(
-  options: TrainerOptions,
+  options: Options,
   start: Position,
   perEpoch: number,
   clock: Clock,
 ): Promise<{ position: Position; stopped: boolean }> {
-  const { data, totalSteps, accumulate = 1, saveEvery, hooks = {} } = options;
-  const batches = data.batches(start.epoch, start.batch)[Symbol.asyncIterator]();
+  const { data, totalSteps, accumulate, group, saveEvery, hooks = {} } = options;
+  const { rank, size } = group;
+  const alone = size === 1;
+  const share = alone ? undefined : { rank, size, run: accumulate };
+  const batches = data.batches(start.epoch, start.batch, share)[Symbol.asyncIterator]();
   let position = start;
   try {
-    while (position.step < totalSteps && position.batch + accumulate <= perEpoch * accumulate) {
+    while (position.step < totalSteps && position.batch + accumulate * size <= perEpoch * accumulate * size) {
       await breathe();
-      if (hooks.shouldStop?.() === true) return { position, stopped: true };
+      const stop = hooks.shouldStop?.() === true;
+      if (stop && alone) return { position, stopped: true }; // several stop after a step: that is where they meet
       clock.beginStep();
-      const taken = await take(batches, accumulate);
-      if (taken.length < accumulate) break;
+      const taken = await take(batches, accumulate, alone);
+      if (alone && taken.batches.length < accumulate) break;
       clock.haveData();
-      await oneStep(options, position, taken, clock);
-      for (const { release } of taken) release?.();
-      const used = taken.at(-1)!.index ?? position.batch + accumulate - 1;
-      position = { ...position, step: position.step + 1, batch: used + 1 };
+      const step = await oneStep(options, position, { ...taken, stop }, clock).catch(async (error: unknown) => {
+        if (rank === 0 && isLost(error)) await hooks.save?.(position, false);
+        throw error;
+      });
+      for (const { release } of taken.batches) release?.();
+      const last = position.batch + accumulate * size - 1;
+      const used = alone ? (taken.batches.at(-1)!.index ?? last) : last;
+      position = { ...position, step: position.step + (step.updated ? 1 : 0), batch: used + 1 };
+      if (step.stop) return { position, stopped: true };
       if (saveEvery !== undefined && position.step % saveEvery === 0) await save(options, position, false);
     }
   } finally {
@@ -152,6 +184,11 @@ async function runEpoch(
   return { position, stopped: false };
 }
 
+/** Another process is gone or does not come: the state here is that of the last step, and whole. */
+function isLost(error: unknown): boolean {
+  return isRcnnError(error, 'PEER_LOST') || isRcnnError(error, 'TIMEOUT');
+}
+
 /**
  * One turn of the event loop. An engine that computes on this thread answers every await at once, and then signals,
  * timers and messages of the loader's threads would never be heard.
@@ -163,40 +200,72 @@ function breathe(): Promise<void> {
   });
 }
 
-async function take(source: AsyncIterator<TrainingBatch>, count: number): Promise<TrainingBatch[]> {
-  const taken: TrainingBatch[] = [];
-  while (taken.length < count) {
-    const next = await source.next();
-    if (next.done === true) break;
-    taken.push(next.value);
+/** The batches of a step, or why they did not come. */
+interface Taken {
+  readonly batches: readonly TrainingBatch[];
+  readonly error?: unknown;
+}
+
+/** @param throws whether to throw what goes wrong: other ranks must be told of it first */
+async function take(source: AsyncIterator<TrainingBatch>, count: number, throws: boolean): Promise<Taken> {
+  const batches: TrainingBatch[] = [];
+  try {
+    while (batches.length < count) {
+      const next = await source.next();
+      if (next.done === true) break;
+      batches.push(next.value);
+    }
+    return { batches };
+  } catch (error) {
+    if (throws) throw error;
+    return { batches, error };
   }
-  return taken;
 }
 
 async function oneStep(
-  options: TrainerOptions,
+  options: Options,
   { step, epoch }: Position,
-  batches: readonly TrainingBatch[],
+  taken: Taken & { readonly stop: boolean },
   clock: Clock,
-): Promise<void> {
-  const { hooks = {}, average, seed = 0, totalSteps } = options;
+): Promise<{ readonly updated: boolean; readonly stop: boolean }> {
+  const { hooks = {}, average, seed = 0, totalSteps, group, accumulate } = options;
+  const { batches } = taken;
   const learningRate = options.learningRate * options.schedule(step);
-  await hooks.onBatches?.(step, batches);
+  const isFirst = group.rank === 0;
+  const { error } = taken.error === undefined && isFirst ? await shown(options, step, batches) : taken;
   try {
     const random = new Random(seed).fork('step', step);
-    const result = await trainingStep(options, batches, { step: step + 1, learningRate, random });
+    const share = { ...taken, error, first: group.rank * accumulate };
+    const { result, stop } = await sharedStep(options, share, { step: step + 1, learningRate, random });
+    if (result === undefined) return { updated: false, stop };
     average?.update();
     const report: StepReport = { ...result, ...clock.endStep(), step: step + 1, totalSteps, epoch, learningRate };
     hooks.onEvent?.({ kind: 'step', ...report });
-    await hooks.record?.({ kind: 'step', report });
+    if (isFirst) await hooks.record?.({ kind: 'step', report });
+    return { updated: true, stop };
+  } catch (thrown) {
+    if (isFirst) await hooks.onFailure?.(step + 1, batches, thrown);
+    throw thrown;
+  }
+}
+
+/** Shows the batches to whoever draws them; what goes wrong is told to the other ranks. */
+async function shown(
+  { hooks = {}, group }: Options,
+  step: number,
+  batches: readonly TrainingBatch[],
+): Promise<{ readonly error?: unknown }> {
+  try {
+    await hooks.onBatches?.(step, batches);
+    return {};
   } catch (error) {
-    await hooks.onFailure?.(step + 1, batches, error);
-    throw error;
+    if (group.size === 1) throw error;
+    return { error };
   }
 }
 
 /** Evaluates, remembers the best, and saves with the next epoch as the place to go on. */
-async function endEpoch(options: TrainerOptions, position: Position): Promise<Position> {
+async function endEpoch(options: Options, position: Position): Promise<Position> {
   const { hooks = {}, evaluateEvery = 1, totalSteps } = options;
   const { epoch, step } = position;
   let next: Position = { ...position, epoch: epoch + 1, batch: 0 };
@@ -205,19 +274,25 @@ async function endEpoch(options: TrainerOptions, position: Position): Promise<Po
   if (hooks.evaluate !== undefined && ((epoch + 1) % evaluateEvery === 0 || last)) {
     // Saved before the evaluation too: it may take long, and a crash must not cost the epoch.
     await save(options, position, false);
-    const scores = await (options.average?.swap(() => hooks.evaluate!(epoch, step)) ?? hooks.evaluate(epoch, step));
+    const evaluate = (): Promise<Scores> => onRankZero(options.group, () => hooks.evaluate!(epoch, step));
+    const scores = await (options.average?.swap(evaluate) ?? evaluate());
     const score = decisive(scores);
     isBest = score !== undefined && (position.best === null || score > position.best.score);
     next = isBest ? { ...next, best: { score: score!, epoch }, stale: 0 } : { ...next, stale: position.stale + 1 };
     hooks.onEvent?.({ kind: 'epoch', epoch, step, scores, best: isBest });
-    await hooks.record?.({ kind: 'epoch', epoch, step, scores });
+    if (options.group.rank === 0) await hooks.record?.({ kind: 'epoch', epoch, step, scores });
   }
   await save(options, next, isBest);
   return next;
 }
 
-async function save({ hooks = {} }: TrainerOptions, position: Position, best: boolean): Promise<void> {
-  await hooks.save?.(position, best);
+async function save(options: Options, position: Position, best: boolean): Promise<void> {
+  const { hooks = {}, group } = options;
+  await keepAlike(group, options, hooks.onEvent);
+  await onRankZero(group, async () => {
+    await hooks.save?.(position, best);
+    return null;
+  });
 }
 
 /** The number that says how good a model is, more is better: AP of what it is made for, else of boxes, else minus the loss. */

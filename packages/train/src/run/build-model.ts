@@ -12,6 +12,8 @@ import type { Listener, TrainEvent } from '../loop/events.ts';
 export interface BuiltModel {
   readonly model: Detector;
   readonly profile: WeightsProfile;
+  /** What the weights that it began with say of their model; undefined when it began fresh. */
+  readonly before?: Before | undefined;
 }
 
 /** What a model must know of the data that it learns from. */
@@ -80,7 +82,7 @@ async function fromBackbone(
 }
 
 /** What weights expect of the model that takes them over. */
-type Before = Pick<WeightsProfile, 'options'> & Partial<Pick<WeightsProfile, 'input'>>;
+export type Before = Pick<WeightsProfile, 'options'> & Partial<Pick<WeightsProfile, 'input'>>;
 
 /**
  * The model that a config describes, with first weights of its own.
@@ -106,7 +108,7 @@ export function freshModel(
     random: new Random(config.seed).fork('weights'),
   });
   const about = { source: '@rcnn/train', classes: classes.classes, keypoints: keypointScheme };
-  return { model, profile: profileOf(architecture, model, options, about) };
+  return { model, profile: profileOf(architecture, model, options, about), before };
 }
 
 /** The options that weights depend on, as their file has them. */

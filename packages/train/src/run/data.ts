@@ -185,9 +185,9 @@ function batchesOf(dataset: Dataset, config: TrainConfig, onEvent: Listener): Ba
   };
   return {
     batchesPerEpoch: createLoader(dataset, options).length,
-    async *batches(epoch, first) {
+    async *batches(epoch, first, share) {
       if (workers > 0) pool ??= new LoaderWorkers(dataset, { workers, transform: augment });
-      const loader = createLoader(dataset, { ...options, epoch, startIndex: first }, pool?.run);
+      const loader = createLoader(dataset, { ...options, epoch, startIndex: first, share }, pool?.run);
       for await (const batch of loader) {
         reportSkipped(batch.skipped);
         yield batch;

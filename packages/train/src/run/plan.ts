@@ -8,18 +8,21 @@ import { stepsPerEpoch, type TrainerOptions } from '../loop/trainer.ts';
 type Parameters = ReadonlyMap<string, Parameter>;
 
 /** All that a config decides of a training before its first step. */
-export type Plan = Omit<TrainerOptions, 'model' | 'data' | 'optimizer' | 'average' | 'hooks'>;
+export type Plan = Omit<TrainerOptions, 'model' | 'data' | 'optimizer' | 'average' | 'hooks' | 'group'>;
 
-/** The options of the trainer that a config stands for. Looks at the parameters' names only. */
-export function planOf(config: TrainConfig, parameters: Parameters, batchesPerEpoch: number): Plan {
-  const perEpoch = stepsPerEpoch(batchesPerEpoch, config.accumulate);
+/**
+ * The options of the trainer that a config stands for. Looks at the parameters' names only.
+ * @param processes that train together
+ */
+export function planOf(config: TrainConfig, parameters: Parameters, batchesPerEpoch: number, processes = 1): Plan {
+  const perEpoch = stepsPerEpoch(batchesPerEpoch, config.accumulate * processes);
   const totalSteps = config.steps ?? config.epochs * perEpoch;
   const warmupSteps = config.warmupSteps === 'auto' ? Math.min(1000, perEpoch - 1) : config.warmupSteps;
   const { accumulate, clipNorm, seed, evaluateEvery, patience, saveEvery } = config;
   return {
     groups: groupParameters(parameters, config),
     schedule: createSchedule({ ...config, warmupSteps }, { stepsPerEpoch: perEpoch, totalSteps }),
-    learningRate: learningRateOf(config),
+    learningRate: learningRateOf(config, processes),
     totalSteps,
     accumulate,
     clipNorm,
@@ -36,8 +39,9 @@ export function describePlan(
   { totalSteps, learningRate }: Plan,
   parameters: Parameters,
   data: Dataset,
+  processes = 1,
 ): string[] {
-  const images = imagesPerStep(config);
+  const images = imagesPerStep(config, processes);
   const count = (chosen: readonly Parameter[]): string =>
     chosen.reduce((sum, { size }) => sum + size, 0).toLocaleString('en');
   const all = [...parameters.values()];
@@ -45,13 +49,13 @@ export function describePlan(
   const rate = config.learningRate === 'auto' ? ` (torchvision's 0.02 for 16 images, scaled to ${images})` : '';
   return [
     `${data.length} images of ${data.classes.classes.length} classes; ${config.arch} with ${count(all)} weights, ${count(trained)} of them learning.`,
-    `${totalSteps} steps of ${images} images; ${config.optimizer} at ${learningRate}${rate}.`,
+    `${totalSteps} steps of ${images} images${processes > 1 ? `, ${images / processes} in each of ${processes} processes` : ''}; ${config.optimizer} at ${learningRate}${rate}.`,
   ];
 }
 
 /** Images whose gradients go into one step. */
-export function imagesPerStep({ batchSize, accumulate }: TrainConfig): number {
-  return batchSize * accumulate;
+export function imagesPerStep({ batchSize, accumulate }: TrainConfig, processes: number): number {
+  return batchSize * accumulate * processes;
 }
 
 export function optimizerOf({ optimizer, momentum }: TrainConfig, parameters: Parameters): Optimizer {

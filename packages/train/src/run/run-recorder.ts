@@ -23,6 +23,8 @@ export interface RecordedRun {
   readonly config: TrainConfig;
   readonly folder: RunFolder;
   readonly data: TrainingData;
+  /** That train together. */
+  readonly processes: number;
 }
 
 /** Writes down what happens: metrics, TensorBoard's events, pictures and the report. */
@@ -80,11 +82,11 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
 
   /** Writes the report as things stand. */
   async report(step: number): Promise<void> {
-    const { config, folder, data } = this.#run;
+    const { config, folder, data, processes } = this.#run;
     const minutes = (performance.now() - this.#begin) / 60_000;
     await writeReport(folder, `${config.arch} on ${data.train.name}`, [
       ['data', `${config.data}: ${data.train.length} training and ${data.val?.length ?? 0} validation images`],
-      ['steps', `${step} of ${imagesPerStep(config)} images`],
+      ['steps', `${step} of ${imagesPerStep(config, processes)} images`],
       ['time', `${minutes.toFixed(1)} minutes since the run was started or resumed`],
       ['folder', folder.path],
     ]);

@@ -1,6 +1,7 @@
 import { INFO_PLACE } from '@rcnn/checkpoint';
 import type { Dataset } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
+import { onRankZero, type ProcessGroup } from '@rcnn/distributed';
 import type { Architecture } from '@rcnn/models';
 import { CompiledDetector, compileAs } from '@rcnn/onnx';
 import { freeze } from '@rcnn/optim';
@@ -8,6 +9,7 @@ import type { TrainConfig } from '../config/options.ts';
 import type { RunFolder } from '../files/folder.ts';
 import { evaluateModel } from '../loop/evaluate.ts';
 import type { EndReason, Listener, Scores } from '../loop/events.ts';
+import { shareState } from '../loop/same-state.ts';
 import { type Position, runTraining, START, type TrainerHooks } from '../loop/trainer.ts';
 import type { BuiltModel } from './build-model.ts';
 import type { TrainingData } from './data.ts';
@@ -28,8 +30,21 @@ export interface TrainOptions extends EngineOptions {
   readonly datasets?: { readonly train: Dataset; readonly val?: Dataset | undefined } | undefined;
   /** Hears everything that happens. Default: silence. */
   readonly onEvent?: Listener | undefined;
+  /**
+   * This process among those that train together. Its `join` is called when the engine is up. Rank 0 alone writes files,
+   * and the folder of the result is on its machine. Default: this process alone.
+   */
+  readonly membership?: Membership | undefined;
   /** Asked before each step; true finishes, saves and leaves. `StopSignals` answers for SIGINT and SIGTERM. */
   readonly shouldStop?: (() => boolean) | undefined;
+}
+
+/** A process among those that train together. */
+export interface Membership {
+  /** From 0. */
+  readonly rank: number;
+  readonly size: number;
+  join(): Promise<ProcessGroup>;
 }
 
 /** How a training ended, and where its files are. */
@@ -48,42 +63,60 @@ export interface Session {
   readonly built: BuiltModel;
   readonly folder: RunFolder;
   readonly options: TrainOptions;
+  readonly group: ProcessGroup;
 }
 
 /** One training in its folder: the loop, with those who record it and keep its states around it. */
 export async function runSession(session: Session, resuming: boolean): Promise<TrainResult> {
-  const { config, data, built, folder } = session;
+  const { config, data, built, folder, group } = session;
   const { onEvent = () => undefined, shouldStop } = session.options;
   const { model, profile } = built;
   const parameters = model.namedParameters();
   freeze(parameters, config.freeze);
   const state = { model, optimizer: optimizerOf(config, parameters), average: averageOf(config, parameters) };
-  const { load, requireSpace, save, onFailure } = new StateKeeper({ config, folder, state, profile, onEvent });
+  const processes = group.size;
+  const keeper = new StateKeeper({ config, folder, state, profile, onEvent, processes });
   let recorder: RunRecorder | undefined;
   try {
-    const position = resuming ? await load() : START;
-    requireBatch(position, data, folder);
-    requireSpace(resuming);
-    await writeSettings(folder, config, resuming);
-    await recordData(folder, data, resuming, onEvent);
-    recorder = await RunRecorder.open({ config, folder, data }, position.step);
-    const { unreadMetrics } = recorder;
-    const lines = `metrics.jsonl: ${unreadMetrics} lines cannot be read (cut by a crash, or changed) and are left out.`;
-    if (unreadMetrics > 0) onEvent({ kind: 'warning', text: lines });
+    const position = await onRankZero(group, async () => {
+      const last = resuming ? await keeper.load() : START;
+      requireBatch(last, data, folder);
+      keeper.requireSpace(resuming);
+      await writeSettings(folder, config, resuming);
+      await recordData(folder, data, resuming, onEvent);
+      recorder = await RunRecorder.open({ config, folder, data, processes }, last.step);
+      warnOfUnread(recorder, onEvent);
+      return last;
+    });
+    await shareState(group, state, null);
+    const plan = planOf(config, parameters, data.source.batchesPerEpoch, processes);
     const where = resuming ? `Resuming ${folder.path} after step ${position.step}.` : `Writing to ${folder.path}`;
-    const plan = planOf(config, parameters, data.source.batchesPerEpoch);
-    for (const text of [where, ...describePlan(config, plan, parameters, data.train)]) onEvent({ kind: 'note', text });
-    const { record, onBatches } = recorder;
+    const described = describePlan(config, plan, parameters, data.train, processes);
+    if (group.rank === 0) for (const text of [where, ...described]) onEvent({ kind: 'note', text });
     const measured = measuring(session, recorder);
-    const hooks = { onEvent, shouldStop, save, onFailure, record, onBatches, evaluate: measured?.evaluate };
-    const end = await goOn(session, () => runTraining({ ...plan, ...state, data: data.source, hooks }, position));
-    await recorder.report(end.position.step);
+    const hooks = { onEvent, shouldStop, evaluate: measured?.evaluate, ...writing(keeper, recorder) };
+    const options = { ...plan, ...state, data: data.source, hooks, group };
+    const end = await goOn(session, () => runTraining(options, position));
+    await onRankZero(group, async () => {
+      await recorder?.report(end.position.step);
+      return null;
+    });
     return { folder, ...end, scores: measured?.last() };
   } finally {
     recorder?.close();
     state.optimizer.dispose();
     state.average?.dispose();
   }
+}
+
+/** What the loop calls to have things written: on rank 0, which has the folder and so the recorder. */
+function writing({ save, onFailure }: StateKeeper, recorder: RunRecorder | undefined): TrainerHooks {
+  return recorder === undefined ? {} : { save, onFailure, record: recorder.record, onBatches: recorder.onBatches };
+}
+
+function warnOfUnread({ unreadMetrics }: RunRecorder, onEvent: Listener): void {
+  const text = `metrics.jsonl: ${unreadMetrics} lines cannot be read (cut by a crash, or changed) and are left out.`;
+  if (unreadMetrics > 0) onEvent({ kind: 'warning', text });
 }
 
 /** An epoch has a batch for each image at most: a later one is nowhere in these data. @throws CHECKPOINT_MISMATCH */
@@ -100,12 +133,12 @@ function requireBatch({ batch }: Position, { train }: TrainingData, { last }: Ru
 }
 
 /** Runs the training; when it breaks off, says that and how it can be gone on with. */
-async function goOn<T>({ folder, options }: Session, training: () => Promise<T>): Promise<T> {
+async function goOn<T>({ folder, options, group }: Session, training: () => Promise<T>): Promise<T> {
   try {
     return await training();
   } catch (error) {
     const text = `The last checkpoint is whole. Go on with: mask-rcnn train --resume ${folder.path}`;
-    if (folder.canResume) options.onEvent?.({ kind: 'warning', text });
+    if (group.rank === 0 && folder.canResume) options.onEvent?.({ kind: 'warning', text });
     throw error;
   }
 }
@@ -118,7 +151,7 @@ function measuring(
     built: { model },
     options: { onEvent, shouldStop },
   }: Session,
-  recorder: RunRecorder,
+  recorder: RunRecorder | undefined,
 ): { evaluate: NonNullable<TrainerHooks['evaluate']>; last(): Scores | undefined } | undefined {
   if (val === undefined) return undefined;
   let last: Scores | undefined;
@@ -138,7 +171,7 @@ function measuring(
       const text = `Evaluated without ${evaluation.skipped.length} images, such as ${first.imageId}: ${first.message}`;
       onEvent?.({ kind: 'warning', text });
     }
-    await recorder.recordEvaluation(evaluation, step);
+    await recorder?.recordEvaluation(evaluation, step);
     last = evaluation.scores;
     return last;
   };

@@ -22,6 +22,8 @@ export interface KeptRun {
   readonly state: TrainingState;
   readonly profile: WeightsProfile;
   readonly onEvent: Listener;
+  /** Processes that train together. */
+  readonly processes: number;
 }
 
 /** Keeps the states of a training in its folder: the last one, the best weights, numbered ones, and that of a failure. */
@@ -34,8 +36,9 @@ export class StateKeeper implements Required<Pick<TrainerHooks, 'save' | 'onFail
 
   /** Puts the last state back and gives its position. @throws CHECKPOINT_MISMATCH, FILE_MALFORMED */
   readonly load = async (): Promise<Position> => {
-    const { folder, state, config, profile } = this.#run;
-    const position = await loadTrainingState(folder.last, state, config.seed, profile);
+    const { folder, state, config, profile, processes: size } = this.#run;
+    const processes = { size, accumulate: config.accumulate };
+    const position = await loadTrainingState(folder.last, state, config.seed, profile, processes);
     // Each step updates once; an average may have been asked for later.
     const { updates = position.step } = state.optimizer.counters();
     const averaged = state.average?.counters().updates ?? 0;
@@ -61,9 +64,10 @@ export class StateKeeper implements Required<Pick<TrainerHooks, 'save' | 'onFail
   };
 
   readonly save = async (position: Position, best: boolean): Promise<void> => {
-    const { config, folder, state, profile, onEvent } = this.#run;
+    const { config, folder, state, profile, onEvent, processes } = this.#run;
+    const { seed, accumulate } = config;
     if (best) await (state.average?.swap(() => this.#saveBest(position)) ?? this.#saveBest(position));
-    await saveTrainingState(folder.last, state, { position, seed: config.seed, profile });
+    await saveTrainingState(folder.last, state, { position, seed, profile, batchesPerStep: processes * accumulate });
     const { keepCheckpoints: keep } = config;
     if (keep !== undefined) {
       const bestStep = await bestStepOf(folder);

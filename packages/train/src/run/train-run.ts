@@ -1,16 +1,20 @@
 import { existsSync } from 'node:fs';
 import { sweepTemporaries } from '@rcnn/checkpoint/node';
+import type { Detector } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { broadcastValue, localGroups, onEveryRank, onRankZero, type ProcessGroup } from '@rcnn/distributed';
 import { readTextSync } from '@rcnn/files';
-import { architectures as builtIn } from '@rcnn/models';
-import type { PartialConfig } from '../config/options.ts';
+import { type Architecture, architectures as builtIn } from '@rcnn/models';
+import type { PartialConfig, TrainConfig } from '../config/options.ts';
 import { architectureOf, formerNote, parseConfig, resolveConfig } from '../config/resolve.ts';
 import { RunFolder } from '../files/folder.ts';
-import { acquireLock } from '../files/lock.ts';
-import { buildModel } from './build-model.ts';
+import { acquireLock, type Lock } from '../files/lock.ts';
+import type { Listener } from '../loop/events.ts';
+import { agreeOnData, agreeOnOptions, asOnRankZero } from './agree.ts';
+import { type BuiltModel, buildModel, freshModel } from './build-model.ts';
 import { checkMemory } from './check-memory.ts';
 import { checkMirroring, checkOffers } from './check-offers.ts';
-import { openData } from './data.ts';
+import { openData, type TrainingData } from './data.ts';
 import { startEngine } from './engine.ts';
 import { runSession, type TrainOptions, type TrainResult } from './session.ts';
 
@@ -36,7 +40,9 @@ export async function resume(
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const folder = new RunFolder(path);
-  if (!existsSync(folder.config) || !folder.canResume) {
+  const there = existsSync(folder.config) && folder.canResume;
+  // Of several processes only the first has the folder: the others are told what is in it.
+  if (!there && (options.membership?.rank ?? 0) === 0) {
     throw new RcnnError('FILE_MISSING', {
       where: path,
       problem: 'this folder has no run to go on with',
@@ -44,8 +50,8 @@ export async function resume(
       hint: "Name the folder that the training printed, for example 'runs/train'.",
     });
   }
-  const before = parseConfig(readTextSync(folder.config), folder.config);
-  return run([before, ...partsOf(changes)], folder, options);
+  const before = there ? [parseConfig(readTextSync(folder.config), folder.config)] : [];
+  return run([...before, ...partsOf(changes)], folder, options);
 }
 
 function partsOf(config: ConfigParts): readonly PartialConfig[] {
@@ -57,29 +63,84 @@ async function run(
   resumed: RunFolder | undefined,
   options: TrainOptions,
 ): Promise<TrainResult> {
-  const config = resolveConfig(...parts);
+  const { onEvent = () => undefined, architectures = builtIn, membership } = options;
+  // A process that goes on without the folder has no data in its options yet.
+  const follows = resumed !== undefined && (membership?.rank ?? 0) > 0;
+  const own = follows ? resolveConfig({ data: resumed.path }, ...parts) : resolveConfig(...parts);
   const note = formerNote(...parts);
-  if (note !== undefined) options.onEvent?.({ kind: 'note', text: note });
-  const { onEvent = () => undefined, architectures = builtIn, datasets } = options;
-  const architecture = architectureOf(config, architectures);
-  const engine = await startEngine(config.engine, options, config.threads);
+  if (note !== undefined) onEvent({ kind: 'note', text: note });
+  const architecture = architectureOf(own, architectures);
+  const engine = await startEngine(own.engine, options, own.threads);
   onEvent({ kind: 'note', text: `Engine: ${engine.name}.` });
-  const data = await openData(config, onEvent, datasets);
-  const built = await buildModel(config, architecture, data.train, onEvent);
-  const { model } = built;
-  checkOffers(data.train, model.spec, config.data, architectures);
-  checkMirroring(data.train, model.spec, config);
-  checkMemory(config, data, model, engine.name, onEvent);
-  // Only now: a mistake in data or options leaves no empty folder behind.
-  const folder = resumed?.prepare() ?? RunFolder.create(config.out, config.name);
-  const lock = acquireLock(folder.lock);
+  const group = (await membership?.join()) ?? localGroups(1)[0]!;
   try {
-    await sweepTemporaries(folder.path);
-    await sweepTemporaries(folder.checkpoints);
-    return await runSession({ config, data, built, folder, options }, resumed !== undefined);
+    const first = await broadcastValue(group, own);
+    const config = follows ? asOnRankZero(first, Object.assign({}, ...parts) as PartialConfig) : own;
+    await agreeOnOptions(group, config, first);
+    const result = await runTogether(group, { config, architecture, engine: engine.name, resumed, options });
+    await group.barrier(); // who leaves earlier would be missed
+    return result;
+  } finally {
+    group.close();
+  }
+}
+
+interface Beginning {
+  readonly config: TrainConfig;
+  readonly architecture: Architecture;
+  readonly engine: string;
+  readonly resumed: RunFolder | undefined;
+  readonly options: TrainOptions;
+}
+
+/** Data, model and folder, and the training with them. */
+async function runTogether(
+  group: ProcessGroup,
+  { config, architecture, engine, resumed, options }: Beginning,
+): Promise<TrainResult> {
+  const { onEvent = () => undefined, architectures = builtIn, datasets } = options;
+  const data = await onEveryRank(group, () => openData(config, onEvent, datasets));
+  let model: Detector | undefined;
+  let lock: Lock | undefined;
+  try {
+    const built = await buildTogether(group, config, architecture, data, onEvent);
+    model = built.model;
+    const { spec } = model;
+    await onEveryRank(group, async () => {
+      checkOffers(data.train, spec, config.data, architectures);
+      checkMirroring(data.train, spec, config);
+      checkMemory(config, data, built.model, engine, onEvent);
+    });
+    await agreeOnData(group, data, model);
+    // Only now: a mistake in data or options leaves no empty folder behind.
+    const path = await onRankZero(group, async () => {
+      const made = resumed?.prepare() ?? RunFolder.create(config.out, config.name);
+      lock = acquireLock(made.lock);
+      await sweepTemporaries(made.path);
+      await sweepTemporaries(made.checkpoints);
+      return made.path;
+    });
+    const folder = new RunFolder(path);
+    return await runSession({ config, data, built, folder, options, group }, resumed !== undefined);
   } finally {
     await data.source.close?.();
-    model.dispose();
-    lock.release();
+    model?.dispose();
+    lock?.release();
   }
+}
+
+/** The model of a config on every rank. Rank 0 alone reads weights; the others get them when training begins. */
+async function buildTogether(
+  group: ProcessGroup,
+  config: TrainConfig,
+  architecture: Architecture,
+  { train }: TrainingData,
+  onEvent: Listener,
+): Promise<BuiltModel> {
+  let built: BuiltModel | undefined;
+  const before = await onRankZero(group, async () => {
+    built = await buildModel(config, architecture, train, onEvent);
+    return built.before ?? null;
+  });
+  return built ?? freshModel(config, architecture, train, before ?? undefined);
 }

@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { RcnnError } from '@rcnn/core/errors';
+import { type Command, Option } from 'commander';
+import type { CommandDefinition } from '../command.ts';
+import { count } from '../options/flags.ts';
+import { note } from '../output/print.ts';
+import { mayOwnNetwork, OWN_NETWORK } from '../ranks/own-network.ts';
+import { runTogether } from '../ranks/processes.ts';
+
+interface Flags {
+  readonly processes: number;
+  readonly network: 'auto' | 'own' | 'host';
+}
+
+/** `mask-rcnn launch -n 2 train …`: processes of this machine that train together. */
+export const launch: CommandDefinition = {
+  name: 'launch',
+  summary: 'run a training in several processes of this machine',
+  examples: [
+    ['mask-rcnn launch -n 2 train photos --batch-size 2', 'steps of four images, two in each process'],
+    ['mask-rcnn launch -n 2 train --resume runs/train', 'go on after a stop'],
+  ],
+  configure(command: Command): void {
+    command
+      .argument('<command...>', 'what each process runs: train and its options')
+      .requiredOption('-n, --processes <n>', 'how many', count)
+      .addOption(
+        new Option(
+          '--network <kind>',
+          'own: a network that nobody else reaches, without access to any other; host: that of the machine, where others can reach the processes; auto: own where it may be made',
+        )
+          .choices(['auto', 'own', 'host'])
+          .default('auto'),
+      )
+      .action(act);
+  },
+};
+
+/** Puts `--` before the command that is launched: the options after it are its own. */
+export function launchedCommand(args: readonly string[]): readonly string[] {
+  if (args[0] !== 'launch' || args.includes('--')) return args;
+  const takesValue = new Set(['-n', '--processes', '--network']);
+  let at = 1;
+  while (at < args.length && args[at]!.startsWith('-')) at += takesValue.has(args[at]!) ? 2 : 1;
+  return at >= args.length ? args : [...args.slice(0, at), '--', ...args.slice(at)];
+}
+
+async function act(command: readonly string[], { processes, network }: Flags): Promise<void> {
+  if (command[0] !== 'train') {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'launch',
+      problem: 'this is not a command that several processes run together',
+      found: command[0]!,
+      expected: 'train',
+      hint: "Predictions are shared by 'mask-rcnn predict --shard 0/2', without any network.",
+    });
+  }
+  const own = network !== 'host' && mayOwnNetwork();
+  if (own) {
+    await fetchWeights(command);
+    process.exitCode = await inOwnNetwork(processes, command);
+    return;
+  }
+  if (network === 'own') {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: '--network own',
+      problem: 'this process may not make a network of its own',
+      hint: 'It takes Linux, unshare and ip, and the right to make namespaces. --network host does without.',
+    });
+  }
+  note(
+    'warning: these processes listen on all interfaces of this machine, without a password: whoever reaches their ports runs what he likes.',
+  );
+  process.exitCode = await runTogether(
+    [process.execPath, process.argv[1]!, ...withThreads(command, processes)],
+    processes,
+  );
+}
+
+/** The same call in a network of its own: what it starts cannot be reached, and reaches nothing. */
+async function inOwnNetwork(processes: number, command: readonly string[]): Promise<number> {
+  const script = new URL('../ranks/in-own-network.js', import.meta.url).pathname;
+  const [program, ...args] = OWN_NETWORK;
+  const whole = [process.execPath, process.argv[1]!, ...withThreads(command, processes)];
+  const child = spawn(program!, [...args, process.execPath, script, String(processes), ...whole], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
+  });
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on('SIGINT', pass);
+  process.on('SIGTERM', pass);
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (given) => resolve(given ?? 1));
+  });
+  process.removeListener('SIGINT', pass);
+  process.removeListener('SIGTERM', pass);
+  return code;
+}
+
+/** Each process its share of the processors, unless something else is asked for. */
+function withThreads(command: readonly string[], processes: number): readonly string[] {
+  if (command.some((word) => /^--threads(?:=|$)/.test(word))) return command;
+  return [...command, '--threads', String(Math.max(1, Math.floor(availableParallelism() / processes)))];
+}
+
+/** Published weights are fetched while there is a network to fetch them from. */
+async function fetchWeights(command: readonly string[]): Promise<void> {
+  const named = (flag: string): string | undefined => {
+    const at = command.findIndex((word) => word === flag || word.startsWith(`${flag}=`));
+    if (at < 0) return undefined;
+    return command[at] === flag ? command[at + 1] : command[at]!.slice(flag.length + 1);
+  };
+  const names = [named('--weights'), named('--weights-backbone')].filter(
+    (name) => name !== undefined && name !== 'none',
+  );
+  if (names.length === 0) return;
+  const [{ loadPretrained }, { weightsFile }] = await Promise.all([
+    import('@rcnn/checkpoint/node'),
+    import('mask-rcnn/node'),
+  ]);
+  for (const name of names) await (await loadPretrained(await weightsFile(name!))).close();
+}

@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadCheckpoint } from '@rcnn/checkpoint/node';
+import { writeShapes } from '@rcnn/coco-data/node';
+import { isRcnnError } from '@rcnn/core/errors';
+import { loadTensorFlow } from '@rcnn/tfjs-tensorflow';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mayOwnNetwork } from '../src/ranks/own-network.ts';
+
+// The program itself on a real TensorFlow, in networks of their own.
+const program = fileURLToPath(new URL('../bin/mask-rcnn.js', import.meta.url));
+const missing = unavailable();
+
+function unavailable(): string | undefined {
+  if (!mayOwnNetwork()) return 'no network of its own can be made here (unshare, ip)';
+  try {
+    loadTensorFlow();
+    return undefined;
+  } catch (error) {
+    if (isRcnnError(error, 'ENGINE_MISSING')) return 'TensorFlow is not set up';
+    throw error;
+  }
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-launch-'));
+  await writeShapes(join(folder, 'data'), { splits: { train: 8, val: 1 }, size: [48, 64] });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const OPTIONS = [
+  '--preset',
+  'quick',
+  '--batch-size',
+  '1',
+  '--warmup-steps',
+  '1',
+  '--workers',
+  '0',
+  '--save-every',
+  '1',
+];
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** @param onLine sees each line of output; may act */
+function run(args: readonly string[], onLine: (line: string) => void = () => undefined): Promise<Ended> {
+  const child = spawn(process.execPath, [program, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      text.split('\n').forEach(onLine);
+    });
+  }
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output })));
+}
+
+const together = (name: string, steps: number, ...more: string[]): string[] => {
+  const named = ['--name', name, '--steps', String(steps), '--progress', 'plain', '--threads', '1', ...more];
+  return ['launch', '-n', '2', 'train', 'data', ...OPTIONS, ...named];
+};
+
+/** The learned weights of a run, as they lie in its last state. */
+async function weightsOf(name: string): Promise<Map<string, Buffer>> {
+  const checkpoint = await loadCheckpoint(join(folder, 'runs', name, 'checkpoints', 'last.safetensors'));
+  const weights = new Map<string, Buffer>();
+  for (const [tensor, entry] of checkpoint.weights) {
+    if (!/running_|num_batches/.test(tensor)) weights.set(tensor, Buffer.from((await entry.read()).slice()));
+  }
+  await checkpoint.close();
+  return weights;
+}
+
+async function expectSameWeights(first: string, second: string): Promise<void> {
+  const [one, other] = await Promise.all([weightsOf(first), weightsOf(second)]);
+  const differing = [...one].filter(([name, bytes]) => other.get(name)?.equals(bytes) !== true);
+  expect(differing.map(([name]) => name)).toEqual([]);
+  expect(one.size).toBeGreaterThan(20);
+}
+
+describe.skipIf(missing !== undefined)(`launch${missing === undefined ? '' : `: ${missing}`}`, () => {
+  test('two processes are one that accumulates two batches, bit for bit', async () => {
+    const two = await run(together('two', 3));
+    expect(two.output).toContain('3 steps of 2 images, 1 in each of 2 processes');
+    expect(two.code).toBe(0);
+    const alone = ['train', 'data', ...OPTIONS, '--name', 'one', '--steps', '3', '--accumulate', '2'];
+    expect((await run([...alone, '--engine', 'tensorflow', '--threads', '1'])).code).toBe(0);
+    await expectSameWeights('two', 'one');
+  });
+
+  test('a process that is killed ends the other, and the run goes on to the same end', async () => {
+    let killed = false;
+    const first = await run(together('killed', 3), (line) => {
+      if (killed || !line.includes('step 2/3')) return;
+      killed = true;
+      killRank(1, 'killed');
+    });
+    expect(first.output).toContain('rank 1 is gone');
+    expect(first.code).toBe(137);
+    const again = await run(['launch', '-n', '2', 'train', '--resume', 'runs/killed', '--threads', '1']);
+    expect(again.code).toBe(0);
+    await expectSameWeights('killed', 'two');
+  });
+});
+
+/** Kills the process of a rank that trains a run of this name. */
+function killRank(rank: number, name: string): void {
+  for (const pid of pids()) {
+    const [line, env] = ['cmdline', 'environ'].map((file) => read(`/proc/${pid}/${file}`));
+    const ours = line!.includes(`--name\0${name}`) && env!.includes(`LOCAL_RANK=${rank}`) && env!.includes('TF_CONFIG');
+    if (ours && !line!.includes('launch')) process.kill(pid, 'SIGKILL');
+  }
+}
+
+function pids(): number[] {
+  return readdirSync('/proc').map(Number).filter(Number.isInteger);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // gone meanwhile
+  }
+}

@@ -1,0 +1,98 @@
+import { describe, expect, test, vi } from 'vitest';
+import { launchedCommand } from '../src/commands/launch.ts';
+import { freePorts, runTogether } from '../src/ranks/processes.ts';
+import { call } from './support/program.ts';
+
+describe('the command that is launched keeps its options', () => {
+  test.each([
+    [
+      ['launch', '-n', '2', 'train', 'a', '--epochs', '3'],
+      ['launch', '-n', '2', '--', 'train', 'a', '--epochs', '3'],
+    ],
+    [
+      ['launch', '--processes=2', '--network', 'own', 'train'],
+      ['launch', '--processes=2', '--network', 'own', '--', 'train'],
+    ],
+    [
+      ['launch', '-n', '2', '--', 'train'],
+      ['launch', '-n', '2', '--', 'train'],
+    ],
+    [
+      ['launch', '--help'],
+      ['launch', '--help'],
+    ],
+    [
+      ['train', 'a'],
+      ['train', 'a'],
+    ],
+  ])('%j', (args, expected) => expect(launchedCommand(args)).toEqual(expected));
+});
+
+test('what several cannot run together is refused, with what they can do', async () => {
+  const { code, err } = await call('launch', '-n', '2', 'predict', 'a.jpg', '--epochs', '3');
+  expect(code).toBe(2);
+  expect(err).toContain('predict --shard 0/2');
+  expect((await call('launch', 'train')).code).toBe(2);
+});
+
+test('engines other than TensorFlow are refused for several processes', async () => {
+  const { code, err } = await call('train', 'a', '--engine', 'cpu', '--hosts', 'a:1,b:2', '--rank', '1');
+  expect(code).toBe(2);
+  expect(err).toMatch(/--engine: several processes train together on TensorFlow alone; found cpu/);
+});
+
+test('ports are free and each another', async () => {
+  expect(new Set(await freePorts(8)).size).toBe(8);
+});
+
+describe('processes together', () => {
+  const node = (script: string): string[] => [process.execPath, '-e', script];
+  const RANK = 'JSON.parse(process.env.TF_CONFIG).task.index';
+
+  /** What they print, and the exit code. */
+  async function run(script: string, count: number): Promise<{ code: number; out: string }> {
+    let out = '';
+    const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true));
+    try {
+      return { code: await runTogether(node(script), count), out };
+    } finally {
+      stdout.mockRestore();
+    }
+  }
+
+  test('each knows its place, and its lines have its number', async () => {
+    const script = `const { cluster } = JSON.parse(process.env.TF_CONFIG); console.log(${RANK}, process.env.LOCAL_RANK, cluster.worker.length)`;
+    const { code, out } = await run(script, 3);
+    expect(code).toBe(0);
+    expect(out.trim().split('\n').toSorted()).toEqual(['[0] 0 0 3', '[1] 1 1 3', '[2] 2 2 3']);
+  });
+
+  test('the exit code is that of the one that failed, not of those that lost it', async () => {
+    expect((await run(`process.exit([75, 3][${RANK}])`, 2)).code).toBe(3);
+    expect((await run(`process.exit([75, 0][${RANK}])`, 2)).code).toBe(75);
+    expect((await run(`if (${RANK} === 1) process.kill(process.pid, 'SIGKILL')`, 2)).code).toBe(137);
+  });
+
+  test('one that does not find out by itself is asked to end', async () => {
+    const script = `if (${RANK} === 1) process.exit(1); process.on('SIGTERM', () => { console.log('asked'); process.exit(0); }); setInterval(() => {}, 1000)`;
+    const { code, out } = await run(script, 2);
+    expect(code).toBe(1);
+    expect(out).toBe('[0] asked\n');
+  });
+
+  test('a signal goes to all, once', async () => {
+    const script = `let heard = 0; process.on('SIGTERM', () => { heard++; setTimeout(() => { console.log(heard); process.exit(0); }, 300); }); setInterval(() => {}, 1000); console.log('ready')`;
+    let out = '';
+    let ready = 0;
+    const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      out += String(text);
+      if (String(text).endsWith('ready\n') && ++ready === 2) process.emit('SIGTERM', 'SIGTERM');
+      return true;
+    });
+    const code = await runTogether(node(script), 2);
+    stdout.mockRestore();
+    expect(code).toBe(0);
+    expect(out.match(/ready/g)).toHaveLength(2);
+    expect(out.match(/\] 1$/gm)).toHaveLength(2);
+  });
+});
