@@ -72,7 +72,7 @@ const together = (name: string, steps: number, ...more: string[]): string[] => {
 async function weightsOf(name: string): Promise<Map<string, Buffer>> {
   const checkpoint = await loadCheckpoint(join(folder, 'runs', name, 'checkpoints', 'last.safetensors'));
   const weights = new Map<string, Buffer>();
-  for (const [tensor, entry] of checkpoint.weights) {
+  for (const [tensor, entry] of checkpoint.weights.tensors) {
     if (!/running_|num_batches/.test(tensor)) weights.set(tensor, Buffer.from((await entry.read()).slice()));
   }
   await checkpoint.close();
