@@ -164,6 +164,10 @@ class Branches implements TrainableModel {
     return this.#parameters;
   }
 
+  dispose(): void {
+    for (const parameter of this.#parameters.values()) parameter.variable.dispose();
+  }
+
   async losses(): Promise<Record<string, tf.Tensor>> {
     const { seen, ...branches } = Object.fromEntries(this.#parameters);
     seen!.assign(tf.tensor1d([this.#rank + 1]));
@@ -207,6 +211,10 @@ class Huge implements TrainableModel {
 
   namedParameters(): Map<string, Parameter> {
     return this.#parameters;
+  }
+
+  dispose(): void {
+    for (const parameter of this.#parameters.values()) parameter.variable.dispose();
   }
 
   async losses(): Promise<Record<string, tf.Tensor>> {
