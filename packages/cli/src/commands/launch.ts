@@ -120,5 +120,5 @@ async function fetchWeights(command: readonly string[]): Promise<void> {
     import('@rcnn/checkpoint/node'),
     import('mask-rcnn/node'),
   ]);
-  for (const name of names) await (await loadPretrained(await weightsFile(name!))).close();
+  for (const name of names) await (await loadPretrained(weightsFile(name!))).close();
 }
