@@ -20,25 +20,32 @@ export class Canvas {
     this.#key = key;
   }
 
-  /** Begins on the picture's image. @returns what ends it */
+  /** Begins on the picture's image, as soon as its size is known: corners are drawn by it. @returns what ends it */
   open(image: HTMLImageElement): () => void {
+    let gone = false;
+    act(async () => {
+      await image.decode().catch(() => undefined); // without a picture there is still something to look at
+      await settled(); // edits that are on their way come first
+      if (!gone) this.#begin(image);
+    });
+    return () => {
+      gone = true;
+      this.#outliner?.destroy();
+      this.#outliner = undefined;
+      void settled().then(() => check());
+    };
+  }
+
+  #begin(image: HTMLImageElement): void {
     const outliner = new Outliner(image, colorOf, {
       onChange: () => this.#later(),
       onSelect: (name) => (this.selected.value = name),
       classOfNew: () => currentClass.peek() ?? classes.peek()[0]?.id ?? 0,
     });
     this.#outliner = outliner;
-    act(async () => {
-      await settled(); // edits that are on their way come first
-      if (this.#outliner !== outliner) return;
-      outliner.load(pictures.peek().find(({ key }) => key === this.#key)!);
-      this.#look(outliner);
-    });
-    return () => {
-      this.#outliner = undefined;
-      outliner.destroy();
-      void settled().then(() => check());
-    };
+    outliner.load(pictures.peek().find(({ key }) => key === this.#key)!);
+    outliner.setDrawing(this.drawing.peek());
+    this.#look(outliner);
   }
 
   /** Some changes come in several steps (an outline, then its class): they are one edit. */
