@@ -32,7 +32,7 @@ export class Curves {
         return steps.map((step) => values.get(step) ?? null);
       }),
     ] as uPlot.AlignedData;
-    const shape = JSON.stringify([lines.map(({ label, color }) => [label, color]), isDark()]);
+    const shape = JSON.stringify([lines.map(({ label, color, points }) => [label, color, isShort(points)]), isDark()]);
     if (this.#plot === undefined || shape !== this.#shape) {
       this.#plot?.destroy();
       this.#plot = new uPlot(this.#options(lines), data, this.#place);
@@ -59,17 +59,22 @@ export class Curves {
       axes: [axis, { ...axis, size: 48 }],
       series: [
         { label: 'step' },
-        ...lines.map(({ label, color, faint = false }) => ({
+        ...lines.map(({ label, color, points, faint = false }) => ({
           label,
           stroke: faint ? `${color}55` : color,
           width: faint ? 1 : 2,
           spanGaps: true,
-          points: { show: false },
+          points: { show: isShort(points) },
           value: (_: uPlot, value: number | null) => value?.toFixed(3) ?? '–',
         })),
       ],
     };
   }
+}
+
+/** Of so few, each is to be seen: one alone makes no line. */
+function isShort(points: Line['points']): boolean {
+  return points.length < 12;
 }
 
 /** The mean over the last steps: single steps jump about. */
