@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stateDict, torchvisionProfile } from '@rcnn/checkpoint';
@@ -160,7 +160,9 @@ describe("a newcomer's mistakes", () => {
 
   test('leave no empty run folder behind', async () => {
     expect(await failure({ data: join(folder, 'nowhere') })).toMatch(/nowhere.*no such file or folder/);
-    expect(await failure({ data: folder })).toMatch(/no annotations were found/);
+    const without = join(folder, 'without');
+    mkdirSync(without);
+    expect(await failure({ data: without })).toMatch(/no annotations were found/);
     expect(await failure({ arch: 'maskrcnn_small50' })).toMatch(/maskrcnn_small50.*no such architecture/);
     expect(await failure({ weights: 'imagenet' })).toMatch(/imagenet.*neither a file nor a name of published weights/);
     expect(await failure({ engine: 'cuda' })).toMatch(/cuda/);
