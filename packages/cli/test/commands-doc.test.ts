@@ -1,4 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { presetModels } from '@rcnn/models';
+import { presets } from '@rcnn/train';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { createProgram } from '../src/main.ts';
@@ -33,15 +35,36 @@ function optionTable(command: Command): string {
       cell(description) + (facts.length > 0 ? ` (${cell(facts.join('; '))})` : ''),
     ] as const;
   });
-  const widths = [0, 1].map((i) => Math.max(i === 0 ? 6 : 7, ...rows.map((row) => row[i]!.length)));
+  return tableOf(['Option', 'Meaning'], rows).join('\n');
+}
+
+/** Every preset with its values and their reasons, as the document has them. */
+function presetText(): string {
+  const models = presetModels as Readonly<Record<string, { readonly arch?: string; readonly model?: object }>>;
+  const sections = Object.entries(presets).map(([name, { about, changes, why }]) => {
+    const { arch, model = {} } = models[name] ?? {};
+    const ofModel = Object.entries(model).map(([key, value]) => [`model.${key}`, value] as const);
+    const values = [...Object.entries(changes), ...(arch === undefined ? [] : [['arch', arch] as const]), ...ofModel];
+    expect(Object.keys(why).sort()).toEqual(values.map(([key]) => key).sort()); // a reason for each, and no other
+    const rows = values.map(([key, value]) => [`\`${key}: ${valueText(value)}\``, why[key]!] as const);
+    const table = rows.length === 0 ? [] : ['', ...tableOf(['Value', 'Reason'], rows)];
+    return [`**\`${name}\`**: ${about}.`, ...table].join('\n');
+  });
+  return sections.join('\n\n');
+}
+
+function valueText(value: unknown): string {
+  return Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
+}
+
+function tableOf(head: readonly [string, string], rows: readonly (readonly [string, string])[]): string[] {
+  const widths = [0, 1].map((i) => Math.max(head[i]!.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((words, i) => words.padEnd(widths[i]!)).join(' | ')} |`;
-  return [
-    line(['Option', 'Meaning']),
-    `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`,
-    ...rows.map(line),
-  ].join('\n');
+  return [line(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...rows.map(line)];
 }
+
+const PRESETS = /(?<=<!-- presets -->\n)[\s\S]*?(?=<!-- \/presets -->)/;
 
 test('every command has its section, and every section its command', () => {
   const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, name]) => name!);
@@ -57,6 +80,7 @@ test.runIf(process.env.UPDATE_DOCS === '1')('writes the tables', () => {
     if (command.options.length > 0)
       updated = updated.replace(before, () => before.replace(TABLE, () => optionTable(command)));
   }
+  updated = updated.replace(PRESETS, () => `\n${presetText()}\n\n`);
   writeFileSync(file, updated);
 });
 
@@ -68,6 +92,11 @@ describe.skipIf(process.env.UPDATE_DOCS === '1')(
       expect(TABLE.exec(section(name))?.[0]).toBe(table);
     });
   },
+);
+
+test.skipIf(process.env.UPDATE_DOCS === '1')(
+  'the presets are the program’s own, each value with its reason (UPDATE_DOCS=1 writes them)',
+  () => expect(PRESETS.exec(text)?.[0].trim()).toBe(presetText()),
 );
 
 describe('what is shown', () => {

@@ -35,6 +35,15 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
   return { code, ...written };
 }
 
+test('doctor says which image size and anchors fit, as options that the program takes', async () => {
+  const { out } = await run('doctor', clean);
+  expect(out).toMatch(/Objects of train by their side in pixels: below \d+: \d+/);
+  const [, options] = /^ {2}mask-rcnn train .*clean (--model\.min-size .*)$/m.exec(out)!;
+  const { code, out: config } = await run('train', clean, ...options!.split(' '), '--print-config');
+  expect(code).toBe(0);
+  expect(config).toMatch(/minSize: \d+/);
+});
+
 test('doctor gives a clean dataset its classes and exit code 0', async () => {
   const { code, out } = await run('doctor', clean);
   expect(code).toBe(0);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { presets } from '@rcnn/train';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../src/commands/index.ts';
 import { createProgram } from '../src/main.ts';
@@ -31,6 +32,16 @@ test('the options of a training are grouped, with their defaults', () => {
     expect(help).toContain(`\n${heading}\n`);
   }
   expect(help.replaceAll(/\s+/g, ' ')).toContain('--epochs <number> how often every image is seen (default: 26)');
+});
+
+test('the help of train lists the presets with what each is for', () => {
+  const shown: string[] = [];
+  const command = find('train');
+  command.configureOutput({ writeOut: (text) => void shown.push(text) });
+  command.outputHelp();
+  const help = shown.join('');
+  for (const [name, { about }] of Object.entries(presets))
+    expect(help).toMatch(new RegExp(`\n  ${name} +${about.slice(0, 20)}`));
 });
 
 test('one option has one meaning: where two commands share it, it takes the same kind of value', () => {

@@ -46,5 +46,6 @@ export { aspectEdges, aspectGroup, epochOrder, type OrderOptions, planBatches } 
 export type { Sample, SampleFields, SampleRecords } from './loader/sample.ts';
 export { SkipLimit } from './loader/skip-limit.ts';
 export { type LoadedSample, type UsableSamplesOptions, usableSamples } from './loader/usable-samples.ts';
+export { type ObjectSizes, objectSizes, type SizedImage, sideOf, sizedImages } from './object-sizes.ts';
 export { type DatasetOffers, datasetOffers } from './offers.ts';
 export type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from './records.ts';

@@ -12,6 +12,18 @@ export interface PresetModel {
 /** By the name of the preset. */
 export const presetModels: Readonly<Record<string, PresetModel>> = {
   balloon: { model: { roisPerImage: 128, minSize: [640, 672, 704, 736, 768, 800] } }, // detectron2's notebook
+  few: { model: { trainableStages: 3, minSize: 384, maxSize: 640, roisPerImage: 128, proposals: 500 } },
+  'many-small': {
+    model: {
+      trainableStages: 3,
+      minSize: 512,
+      maxSize: 860,
+      anchorSizes: [8, 16, 32, 64, 128],
+      detections: 300,
+      roisPerImage: 256,
+      proposals: 1000,
+    },
+  },
   quick: { arch: 'maskrcnn_small' },
 };
 

@@ -6,6 +6,7 @@ import { memorySource, stateDict } from '@rcnn/checkpoint';
 import { saveCheckpoint } from '@rcnn/checkpoint/node';
 import { Conv2d, type Detector, Module, Random } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
+import type { AnchorLattice, MaskRCNN } from '@rcnn/two-stage';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -82,6 +83,32 @@ test('options are checked by their architecture, all faults at once', () => {
     }) as Error,
   );
 });
+
+test.each([false, true])(
+  'anchors and the limit of objects are options that travel with weights (aligned %s)',
+  (aligned) => {
+    const small = findArchitecture(architectures, 'maskrcnn_small');
+    const roiAlign = { aligned, samplingRatio: aligned ? 0 : 2 };
+    const own = checkOptions(small, { anchorSizes: [8, 16, 32, 64, 96], detections: 7, roiAlign });
+    const model = small.build({ numClasses: 4, options: own, random: new Random(1) }) as MaskRCNN;
+    expect(profileOf(small, model, own, { source: 'test', classes: undefined }).options).toMatchObject({
+      anchorSizes: [8, 16, 32, 64, 96],
+      detections: 7,
+    });
+    const { lattice } = (model.rpn as unknown as { readonly anchorGenerator: { readonly lattice: AnchorLattice } })
+      .anchorGenerator;
+    const areas = lattice.baseAnchors.map(([x1, y1, x2, y2]) => (x2! - x1!) * (y2! - y1!));
+    // Corners at whole pixels, in torchvision's way, move a side of 8 by one at most.
+    areas.forEach((area, level) => expect(Math.abs(Math.sqrt(area) - [8, 16, 32, 64, 96][level]!)).toBeLessThan(1));
+    const { branches } = model.roiHeads as unknown as {
+      readonly branches: { readonly box: { readonly rules: { readonly limit: number } } };
+    };
+    expect(branches.box.rules.limit).toBe(7);
+    model.dispose();
+    expect(() => checkOptions(small, { anchorSizes: [8, 16] })).toThrowError(/anchorSizes/);
+    expect(() => checkOptions(small, { detections: 0 })).toThrowError(/detections/);
+  },
+);
 
 test('an R-CNN is built as its options say', () => {
   const small = findArchitecture(architectures, 'maskrcnn_small');

@@ -1,3 +1,4 @@
+export { adviseSizes, type SizeAdvice } from './advice/sizes.ts';
 export type * from './config/options.ts';
 export { defaults, presets } from './config/presets.ts';
 export { architectureOf, formerNote, learningRateOf, parseConfig, resolveConfig } from './config/resolve.ts';
@@ -14,8 +15,10 @@ export {
 } from './files/training-state.ts';
 export * from './loop.ts';
 export { consoleProgress, duration, type ProgressOptions } from './progress.ts';
-export { validationSplit } from './run/data.ts';
+export { type TrainingData, validationSplit } from './run/data.ts';
+export { type DryRun, dryRun } from './run/dry-run.ts';
 export { describeEnvironment } from './run/environment.ts';
+export type { Plan } from './run/plan.ts';
 export { type Replay, type ReplayedBatch, type ReplayOptions, replay } from './run/replay.ts';
 export type { Membership, TrainOptions, TrainResult } from './run/session.ts';
 export { StopSignals } from './run/stop-signals.ts';

@@ -9,6 +9,7 @@ import { Random } from '@rcnn/core';
 import { architecture } from 'mask-rcnn';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  dryRun,
   type PartialConfig,
   type RunFolder,
   readMetrics,
@@ -59,6 +60,15 @@ describe('a training, whole and in two parts', () => {
     const onEvent = ({ kind }: TrainEvent): void => void (kind === 'step' && steps++);
     stopped = await train(config('parts'), { onEvent, shouldStop: () => steps >= 5 }); // in the middle of epoch 2
     parts = await resume(stopped.folder.path);
+  });
+
+  test('a recipe that cannot work is warned of once, and the report repeats it', () => {
+    const texts = events.filter(({ kind }) => kind === 'warning').map((event) => (event as { text: string }).text);
+    const [few] = texts.filter((text) => text.startsWith('8 images cannot teach'));
+    expect(few).toMatch(/--weights-backbone/);
+    const report = readFileSync(whole.folder.report, 'utf8');
+    expect(report).toContain('<h2>Next</h2>');
+    expect(report).toContain(few!.slice(0, 60));
   });
 
   test('the first part stopped in the middle of an epoch', () => {
@@ -179,4 +189,22 @@ describe("a newcomer's mistakes", () => {
     expect(await failure({ data: file })).toMatch(/no image has an object to learn/);
     rmSync(file);
   });
+});
+
+test('a dry run says which steps a training takes, and leaves nothing behind', async () => {
+  const run = await dryRun(config('dry'));
+  const { source } = run.data;
+  for (const epoch of [0, 1]) {
+    const taken: (readonly number[])[] = [];
+    for await (const batch of source.batches(epoch, 0)) taken.push((batch as unknown as { indices: number[] }).indices);
+    expect(source.plan!(epoch)).toEqual(taken);
+  }
+  expect(run.plan.totalSteps).toBe(8);
+  const before = await stateDict(run.model);
+  await run.close();
+  const again = await dryRun(config('dry'));
+  const [name, entry] = [...before][0]!;
+  expect(await (await stateDict(again.model)).get(name)!.read()).toEqual(await entry.read());
+  await again.close();
+  expect(existsSync(join(folder, 'runs', 'dry'))).toBe(false);
 });

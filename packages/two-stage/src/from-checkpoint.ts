@@ -9,6 +9,7 @@ import {
   type WeightsProfile,
 } from '@rcnn/checkpoint';
 import { type InputSpec, RcnnError } from '@rcnn/core';
+import { AnchorGenerator } from '@rcnn/rpn-anchors';
 import { architecture } from './architectures.ts';
 import { detectron2Rules } from './detectron2-rules.ts';
 import type { FasterRCNN } from './faster-rcnn.ts';
@@ -61,7 +62,8 @@ export function optionsForWeights({
   options,
   input,
 }: Pick<WeightsProfile, 'source' | 'options'> & { readonly input?: InputSpec | undefined }): RecipeOptions {
-  const { roiAlign = ROI_ALIGN, normEpsilon, strideIn, maskPaste } = options as WeightOptions;
+  const { roiAlign = ROI_ALIGN, detections, anchorSizes, ...own } = options as WeightOptions;
+  const { normEpsilon, strideIn, maskPaste } = own;
   const { aligned, samplingRatio } = roiAlign;
   const theirs = aligned && samplingRatio === 0; // detectron2's rules, and mmdetection's
   if ((input !== undefined && input.resize.rule !== 'torchvision') || (!theirs && (aligned || samplingRatio !== 2))) {
@@ -74,7 +76,19 @@ export function optionsForWeights({
       hint: 'Build a MaskRCNN with a transform and RoI pools of your own, and load it with loadStateDict.',
     });
   }
-  return { ...(theirs ? detectron2Rules() : {}), ...inputOptions(input), normEpsilon, strideIn, maskPaste };
+  return {
+    ...(theirs ? detectron2Rules(anchorSizes) : anchorOptions(anchorSizes)),
+    ...(detections !== undefined && { boxDetectionsPerImg: detections }),
+    ...inputOptions(input),
+    normEpsilon,
+    strideIn,
+    maskPaste,
+  };
+}
+
+/** One size on each level of the pyramid, in the usual three shapes. */
+function anchorOptions(sizes: readonly number[] | undefined): RecipeOptions {
+  return sizes === undefined ? {} : { rpnAnchorGenerator: new AnchorGenerator({ sizes: sizes.map((size) => [size]) }) };
 }
 
 function inputOptions(input: InputSpec | undefined): RecipeOptions {
@@ -85,6 +99,8 @@ function inputOptions(input: InputSpec | undefined): RecipeOptions {
 
 /** Options of a recipe that belong to its weights, as a profile has them. */
 interface WeightOptions extends Pick<RecipeOptions, 'normEpsilon' | 'strideIn' | 'maskPaste'> {
+  readonly detections?: number | undefined;
+  readonly anchorSizes?: readonly number[] | undefined;
   readonly roiAlign?: { readonly aligned: boolean; readonly samplingRatio: number } | undefined;
 }
 

@@ -36,6 +36,7 @@ export async function doctorData(path: string, options: DoctorDataOptions): Prom
     printJson({ ...report, ...repaired });
   } else {
     print(...reportLines(report));
+    print(...(await adviceLines(report)));
     if (manifest !== undefined) {
       const verb = expected === undefined ? 'now in' : 'as in';
       print(`${digests.size} images are sound and ${verb} ${manifest}.`);
@@ -80,6 +81,17 @@ function reportLines({ path, splits, classes, problems, counts }: DatasetReport)
   lines.push(`${counts.error} errors, ${counts.warning} warnings, ${counts.note} notes`);
   return lines;
 }
+
+/** What sizes ask of a model: of the split that is trained on, with the options as they are typed. */
+async function adviceLines({ path, splits }: DatasetReport): Promise<string[]> {
+  const trained = splits.find(({ split }) => /^train/i.test(split)) ?? splits[0];
+  if (trained?.objectSizes === undefined) return [];
+  const { adviseSizes } = await import('@rcnn/train');
+  const { because, options } = adviseSizes(trained.objectSizes);
+  const shown = trained.objectSizes.histogram.filter(({ objects }) => objects > 0);
+  const bars = shown.map(({ below, objects }) => `${below === null ? '1024 or more' : `below ${below}`}: ${objects}`);
+  return ['', `Objects of ${printable(trained.split)} by their side in pixels: ${bars.join(', ')}`, ...because, `  mask-rcnn train ${printable(path)} ${options}`];
+} // biome-ignore format: the last line
 
 /** Objects per class, most first, with a bar for the eye. */
 function classLines(classes: DatasetReport['classes'], splits: readonly string[]): string[] {

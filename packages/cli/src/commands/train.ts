@@ -4,6 +4,7 @@ import type { Membership, PartialConfig } from '@rcnn/train';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { loaders } from '../engines/loaders.ts';
+import { schemaProperties } from '../options/schema.ts';
 import { addTrainOptions, readTrainOptions } from '../options/train-options.ts';
 import { print } from '../output/print.ts';
 import { addMemberOptions, membershipOf } from '../ranks/membership.ts';
@@ -42,6 +43,7 @@ export const train: CommandDefinition = {
         new Option('--progress <style>', 'how to show it').choices(['auto', 'bar', 'plain', 'none']).default('auto'),
       );
     addMemberOptions(command);
+    command.addHelpText('after', presetsText);
     addTrainOptions(command, program.architectures).action(
       async (data: string | undefined, flags: Flags & Record<string, unknown>) => {
         await act(data, flags, program);
@@ -49,6 +51,13 @@ export const train: CommandDefinition = {
     );
   },
 };
+
+/** The recipes that `--preset` may name, below the options. */
+function presetsText(): string {
+  const about = Object.entries(schemaProperties()['preset']!['x-about'] ?? {});
+  const width = Math.max(...about.map(([name]) => name.length));
+  return ['', 'Presets:', ...about.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`)].join('\n');
+}
 
 async function act(
   data: string | undefined,

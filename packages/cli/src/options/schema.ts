@@ -20,6 +20,8 @@ export interface Property {
   readonly 'x-group'?: string;
   /** The word for its value in help texts. */
   readonly 'x-takes'?: string;
+  /** What each value of a choice is, in half a sentence. */
+  readonly 'x-about'?: Readonly<Record<string, string>>;
   readonly minimum?: number;
   readonly maximum?: number;
 }

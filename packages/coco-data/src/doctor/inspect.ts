@@ -6,6 +6,7 @@ import { type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
 import { decodeImage, type ImageHeader, readImageHeader } from '../node/images/decode.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
 import { type DatasetSource, type OpenOptions, readSource, selectSources } from '../node/read/open.ts';
+import { type ObjectSizes, objectSizes } from '../object-sizes.ts';
 import type { AnnotationRecord, AnnotationSet, ImageRecord, Segmentation } from '../records.ts';
 import { type CheckedSet, checkMasks, checkRecords, withoutEmpty } from './check.ts';
 import type { Digests } from './manifest.ts';
@@ -39,6 +40,8 @@ export interface SplitFacts {
   readonly emptyImages: number;
   /** By COCO's areas: small up to 32², medium up to 96², large. */
   readonly sizes: { readonly small: number; readonly medium: number; readonly large: number };
+  /** How large the objects are beside their images; undefined where there are none. */
+  readonly objectSizes: ObjectSizes | undefined;
   /** Smallest and largest image, by pixels: `[height, width]`. */
   readonly smallest: ImageSize | undefined;
   readonly largest: ImageSize | undefined;
@@ -338,9 +341,17 @@ function factsOf({ source, set }: InspectedSplit): SplitFacts {
       medium: areas.filter((area) => area > 32 ** 2 && area <= 96 ** 2).length,
       large: areas.filter((area) => area > 96 ** 2).length,
     },
+    objectSizes: objectSizes(
+      set.images.map(({ id, size }) => ({ size, boxes: learnt(set.byImage.get(id) ?? []).map(({ box }) => box) })),
+    ),
     smallest: bySize[0],
     largest: bySize.at(-1),
   };
+}
+
+/** What a training would learn from. */
+function learnt(annotations: readonly AnnotationRecord[]): AnnotationRecord[] {
+  return annotations.filter(({ crowd }) => !crowd);
 }
 
 /** Ids that mean one thing here and another there: a model trained on one split would be measured on other classes. */

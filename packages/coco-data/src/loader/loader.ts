@@ -61,6 +61,8 @@ export type BatchRunner = (job: BatchJob) => Promise<Batch>;
 export interface Loader extends AsyncIterable<Batch> {
   /** Batches in the whole epoch, whatever `startIndex` is. */
   readonly length: number;
+  /** Indices of the samples of every batch of the epoch: known before anything is decoded. */
+  readonly plan: readonly (readonly number[])[];
   /** Samples that were left out so far. */
   readonly skipped: readonly SkippedSample[];
 }
@@ -117,7 +119,7 @@ export function createLoader(dataset: Dataset, options: LoaderOptions = {}, run?
       await Promise.allSettled(ahead); // nothing is left running behind the caller's back
     }
   };
-  return { length: plan.length, skipped, [Symbol.asyncIterator]: iterate };
+  return { length: plan.length, plan, skipped, [Symbol.asyncIterator]: iterate };
 }
 
 /** The numbers of the batches to make, in order. */

@@ -1,12 +1,21 @@
 import { z } from 'zod';
 import { count, imageSides, normEpsilon, strideIn, trainableStagesLikeTorchvision } from '../option-parts.ts';
 
-/** What a person may set of an R-CNN; the last four are what weights depend on. */
+/** Levels of the pyramid that the RPN looks at: P2 to P6. */
+const LEVELS = 5;
+
+/** What a person may set of an R-CNN; from `detections` on it is what travels with weights. */
 export const rcnnOptions: z.ZodObject = z.strictObject({
   trainableStages: trainableStagesLikeTorchvision(),
   ...imageSides,
   roisPerImage: count().describe('Regions per image on which the heads learn').optional(),
   proposals: count().describe('Proposals that are kept per image').optional(),
+  detections: count().describe('Objects that are found in an image at most; else 100').optional(),
+  anchorSizes: z
+    .array(z.number().positive())
+    .length(LEVELS)
+    .describe('Sides of the anchors on each level, finest first, in pixels of the resized image; else 32 to 512')
+    .optional(),
   normEpsilon: normEpsilon("; 0 for torchvision's first COCO weights"),
   strideIn: strideIn(),
   maskPaste: z
@@ -22,8 +31,8 @@ export const rcnnOptions: z.ZodObject = z.strictObject({
     .default({ aligned: false, samplingRatio: 2 }),
 });
 
-/** The same for detectors on one map, which read regions in one way alone. */
-export const singleMapOptions: z.ZodObject = rcnnOptions.omit({ roiAlign: true });
+/** The same for detectors on one map: they have no levels of anchors, and read regions in one way alone. */
+export const singleMapOptions: z.ZodObject = rcnnOptions.omit({ anchorSizes: true, roiAlign: true });
 
 export interface RCNNModelOptions {
   readonly trainableStages?: number | undefined;
@@ -31,6 +40,8 @@ export interface RCNNModelOptions {
   readonly maxSize?: number | undefined;
   readonly roisPerImage?: number | undefined;
   readonly proposals?: number | undefined;
+  readonly detections?: number | undefined;
+  readonly anchorSizes?: readonly number[] | undefined;
   readonly normEpsilon: number;
   readonly strideIn: '3x3' | '1x1';
   readonly maskPaste: 'torchvision' | 'detectron2';

@@ -1,3 +1,4 @@
+import type { JsonValue } from '@rcnn/checkpoint';
 import type { TargetExtra } from '@rcnn/core';
 import {
   architectureOf,
@@ -21,7 +22,13 @@ function rcnn(name: string, recipe: Recipe): Architecture {
     name,
     about: aboutOf(name),
     optionSchema: onOneMap ? singleMapOptions : rcnnOptions,
-    weightOptions: ['normEpsilon', 'strideIn', 'maskPaste', ...(onOneMap ? [] : ['roiAlign'])],
+    weightOptions: [
+      'detections',
+      'normEpsilon',
+      'strideIn',
+      'maskPaste',
+      ...(onOneMap ? [] : ['anchorSizes', 'roiAlign']),
+    ],
     learnsFrom: learnsFrom(name),
     build: (request) => recipe(recipeOptions(name, request)),
     recognise: (weights) => architectureOf(weights) === name,
@@ -47,8 +54,15 @@ function learnsFrom(name: string): readonly TargetExtra[] {
 function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
   const { options, training, numClasses, numKeypoints, random } = request;
   const own = options as unknown as RCNNModelOptions;
-  const { normEpsilon, strideIn, maskPaste, roiAlign } = own;
-  const weightOptions = { normEpsilon, strideIn, maskPaste, ...(roiAlign && { roiAlign }) };
+  const { detections, anchorSizes, normEpsilon, strideIn, maskPaste, roiAlign } = own;
+  const weightOptions = defined<Record<string, JsonValue>>({
+    detections,
+    anchorSizes: anchorSizes && [...anchorSizes],
+    normEpsilon,
+    strideIn,
+    maskPaste,
+    roiAlign: roiAlign && { ...roiAlign },
+  });
   const set: Unset<RecipeOptions> = {
     ...optionsForWeights({ source: name, options: weightOptions, input: request.input }),
     ...defined({ minSize: own.minSize, maxSize: own.maxSize }),
@@ -56,7 +70,7 @@ function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
     rpnPostNmsTopNTrain: own.proposals,
     rpnPostNmsTopNTest: own.proposals,
     boxScoreThresh: request.scoreThreshold,
-    boxDetectionsPerImg: request.detectionsPerImage,
+    boxDetectionsPerImg: request.detectionsPerImage ?? detections,
     numClasses,
     numKeypoints,
     random,

@@ -38,11 +38,20 @@ export const defaults: Omit<TrainConfig, 'data'> = {
   compile: 'auto',
 };
 
-/** Named recipes: what they change of the defaults; `presetModels` of `@rcnn/models` has what they change of the model. */
-export const presets: Readonly<Record<string, { readonly about: string; readonly changes: Partial<TrainConfig> }>> = {
+/** A named recipe. What it changes of the model stands in `presetModels` of `@rcnn/models`, where the model's options are. */
+export interface Preset {
+  /** For what and what, in half a sentence. */
+  readonly about: string;
+  readonly changes: Partial<TrainConfig>;
+  /** Why each value is what it is, in a sentence, by its name; `model.minSize` for those of the model. */
+  readonly why: Readonly<Record<string, string>>;
+}
+
+export const presets: Readonly<Record<string, Preset>> = {
   torchvision: {
     about: "torchvision's reference recipe: SGD at 0.02 for 16 images, 26 epochs, drops after 16 and 22",
     changes: {},
+    why: {},
   },
   balloon: {
     about: "detectron2's recipe for small sets: 1,000 steps of 2 images at 0.00025, 128 regions per image",
@@ -52,6 +61,90 @@ export const presets: Readonly<Record<string, { readonly about: string; readonly
       steps: 1000,
       warmupSteps: 1000,
       name: 'balloon',
+    },
+    why: {
+      learningRate: "The notebook's: a tenth of what 2 images would get, for weights that know objects already.",
+      schedule: 'A run so short is over before a drop would help.',
+      steps: 'Some thirty looks at each of 61 photographs: more only learns them by heart.',
+      warmupSteps: "detectron2's default, which the notebook keeps: the rate rises through the whole run.",
+      name: 'Its folder says what it is.',
+      'model.roisPerImage': 'A photograph with a handful of objects has no 512 regions worth learning from.',
+      'model.minSize': 'Objects at several sizes stand in for photographs that are not there.',
+    },
+  },
+  few: {
+    about: 'a few dozen photographs of objects of middle size, from a pretrained body, on a processor',
+    changes: {
+      batchSize: 2,
+      optimizer: 'adamw',
+      learningRate: 1e-4,
+      weightDecay: 1e-2,
+      schedule: 'cosine',
+      warmupSteps: 50,
+      clipNorm: 10,
+      steps: 600,
+      evaluateEvery: 5,
+      patience: 10,
+      name: 'few',
+    },
+    why: {
+      batchSize: 'More updates from the same pictures, and frozen norms do not mind.',
+      optimizer:
+        'Heads that begin with random numbers beside a body that does not: Adam gives each weight its own rate.',
+      learningRate: 'Quick enough for new heads in hundreds of steps, and slow enough not to undo the body.',
+      weightDecay: "AdamW's decay is multiplied by its small rate: 0.0001 would be none at all.",
+      schedule: 'It ends near zero, so the last weights are calm whatever the number of steps.',
+      warmupSteps: 'The mask loss of new heads begins ten times too high: the first updates should be small.',
+      clipNorm: 'One odd photograph in a set of few must not throw the weights away.',
+      steps: 'Twenty looks at each of sixty photographs.',
+      evaluateEvery: 'With few images an epoch is seconds long, and looking at the validation images is not.',
+      patience: 'Fifty epochs without a better result: from there on these photographs are learnt by heart.',
+      name: 'Its folder says what it is.',
+      'model.trainableStages': 'Stem and first stage see edges and colors, which few photographs cannot teach better.',
+      'model.minSize':
+        'Half of the usual side costs a quarter, and objects of a tenth of the picture still have 40 pixels.',
+      'model.maxSize': 'Keeps pictures of 3:5 whole and bounds what panoramas cost.',
+      'model.roisPerImage': 'A handful of objects has no 512 regions worth learning from.',
+      'model.proposals': 'The second stage costs by the proposal, and few objects need few of them.',
+    },
+  },
+  'many-small': {
+    about: 'many small objects in each picture, such as cells or seeds, from a pretrained body',
+    changes: {
+      batchSize: 2,
+      optimizer: 'adamw',
+      learningRate: 1e-4,
+      weightDecay: 1e-2,
+      schedule: 'cosine',
+      warmupSteps: 50,
+      clipNorm: 10,
+      steps: 600,
+      evaluateEvery: 4,
+      patience: 10,
+      name: 'many-small',
+    },
+    why: {
+      batchSize: 'Each picture brings dozens of objects: two of them are a full lesson.',
+      optimizer:
+        'Heads that begin with random numbers beside a body that does not: Adam gives each weight its own rate.',
+      learningRate: 'Quick enough for new heads in hundreds of steps, and slow enough not to undo the body.',
+      weightDecay: "AdamW's decay is multiplied by its small rate: 0.0001 would be none at all.",
+      schedule: 'It ends near zero, so the last weights are calm whatever the number of steps.',
+      warmupSteps: 'The mask loss of new heads begins ten times too high: the first updates should be small.',
+      clipNorm: 'A crowded picture has a gradient many times that of an empty one.',
+      steps: 'Objects that look alike are learnt early; more steps sharpen their outlines only.',
+      evaluateEvery: 'Evaluating pictures with hundreds of objects takes as long as some steps.',
+      patience: 'Forty epochs without a better result: more of these pictures would help, more steps will not.',
+      name: 'Its folder says what it is.',
+      'model.trainableStages': 'Stem and first stage see edges, which are the same under a microscope.',
+      'model.minSize': 'Small objects are enlarged: below 8 pixels a mask of 28x28 has nothing to say.',
+      'model.maxSize': 'Keeps pictures of 3:5 whole and bounds what strips cost.',
+      'model.anchorSizes':
+        'The usual smallest anchor of 32 pixels covers an object of 12 so badly that it counts as background.',
+      'model.detections':
+        'Pictures have more objects than the usual 100; COCO counts 100 of them, people want them all.',
+      'model.roisPerImage': 'Dozens of objects give that many regions to learn from; 512 would be the same ones again.',
+      'model.proposals': 'One proposal is not enough for each of hundreds of objects: some are spent on neighbours.',
     },
   },
   quick: {
@@ -65,6 +158,17 @@ export const presets: Readonly<Record<string, { readonly about: string; readonly
       warmupSteps: 50,
       epochs: 10,
       name: 'quick',
+    },
+    why: {
+      batchSize: 'Batch norms learn in a network from scratch, and need more than 2 images to do so.',
+      optimizer: 'From random weights it needs a fraction of the steps of SGD.',
+      learningRate: 'High, for everything is new; a small network bears it.',
+      weightDecay: "AdamW's decay is multiplied by its small rate: 0.0001 would be none at all.",
+      schedule: 'It ends near zero, so the last weights are calm whatever the number of steps.',
+      warmupSteps: 'The first gradients of random weights are the largest.',
+      epochs: 'Simple scenes are learnt by then.',
+      name: 'Its folder says what it is.',
+      arch: 'One block in each stage and narrow heads: a step takes a fraction of a second.',
     },
   },
 };

@@ -169,12 +169,18 @@ export function jsonSchema(known: readonly Architecture[] = architectures): obje
     {
       ...property,
       ...(name === 'model' && { properties: modelProperties(known) }),
+      ...(name === 'preset' && { 'x-about': aboutPresets() }),
       ...(name in usual && { default: usual[name] }),
       ...(name in TAKES && { 'x-takes': TAKES[name] }),
       'x-group': groupOf(name),
     },
   ]);
   return { title: 'Training of @rcnn/train', ...rest, properties: Object.fromEntries(options) as object };
+}
+
+/** What each preset is for. */
+function aboutPresets(): Record<string, string> {
+  return Object.fromEntries(Object.entries(presets).map(([name, { about }]) => [name, about]));
 }
 
 /** The options of all architectures together. Of one name in several, the first says what it is. */

@@ -9,5 +9,7 @@ export interface BatchSource {
    * @param share only those of one of several processes, those without images among them. Default all with images
    */
   batches(epoch: number, first: number, share?: BatchShare): AsyncIterable<TrainingBatch>;
+  /** Indices of the samples of every batch of an epoch, where the source knows them beforehand. */
+  plan?(epoch: number): readonly (readonly number[])[];
   close?(): Promise<void>;
 }

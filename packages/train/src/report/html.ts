@@ -23,17 +23,20 @@ export interface ReportContents {
   readonly analysis: Readonly<Partial<Record<IoUType, KindReport>>> | undefined;
   /** WebP bytes. */
   readonly pictures: readonly { readonly caption: string; readonly webp: Uint8Array }[];
+  /** What to change next, a sentence or two each. */
+  readonly next: readonly string[];
   readonly config: string;
   readonly environment: Readonly<Record<string, unknown>>;
 }
 
 /** A page without scripts or links to elsewhere: everything it needs is in it. */
 export function reportHtml(contents: ReportContents): string {
-  const { title, summary, charts, evaluation, analysis = {}, pictures, config, environment } = contents;
+  const { title, summary, charts, evaluation, analysis = {}, pictures, next, config, environment } = contents;
   const kind = tellingKind(evaluation);
   const own = kind && analysis[kind];
   const sections = [
     section('Scores', evaluation === undefined ? '' : scoreTable(evaluation)),
+    section('Next', next.length === 0 ? '' : `<ul>${next.map((text) => `<li>${escape(text)}</li>`).join('')}</ul>`),
     section('Threshold', own === undefined ? '' : thresholdAdvice(own.report, kind!)),
     section('Curves', grid(charts)),
     section('Errors', grid(own?.plots.map(plotImage) ?? [])),

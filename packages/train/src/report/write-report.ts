@@ -4,9 +4,11 @@ import { atomicWrite } from '@rcnn/checkpoint/node';
 import { readTextSync } from '@rcnn/files';
 import sharp from 'sharp';
 import { z } from 'zod';
+import { nextSteps, type RunFacts } from '../advice/next.ts';
 import type { RunFolder } from '../files/folder.ts';
 import { readMetrics } from '../files/metrics.ts';
 import { readHistory } from '../files/run-file.ts';
+import { mostTellingFirst } from '../loop/kinds.ts';
 import type { EvaluationRecord } from '../loop/records.ts';
 import { chartsOf, renderChart } from './charts.ts';
 import { type ReportContents, reportHtml } from './html.ts';
@@ -60,20 +62,33 @@ const PICTURES: readonly (readonly [name: string, caption: string])[] = [
 ];
 
 /** Writes `report.html` from what lies in a run folder, and the curves beside it as vega-lite specifications. */
-export async function writeReport(folder: RunFolder, title: string, summary: ReportContents['summary']): Promise<void> {
-  const charts = chartsOf(readMetrics(join(folder.path, 'metrics.jsonl')));
+export async function writeReport(
+  folder: RunFolder,
+  { title, summary, warnings }: Pick<ReportContents, 'title' | 'summary'> & { readonly warnings: readonly string[] },
+): Promise<void> {
+  const metrics = readMetrics(join(folder.path, 'metrics.jsonl'));
+  const charts = chartsOf(metrics);
+  const measured = readHistory(folder.evaluation, evaluation);
+  const analysed = readHistory(folder.analysis, analysis);
   await atomicWrite(join(folder.path, 'curves.json'), `${JSON.stringify(charts, null, 1)}\n`);
   const contents: ReportContents = {
     title,
     summary,
     charts: await Promise.all(charts.map(renderChart)),
-    evaluation: readHistory(folder.evaluation, evaluation),
-    analysis: readHistory(folder.analysis, analysis),
+    evaluation: measured,
+    analysis: analysed,
+    next: [...warnings, ...nextSteps({ metrics, evaluation: measured, rates: ratesOf(analysed), folder: folder.path })],
     pictures: (await Promise.all(PICTURES.map((picture) => pictureOf(folder, picture)))).flat(),
     config: readTextSync(folder.config),
     environment: readHistory(folder.environment, z.record(z.string(), z.unknown())) ?? {},
   };
   await atomicWrite(folder.report, reportHtml(contents));
+}
+
+/** Precision and recall of what the detector is made for. */
+function ratesOf(analysed: ReportContents['analysis']): RunFacts['rates'] {
+  const kind = mostTellingFirst(Object.keys(analysed ?? {}))[0] as keyof NonNullable<typeof analysed> | undefined;
+  return kind && analysed?.[kind]?.report.macro;
 }
 
 /** A picture as the page carries it. One that is not there, or that is broken, costs only itself. */

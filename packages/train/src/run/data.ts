@@ -185,6 +185,7 @@ function batchesOf(dataset: Dataset, config: TrainConfig, onEvent: Listener): Ba
   };
   return {
     batchesPerEpoch: createLoader(dataset, options).length,
+    plan: (epoch) => createLoader(dataset, { ...options, epoch }).plan,
     async *batches(epoch, first, share) {
       if (workers > 0) pool ??= new LoaderWorkers(dataset, { workers, transform: augment });
       const loader = createLoader(dataset, { ...options, epoch, startIndex: first, share }, pool?.run);

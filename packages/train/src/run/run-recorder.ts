@@ -25,6 +25,8 @@ export interface RecordedRun {
   readonly data: TrainingData;
   /** That train together. */
   readonly processes: number;
+  /** What was said of the recipe before the run. */
+  readonly warnings: readonly string[];
 }
 
 /** Writes down what happens: metrics, TensorBoard's events, pictures and the report. */
@@ -82,14 +84,15 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
 
   /** Writes the report as things stand. */
   async report(step: number): Promise<void> {
-    const { config, folder, data, processes } = this.#run;
+    const { config, folder, data, processes, warnings } = this.#run;
     const minutes = (performance.now() - this.#begin) / 60_000;
-    await writeReport(folder, `${config.arch} on ${data.train.name}`, [
+    const summary = [
       ['data', `${config.data}: ${data.train.length} training and ${data.val?.length ?? 0} validation images`],
       ['steps', `${step} of ${imagesPerStep(config, processes)} images`],
       ['time', `${minutes.toFixed(1)} minutes since the run was started or resumed`],
       ['folder', folder.path],
-    ]);
+    ] as const;
+    await writeReport(folder, { title: `${config.arch} on ${data.train.name}`, summary, warnings });
     this.#reported = performance.now();
   }
 

@@ -5,6 +5,7 @@ import { onRankZero, type ProcessGroup } from '@rcnn/distributed';
 import type { Architecture } from '@rcnn/models';
 import { CompiledDetector, compileAs } from '@rcnn/onnx';
 import { freeze } from '@rcnn/optim';
+import { recipeFacts, recipeWarnings } from '../advice/recipe.ts';
 import type { TrainConfig } from '../config/options.ts';
 import type { RunFolder } from '../files/folder.ts';
 import { evaluateModel } from '../loop/evaluate.ts';
@@ -78,20 +79,22 @@ export async function runSession(session: Session, resuming: boolean): Promise<T
   const keeper = new StateKeeper({ config, folder, state, profile, onEvent, processes });
   let recorder: RunRecorder | undefined;
   try {
+    const plan = planOf(config, parameters, data.source.batchesPerEpoch, processes);
+    const warnings = recipeWarnings(recipeFacts(config, data, plan, built, processes));
     const position = await onRankZero(group, async () => {
       const last = resuming ? await keeper.load() : START;
       requireBatch(last, data, folder);
       keeper.requireSpace(resuming);
       await writeSettings(folder, config, resuming);
       await recordData(folder, data, resuming, onEvent);
-      recorder = await RunRecorder.open({ config, folder, data, processes }, last.step);
+      recorder = await RunRecorder.open({ config, folder, data, processes, warnings }, last.step);
       warnOfUnread(recorder, onEvent);
       return last;
     });
     await shareState(group, state, null);
-    const plan = planOf(config, parameters, data.source.batchesPerEpoch, processes);
     const where = resuming ? `Resuming ${folder.path} after step ${position.step}.` : `Writing to ${folder.path}`;
     const described = describePlan(config, plan, parameters, data.train, processes);
+    if (group.rank === 0 && !resuming) for (const text of warnings) onEvent({ kind: 'warning', text });
     if (group.rank === 0) for (const text of [where, ...described]) onEvent({ kind: 'note', text });
     const measured = measuring(session, recorder);
     const hooks = { onEvent, shouldStop, evaluate: measured?.evaluate, ...writing(keeper, recorder) };

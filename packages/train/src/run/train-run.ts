@@ -54,7 +54,8 @@ export async function resume(
   return run([...before, ...partsOf(changes)], folder, options);
 }
 
-function partsOf(config: ConfigParts): readonly PartialConfig[] {
+/** A config as its parts, in the order in which they count. */
+export function partsOf(config: ConfigParts): readonly PartialConfig[] {
   return Array.isArray(config) ? (config as readonly PartialConfig[]) : [config as PartialConfig];
 }
 

@@ -88,7 +88,7 @@ export function createLoader(dataset: Dataset, options: NodeLoaderOptions = {}):
       pool = undefined;
     }
   };
-  return { length: loader.length, skipped: loader.skipped, [Symbol.asyncIterator]: iterate };
+  return { length: loader.length, plan: loader.plan, skipped: loader.skipped, [Symbol.asyncIterator]: iterate };
 }
 
 type Step = NodeLoaderOptions['transform'] | NodeLoaderOptions['batchTransform'];

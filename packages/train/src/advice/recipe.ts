@@ -1,0 +1,158 @@
+import { type ObjectSizes, objectSizes, type SizedImage, sideOf, sizedImages } from '@rcnn/coco-data';
+import { architectures } from '@rcnn/models';
+import type { TrainConfig } from '../config/options.ts';
+import { RATE_PER_IMAGE } from '../config/presets.ts';
+import { learningRateOf } from '../config/resolve.ts';
+import type { BuiltModel } from '../run/build-model.ts';
+import type { TrainingData } from '../run/data.ts';
+import { imagesPerStep, type Plan } from '../run/plan.ts';
+import { adviseSizes, USUAL_ANCHORS, USUAL_DETECTIONS } from './sizes.ts';
+
+/** What a recipe is judged by: no pixels, no weights. */
+export interface RecipeFacts {
+  readonly config: TrainConfig;
+  readonly totalSteps: number;
+  /** That train together: each takes a batch of its own into a step. */
+  readonly processes: number;
+  readonly images: readonly SizedImage[];
+  /** Weights of the model. */
+  readonly weights: number;
+  /** Sides that the model resizes images to; undefined where it squeezes them into a square. */
+  readonly sides: { readonly minSize: number; readonly maxSize: number } | undefined;
+  /** Whether the model has anchors that are chosen with `anchorSizes`. */
+  readonly hasAnchors: boolean;
+}
+
+/** Why this recipe cannot work on these data, a sentence or two each, with what to write instead. Empty when it can. */
+export function recipeWarnings(facts: RecipeFacts): string[] {
+  const sizes = objectSizes(facts.images);
+  const judges = [fewImages, fewSteps, lateWarmup, rateOfAnotherBatch, manyObjects, smallObjects];
+  return judges.map((judge) => judge(facts, sizes)).filter((text) => text !== undefined);
+}
+
+/** The facts of a training that is about to begin. */
+export function recipeFacts(
+  config: TrainConfig,
+  { train }: Pick<TrainingData, 'train'>,
+  { totalSteps }: Pick<Plan, 'totalSteps'>,
+  { model }: Pick<BuiltModel, 'model'>,
+  processes = 1,
+): RecipeFacts {
+  const { resize } = model.spec.input;
+  const weights = [...model.namedParameters().values()].reduce((sum, { size }) => sum + size, 0);
+  return {
+    config,
+    totalSteps,
+    processes,
+    images: sizedImages(train),
+    weights,
+    sides: resize.rule === 'torchvision' ? resize : undefined,
+    hasAnchors: Object.hasOwn(findOptions(config.arch), 'anchorSizes'),
+  };
+}
+
+/** The options of an architecture of this toolkit; none of another's, of whose anchors nothing is known here. */
+function findOptions(arch: string): object {
+  return architectures.find(({ name }) => name === arch)?.optionSchema.shape ?? {};
+}
+
+type Judge = (facts: RecipeFacts, sizes: ObjectSizes | undefined) => string | undefined;
+
+/** A network of this many weights is one for photographs, not one for simple scenes. */
+const LARGE = 10_000_000;
+
+/** Images that random weights of either kind want at least. */
+const IMAGES = { large: 500, small: 20 };
+
+function startsFresh({ weights, weightsBackbone }: TrainConfig): boolean {
+  return weights === 'none' && weightsBackbone === undefined;
+}
+
+const fewImages: Judge = ({ config, images, weights }) => {
+  if (!startsFresh(config)) return undefined;
+  const least = weights > LARGE ? IMAGES.large : IMAGES.small;
+  if (images.length >= least) return undefined;
+  const millions = (weights / 1e6).toFixed(weights > LARGE ? 0 : 1);
+  return (
+    `${images.length} images cannot teach ${millions} million random weights what objects look like; that takes ${least} or more. ` +
+    'Start from weights that know it: --weights maskrcnn_resnet50_fpn, or a body alone: --weights-backbone resnet50 (a name, file or URL).'
+  );
+};
+
+/** Steps up to which nothing useful comes out, whatever the rest is: of heads that are new, and of a whole detector. */
+const TOO_FEW = { heads: 100, detector: 40 };
+
+const fewSteps: Judge = ({ config, totalSteps }) => {
+  const isNew = config.weights === 'none';
+  if (totalSteps > (isNew ? TOO_FEW.heads : TOO_FEW.detector)) return undefined;
+  const why = isNew ? 'new heads have learnt anything' : 'the detector has learnt other classes';
+  return `${count(totalSteps, 'step')} are over before ${why}: some 300 are the least. Ask for more: --steps 300.`;
+};
+
+const lateWarmup: Judge = ({ config: { warmupSteps }, totalSteps }) => {
+  if (warmupSteps === 'auto' || warmupSteps <= totalSteps) return undefined;
+  return (
+    `The warm-up of ${warmupSteps} steps does not end within the ${count(totalSteps, 'step')} of this training, so the rate never reaches what was asked for. ` +
+    `Shorten it: --warmup-steps ${Math.max(1, Math.floor(totalSteps / 10))}.`
+  );
+};
+
+/** How far from torchvision's rate per image SGD still works, up and down. */
+const RATE_RANGE = { up: 4, down: 100 };
+
+/** AdamW above this rate throws pretrained weights away; random ones of a small network bear a few times more. */
+const ADAMW_MOST = 3e-3;
+
+const rateOfAnotherBatch: Judge = ({ config, processes }) => {
+  const rate = learningRateOf(config, processes);
+  const images = imagesPerStep(config, processes);
+  if (config.optimizer === 'adamw') {
+    if (rate <= ADAMW_MOST) return undefined;
+    return `A rate of ${rate} is one for SGD; AdamW takes steps of about its rate in every weight. Write --learning-rate 1e-4, or --optimizer sgd.`;
+  }
+  const usual = RATE_PER_IMAGE * images;
+  if (rate <= RATE_RANGE.up * usual && rate >= usual / RATE_RANGE.down) return undefined;
+  const fits = Math.max(1, Math.round(rate / RATE_PER_IMAGE));
+  const effect = rate > usual ? 'it will diverge' : 'hardly anything will be learnt';
+  return (
+    `A learning rate of ${rate} belongs to about ${count(fits, 'image')} a step, and this recipe has ${images}: ${effect}. ` +
+    `Write --learning-rate ${Number(usual.toPrecision(3))}, or leave it out: auto scales with the batch.`
+  );
+};
+
+const manyObjects: Judge = ({ config, images }) => {
+  const limit = (config.model['detections'] as number | undefined) ?? USUAL_DETECTIONS;
+  const over = images.filter(({ boxes }) => boxes.length > limit);
+  if (over.length === 0) return undefined;
+  const most = over.reduce((max, { boxes }) => Math.max(max, boxes.length), 0);
+  return (
+    `${count(over.length, 'image')} of ${images.length} have more objects (up to ${most}) than the model gives back: ${limit}. ` +
+    `Raise it: --model.detections ${50 * Math.ceil((1.25 * most) / 50)}.`
+  );
+};
+
+/** An object in the middle of an anchor of twice its side has an IoU of .25 with it: background, by the usual .3. */
+const TOO_SMALL = 0.5;
+
+/** Share of the objects from which on it is worth a warning. */
+const SHARE = 0.1;
+
+const smallObjects: Judge = ({ config, images, sides, hasAnchors }, sizes) => {
+  if (sides === undefined || !hasAnchors || sizes === undefined) return undefined;
+  const anchors = (config.model['anchorSizes'] as readonly number[] | undefined) ?? USUAL_ANCHORS;
+  const smallest = Math.min(...anchors);
+  const resized = images.flatMap(({ size, boxes }) => {
+    const scale = Math.min(sides.minSize / Math.min(...size), sides.maxSize / Math.max(...size));
+    return boxes.map((box) => sideOf(box) * scale);
+  });
+  const small = resized.filter((side) => side < TOO_SMALL * smallest).length;
+  if (small < SHARE * resized.length) return undefined;
+  return (
+    `${small} of ${count(resized.length, 'object')} are smaller, after images are resized, than half of the smallest anchor (${smallest} pixels), and count as background. ` +
+    `These would fit: ${adviseSizes(sizes).options}`
+  );
+};
+
+function count(number: number, what: string): string {
+  return `${number.toLocaleString('en')} ${what}${number === 1 ? '' : 's'}`;
+}
