@@ -49,3 +49,4 @@ export { type LoadedSample, type UsableSamplesOptions, usableSamples } from './l
 export { type ObjectSizes, objectSizes, type SizedImage, sideOf, sizedImages } from './object-sizes.ts';
 export { type DatasetOffers, datasetOffers } from './offers.ts';
 export type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from './records.ts';
+export { adviseSizes, type SizeAdvice, USUAL_ANCHORS, USUAL_DETECTIONS, warnOfSmall } from './size-advice.ts';

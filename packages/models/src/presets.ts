@@ -7,12 +7,31 @@ export interface PresetModel {
   readonly arch?: string;
   /** Options for it; those that another architecture lacks are left out there. */
   readonly model?: ModelOptions;
+  /** Why each value is what it is, in a sentence, by its name; `model.minSize` for options. */
+  readonly why: Readonly<Record<string, string>>;
 }
 
 /** By the name of the preset. */
 export const presetModels: Readonly<Record<string, PresetModel>> = {
-  balloon: { model: { roisPerImage: 128, minSize: [640, 672, 704, 736, 768, 800] } }, // detectron2's notebook
-  few: { model: { trainableStages: 3, minSize: 384, maxSize: 640, roisPerImage: 128, proposals: 500 } },
+  // detectron2's notebook
+  balloon: {
+    model: { roisPerImage: 128, minSize: [640, 672, 704, 736, 768, 800] },
+    why: {
+      'model.roisPerImage': 'A photograph with a handful of objects has no 512 regions worth learning from.',
+      'model.minSize': 'Objects at several sizes stand in for photographs that are not there.',
+    },
+  },
+  few: {
+    model: { trainableStages: 3, minSize: 384, maxSize: 640, roisPerImage: 128, proposals: 500 },
+    why: {
+      'model.trainableStages': 'Stem and first stage see edges and colors, which few photographs cannot teach better.',
+      'model.minSize':
+        'Half of the usual side costs a quarter, and objects of a tenth of the picture still have 40 pixels.',
+      'model.maxSize': 'Keeps pictures of 3:5 whole and bounds what panoramas cost.',
+      'model.roisPerImage': 'A handful of objects has no 512 regions worth learning from.',
+      'model.proposals': 'The second stage costs by the proposal, and few objects need few of them.',
+    },
+  },
   'many-small': {
     model: {
       trainableStages: 3,
@@ -23,8 +42,24 @@ export const presetModels: Readonly<Record<string, PresetModel>> = {
       roisPerImage: 256,
       proposals: 1000,
     },
+    why: {
+      'model.trainableStages': 'Stem and first stage see edges, which are the same under a microscope.',
+      'model.minSize': 'Small objects are enlarged: below 8 pixels a mask of 28x28 has nothing to say.',
+      'model.maxSize': 'Keeps pictures of 3:5 whole and bounds what strips cost.',
+      'model.anchorSizes':
+        'The usual smallest anchor of 32 pixels covers an object of 12 so badly that it counts as background.',
+      'model.detections':
+        'Pictures have more objects than the usual 100; COCO counts 100 of them, people want them all.',
+      'model.roisPerImage': 'Dozens of objects give that many regions to learn from; 512 would be the same ones again.',
+      'model.proposals': 'One proposal is not enough for each of hundreds of objects: some are spent on neighbours.',
+    },
   },
-  quick: { arch: 'maskrcnn_small' },
+  quick: {
+    arch: 'maskrcnn_small',
+    why: {
+      arch: 'One block in each stage and narrow heads: a step takes a fraction of a second.',
+    },
+  },
 };
 
 /** Options of the model that were options of the training once, under their names of then. */

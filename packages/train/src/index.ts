@@ -1,4 +1,3 @@
-export { adviseSizes, type SizeAdvice } from './advice/sizes.ts';
 export type * from './config/options.ts';
 export { defaults, presets } from './config/presets.ts';
 export { architectureOf, formerNote, learningRateOf, parseConfig, resolveConfig } from './config/resolve.ts';

@@ -1,13 +1,11 @@
-import type { SizedImage } from '@rcnn/coco-data';
-import { objectSizes } from '@rcnn/coco-data';
+import { adviseSizes, objectSizes, type SizeAdvice, type SizedImage } from '@rcnn/coco-data';
 import { statNames } from '@rcnn/coco-eval';
 import { describe, expect, test } from 'vitest';
-import { nextSteps, type RunFacts } from '../src/advice/next.ts';
-import { type RecipeFacts, recipeWarnings } from '../src/advice/recipe.ts';
-import { adviseSizes, type SizeAdvice } from '../src/advice/sizes.ts';
 import type { PartialConfig } from '../src/config/options.ts';
 import { resolveConfig } from '../src/config/resolve.ts';
 import type { MetricsLine } from '../src/files/metrics.ts';
+import { nextSteps, type RunFacts } from '../src/report/next-steps.ts';
+import { type RecipeFacts, recipeWarnings } from '../src/run/recipe-warnings.ts';
 
 /** Images of one size, each with so many squares. */
 function images(
@@ -80,7 +78,7 @@ function warned(config: PartialConfig, more: Partial<RecipeFacts> = {}): string[
     images: images(600, 100),
     weights: 44_000_000,
     sides: { minSize: 480, maxSize: 640 },
-    hasAnchors: true,
+    known: { anchorSizes: {} },
     ...more,
   });
 }
@@ -141,7 +139,7 @@ describe('what cannot work is said before the run', () => {
     );
     expect(warned({}, { images: set, sides: { minSize: 960, maxSize: 1280 } })).toEqual([]);
     expect(warned({ model: { anchorSizes: [16, 32, 64, 128, 256] } }, { images: set })).toEqual([]);
-    expect(warned({}, { images: set, hasAnchors: false })).toEqual([]);
+    expect(warned({}, { images: set, known: {} })).toEqual([]);
     expect(warned({}, { images: set, sides: undefined })).toEqual([]);
     const few = [...images(19, 100, { size: [960, 1280] }), ...images(1, 30, { size: [960, 1280] })];
     expect(warned({}, { images: few })).toEqual([]); // one in twenty

@@ -86,7 +86,7 @@ function reportLines({ path, splits, classes, problems, counts }: DatasetReport)
 async function adviceLines({ path, splits }: DatasetReport): Promise<string[]> {
   const trained = splits.find(({ split }) => /^train/i.test(split)) ?? splits[0];
   if (trained?.objectSizes === undefined) return [];
-  const { adviseSizes } = await import('@rcnn/train');
+  const { adviseSizes } = await import('@rcnn/coco-data');
   const { because, options } = adviseSizes(trained.objectSizes);
   const shown = trained.objectSizes.histogram.filter(({ objects }) => objects > 0);
   const bars = shown.map(({ below, objects }) => `${below === null ? '1024 or more' : `below ${below}`}: ${objects}`);

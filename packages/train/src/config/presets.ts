@@ -1,4 +1,4 @@
-import { architectures } from '@rcnn/models';
+import { architectures, presetModels } from '@rcnn/models';
 import type { TrainConfig } from './options.ts';
 
 /** Everything but the data: what holds unless a preset, a file or the command line says otherwise. */
@@ -68,8 +68,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       steps: 'Some thirty looks at each of 61 photographs: more only learns them by heart.',
       warmupSteps: "detectron2's default, which the notebook keeps: the rate rises through the whole run.",
       name: 'Its folder says what it is.',
-      'model.roisPerImage': 'A photograph with a handful of objects has no 512 regions worth learning from.',
-      'model.minSize': 'Objects at several sizes stand in for photographs that are not there.',
+      ...presetModels.balloon?.why,
     },
   },
   few: {
@@ -100,12 +99,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       evaluateEvery: 'With few images an epoch is seconds long, and looking at the validation images is not.',
       patience: 'Fifty epochs without a better result: from there on these photographs are learnt by heart.',
       name: 'Its folder says what it is.',
-      'model.trainableStages': 'Stem and first stage see edges and colors, which few photographs cannot teach better.',
-      'model.minSize':
-        'Half of the usual side costs a quarter, and objects of a tenth of the picture still have 40 pixels.',
-      'model.maxSize': 'Keeps pictures of 3:5 whole and bounds what panoramas cost.',
-      'model.roisPerImage': 'A handful of objects has no 512 regions worth learning from.',
-      'model.proposals': 'The second stage costs by the proposal, and few objects need few of them.',
+      ...presetModels.few?.why,
     },
   },
   'many-small': {
@@ -136,15 +130,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       evaluateEvery: 'Evaluating pictures with hundreds of objects takes as long as some steps.',
       patience: 'Forty epochs without a better result: more of these pictures would help, more steps will not.',
       name: 'Its folder says what it is.',
-      'model.trainableStages': 'Stem and first stage see edges, which are the same under a microscope.',
-      'model.minSize': 'Small objects are enlarged: below 8 pixels a mask of 28x28 has nothing to say.',
-      'model.maxSize': 'Keeps pictures of 3:5 whole and bounds what strips cost.',
-      'model.anchorSizes':
-        'The usual smallest anchor of 32 pixels covers an object of 12 so badly that it counts as background.',
-      'model.detections':
-        'Pictures have more objects than the usual 100; COCO counts 100 of them, people want them all.',
-      'model.roisPerImage': 'Dozens of objects give that many regions to learn from; 512 would be the same ones again.',
-      'model.proposals': 'One proposal is not enough for each of hundreds of objects: some are spent on neighbours.',
+      ...presetModels['many-small']?.why,
     },
   },
   quick: {
@@ -168,7 +154,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       warmupSteps: 'The first gradients of random weights are the largest.',
       epochs: 'Simple scenes are learnt by then.',
       name: 'Its folder says what it is.',
-      arch: 'One block in each stage and narrow heads: a step takes a fraction of a second.',
+      ...presetModels.quick?.why,
     },
   },
 };

@@ -4,7 +4,6 @@ import { atomicWrite } from '@rcnn/checkpoint/node';
 import { readTextSync } from '@rcnn/files';
 import sharp from 'sharp';
 import { z } from 'zod';
-import { nextSteps, type RunFacts } from '../advice/next.ts';
 import type { RunFolder } from '../files/folder.ts';
 import { readMetrics } from '../files/metrics.ts';
 import { readHistory } from '../files/run-file.ts';
@@ -12,6 +11,7 @@ import { mostTellingFirst } from '../loop/kinds.ts';
 import type { EvaluationRecord } from '../loop/records.ts';
 import { chartsOf, renderChart } from './charts.ts';
 import { type ReportContents, reportHtml } from './html.ts';
+import { nextSteps, type RunFacts } from './next-steps.ts';
 
 type Picture = ReportContents['pictures'][number];
 

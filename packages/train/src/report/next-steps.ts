@@ -73,7 +73,7 @@ const smallMissed: Judge = ({ evaluation }) => {
   const score = (name: string): number => evaluation.results[kind]!.stats[names.indexOf(name)] ?? -1;
   const [small, large] = [score('APs'), Math.max(score('APm'), score('APl'))];
   if (small < 0 || large - small < BEHIND) return undefined;
-  return `Small objects (below 32x32 pixels) are found far worse than larger ones (AP ${small.toFixed(3)} and ${large.toFixed(3)}): larger images or smaller anchors; 'mask-rcnn doctor DATA' says which.`;
+  return `Small objects (below 32x32 pixels) are found far worse than larger ones (AP ${small.toFixed(3)} and ${large.toFixed(3)}): 'mask-rcnn doctor DATA' says which image size and other options fit them.`;
 };
 
 const unbalanced: Judge = ({ rates }) => {

@@ -1,4 +1,4 @@
-import type { ObjectSizes } from '@rcnn/coco-data';
+import { type ObjectSizes, objectSizes, type SizedImage, sideOf } from './object-sizes.ts';
 
 /** What a set's object sizes ask of a model. */
 export interface SizeAdvice {
@@ -56,6 +56,41 @@ export function adviseSizes(sizes: ObjectSizes): SizeAdvice {
       : [`An image has up to ${sizes.mostObjects} objects, and the usual limit is ${USUAL_DETECTIONS}.`]),
   ]; // biome-ignore format: sentences
   return { minSize, maxSize, anchorSizes, detections, because, options };
+}
+
+/** An object in the middle of an anchor of twice its side has an IoU of .25 with it: background, by the usual .3. */
+const TOO_SMALL = 0.5;
+
+/** Share of the objects from which on it is worth a warning. */
+const SHARE = 0.1;
+
+/**
+ * Why many of these objects count as background, with the options that would fit; undefined where they are few, and for
+ * models without anchors that are chosen.
+ * @param sides what images are resized to: short side at least, long side at most, in pixels
+ * @param options the model's own; `anchorSizes` of them is read, in pixels
+ * @param known the options that its architecture has, by name
+ */
+export function warnOfSmall(
+  images: readonly SizedImage[],
+  sides: { readonly minSize: number; readonly maxSize: number },
+  options: Readonly<Record<string, unknown>>,
+  known: object,
+): string | undefined {
+  const sizes = objectSizes(images);
+  if (sizes === undefined || !Object.hasOwn(known, 'anchorSizes')) return undefined;
+  const smallest = Math.min(...((options['anchorSizes'] as readonly number[] | undefined) ?? USUAL_ANCHORS));
+  const resized = images.flatMap(({ size, boxes }) => {
+    const scale = Math.min(sides.minSize / Math.min(...size), sides.maxSize / Math.max(...size));
+    return boxes.map((box) => sideOf(box) * scale);
+  });
+  const small = resized.filter((side) => side < TOO_SMALL * smallest).length;
+  if (small < SHARE * resized.length) return undefined;
+  const objects = `${resized.length.toLocaleString('en')} object${resized.length === 1 ? '' : 's'}`;
+  return (
+    `${small} of ${objects} are smaller, after images are resized, than half of the smallest anchor (${smallest} pixels), and count as background. ` +
+    `These would fit: ${adviseSizes(sizes).options}`
+  );
 }
 
 /** The least side at which the smaller objects have pixels enough; images are not enlarged more than is of use. */

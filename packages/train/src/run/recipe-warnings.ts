@@ -1,12 +1,11 @@
-import { type ObjectSizes, objectSizes, type SizedImage, sideOf, sizedImages } from '@rcnn/coco-data';
+import { type SizedImage, sizedImages, USUAL_DETECTIONS, warnOfSmall } from '@rcnn/coco-data';
 import { architectures } from '@rcnn/models';
 import type { TrainConfig } from '../config/options.ts';
-import { RATE_PER_IMAGE } from '../config/presets.ts';
+import { defaults, RATE_PER_IMAGE } from '../config/presets.ts';
 import { learningRateOf } from '../config/resolve.ts';
-import type { BuiltModel } from '../run/build-model.ts';
-import type { TrainingData } from '../run/data.ts';
-import { imagesPerStep, type Plan } from '../run/plan.ts';
-import { adviseSizes, USUAL_ANCHORS, USUAL_DETECTIONS } from './sizes.ts';
+import type { BuiltModel } from './build-model.ts';
+import type { TrainingData } from './data.ts';
+import { imagesPerStep, type Plan } from './plan.ts';
 
 /** What a recipe is judged by: no pixels, no weights. */
 export interface RecipeFacts {
@@ -19,15 +18,14 @@ export interface RecipeFacts {
   readonly weights: number;
   /** Sides that the model resizes images to; undefined where it squeezes them into a square. */
   readonly sides: { readonly minSize: number; readonly maxSize: number } | undefined;
-  /** Whether the model has anchors that are chosen with `anchorSizes`. */
-  readonly hasAnchors: boolean;
+  /** The options that the architecture has, by name. */
+  readonly known: object;
 }
 
 /** Why this recipe cannot work on these data, a sentence or two each, with what to write instead. Empty when it can. */
 export function recipeWarnings(facts: RecipeFacts): string[] {
-  const sizes = objectSizes(facts.images);
   const judges = [fewImages, fewSteps, lateWarmup, rateOfAnotherBatch, manyObjects, smallObjects];
-  return judges.map((judge) => judge(facts, sizes)).filter((text) => text !== undefined);
+  return judges.map((judge) => judge(facts)).filter((text) => text !== undefined);
 }
 
 /** The facts of a training that is about to begin. */
@@ -47,16 +45,16 @@ export function recipeFacts(
     images: sizedImages(train),
     weights,
     sides: resize.rule === 'torchvision' ? resize : undefined,
-    hasAnchors: Object.hasOwn(findOptions(config.arch), 'anchorSizes'),
+    known: findOptions(config.arch),
   };
 }
 
-/** The options of an architecture of this toolkit; none of another's, of whose anchors nothing is known here. */
+/** The options of an architecture of this toolkit; none of another's, of which nothing is known here. */
 function findOptions(arch: string): object {
   return architectures.find(({ name }) => name === arch)?.optionSchema.shape ?? {};
 }
 
-type Judge = (facts: RecipeFacts, sizes: ObjectSizes | undefined) => string | undefined;
+type Judge = (facts: RecipeFacts) => string | undefined;
 
 /** A network of this many weights is one for photographs, not one for simple scenes. */
 const LARGE = 10_000_000;
@@ -75,7 +73,7 @@ const fewImages: Judge = ({ config, images, weights }) => {
   const millions = (weights / 1e6).toFixed(weights > LARGE ? 0 : 1);
   return (
     `${images.length} images cannot teach ${millions} million random weights what objects look like; that takes ${least} or more. ` +
-    'Start from weights that know it: --weights maskrcnn_resnet50_fpn, or a body alone: --weights-backbone resnet50 (a name, file or URL).'
+    `Start from weights that know it: --weights ${defaults.arch}, or a body alone: --weights-backbone resnet50 (a name, file or URL).`
   );
 };
 
@@ -131,27 +129,8 @@ const manyObjects: Judge = ({ config, images }) => {
   );
 };
 
-/** An object in the middle of an anchor of twice its side has an IoU of .25 with it: background, by the usual .3. */
-const TOO_SMALL = 0.5;
-
-/** Share of the objects from which on it is worth a warning. */
-const SHARE = 0.1;
-
-const smallObjects: Judge = ({ config, images, sides, hasAnchors }, sizes) => {
-  if (sides === undefined || !hasAnchors || sizes === undefined) return undefined;
-  const anchors = (config.model['anchorSizes'] as readonly number[] | undefined) ?? USUAL_ANCHORS;
-  const smallest = Math.min(...anchors);
-  const resized = images.flatMap(({ size, boxes }) => {
-    const scale = Math.min(sides.minSize / Math.min(...size), sides.maxSize / Math.max(...size));
-    return boxes.map((box) => sideOf(box) * scale);
-  });
-  const small = resized.filter((side) => side < TOO_SMALL * smallest).length;
-  if (small < SHARE * resized.length) return undefined;
-  return (
-    `${small} of ${count(resized.length, 'object')} are smaller, after images are resized, than half of the smallest anchor (${smallest} pixels), and count as background. ` +
-    `These would fit: ${adviseSizes(sizes).options}`
-  );
-};
+const smallObjects: Judge = ({ config, images, sides, known }) =>
+  sides && warnOfSmall(images, sides, config.model, known);
 
 function count(number: number, what: string): string {
   return `${number.toLocaleString('en')} ${what}${number === 1 ? '' : 's'}`;
