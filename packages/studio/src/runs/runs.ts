@@ -132,12 +132,22 @@ export class Runs {
       ...(weights === undefined || arch === 'maskrcnn_small' ? ['--preset', 'quick'] : ['--preset', 'balloon']),
       ...(weights === undefined ? [] : ['--weights', weights]),
       ...(arch === undefined ? [] : ['--arch', arch]),
-      ...['--steps', String(steps), '--batch-size', String(batchSize)],
+      '--steps',
+      String(steps),
+      '--batch-size',
+      String(batchSize),
       // The presets' own lengths of warm-up would outlast a short training.
-      ...['--warmup-steps', String(Math.min(50, Math.floor(steps / 10)))],
+      '--warmup-steps',
+      String(Math.min(50, Math.floor(steps / 10))),
       ...(learningRate === undefined ? [] : ['--learning-rate', String(learningRate)]),
-      ...['--evaluate-every', String(Math.max(1, Math.ceil(MEASURE_EVERY / perEpoch)))],
-      ...['--out', this.folder, '--name', name, '--progress', 'plain'],
+      '--evaluate-every',
+      String(Math.max(1, Math.ceil(MEASURE_EVERY / perEpoch))),
+      '--out',
+      this.folder,
+      '--name',
+      name,
+      '--progress',
+      'plain',
     ];
     return this.#begin(name, args);
   }
