@@ -249,7 +249,7 @@ test('from eight photographs to a trained model', async () => {
 
   // The model on a photograph that it has not seen, with all that it believes.
   await page.getByRole('link', { name: 'Try' }).click();
-  await page.getByLabel('Model').selectOption('train1');
+  await page.getByLabel('Model', { exact: true }).selectOption('train1');
   await page.getByLabel('Choose a photograph').setInputFiles(files[8]!);
   await page.getByRole('slider', { name: 'Score from' }).fill('0.05');
   await page.getByText(/ in \d+\.\d\d s/).waitFor();
@@ -262,7 +262,7 @@ test('from eight photographs to a trained model', async () => {
   await page.getByRole('link', { name: 'Pictures' }).first().click();
   await page.getByLabel('Add photographs').setInputFiles(files[8]!);
   await page.getByRole('link', { name: /^photo-9\.png/ }).click();
-  await page.getByLabel('Model').selectOption('train1');
+  await page.getByLabel('Model', { exact: true }).selectOption('train1');
   await page.getByRole('button', { name: 'Propose' }).click();
   await page.getByText(/proposed in/).waitFor();
   const slider = page.getByRole('slider', { name: 'Score from' });
