@@ -86,6 +86,7 @@ const SPEAKERS: Readonly<Record<string, readonly string[]>> = {
   models: ON_WEIGHTS,
   onnx: ON_WEIGHTS,
   serve: ['serve'],
+  studio: ['train'], // it starts trainings, and its server exports
   'tfjs-tensorflow': ['setup'],
   train: ['train'],
 };
@@ -95,7 +96,7 @@ const SHARED = commands.map(({ name }) => name);
 
 /** Options of other programs that hints tell people to run, the variables of a page's style, and options of models, which differ. */
 const FOREIGN =
-  /\b(?:npm|npx|pip|apt|brew|winget|pnpm|node|curl) [^'"`]*?--[a-z-]+(?: --?[a-z-]+)*|npm's --[a-z]+|:root \{[\s\S]*|--no-\$\{flag\}|--model\.[a-z-]+|var\(--[a-z]+\)/g;
+  /\b(?:npm|npx|pip|apt|brew|winget|pnpm|node|curl) [^'"`]*?--[a-z-]+(?: --?[a-z-]+)*|npm's --[a-z]+|:root \{[\s\S]*|--no-\$\{flag\}|--model\.[a-z-]+|var\(--[a-z-]+\)|srun --distribution=\w+/g;
 
 describe('an option that a text names exists in the command that prints it', () => {
   const packages = fileURLToPath(new URL('../..', import.meta.url));
@@ -119,7 +120,7 @@ describe('an option that a text names exists in the command that prints it', () 
   });
 
   test.each(found)('$name $file: $text', ({ name, file, text }) => {
-    const called = /mask-rcnn ([a-z-]+)/.exec(text)?.[1] ?? /\b(predict|val) --/.exec(text)?.[1];
+    const called = /mask-rcnn (?:launch -n \d+ )?([a-z-]+)/.exec(text)?.[1] ?? /\b(predict|val) --/.exec(text)?.[1];
     const speaking = speakers(name, file);
     for (const [, option] of text.matchAll(new RegExp(OPTION, 'g'))) {
       if (called !== undefined) expect(optionsOf(called), `${option} in ${called}`).toContain(option);
@@ -138,9 +139,14 @@ function textsOf(source: string): string[] {
 }
 
 function speakers(name: string, file: string): readonly string[] {
+  // Who trains together, and on what, is said by the training.
+  if (file === 'members.ts' || file.startsWith('collectives')) return ['train'];
+  if (name === 'studio' && file.startsWith('server')) return ['export'];
   if (name !== 'cli') return SPEAKERS[name] ?? [];
   const command = /^commands[\\/]([a-z-]+?)(?:-data)?\.ts$/.exec(file)?.[1];
   if (command === 'convert') return file.includes('convert-data') ? ['convert-data'] : ['convert'];
+  // What is typed after `launch` goes to the training that it starts.
+  if (command === 'launch') return SHARED;
   if (command !== undefined && command !== 'index') return [command];
   return file.startsWith('predict') ? ['predict'] : SHARED;
 }

@@ -144,7 +144,7 @@ describe('one clear error, no stack, another exit code than 0', () => {
     writeFileSync(at('runs/held/run.lock'), JSON.stringify({ id: 'x', pid: 1, host: 'elsewhere', since: 'today' }));
     const { code, err } = await call('train', '--resume', '{runs/held}', '--quiet');
     expect(code).toBe(1);
-    expect(err).toMatch(/^error LOCKED: .*run\.lock: another trainer .* process 1 on elsewhere.*--out/);
+    expect(err).toMatch(/^error LOCKED: .*run\.lock: another trainer .* process 1 on elsewhere.*take another folder/);
   });
 });
 

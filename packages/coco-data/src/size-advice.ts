@@ -50,7 +50,7 @@ export function adviseSizes(sizes: ObjectSizes): SizeAdvice {
     anchorSizes === undefined
       ? `The usual anchors (${USUAL_ANCHORS.join(', ')}) fit that.`
       : `The usual anchors (${USUAL_ANCHORS.join(', ')}) do not fit that; ${anchorSizes.join(', ')} do.`,
-    ...(smallest < LEAST / 2 ? [`Even so, the smaller objects have few pixels: cut large images into tiles before training, and predict with --slice.`] : []),
+    ...(smallest < LEAST / 2 ? [`Even so, the smaller objects have few pixels: cut large images into tiles before training, and predict slice by slice: mask-rcnn predict --slice 640.`] : []),
     ...(detections === undefined
       ? []
       : [`An image has up to ${sizes.mostObjects} objects, and the usual limit is ${USUAL_DETECTIONS}.`]),

@@ -120,7 +120,7 @@ function together(parts: readonly PartialConfig[], membership: Membership | unde
     where: '--engine',
     problem: 'several processes train together on TensorFlow alone',
     found: asked,
-    hint: 'Leave --engine out; mask-rcnn setup tensorflow makes it ready.',
+    hint: 'Leave the engine out; mask-rcnn setup tensorflow makes it ready.',
   });
 }
 
