@@ -65,7 +65,7 @@ export class Studio {
         where: 'studio',
         problem: 'there is no such model',
         found: quoteName(key),
-        hint: 'Name files with --weights when you start the studio.',
+        hint: 'Name files when you start the studio: mask-rcnn studio --weights FILE.',
       });
     }
     const [kind, name] = [key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)];
