@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -19,6 +20,7 @@ import { type DetectorNamed, type loadDetector, weightsFile } from '../src/node.
 const folder = mkdtempSync(join(tmpdir(), 'rcnn-load-'));
 const file = join(folder, 'small.safetensors');
 const photo = join(folder, 'photo.png');
+const exported = join(folder, 'small.onnx');
 /** All that random weights find, of few proposals. */
 const small = { scoreThreshold: 0.05, options: { minSize: 32, maxSize: 64, proposals: 20 } };
 let detector: PhotoDetector;
@@ -26,10 +28,10 @@ let server: Server;
 let address: string;
 
 /** Weights whose random scores are about a third for each of three classes. */
-async function saveSmall(path: string, numClasses: number, named: boolean): Promise<void> {
+async function saveSmall(path: string, numClasses: number, named: boolean, source = 'a test'): Promise<void> {
   const model = maskRcnnSmall({ numClasses, random: new Random(3) });
   const classes = [{ label: 1, categoryId: 18, name: 'dog' }];
-  const settings = { source: 'a test', numClasses, architecture: 'maskrcnn_small' };
+  const settings = { source, numClasses, architecture: 'maskrcnn_small' };
   const weights = (await stateDict(model)).values();
   await saveCheckpoint(path, { weights, ...(named && { profile: torchvisionProfile({ ...settings, classes }) }) });
   model.dispose();
@@ -49,7 +51,7 @@ beforeAll(async () => {
   const input = { raw: { width: 96, height: 64, channels: 4 as const } };
   writeFileSync(photo, await sharp(pixels(4), input).png().toBuffer());
   server = createServer((request, response) => {
-    const path = { '/photo.png': photo, '/small.safetensors': file }[request.url ?? ''];
+    const path = { '/photo.png': photo, '/small.safetensors': file, '/small.onnx': exported }[request.url ?? ''];
     if (path === undefined) response.writeHead(404).end();
     else response.end(readFileSync(path));
   });
@@ -78,7 +80,6 @@ async function refusal(work: () => Promise<unknown>): Promise<string> {
 }
 
 describe('an exported model', () => {
-  const exported = join(folder, 'small.onnx');
   beforeAll(async () => {
     const bytes = await exportOnnx(detector.model, {
       profile: torchvisionProfile({
@@ -101,6 +102,27 @@ describe('an exported model', () => {
       for (const [i, { score }] of objects.entries()) expect(Math.abs(score - expected[i]!.score)).toBeLessThan(1e-4);
       own.dispose();
     }
+  });
+
+  test('is fetched from its address, with the digest that stands behind it, and not without a network', async () => {
+    const digest = createHash('sha256').update(readFileSync(exported)).digest('hex');
+    const own = await load(`${address}/small.onnx#sha256=${digest}`, { scoreThreshold: small.scoreThreshold });
+    expect(await own(photo)).toBeDefined();
+    own.dispose();
+    expect(await refusal(() => load(`${address}/small.onnx#sha256=${'0'.repeat(64)}`))).toBe('DIGEST_MISMATCH');
+    expect(await refusal(() => load(`${address}/small.onnx`, { offline: true }))).toBe('OFFLINE');
+    expect(await refusal(() => load(`${address}/missing.onnx`))).toBe('DOWNLOAD_FAILED');
+  });
+
+  test('is not every file that begins with its first byte: the length of a safetensors header may', async () => {
+    const length = Number(readFileSync(file).readBigUInt64LE());
+    const other = join(folder, 'first-byte-8.safetensors');
+    await saveSmall(other, 3, true, 'a test'.padEnd(6 + ((8 - (length % 256) + 256) % 256), '.'));
+    const bytes = readFileSync(other);
+    expect(bytes[0]).toBe(8);
+    const own = await load(bytes, small);
+    expect(own.architecture).toBe('maskrcnn_small');
+    own.dispose();
   });
 
   test('has its architecture fixed, and says what it is', async () => {

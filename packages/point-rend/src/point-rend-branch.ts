@@ -17,6 +17,7 @@ import {
   type BranchLossOptions,
   type BranchSpec,
   countRoIs,
+  labelsOf,
   masksFor,
   onlyPositives,
   type RoIBranch,
@@ -290,8 +291,4 @@ function pointTargets(
     values.set(sampleValues(bitmap, size, places.subarray(r * perRegion, (r + 1) * perRegion)), (r * perRegion) / 2);
   }
   return values;
-}
-
-function labelsOf(regions: readonly { readonly labels: Int32Array }[]): Int32Array {
-  return Int32Array.from(regions.flatMap(({ labels }) => [...labels]));
 }

@@ -6,7 +6,7 @@ import type { BoxHead, BoxPredictions, BoxPredictor } from './box-heads.ts';
 import type { AskRegions, BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import { moveToClass, splitRows } from './refine-boxes.ts';
 import { boxRegressionLoss } from './regression-loss.ts';
-import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
+import { countRoIs, labelsOf, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 import { type SelectionRules, selectDetections } from './select-detections.ts';
 
 /** Options by torchvision's names. */
@@ -110,7 +110,7 @@ export class BoxBranch extends Module implements RoIBranch {
   /** The losses of what was predicted for R sampled regions, at least one: for second stages that share features. */
   lossesOf({ logits, deltas }: BoxPredictions, sampled: readonly SampledRoIs[], targets: readonly Target[]): Losses {
     return tf.tidy(() => {
-      const labels = Int32Array.from(sampled.flatMap((regions) => [...regions.labels]));
+      const labels = labelsOf(sampled);
       const classifier = tf.mean(softmaxCrossEntropy(logits, labels)) as tf.Scalar;
       const options = { coder: this.coder, beta: this.#beta };
       return { loss_classifier: classifier, loss_box_reg: boxRegressionLoss(deltas, sampled, targets, options) };

@@ -30,7 +30,7 @@ import { refineBoxes, splitRows, withArea } from './refine-boxes.ts';
 import type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
 import { boxRegressionLoss } from './regression-loss.ts';
 import type { RoIHeadsOptions } from './roi-heads.ts';
-import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
+import { countRoIs, labelsOf, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 import { matchRegions, sampleRegions } from './sample-regions.ts';
 import { scaleGradient } from './scale-gradient.ts';
 import { type SelectionRules, selectDetections } from './select-detections.ts';
@@ -231,7 +231,7 @@ export class CascadeHeads extends Module implements RegionHeads {
     let losses: Losses | undefined;
     try {
       losses = tf.tidy(() => {
-        const labels = Int32Array.from(sampled.flatMap((ofImage) => [...ofImage.labels]));
+        const labels = labelsOf(sampled);
         const cls = tf.mean(softmaxCrossEntropy(logits, labels)) as tf.Scalar;
         return named(cls, boxRegressionLoss(deltas, sampled, targets, { coder: stage.coder, beta: this.#beta }));
       });

@@ -46,7 +46,7 @@ export type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.
 export { boxRegressionLoss, type RegressionLossOptions } from './regression-loss.ts';
 export { Res5Heads, type Res5HeadsOptions, type Res5Parts } from './res5-heads.ts';
 export { RoIHeads, type RoIHeadsOptions } from './roi-heads.ts';
-export { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
+export { countRoIs, labelsOf, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 export { matchedBoxes, matchRegions, type SampleRegionsOptions, sampleRegions } from './sample-regions.ts';
 export { scaleGradient } from './scale-gradient.ts';
 export { type RegionPredictions, type SelectionRules, selectDetections } from './select-detections.ts';

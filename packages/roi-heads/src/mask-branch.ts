@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { AskRegions, BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import type { MaskHead, MaskPredictor } from './mask-heads.ts';
 import { masksFor, onlyPositives } from './positives.ts';
-import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
+import { countRoIs, labelsOf, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 
 export interface MaskParts {
   readonly pool: RoIPooler;
@@ -57,7 +57,7 @@ export class MaskBranch extends Module implements RoIBranch {
     phase: Phase = 'predict',
   ): tf.Tensor3D {
     return tf.tidy(() => {
-      const labels = Int32Array.from(rois.flatMap((ofImage) => [...ofImage.labels]));
+      const labels = labelsOf(rois);
       const pooled = this.parts.pool.forward(
         features,
         rois.map(({ boxes }) => boxes),

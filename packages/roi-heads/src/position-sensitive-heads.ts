@@ -19,7 +19,7 @@ import type { BoxBranchOptions } from './box-branch.ts';
 import type { BoxPredictions } from './box-heads.ts';
 import { splitRows } from './refine-boxes.ts';
 import type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
-import { countRoIs, type RoIs, type SampledRoIs } from './rois.ts';
+import { countRoIs, labelsOf, type RoIs, type SampledRoIs } from './rois.ts';
 import { matchedBoxes, matchRegions } from './sample-regions.ts';
 import { selectDetections } from './select-detections.ts';
 
@@ -198,7 +198,7 @@ function truthOf(matched: readonly SampledRoIs[], targets: readonly Target[], co
     for (const [at, row] of rows.entries()) deltas.set(encoded.subarray(at * 4, at * 4 + 4), (start + row) * 4);
     start += regions.labels.length;
   }
-  return { labels: Int32Array.from(matched.flatMap(({ labels }) => [...labels])), deltas };
+  return { labels: labelsOf(matched), deltas };
 }
 
 /** `[R * 5]`: the number of the image before each box. */

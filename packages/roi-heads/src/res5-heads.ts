@@ -22,7 +22,7 @@ import type { MaskPredictor } from './mask-heads.ts';
 import { masksFor, onlyPositives } from './positives.ts';
 import type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
 import type { RoIHeadsOptions } from './roi-heads.ts';
-import { countRoIs, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
+import { countRoIs, labelsOf, type RoIPooler, type RoIs, type SampledRoIs } from './rois.ts';
 import { sampleRegions } from './sample-regions.ts';
 
 export interface Res5Parts {
@@ -178,8 +178,4 @@ function rowsOfPositives(sampled: readonly SampledRoIs[]): number[] {
     start += ofImage.labels.length;
     return rows;
   });
-}
-
-function labelsOf(rois: readonly { readonly labels: Int32Array }[]): Int32Array {
-  return Int32Array.from(rois.flatMap(({ labels }) => [...labels]));
 }

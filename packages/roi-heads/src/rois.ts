@@ -23,6 +23,11 @@ export interface RoIPooler {
   forward(features: Pyramid, boxes: readonly Float32Array[]): tf.Tensor4D;
 }
 
+/** The labels of the regions of all images, one after the other: `[R]`. */
+export function labelsOf(rois: readonly { readonly labels: Int32Array }[]): Int32Array {
+  return Int32Array.from(rois.flatMap(({ labels }) => [...labels]));
+}
+
 /** How many regions a batch has. */
 export function countRoIs(rois: readonly { readonly boxes: Float32Array }[]): number {
   return rois.reduce((sum, { boxes }) => sum + boxes.length / 4, 0);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
@@ -80,7 +81,7 @@ async function act(command: readonly string[], { processes, network }: Flags): P
 
 /** The same call in a network of its own: what it starts cannot be reached, and reaches nothing. */
 async function inOwnNetwork(processes: number, command: readonly string[]): Promise<number> {
-  const script = new URL('../ranks/in-own-network.js', import.meta.url).pathname;
+  const script = fileURLToPath(new URL('../ranks/in-own-network.js', import.meta.url));
   const [program, ...args] = OWN_NETWORK;
   const whole = [process.execPath, process.argv[1]!, ...withThreads(command, processes)];
   const child = spawn(program!, [...args, process.execPath, script, String(processes), ...whole], {

@@ -1,17 +1,36 @@
+import { requireDigest } from '@rcnn/checkpoint';
 import { engineModels, type ModelOpener, RcnnError } from '@rcnn/core';
 import { OnnxDetector } from '@rcnn/onnx';
+import { fetchBlob } from './fetch-blob.ts';
 import type { LoadOptions, Weights } from './load.ts';
 import type { DetectorOfPhotos } from './photo-detector.ts';
 
-/** With what every ONNX model begins: its first field, a number. No checkpoint does. */
+/** With what every ONNX model begins: its first field, a number. */
 const ONNX = 0x08;
+/** `{`, the ninth byte of every safetensors file, whose first eight are a length and may begin with any byte. */
+const BRACE = 0x7b;
 
-/** Whether this is a model that `mask-rcnn export` may have written: by its name, or by its first byte. */
+/** Whether this is a model that `mask-rcnn export` may have written: by its name, or by its first bytes. */
 export async function isExported(what: Weights): Promise<boolean> {
   if (typeof what === 'string') return /\.onnx(?:[?#]|$)/i.test(what);
   if (what instanceof URL) return /\.onnx$/i.test(what.pathname);
-  if (what instanceof Blob) return new Uint8Array(await what.slice(0, 1).arrayBuffer())[0] === ONNX;
-  return (what instanceof Uint8Array ? what : new Uint8Array(what))[0] === ONNX;
+  const head = what instanceof Blob ? new Uint8Array(await what.slice(0, 9).arrayBuffer()) : bytesIn(what);
+  return head[0] === ONNX && head[8] !== BRACE;
+}
+
+function bytesIn(what: Uint8Array | ArrayBuffer): Uint8Array {
+  return what instanceof Uint8Array ? what : new Uint8Array(what);
+}
+
+/**
+ * The bytes of an exported model behind an address, which may state their digest as those of weights do.
+ * @param received told the share that has come, 0 to 1
+ * @throws DOWNLOAD_FAILED, DIGEST_MISMATCH, INVALID_ARGUMENT for a bad digest
+ */
+export async function fetchExported(url: URL, received: (share: number) => void): Promise<Uint8Array> {
+  const file = await fetchBlob(url, 'the model', received);
+  await requireDigest(file, url);
+  return new Uint8Array(await file.arrayBuffer());
 }
 
 /**

@@ -1,5 +1,6 @@
 import { blobSource, openCheckpoint, PUBLISHED_URL, publishedWeights, requireDigest } from '@rcnn/checkpoint';
 import { addressOf } from '@rcnn/core/address';
+import { fetchExported } from './exported.ts';
 import { fetchBlob } from './fetch-blob.ts';
 import { type Load, loadOn } from './load.ts';
 import { browserReader } from './reader-browser.ts';
@@ -16,8 +17,5 @@ export const load: Load = loadOn({
     const known = named ?? publishedWeights(url.pathname.split('/').at(-1)!);
     return { ...checkpoint, profile: checkpoint.profile ?? known?.profile };
   },
-  async bytes(what, received) {
-    const url = new URL(what, globalThis.location?.href);
-    return new Uint8Array(await (await fetchBlob(url, 'the model', received)).arrayBuffer());
-  },
+  bytes: async (what, _, received) => fetchExported(addressOf(what, 'load', globalThis.location?.href), received),
 });

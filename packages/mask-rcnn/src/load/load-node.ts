@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import type { DownloadEvent } from '@rcnn/checkpoint/node';
-import { fetchBlob } from './fetch-blob.ts';
+import { addressOf } from '@rcnn/core/address';
+import { RcnnError } from '@rcnn/core/errors';
+import { fetchExported } from './exported.ts';
 import type { Load, LoadOptions } from './load.ts';
 import { loadOn } from './load.ts';
 import { nodeReader } from './reader-node.ts';
@@ -21,9 +23,12 @@ export const load: Load = loadOn({
       },
     });
   },
-  async bytes(what) {
+  async bytes(what, { offline }, received) {
     const address = String(what);
-    if (/^https?:/i.test(address)) return new Uint8Array(await (await fetchBlob(address, 'the model')).arrayBuffer());
+    if (/^https?:/i.test(address)) {
+      if (offline === true) throw isOffline(address);
+      return fetchExported(addressOf(address, 'load'), received);
+    }
     const { openRegular } = await import('@rcnn/files');
     const file = await openRegular(address.startsWith('file:') ? fileURLToPath(address) : address);
     try {
@@ -33,3 +38,12 @@ export const load: Load = loadOn({
     }
   },
 });
+
+function isOffline(address: string): RcnnError {
+  return new RcnnError('OFFLINE', {
+    where: 'load',
+    place: address,
+    problem: 'exported models are not kept in the cache, and the network may not be used',
+    hint: 'Download the file yourself and give its path, or load it once without `offline`.',
+  });
+}

@@ -54,7 +54,7 @@ export interface Host extends PhotoReader {
   /** The checkpoint under a name, path or address; `received` is told the share of it that has come. */
   fetch(what: string | URL, options: LoadOptions, received: (share: number) => void): Promise<Checkpoint>;
   /** The bytes of a file under a path or address. */
-  bytes(what: string | URL, received: (share: number) => void): Promise<Uint8Array>;
+  bytes(what: string | URL, options: LoadOptions, received: (share: number) => void): Promise<Uint8Array>;
 }
 
 /** Most of the time goes into fetching; building and loading are the rest. */
@@ -81,7 +81,7 @@ export function loadOn(host: Host): Load {
     const engine = await chooseEngine(options); // before anything is downloaded for it
     const received = (share: number): void => progress.reach(FETCHED * share);
     if (await isExported(what)) {
-      const bytes = await exportedBytes(what, host, received);
+      const bytes = await exportedBytes(what, host, options, received);
       const found = await openExported(bytes, source?.name ?? String(what), options);
       progress.reach(1);
       return photoDetector(found, host, { engine, scoreThreshold });
@@ -102,8 +102,13 @@ export function loadOn(host: Host): Load {
   return load as Load;
 }
 
-async function exportedBytes(what: Weights, host: Host, received: (share: number) => void): Promise<Uint8Array> {
-  if (typeof what === 'string' || what instanceof URL) return host.bytes(what, received);
+async function exportedBytes(
+  what: Weights,
+  host: Host,
+  options: LoadOptions,
+  received: (share: number) => void,
+): Promise<Uint8Array> {
+  if (typeof what === 'string' || what instanceof URL) return host.bytes(what, options, received);
   if (what instanceof Blob) return new Uint8Array(await what.arrayBuffer());
   return what instanceof Uint8Array ? what : new Uint8Array(what);
 }

@@ -2,7 +2,7 @@ import { type Dataset, datasetOffers } from '@rcnn/coco-data';
 import type { DetectorSpec, TargetExtra } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Architecture } from '@rcnn/models';
-import { mirrors } from '@rcnn/transforms';
+import { COCO_KEYPOINT_FLIP, mirrors } from '@rcnn/transforms';
 import type { TrainConfig } from '../config/options.ts';
 
 /** What the user can do where objects lack what the model learns from. */
@@ -56,7 +56,7 @@ export function checkMirroring(
   { augment }: Pick<TrainConfig, 'augment'>,
 ): void {
   if (!learnsFrom.includes('keypoints') || !mirrors(augment)) return;
-  if (keypointScheme?.partners !== undefined || numKeypoints === COCO_POINTS) return;
+  if (keypointScheme?.partners !== undefined || numKeypoints === COCO_KEYPOINT_FLIP.length) return;
   throw new RcnnError('CONFIG_INVALID', {
     where: 'config',
     place: 'augment',
@@ -66,9 +66,6 @@ export function checkMirroring(
     hint: 'Name the key points so that each has its other side, or train with augment none (--augment none).',
   });
 }
-
-/** Key points of COCO's persons: their other sides are known. */
-const COCO_POINTS = 17;
 
 /** Nothing can be learned from crowds: said where a dataset has nothing else, as exports of brush masks do. */
 export function crowdsHint(dataset: Dataset): string {
