@@ -37,6 +37,12 @@ const ROOM = 512 * 2 ** 20;
 
 const CANARY: Readonly<Record<string, string>> = { 'secret.png': 'secret', 'train.json': '{}', '.bashrc': 'mine' };
 
+/** {@link listing} of the canaries as they were put there. */
+const UNTOUCHED = Object.entries(CANARY)
+  .map(([name, text]) => `${name} ${Buffer.from(text).toString('base64')}`)
+  .sort()
+  .join('\n');
+
 /**
  * One hostile call in a folder of its own: `in` is a spoiled scene, beside the folder lies what nobody may touch.
  * @param scenes the folder that `makeScenes` filled
@@ -70,7 +76,7 @@ export async function attempt(scenes: string, number: number, seed: number): Pro
     rise > ROOM && `took ${Math.round(rise / 2 ** 20)} MiB`,
     ...faultsOf(code, text),
     listing(join(here, 'in')) !== before && 'the input was changed',
-    listing(join(place, 'canary')) !== canaryListing(join(place, 'canary')) && 'written outside',
+    listing(join(place, 'canary')) !== UNTOUCHED && 'written outside',
     ...strangers(here, plan),
   ].filter((fault) => fault !== false);
   process.chdir(scenes);
@@ -118,12 +124,4 @@ function listing(folder: string): string {
       return stats.isFile() ? `${name} ${readFileSync(file).toString('base64')}` : name;
     })
     .join('\n');
-}
-
-function canaryListing(folder: string): string {
-  return Object.entries(CANARY)
-    .map(([name, text]) => `${name} ${Buffer.from(text).toString('base64')}`)
-    .sort()
-    .join('\n')
-    .replaceAll(folder, '');
 }
