@@ -135,6 +135,25 @@ test('an R-CNN is built as its options say', () => {
   plain.dispose();
 });
 
+test('the semantic branch of a Hybrid Task Cascade is an option that travels with weights', () => {
+  const small = findArchitecture(architectures, 'htc_small');
+  const cases: readonly (readonly [object, number | undefined])[] = [
+    [{}, 4],
+    [{ semanticClasses: 7, detections: 5 }, 7],
+    [{ semanticClasses: 0 }, undefined],
+  ];
+  for (const [options, places] of cases) {
+    const own = checkOptions(small, { ...options });
+    const model = small.build({ numClasses: 4, options: own, random: new Random(1) });
+    const weight = model.namedParameters().get('roi_heads.semantic_head.conv_logits.weight');
+    expect(weight?.shape.at(-1)).toBe(places);
+    expect(model.spec.finds).toEqual(['boxes', 'masks']);
+    expect(profileOf(small, model, own, { source: 'a test' }).options).toMatchObject(options);
+    model.dispose();
+  }
+  expect(() => checkOptions(small, { roiAlign: { aligned: true, samplingRatio: 0 } })).toThrowError(/no option/);
+});
+
 test('from nothing everything learns; with weights three stages do, unless told otherwise', () => {
   const small = findArchitecture(architectures, 'maskrcnn_small');
   const frozen = (fromNothing: boolean, options: object = {}): boolean => {

@@ -42,6 +42,7 @@ export {
   regionLosses,
 } from './position-sensitive-heads.ts';
 export { masksFor, onlyPositives } from './positives.ts';
+export { refineBoxes, splitRows } from './refine-boxes.ts';
 export type { RegionHeads, RegionLossOptions, RegionSpec } from './region-heads.ts';
 export { boxRegressionLoss, type RegressionLossOptions } from './regression-loss.ts';
 export { Res5Heads, type Res5HeadsOptions, type Res5Parts } from './res5-heads.ts';

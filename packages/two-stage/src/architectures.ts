@@ -4,6 +4,8 @@ import {
   cascadeMaskRcnnResnetFpn,
   cascadeSmall,
   fasterRcnnResnetFpn,
+  htcResnetFpn,
+  htcSmall,
   keypointRcnnResnetFpn,
   keypointRcnnSmall,
   maskRcnnResnetFpn,
@@ -27,6 +29,7 @@ export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe
     [`fasterrcnn_${body}_fpn_v2`, (options) => fasterRcnnResnetFpn({ ...options, body, version: 2 })],
     [`keypointrcnn_${body}_fpn`, (options) => keypointRcnnResnetFpn({ ...options, body, version: 1 })],
     [`cascade_maskrcnn_${body}_fpn`, (options) => cascadeMaskRcnnResnetFpn({ ...options, body, version: 1 })],
+    [`htc_${body}_fpn`, (options) => htcResnetFpn({ ...options, body, version: 1 })],
     [`pointrend_${body}_fpn`, (options) => pointRendResnetFpn({ ...options, body, version: 1 })],
     [`rfcn_${body}`, (options) => rfcnResnet({ ...options, body, version: 1 })],
     ...singleMapRecipes.map(([task, map, recipe]): [string, Recipe] => [
@@ -38,6 +41,7 @@ export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe
   ['maskrcnn_small', maskRcnnSmall],
   ['cascade_small', cascadeSmall],
   ['keypointrcnn_small', keypointRcnnSmall],
+  ['htc_small', htcSmall],
   ['pointrend_small', pointRendSmall],
 ]);
 
@@ -50,7 +54,7 @@ export function architecture(name: string): Recipe {
     place: name,
     problem: 'no such architecture',
     expected:
-      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn, cascade_maskrcnn_BODY_fpn, pointrend_BODY_fpn, or c4, dc5, c5 instead of fpn, or rfcn_BODY',
-    hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small, keypointrcnn_small, cascade_small or pointrend_small.`,
+      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn, cascade_maskrcnn_BODY_fpn, htc_BODY_fpn, pointrend_BODY_fpn, or c4, dc5, c5 instead of fpn, or rfcn_BODY',
+    hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small, keypointrcnn_small, cascade_small, htc_small or pointrend_small.`,
   });
 }

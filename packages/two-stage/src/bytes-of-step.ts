@@ -39,7 +39,7 @@ export function bytesOfStep(parameters: Parameters, size: RegionStepSize): numbe
 }
 
 function bytesPerOutput(name: string): number {
-  if (name.startsWith('roi_heads.')) return BYTES.perRegionOutput;
+  if (name.startsWith('roi_heads.') && !name.includes('semantic_head')) return BYTES.perRegionOutput;
   return isStem(name) ? BYTES.perStemOutput : BYTES.perOutput;
 }
 
@@ -59,6 +59,10 @@ function positionsOf(name: string, { imageSize: [height, width], roisPerImage }:
   const level = /fpn\.\w+\.(\d)/.exec(name)?.[1];
   if (level !== undefined) return pixels / 4 ** (Number(level) + 2);
   if (name.startsWith('rpn.')) return (pixels / 16) * (4 / 3); // all levels: 1 + 1/4 + 1/16 + …
+  if (name.includes('semantic_head')) return pixels / 64; // all levels at the size of P3
+  const again = /mask_(?:head|flow)\.(\d)\.(?:\d\.\d\.)?weight/.exec(name)?.[1]; // of a cascade: once in each later stage too
+  if (again !== undefined && /mask_head\.\d\.\d\.\d|mask_flow/.test(name))
+    return roisPerImage * POSITIVE_SHARE * 14 ** 2 * Math.max(1, 3 - Number(again));
   if (name.includes('mask')) return roisPerImage * POSITIVE_SHARE * 14 ** 2 * (/conv5_mask|logits/.test(name) ? 4 : 1);
   if (name.includes('keypoint_')) return roisPerImage * POSITIVE_SHARE * 14 ** 2 * (name.includes('lowres') ? 20 : 1);
   return roisPerImage * (/box_head\.\d+\.0\./.test(name) ? 7 ** 2 : 1); // convolutions in the box head of version 2

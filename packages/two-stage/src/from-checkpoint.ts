@@ -63,7 +63,7 @@ export function optionsForWeights({
   input,
 }: Pick<WeightsProfile, 'source' | 'options'> & { readonly input?: InputSpec | undefined }): RecipeOptions {
   const { roiAlign = ROI_ALIGN, detections, anchorSizes, ...own } = options as WeightOptions;
-  const { normEpsilon, strideIn, maskPaste } = own;
+  const { normEpsilon, strideIn, maskPaste, semanticClasses } = own;
   const { aligned, samplingRatio } = roiAlign;
   const theirs = aligned && samplingRatio === 0; // detectron2's rules, and mmdetection's
   if ((input !== undefined && input.resize.rule !== 'torchvision') || (!theirs && (aligned || samplingRatio !== 2))) {
@@ -83,6 +83,7 @@ export function optionsForWeights({
     normEpsilon,
     strideIn,
     maskPaste,
+    semanticClasses,
   };
 }
 
@@ -98,7 +99,7 @@ function inputOptions(input: InputSpec | undefined): RecipeOptions {
 }
 
 /** Options of a recipe that belong to its weights, as a profile has them. */
-interface WeightOptions extends Pick<RecipeOptions, 'normEpsilon' | 'strideIn' | 'maskPaste'> {
+interface WeightOptions extends Pick<RecipeOptions, 'normEpsilon' | 'strideIn' | 'maskPaste' | 'semanticClasses'> {
   readonly detections?: number | undefined;
   readonly anchorSizes?: readonly number[] | undefined;
   readonly roiAlign?: { readonly aligned: boolean; readonly samplingRatio: number } | undefined;
@@ -136,6 +137,7 @@ export function architectureOf({ tensors }: TensorSource): string | undefined {
   if (find(tensors, SCORE_MAPS)) return `rfcn_${body}`;
   const map = inHeads ? 'c4' : singleMapOf(tensors);
   if (map !== undefined) return `${extra}_${body}_${map}`;
+  if (find(tensors, 'roi_heads.mask_flow.1.weight')) return `htc_${body}_fpn`;
   if (find(tensors, FIRST_STAGE) && extra === 'maskrcnn') return `cascade_maskrcnn_${body}_fpn`;
   if (find(tensors, 'roi_heads.mask_head.point_head.predictor.weight')) return `pointrend_${body}_fpn`;
   const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';

@@ -20,6 +20,7 @@ export {
   optionsForWeights,
 } from './from-checkpoint.ts';
 export { GeneralizedRCNN, type ProposalNetwork, type RCNNParts } from './generalized-rcnn.ts';
+export { htcHeads } from './htc.ts';
 export { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';
 export { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 export {
@@ -29,6 +30,8 @@ export {
   fasterRcnnResnet50Fpn,
   fasterRcnnResnet50FpnV2,
   fasterRcnnResnetFpn,
+  htcResnetFpn,
+  htcSmall,
   keypointRcnnResnet50Fpn,
   keypointRcnnResnetFpn,
   keypointRcnnSmall,

@@ -1,6 +1,7 @@
 import { normFactory, ResNet, type ResNetName, type ResNetOptions, resnets, smallBody } from '@rcnn/backbone-resnet';
 import type { Random } from '@rcnn/core';
 import { BackboneWithFPN, poolExtra } from '@rcnn/fpn';
+import type { HTCHeadsOptions } from '@rcnn/htc';
 import { CoarseMaskHead, PointHead, PointRendBranch } from '@rcnn/point-rend';
 import {
   type CascadeHeadsOptions,
@@ -13,7 +14,9 @@ import {
 } from '@rcnn/roi-heads';
 import { pyramidAnchors, RPNHead } from '@rcnn/rpn-anchors';
 import { cascadeHeads } from './cascade-rcnn.ts';
+import { detectron2Rules } from './detectron2-rules.ts';
 import { boxBranchOf, FasterRCNN, type FasterRCNNOptions, withBranches } from './faster-rcnn.ts';
+import { htcHeads } from './htc.ts';
 import { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';
 import { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 
@@ -24,7 +27,7 @@ type BodyOptions = Pick<
 
 /** What the recipes of all detectors take: numbers and parts of the detector, and the shape of the network. */
 export interface RecipeOptions
-  extends Partial<MaskRCNNOptions & KeypointRCNNOptions & CascadeHeadsOptions>,
+  extends Partial<MaskRCNNOptions & KeypointRCNNOptions & CascadeHeadsOptions & HTCHeadsOptions>,
     BodyOptions {
   /** Default 91: COCO's, with the background; 2 for key points: COCO's persons. */
   readonly numClasses?: number;
@@ -41,6 +44,11 @@ export interface RecipeOptions
   readonly inChannels?: number | undefined;
   /** Length of a region's vector. Default 1024. */
   readonly boxFeatures?: number;
+  /**
+   * Kinds of places that the semantic branch of a Hybrid Task Cascade tells apart; 0 for no such branch. Default as many
+   * as `numClasses`: those of the objects, learnt from their masks. COCO-stuff has 183.
+   */
+  readonly semanticClasses?: number | undefined;
   /** Channels of each convolution of the key point head. Default eight times 512. */
   readonly keypointChannels?: readonly number[] | undefined;
 }
@@ -106,6 +114,19 @@ export const pointRendResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
   return new MaskRCNN(backbone, { ...detector, ...NOT_HERE, roiHeads });
 };
 
+/**
+ * Hybrid Task Cascade on any ResNet, with an FPN: mmdetection's rules, its anchors and its RoIAlign, unless told
+ * otherwise.
+ */
+export const htcResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
+  const { boxRoiPool, maskRoiPool, ...rest } = { ...detectron2Rules(), ...given(options) };
+  const backbone = backboneOf(options);
+  const pools = { boxRoiPool, maskRoiPool, numClasses: options.numClasses ?? 91 };
+  const roiHeads = options.roiHeads ?? htcHeads(backbone.outputs, { ...rest, ...pools });
+  const unused = options.roiHeads === undefined ? {} : given({ boxRoiPool: options.boxRoiPool }); // refused by the detector
+  return new MaskRCNN(backbone, detectorOf({ ...rest, ...unused, roiHeads }));
+};
+
 /** Parts that are in the second stage already. */
 const NOT_HERE = { branches: undefined, boxRoiPool: undefined, boxHead: undefined, boxPredictor: undefined };
 
@@ -146,6 +167,9 @@ export const keypointRcnnSmall: Recipe<KeypointRCNN> = (options) =>
 
 /** A Cascade Mask R-CNN that trains on a CPU while you watch. Everything learns, from random weights. */
 export const cascadeSmall: Recipe<MaskRCNN> = (options) => cascadeMaskRcnnResnetFpn({ ...SMALL, ...options });
+
+/** A Hybrid Task Cascade that trains on a CPU while you watch. Everything learns, from random weights. */
+export const htcSmall: Recipe<MaskRCNN> = (options) => htcResnetFpn({ ...SMALL, ...options });
 
 /** A PointRend that trains on a CPU while you watch. Everything learns, from random weights. */
 export const pointRendSmall: Recipe<MaskRCNN> = (options) => pointRendResnetFpn({ ...SMALL, ...options });

@@ -6,6 +6,7 @@ import {
   cascadeRcnnResnetFpn,
   cascadeSmall,
   fasterRcnnResnetFpn,
+  htcSmall,
   keypointRcnnSmall,
   maskRcnnSmall,
   type RecipeOptions,
@@ -41,6 +42,7 @@ describeDetector('Faster R-CNN', () => fasterRcnnResnetFpn(tiny()), runner);
 describeDetector('Mask R-CNN', () => maskRcnnSmall(tiny()), runner);
 describeDetector('Cascade Mask R-CNN', () => cascadeSmall(tiny()), runner);
 describeDetector('Cascade R-CNN', () => cascadeRcnnResnetFpn(tiny()), runner);
+describeDetector('Hybrid Task Cascade', () => htcSmall(tiny()), runner);
 describeDetector(
   'Keypoint R-CNN',
   () => keypointRcnnSmall({ ...tiny(), keypointChannels: [8], numKeypoints: 5 }),

@@ -19,7 +19,7 @@ export const floors: readonly (readonly string[])[] = [
     'visualize',
   ],
   ['roi-heads', 'solo'],
-  ['point-rend'],
+  ['htc', 'point-rend'],
   ['two-stage', 'yolact'],
   ['models', 'onnx', 'serve'],
   ['mask-rcnn'],

@@ -1,7 +1,7 @@
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { COCO_CLASSES } from '../pretrained/coco-classes.ts';
 import { torchvisionProfile, type WeightsProfile } from '../profile.ts';
-import { DETECTRON2, MMDETECTION, renamedBy } from '../programs/names.ts';
+import { DETECTRON2, namesOfMmdetection, renamedBy } from '../programs/names.ts';
 import { type Program, programOf, refuseCaffe2 } from '../programs/program.ts';
 import { decodeFloats } from '../state-dict/decode.ts';
 import { modelTensors, renamed, type SelectOptions } from '../state-dict/select.ts';
@@ -28,7 +28,7 @@ export interface Converted {
 }
 
 /**
- * A Mask or Faster R-CNN (ResNet with FPN, C4 or DC5) of detectron2 or mmdetection as one of ours: torchvision's names, background
+ * A Mask or Faster R-CNN (ResNet with FPN, C4 or DC5), PointRend or HTC of detectron2 or mmdetection as one of ours: torchvision's names, background
  * first, and a profile that says how its images, strides and regions are. Undefined for files of others. Shares the
  * file: close it after writing.
  * @throws CHECKPOINT_MISMATCH naming the tensors that have no place in ours
@@ -51,7 +51,7 @@ export async function convertForeign(
         .slice(0, 5)
         .map((name) => quoteName(name))
         .join(', ')}`,
-      expected: 'a Mask or Faster R-CNN or a PointRend, on a ResNet with an FPN, C4 or DC5',
+      expected: 'a Mask or Faster R-CNN, a PointRend or a Hybrid Task Cascade, on a ResNet with an FPN, C4 or DC5',
     });
   }
   const { profile, assumed } = await profileOf(program, model, tensors, options);
@@ -62,8 +62,9 @@ function rename(model: TensorSource, program: Program) {
   const tensors = new Map<string, TensorEntry>();
   const dropped: string[] = [];
   const unknown: string[] = [];
+  const names = program === 'detectron2' ? DETECTRON2 : namesOfMmdetection(model.tensors);
   for (const entry of model.tensors.values()) {
-    const name = renamedBy(program === 'detectron2' ? DETECTRON2 : MMDETECTION, entry.name);
+    const name = renamedBy(names, entry.name);
     if (name === undefined) unknown.push(entry.name);
     else if (name === null) dropped.push(entry.name);
     else tensors.set(name, withBackgroundFirst(renamed(entry, name)));
@@ -73,10 +74,10 @@ function rename(model: TensorSource, program: Program) {
 
 /** Both programs number the background last, and have no boxes and masks of it. */
 function withBackgroundFirst(entry: TensorEntry): TensorEntry {
-  if (entry.name.includes('box_predictor.cls_score.')) return lastRowFirst(entry);
-  if (entry.name.includes('box_predictor.bbox_pred.')) return zeroRowsBefore(entry, 4);
+  if (/box_predictor\.(?:\d\.)?cls_score\./.test(entry.name)) return lastRowFirst(entry);
+  if (entry.name.includes('box_predictor.bbox_pred.')) return zeroRowsBefore(entry, 4); // a cascade's are of all classes
   if (entry.name.includes('mask_head.point_head.')) return denseOfPoints(entry); // of objects alone, like ours
-  return entry.name.includes('mask_predictor.mask_fcn_logits.') ? zeroRowsBefore(entry, 1) : entry;
+  return /mask_predictor\.(?:\d\.)?mask_fcn_logits\./.test(entry.name) ? zeroRowsBefore(entry, 1) : entry;
 }
 
 /** Means and spreads of ImageNet for pixels of 0 to 255, as both programs write them. */
@@ -100,7 +101,8 @@ async function profileOf(
   const pixels = PIXELS[isResNeXt && said === undefined ? 'resnext' : style];
   const mean = (await numbers(model, 'pixel_mean')) ?? pixels.mean;
   const std = (await numbers(model, 'pixel_std')) ?? pixels.std;
-  const numClasses = tensors.get('roi_heads.box_predictor.cls_score.weight')?.shape[0] ?? 0;
+  const scores = tensors.get('roi_heads.box_predictor.cls_score.weight') ?? tensors.get(FIRST_STAGE);
+  const numClasses = scores?.shape[0] ?? 0;
   const share = (values: readonly number[]): [number, number, number] => [
     values[0]! / 255,
     values[1]! / 255,
@@ -130,8 +132,14 @@ async function profileOf(
       ? 'the file does not say how its body was trained: taken for caffe style (BGR images, stride in the 1x1); if it is pytorch style, say so'
       : undefined;
   const { roiAlign: _, ...ofOneMap } = ofPyramid; // C4 and DC5 read their regions in one way alone
-  return { profile: { ...profile, options: hasPyramid ? ofPyramid : ofOneMap }, assumed };
+  const { maskPaste: __, ...ofHTC } = ofOneMap; // and an HTC lays its masks in one way alone
+  const semanticClasses = tensors.get('roi_heads.semantic_head.conv_logits.weight')?.shape[0] ?? 0;
+  const own = tensors.has(FIRST_STAGE) ? { ...ofHTC, semanticClasses } : hasPyramid ? ofPyramid : ofOneMap;
+  return { profile: { ...profile, options: own }, assumed };
 }
+
+/** What a cascade alone has. */
+const FIRST_STAGE = 'roi_heads.box_predictor.0.cls_score.weight';
 
 /** mmdetection keeps the text of its config beside the weights. */
 function styleInConfig({ metadata }: TensorSource): BodyStyle | undefined {

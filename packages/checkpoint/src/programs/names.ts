@@ -32,7 +32,7 @@ export const DETECTRON2: Renaming = [
 ];
 
 /** mmdetection from 2.0 on (before, the background came first and names were others), the same detectors. */
-export const MMDETECTION: Renaming = [
+const MMDETECTION: Renaming = [
   [/^data_preprocessor\./, null],
   [/\.num_batches_tracked$/, null],
   [/^backbone\.((?:conv1|bn1|layer[1-4]\.\d+\.(?:conv\d|bn\d|downsample\.[01]))\.\w+)$/, 'backbone.body.$1'],
@@ -49,6 +49,28 @@ export const MMDETECTION: Renaming = [
   [/^roi_head\.mask_head\.upsample\.(weight|bias)$/, 'roi_heads.mask_predictor.conv5_mask.$1'],
   [/^roi_head\.mask_head\.conv_logits\.(weight|bias)$/, 'roi_heads.mask_predictor.mask_fcn_logits.$1'],
 ];
+
+/** What mmdetection calls the second stage of its Hybrid Task Cascade. */
+const HTC: Renaming = [
+  [/^roi_head\.bbox_head\.(\d)\.shared_fcs\.0\.(weight|bias)$/, 'roi_heads.box_head.$1.fc6.$2'],
+  [/^roi_head\.bbox_head\.(\d)\.shared_fcs\.1\.(weight|bias)$/, 'roi_heads.box_head.$1.fc7.$2'],
+  [/^roi_head\.bbox_head\.(\d)\.fc_cls\.(weight|bias)$/, 'roi_heads.box_predictor.$1.cls_score.$2'],
+  [/^roi_head\.bbox_head\.(\d)\.fc_reg\.(weight|bias)$/, 'roi_heads.box_predictor.$1.bbox_pred.$2'],
+  [/^roi_head\.mask_head\.(\d)\.convs\.(\d)\.conv\.(weight|bias)$/, 'roi_heads.mask_head.$1.$2.0.$3'],
+  [/^roi_head\.mask_head\.(\d)\.conv_res\.conv\.(weight|bias)$/, 'roi_heads.mask_flow.$1.$2'],
+  [/^roi_head\.mask_head\.(\d)\.upsample\.(weight|bias)$/, 'roi_heads.mask_predictor.$1.conv5_mask.$2'],
+  [/^roi_head\.mask_head\.(\d)\.conv_logits\.(weight|bias)$/, 'roi_heads.mask_predictor.$1.mask_fcn_logits.$2'],
+  [
+    /^roi_head\.(semantic_head\.(?:(?:lateral_convs|convs)\.\d|conv_embedding)\.conv\.(?:weight|bias))$/,
+    'roi_heads.$1',
+  ],
+  [/^roi_head\.(semantic_head\.conv_logits\.(?:weight|bias))$/, 'roi_heads.$1'],
+];
+
+/** The names of a detector by mmdetection. Its other cascades have no flow between their masks, and no place in ours. */
+export function namesOfMmdetection(tensors: ReadonlyMap<string, unknown>): Renaming {
+  return tensors.has('roi_head.mask_head.1.conv_res.conv.weight') ? [...MMDETECTION, ...HTC] : MMDETECTION;
+}
 
 /** torchvision's name, null for a tensor that is not needed, undefined for one that nobody knows. */
 export function renamedBy(renaming: Renaming, name: string): string | null | undefined {

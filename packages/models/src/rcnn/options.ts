@@ -34,6 +34,16 @@ export const rcnnOptions: z.ZodObject = z.strictObject({
 /** The same for detectors on one map: they have no levels of anchors, and read regions in one way alone. */
 export const singleMapOptions: z.ZodObject = rcnnOptions.omit({ anchorSizes: true, roiAlign: true });
 
+/** The same for Hybrid Task Cascades: they read regions and lay masks in mmdetection's way alone. */
+export const htcOptions: z.ZodObject = rcnnOptions.omit({ maskPaste: true, roiAlign: true }).extend({
+  semanticClasses: z
+    .number()
+    .int()
+    .min(0)
+    .describe("Kinds of places that the semantic branch tells apart; 0 for no such branch; else the objects' own")
+    .optional(),
+});
+
 export interface RCNNModelOptions {
   readonly trainableStages?: number | undefined;
   readonly minSize?: number | readonly number[] | undefined;
@@ -44,6 +54,7 @@ export interface RCNNModelOptions {
   readonly anchorSizes?: readonly number[] | undefined;
   readonly normEpsilon: number;
   readonly strideIn: '3x3' | '1x1';
-  readonly maskPaste: 'torchvision' | 'detectron2';
+  readonly maskPaste?: 'torchvision' | 'detectron2' | undefined;
+  readonly semanticClasses?: number | undefined;
   readonly roiAlign?: { readonly aligned: boolean; readonly samplingRatio: number } | undefined;
 }

@@ -11,24 +11,16 @@ import {
 } from '@rcnn/two-stage';
 import type { Architecture, BuildRequest } from '../architecture.ts';
 import { defined, type Unset } from '../option-parts.ts';
-import { type RCNNModelOptions, rcnnOptions, singleMapOptions } from './options.ts';
+import { htcOptions, type RCNNModelOptions, rcnnOptions, singleMapOptions } from './options.ts';
 
 /** Every recipe of `@rcnn/two-stage`, by torchvision's name. */
 export const rcnnArchitectures: readonly Architecture[] = [...recipes].map(([name, recipe]) => rcnn(name, recipe));
 
 function rcnn(name: string, recipe: Recipe): Architecture {
-  const onOneMap = /^rfcn_|_(?:c4|dc5|c5|c5_voc)$/.test(name);
   return {
     name,
     about: aboutOf(name),
-    optionSchema: onOneMap ? singleMapOptions : rcnnOptions,
-    weightOptions: [
-      'detections',
-      'normEpsilon',
-      'strideIn',
-      'maskPaste',
-      ...(onOneMap ? [] : ['anchorSizes', 'roiAlign']),
-    ],
+    ...optionsOf(name),
     learnsFrom: learnsFrom(name),
     build: (request) => recipe(recipeOptions(name, request)),
     recognise: (weights) => architectureOf(weights) === name,
@@ -37,8 +29,23 @@ function rcnn(name: string, recipe: Recipe): Architecture {
   };
 }
 
+function optionsOf(name: string): Pick<Architecture, 'optionSchema' | 'weightOptions'> {
+  const ofAll = ['detections', 'normEpsilon', 'strideIn'];
+  if (isHTC(name)) return { optionSchema: htcOptions, weightOptions: [...ofAll, 'anchorSizes', 'semanticClasses'] };
+  const onOneMap = /^rfcn_|_(?:c4|dc5|c5|c5_voc)$/.test(name);
+  return {
+    optionSchema: onOneMap ? singleMapOptions : rcnnOptions,
+    weightOptions: [...ofAll, 'maskPaste', ...(onOneMap ? [] : ['anchorSizes', 'roiAlign'])],
+  };
+}
+
+function isHTC(name: string): boolean {
+  return name.startsWith('htc_');
+}
+
 function aboutOf(name: string): string {
   if (name.startsWith('cascade')) return 'boxes and masks, the boxes refined in three stages';
+  if (isHTC(name)) return 'boxes and masks, both refined in three stages';
   if (name.startsWith('pointrend')) return 'boxes in two stages, masks drawn point by point';
   if (name.startsWith('rfcn')) return 'boxes by what each cell would be a part of';
   if (name.startsWith('keypointrcnn')) return 'boxes and key points in two stages';
@@ -54,7 +61,8 @@ function learnsFrom(name: string): readonly TargetExtra[] {
 function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
   const { options, training, numClasses, numKeypoints, random } = request;
   const own = options as unknown as RCNNModelOptions;
-  const { detections, anchorSizes, normEpsilon, strideIn, maskPaste, roiAlign } = own;
+  const { detections, anchorSizes, normEpsilon, strideIn, maskPaste } = own;
+  const roiAlign = isHTC(name) ? { aligned: true, samplingRatio: 0 } : own.roiAlign;
   const weightOptions = defined<Record<string, JsonValue>>({
     detections,
     anchorSizes: anchorSizes && [...anchorSizes],
@@ -69,6 +77,7 @@ function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
     boxBatchSizePerImage: own.roisPerImage,
     rpnPostNmsTopNTrain: own.proposals,
     rpnPostNmsTopNTest: own.proposals,
+    semanticClasses: own.semanticClasses,
     boxScoreThresh: request.scoreThreshold,
     boxDetectionsPerImg: request.detectionsPerImage ?? detections,
     numClasses,
