@@ -129,6 +129,31 @@ for act in ("linear", "relu"):
         case(f"fused conv2d {k}x{k} bias {act}", "fusedConv2D", [U(2, 6, 7, 32), U(k, k, 32, 24), U(24)], fn, {"activation": act})
 
 
+def depthwise(stride, pad, dilation=1):
+    def fn(x, w):  # w [kh, kw, channels, multiplier]
+        kh, kw, channels, multiplier = w.shape
+        top, bottom = pads(x.shape[1], kh, stride, pad, dilation)
+        left, right = pads(x.shape[2], kw, stride, pad, dilation)
+        xp = F.pad(x.permute(0, 3, 1, 2), (left, right, top, bottom))
+        filters = w.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, kh, kw)
+        return F.conv2d(xp, filters, stride=stride, dilation=dilation, groups=channels).permute(0, 2, 3, 1)
+
+    return fn
+
+
+for n, h, w, c, m, kh, kw, s, p in [
+    (2, 9, 11, 16, 1, 3, 3, 1, "same"),
+    (1, 10, 12, 24, 1, 3, 3, 2, "same"),
+    (1, 11, 9, 20, 1, 5, 5, 1, "same"),
+    (2, 12, 11, 16, 1, 5, 5, 2, "valid"),
+    (1, 7, 8, 6, 1, 3, 3, 2, "valid"),
+    (1, 7, 6, 5, 2, 3, 3, 1, "same"),
+]:
+    name = f"depthwiseConv2d {n}x{h}x{w}x{c} by {kh}x{kw}x{m} stride {s} pad {p}"
+    case(name, "depthwiseConv2d", [U(n, h, w, c), U(kh, kw, c, m)], depthwise(s, p), {"strides": s, "pad": p})
+case("depthwiseConv2d dilated 2", "depthwiseConv2d", [U(1, 9, 11, 16), U(3, 3, 16, 1)], depthwise(1, "same", 2), {"strides": 1, "pad": "same", "dilations": 2}, grad=False)
+
+
 def conv_transpose(x, w):  # w [kh, kw, out, in]
     return F.conv_transpose2d(x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), stride=2).permute(0, 2, 3, 1)
 

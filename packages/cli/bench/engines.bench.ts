@@ -17,7 +17,15 @@ import { BlockStack } from '@rcnn/tfjs-backend-onnxruntime/conformance';
 import * as tf from '@tensorflow/tfjs-core';
 import { loaders } from '../src/engines/loaders.ts';
 import { TorchPeer } from './engines/torch-peer.ts';
-import { CONVOLUTIONS, convolutionWork, OTHERS, type Pass, type Work } from './engines/work.ts';
+import {
+  CONVOLUTIONS,
+  convolutionWork,
+  DEPTHWISE,
+  depthwiseWork,
+  OTHERS,
+  type Pass,
+  type Work,
+} from './engines/work.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -185,7 +193,12 @@ say(
 const engines = await openEngines();
 const torch = options.torch === undefined ? undefined : await TorchPeer.start(options.torch, threads, options.clock);
 if (torch) say(torch.version);
-const work = [...PASSES.flatMap((pass) => CONVOLUTIONS.map((shape) => convolutionWork(shape, pass))), ...OTHERS];
+const small = DEPTHWISE.at(-1)!; // dense, too: what a depthwise layer is held against
+const work = [
+  ...PASSES.flatMap((pass) => [...CONVOLUTIONS, small].map((shape) => convolutionWork(shape, pass))),
+  ...PASSES.flatMap((pass) => DEPTHWISE.map((shape) => depthwiseWork(shape, pass))),
+  ...OTHERS,
+];
 const rows: Row[] = [];
 for (const item of work) {
   if (!`${item.group}: ${item.name}`.includes(options.only)) continue;

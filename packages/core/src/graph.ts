@@ -69,7 +69,15 @@ export interface GraphBuilder {
     options: { readonly kernelSize: number; readonly stride: number; readonly padding: number },
   ): GraphValue;
   add(a: GraphValue, b: GraphValue): GraphValue;
+  /** Element by element; sizes of 1 stretch, as those of a factor per channel do. */
+  multiply(a: GraphValue, b: GraphValue): GraphValue;
   relu(x: GraphValue): GraphValue;
+  /** `clip(x / 6 + 1/2, 0, 1)` */
+  hardSigmoid(x: GraphValue): GraphValue;
+  /** `x · hardSigmoid(x)` */
+  hardSwish(x: GraphValue): GraphValue;
+  /** The mean over rows and columns: maps `[N, H, W, C]` to `[N, 1, 1, C]`. */
+  globalMean(x: GraphValue): GraphValue;
   /** Stretches `x` to the height and width of `like` by taking the nearest cell: `floor(i * old / new)`. */
   upsampleLike(x: GraphValue, like: GraphValue): GraphValue;
   /** Stretches `x` to twice its height and width: bilinear, half-pixel centers, clamped edges. */

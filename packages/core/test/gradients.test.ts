@@ -61,7 +61,7 @@ test.each(seeds)('convolution with bias and ReLU, seed %i', (seed) => {
   const stride = random.pick([1, 2]);
   const dilation = k === 3 && shape.h > 4 && shape.w > 4 ? random.pick([1, 2]) : 1;
   const padding = random.pick([0, (dilation * (k - 1)) / 2]);
-  const activation = random.pick(['linear', 'relu'] as const);
+  const activation = random.pick(['linear', 'relu', 'relu6'] as const);
   const out = 3;
   const op = (x: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
     convolution(x as tf.Tensor4D, filter as tf.Tensor4D, {
@@ -83,13 +83,48 @@ test.each(seeds)('convolution with bias and ReLU, seed %i', (seed) => {
     });
     return Float64Array.from({ length: cells * out }, (_, i) => {
       const sum = (sums[i] ?? 0) + bias[i % out]!;
-      return activation === 'relu' ? relu(sum) : sum;
+      if (activation === 'linear') return sum;
+      return activation === 'relu6' ? Math.min(relu(sum), 6) : relu(sum);
     });
   };
   expectGradients(op, reference, [
     draw(random, [shape.n, shape.h, shape.w, shape.c]),
     draw(random, [k, k, shape.c, out]),
     draw(random, [out]),
+  ]);
+});
+
+test.each(seeds)('a depthwise convolution with bias and activation, seed %i', (seed) => {
+  const random = new Random(seed);
+  const shape = { n: 1 + random.integer(2), h: 3 + random.integer(5), w: 3 + random.integer(6), c: 3 };
+  const k = random.pick([1, 3, 5]);
+  const stride = random.pick([1, 2]);
+  const dilation = k === 3 && stride === 1 && shape.h > 4 && shape.w > 4 ? random.pick([1, 2]) : 1;
+  const padding = (dilation * (k - 1)) / 2;
+  const activation = random.pick(['linear', 'relu', 'relu6'] as const);
+  const out = shape.c * random.pick([1, 2]);
+  const op = (x: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor): tf.Tensor => {
+    const options = { bias: bias as tf.Tensor1D, stride, padding, dilation, activation, groups: shape.c };
+    return convolution(x as tf.Tensor4D, filter as tf.Tensor4D, options);
+  };
+  const reference = (x: Float64Array, filter: Float64Array, bias: Float64Array): Float64Array => {
+    const sums: number[] = [];
+    const cells = slide(shape, { k, stride, padding, dilation }, (o, b, row, column, i, j) => {
+      for (let p = 0; p < out; p++) {
+        const at = ((b * shape.h + row) * shape.w + column) * shape.c + Math.floor((p * shape.c) / out);
+        sums[o * out + p] = (sums[o * out + p] ?? 0) + x[at]! * filter[(i * k + j) * out + p]!;
+      }
+    });
+    return Float64Array.from({ length: cells * out }, (_, i) => {
+      const sum = (sums[i] ?? 0) + bias[i % out]!;
+      if (activation === 'linear') return sum;
+      return activation === 'relu6' ? Math.min(relu(sum), 6) : relu(sum);
+    });
+  };
+  expectGradients(op, reference, [
+    draw(random, [shape.n, shape.h, shape.w, shape.c]),
+    draw(random, [k, k, 1, out]),
+    { ...draw(random, [out]), values: Float32Array.from({ length: out }, () => 3 * random.normal()) },
   ]);
 });
 

@@ -60,12 +60,15 @@ describe('convolution', () => {
     { k: 1, stride: 2, padding: 0, groups: 1 },
     { k: 3, stride: 1, padding: 0, groups: 1 },
     { k: 3, stride: 2, padding: 1, groups: 2 },
-  ])('kernel $k, stride $stride, padding $padding, groups $groups', ({ k, stride, padding, groups }) => {
+    { k: 3, stride: 2, padding: 1, groups: 4, out: 8 },
+    { k: 5, stride: 1, padding: 2, groups: 4, out: 4 },
+    { k: 3, stride: 1, padding: 0, groups: 4, out: 4 },
+  ])('kernel $k, stride $stride, padding $padding, groups $groups', ({ k, stride, padding, groups, out = 6 }) => {
     const x = draw([2, 8, 9, 4]) as tf.Tensor4D;
-    const w = draw([k, k, 4 / groups, 6]) as tf.Tensor4D;
+    const w = draw([k, k, 4 / groups, out]) as tf.Tensor4D;
     const y = convolution(x, w, { stride, padding, groups });
     expectClose(y.dataSync(), slowConvolution(x, w, stride, padding, groups), { absolute: 2e-5 });
-    const fused = convolution(x, w, { stride, padding, groups, bias: tf.ones([6]), activation: 'relu' });
+    const fused = convolution(x, w, { stride, padding, groups, bias: tf.ones([out]), activation: 'relu' });
     expectClose(fused, tf.relu(tf.add(y, 1)));
   });
 

@@ -1,7 +1,10 @@
 /** Small kernels of our own in WebAssembly, for what onnxruntime does not have. Every Node that we support has SIMD. */
 import { kernelBase64 } from './kernel-bytes.ts';
 
-/** The compiled `assembly/kernel.ts`. Addresses are in bytes; what the memory holds, the next caller replaces. */
+/**
+ * The compiled `assembly/kernel.ts`; the files beside it say what each kernel takes. Addresses are in bytes; what the
+ * memory holds, the next caller replaces.
+ */
 interface Simd {
   readonly memory: WebAssembly.Memory;
   readonly maxPool: (
@@ -21,7 +24,39 @@ interface Simd {
     /** 0, or where gradients are added. */
     dx: number,
   ) => void;
+  readonly depthwise: Depthwise;
+  readonly depthwise3: Depthwise;
+  readonly depthwiseFilter: DepthwiseFilter;
+  readonly depthwiseFilter3: DepthwiseFilter;
 }
+
+type Depthwise = (
+  x: number,
+  xRow: number,
+  xColumn: number,
+  y: number,
+  yRow: number,
+  yColumn: number,
+  rows: number,
+  columns: number,
+  channels: number,
+  taps: number,
+  count: number,
+  weights: number,
+) => void;
+
+type DepthwiseFilter = (
+  x: number,
+  xRow: number,
+  xColumn: number,
+  dy: number,
+  rows: number,
+  columns: number,
+  channels: number,
+  taps: number,
+  count: number,
+  weights: number,
+) => void;
 
 const PAGE = 65536;
 

@@ -29,6 +29,15 @@ export const CONVOLUTIONS: readonly ConvShape[] = [
   { name: 'FPN, RPN 3x3 P2', size: [200, 304], inChannels: 256, outChannels: 256, kernel: 3, stride: 1 },
 ];
 
+/** Depthwise shapes of MobileNet at 800x1216, and dense ones of the same size to hold them against. */
+export const DEPTHWISE: readonly ConvShape[] = [
+  { name: 'MobileNetV2 block 4', size: [100, 152], inChannels: 144, outChannels: 144, kernel: 3, stride: 1 },
+  { name: 'MobileNetV2 block 4, /2', size: [200, 304], inChannels: 96, outChannels: 96, kernel: 3, stride: 2 },
+  { name: 'MobileNetV2 block 8', size: [50, 76], inChannels: 384, outChannels: 384, kernel: 3, stride: 1 },
+  { name: 'MobileNetV3 block 13', size: [25, 38], inChannels: 672, outChannels: 672, kernel: 5, stride: 1 },
+  { name: 'small maps', size: [64, 64], inChannels: 64, outChannels: 64, kernel: 3, stride: 1 },
+];
+
 /** Something to time. `peer` describes it to a peer outside of tfjs. */
 export interface Work {
   readonly group: string;
@@ -78,6 +87,39 @@ export function convolutionWork(shape: ConvShape, pass: Pass): Work {
     needs: pass === 'forward' ? 'predict' : 'train',
     long: true,
     peer: { op: 'conv', pass, h, w, in: inChannels, out: outChannels, kernel, stride },
+    ...passes[pass],
+  };
+}
+
+/** A depthwise convolution: each channel by itself, so that its arithmetic is that of a dense one by the channels. */
+export function depthwiseWork({ size: [h, w], inChannels: c, kernel, stride, name }: ConvShape, pass: Pass): Work {
+  const out: [number, number] = [even(h, stride), even(w, stride)];
+  const inputShape = [1, h, w, c];
+  const filterShape = [kernel, kernel, c, 1];
+  const dyShape = [1, ...out, c];
+  const attrs = { strides: [stride, stride], pad: (kernel - 1) / 2, dilations: [1, 1], dataFormat: 'NHWC' };
+  const run = (kernelName: string, inputs: object, extra: object = {}): tf.Tensor =>
+    tf.engine().runKernel(kernelName, inputs as tf.NamedTensorMap, { ...attrs, ...extra } as never) as tf.Tensor;
+  const passes: Record<Pass, Pick<Work, 'inputs' | 'run'>> = {
+    forward: {
+      inputs: () => [random(inputShape, 1), random(filterShape, 2)],
+      run: ([x, filter]) => run(tf.DepthwiseConv2dNative, { x, filter }),
+    },
+    'input gradient': {
+      inputs: () => [random(dyShape, 3), random(filterShape, 2)],
+      run: ([dy, filter]) => run(tf.DepthwiseConv2dNativeBackpropInput, { dy, filter }, { inputShape }),
+    },
+    'filter gradient': {
+      inputs: () => [random(inputShape, 1), random(dyShape, 3)],
+      run: ([x, dy]) => run(tf.DepthwiseConv2dNativeBackpropFilter, { x, dy }, { filterShape }),
+    },
+  };
+  return {
+    group: `depthwise, ${pass}`,
+    name: `${name}: ${kernel}x${kernel} ${c}${stride > 1 ? ` /${stride}` : ''} of ${h}x${w}`,
+    operations: 2 * out[0] * out[1] * kernel * kernel * c,
+    needs: pass === 'forward' ? 'predict' : 'train',
+    long: pass !== 'forward',
     ...passes[pass],
   };
 }

@@ -14,11 +14,13 @@ interface FusedConv2DAttrs {
 }
 
 /** Activations whose gradient is known from the output alone. */
-export type FusedActivation = 'linear' | 'relu';
+export type FusedActivation = 'linear' | 'relu' | 'relu6';
 
-/** The gradient before the activation: `dy` where the output is positive. */
+/** The gradient before the activation: `dy` where the output is positive, and below 6 if it is cut off there. */
 function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: FusedActivation): tf.Tensor {
-  return activation === 'relu' ? tf.mul(dy, tf.step(y)) : dy;
+  if (activation === 'linear') return dy;
+  const passed = tf.mul(dy, tf.step(y));
+  return activation === 'relu6' ? tf.mul(passed, tf.less(y, 6)) : passed;
 }
 
 tf.registerGradient({
@@ -33,6 +35,24 @@ tf.registerGradient({
     return {
       x: () => run(tf.Conv2DBackpropInput, { dy: d, filter }, { ...shared, inputShape: x.shape }),
       filter: () => run(tf.Conv2DBackpropFilter, { x, dy: d }, { ...shared, filterShape: filter.shape }),
+      bias: () => tf.sum(d, [0, 1, 2]),
+    };
+  },
+});
+
+tf.registerGradient({
+  kernelName: tf.FusedDepthwiseConv2D,
+  inputsToSave: ['x', 'filter'],
+  outputsToSave: [true],
+  gradFunc: (dy, saved, attrs) => {
+    const [x, filter, y] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+    const { strides, pad, dilations, activation } = attrs as unknown as FusedConv2DAttrs;
+    const d = beforeActivation(dy as tf.Tensor, y, activation) as tf.Tensor4D;
+    const shared = { strides, pad, dilations, dimRoundingMode: undefined };
+    const filterShape = filter.shape;
+    return {
+      x: () => run(tf.DepthwiseConv2dNativeBackpropInput, { dy: d, filter }, { ...shared, inputShape: x.shape }),
+      filter: () => run(tf.DepthwiseConv2dNativeBackpropFilter, { x, dy: d }, { ...shared, filterShape }),
       bias: () => tf.sum(d, [0, 1, 2]),
     };
   },

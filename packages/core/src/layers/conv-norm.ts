@@ -3,6 +3,7 @@ import { withoutGradients } from '../autograd/engine-internals.ts';
 import type { FusedActivation } from '../autograd/fused-gradients.ts';
 import { RcnnError } from '../errors.ts';
 import type { GraphBuilder, GraphValue } from '../graph.ts';
+import { activate } from '../ops/convolution.ts';
 import type { Parameter } from '../parameter.ts';
 import type { Phase } from '../types.ts';
 import type { Conv2d } from './conv2d.ts';
@@ -81,7 +82,7 @@ export class ConvNorm {
 
   #unfolded(x: tf.Tensor4D, phase: Phase): tf.Tensor4D {
     const y = this.#norm.forward(this.#conv.forward(x, phase), phase);
-    return this.#activation === 'relu' ? tf.relu(y) : y;
+    return activate(y, this.#activation);
   }
 
   #fold(phase: Phase): { weight: tf.Tensor4D; bias: tf.Tensor1D } | undefined {

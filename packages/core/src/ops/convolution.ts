@@ -11,7 +11,7 @@ export interface ConvolutionOptions {
   readonly padding?: number;
   /** Default 1. */
   readonly dilation?: number;
-  /** Groups of channels that do not see each other (ResNeXt). Default 1. */
+  /** Groups of channels that do not see each other (ResNeXt); as many as channels: depthwise (MobileNet). Default 1. */
   readonly groups?: number;
   /** Default `linear`. */
   readonly activation?: FusedActivation;
@@ -30,7 +30,12 @@ export function convolution(x: tf.Tensor4D, filter: tf.Tensor4D, options: Convol
   const [kh, kw] = filter.shape;
   const half = (k: number): number => (dilation * (k - 1)) / 2;
   const padding = options.padding ?? half(kh);
-  if (groups > 1) return grouped(x, filter, { ...options, padding });
+  if (groups > 1) {
+    // tfjs has no gradient of dilated depthwise convolutions and no kernel for dilated ones that stride.
+    const plain = dilation === 1 || (stride === 1 && !isRecording());
+    const alone = groups === x.shape[3] && plain;
+    return (alone ? depthwise : grouped)(x, filter, { ...options, padding });
+  }
   // Where `same` means symmetric zeros it is used: every engine knows it. Elsewhere the map is padded first, because
   // the gradients of the native TensorFlow binding reject explicit padding.
   const same = stride === 1 && padding === half(kh) && padding === half(kw) && padding > 0;
@@ -85,7 +90,40 @@ function shifted(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOption
 
 function finish(y: tf.Tensor4D, bias: tf.Tensor1D | undefined, activation: FusedActivation): tf.Tensor4D {
   const z: tf.Tensor4D = bias === undefined ? y : tf.add(y, bias);
-  return activation === 'relu' ? tf.relu(z) : z;
+  return activate(z, activation);
+}
+
+/** An activation that was not fused. */
+export function activate<T extends tf.Tensor>(x: T, activation: FusedActivation): T {
+  if (activation === 'relu6') return tf.relu6(x);
+  return activation === 'relu' ? tf.relu(x) : x;
+}
+
+/** Every channel by itself, to `O / I` channels each: one kernel of its own, bias and activation fused. */
+function depthwise(
+  x: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  options: ConvolutionOptions & { padding: number },
+): tf.Tensor4D {
+  const { bias, stride = 1, dilation = 1, activation = 'linear', padding } = options;
+  const [kh, kw, , outChannels] = filter.shape;
+  const channels = x.shape[3];
+  const same = stride === 1 && [kh, kw].every((k) => padding === (dilation * (k - 1)) / 2);
+  return tf.tidy(() => {
+    const inputs: Record<string, tf.Tensor> = {
+      x: same || padding === 0 ? x : padMap(x, padding),
+      filter: tf.reshape(filter, [kh, kw, channels, outChannels / channels]), // the outputs of a channel are neighbors
+    };
+    if (bias !== undefined) inputs['bias'] = bias;
+    const attrs = {
+      strides: [stride, stride],
+      pad: same ? 'same' : 'valid',
+      dataFormat: 'NHWC',
+      dilations: [dilation, dilation],
+      activation,
+    };
+    return tf.engine().runKernel(tf.FusedDepthwiseConv2D, inputs as tf.NamedTensorMap, attrs) as tf.Tensor4D;
+  });
 }
 
 function grouped(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D {

@@ -72,8 +72,24 @@ export class OnnxLayers implements GraphBuilder {
     return named(this.#graph.node('Add', [a.name, b.name]));
   }
 
+  multiply(a: GraphValue, b: GraphValue): GraphValue {
+    return named(this.#graph.node('Mul', [a.name, b.name]));
+  }
+
   relu(x: GraphValue): GraphValue {
     return named(this.#graph.node('Relu', [x.name]));
+  }
+
+  hardSigmoid(x: GraphValue): GraphValue {
+    return named(this.#graph.node('HardSigmoid', [x.name], { alpha: { float: 1 / 6 }, beta: { float: 0.5 } }));
+  }
+
+  hardSwish(x: GraphValue): GraphValue {
+    return named(this.#graph.node('HardSwish', [x.name]));
+  }
+
+  globalMean(x: GraphValue): GraphValue {
+    return named(this.#graph.node('GlobalAveragePool', [x.name]));
   }
 
   upsampleLike(x: GraphValue, like: GraphValue): GraphValue {
@@ -114,7 +130,9 @@ export class OnnxLayers implements GraphBuilder {
   }
 
   #activate(value: string, activation: GraphConvolution['activation']): GraphValue {
-    return named(activation === 'relu' ? this.#graph.node('Relu', [value]) : value);
+    if (activation === 'linear') return named(value);
+    if (activation === 'relu') return named(this.#graph.node('Relu', [value]));
+    return named(this.#graph.node('Clip', [value, this.#graph.float32([0], []), this.#graph.float32([6], [])]));
   }
 }
 

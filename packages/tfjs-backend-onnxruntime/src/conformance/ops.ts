@@ -42,6 +42,15 @@ export const ops: Readonly<Record<string, Op>> = {
       bias: bias!,
       activation: activation as 'relu',
     }),
+  depthwiseConv2d: ([x, w], { strides, pad, dilations }) =>
+    tf.depthwiseConv2d(
+      x as tf.Tensor4D,
+      w as tf.Tensor4D,
+      strides as number,
+      pad as 'same',
+      'NHWC',
+      (dilations as number | undefined) ?? 1,
+    ),
   conv2dTranspose: ([x, w], { outputShape }) =>
     tf.conv2dTranspose(x as tf.Tensor4D, w as tf.Tensor4D, outputShape as [number, number, number, number], 2, 'valid'),
   matMul: ([a, b], { transposeA, transposeB }) => tf.matMul(a!, b!, Boolean(transposeA), Boolean(transposeB)),

@@ -1,4 +1,5 @@
 import { conv } from './conv.ts';
+import { depthwise } from './depthwise.ts';
 import { elementWise } from './element-wise.ts';
 import type { OrtKernel } from './kernel.ts';
 import { matMul } from './mat-mul.ts';
@@ -10,6 +11,7 @@ import { resize } from './resize.ts';
 /** Every kernel that this backend does itself. */
 export const kernels: readonly OrtKernel[] = [
   ...conv,
+  ...depthwise,
   ...matMul,
   ...elementWise,
   ...reduce,
