@@ -91,6 +91,13 @@ test('one photo: words on stdout, the picture at its own size under its own name
   expect(digest(drawn)).not.toBe(digest(original));
 });
 
+test('addresses that differ in their query alone are two images', async () => {
+  const addresses = ['http://x/image?id=1', 'http://x/image?id=2', 'http://x/a.jpg?key=1', 'http://x/b.jpg#1'];
+  const units = await imageUnits(addresses, {});
+  const ids = units.map(({ images }) => (typeof images === 'function' ? undefined : images.id));
+  expect(ids).toEqual(['http://x/image?id=1', 'http://x/image?id=2', 'a', 'b']);
+});
+
 test('a photo that was read is never written over', async () => {
   const before = readFileSync(at('a/0001.png'));
   await run(['a/0001.png'], { save: true, out: at('a') });

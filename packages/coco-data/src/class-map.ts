@@ -10,6 +10,11 @@ export interface ClassEntry {
   readonly categoryId: number;
 }
 
+/** What two spellings of one name have in common: case, spaces and the form of Unicode say nothing to people. */
+export function plainName(name: string): string {
+  return name.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase();
+}
+
 /** A {@link ClassMap} as it is kept with a model. */
 export interface ClassMapJSON {
   readonly numClasses: number;

@@ -1,6 +1,6 @@
 import type { KeypointScheme } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { ClassMap } from './class-map.ts';
+import { ClassMap, plainName } from './class-map.ts';
 import { type CheckedSet, checkRecords } from './doctor/check.ts';
 import type { Problems } from './doctor/problems.ts';
 import type { ImageStore } from './images/image-store.ts';
@@ -179,10 +179,9 @@ function checkMapped({ source, annotations, categories }: CheckedSet, map: Class
 
 /** An id that means something else to the model: every number computed from it would be wrong without a word. */
 function checkNames({ source, categories }: CheckedSet, map: ClassMap): void {
-  const plain = (name: string): string => name.trim().toLowerCase();
   const other = categories.filter(({ id, name }) => {
     const label = map.labelOf(id);
-    return label !== undefined && plain(map.nameOf(label)) !== plain(name);
+    return label !== undefined && plainName(map.nameOf(label)) !== plainName(name);
   });
   if (other.length === 0) return;
   const list = (nameOf: (category: Category) => string): string =>

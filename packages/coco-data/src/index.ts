@@ -19,7 +19,13 @@ export {
 } from './doctor/problems.ts';
 export { datasetAsCoco } from './formats/coco/dataset-as-coco.ts';
 export { type ByteChunks, parseCoco, readCoco } from './formats/coco/read-coco.ts';
-export { type CocoResult, cocoResults, type ListedDetection, listedDetections } from './formats/coco/results.ts';
+export {
+  type CocoResult,
+  cocoResults,
+  type ListedDetection,
+  listedDetections,
+  Uncategorized,
+} from './formats/coco/results.ts';
 export { type CocoFile, cocoOf, numberImages } from './formats/coco/write-coco.ts';
 export { type ShapesDatasetOptions, shapesDataset } from './formats/shapes/dataset.ts';
 export {

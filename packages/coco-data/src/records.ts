@@ -7,6 +7,8 @@ export interface AnnotationSet {
   readonly images: readonly ImageRecord[];
   readonly annotations: readonly AnnotationRecord[];
   readonly categories: readonly Category[];
+  /** What is left of objects that were reported and left out: their boxes, where the outline alone cannot be used. */
+  readonly remains?: readonly AnnotationRecord[];
 }
 
 export type ImageId = number | string;

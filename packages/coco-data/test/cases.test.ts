@@ -43,6 +43,15 @@ async function picture(seed: number, orientation?: number): Promise<Uint8Array> 
 }
 
 const square = (x: number, y: number, side = 6): number[] => [x, y, x + side, y, x + side, y + side, x, y + side];
+const pairs = (part: readonly number[]): number[][] => part.flatMap((x, i) => (i % 2 === 0 ? [[x, part[i + 1]!]] : []));
+
+/** The run lengths of a square. */
+function runs([x, y, right, , , bottom]: readonly number[]): number[] {
+  const side = bottom! - y!;
+  const columns = Array.from({ length: right! - x! - 1 }, () => [HEIGHT - side, side]).flat();
+  return [x! * HEIGHT + y!, side, ...columns, (WIDTH - right! + 1) * HEIGHT - bottom!];
+}
+
 const LEFT = [2, 3, 6, 6];
 const RIGHT = [11, 2, 6, 6];
 
@@ -269,7 +278,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
         of(images, [0], { width: undefined, height: undefined });
         of(annotations, [1], { bbox: [2, 12, 6, 6], segmentation: [square(2, 12)] });
       },
-      found: ['box-outside', 'image-rotated'],
+      found: ['box-outside', 'image-rotated', 'orientation-unsaid'],
       moved: ['train1.png blue 2,12,6,6'],
     },
   },
@@ -318,6 +327,125 @@ const CASES: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     },
     upwards: {
       change: ({ images }) => all(images, ({ file_name: file }) => ({ file_name: `..\\..\\media\\${String(file)}` })),
+    },
+  },
+  'outlines in other forms': Object.fromEntries(
+    (
+      [
+        ['a list too deep', (part) => [[part]], 'polygon-not-finite'],
+        ['two parts a list too deep', (part) => [[part, part]], 'polygon-not-finite'],
+        ['points in a list too deep', (part) => [[pairs(part)]], 'polygon-not-finite'],
+        ["OpenCV's points", (part) => [pairs(part).map((point) => [point])], 'polygon-not-finite'],
+        ["OpenCV's points alone", (part) => pairs(part).map((point) => [point]), 'polygon-not-finite'],
+        ['text with commas', (part) => [part.join(',')], 'field-type'],
+        ['text with spaces', (part) => part.join(' '), 'field-type'],
+        [
+          'run lengths of text',
+          (part) => ({ size: [`${HEIGHT}`, `${WIDTH}`], counts: runs(part).map(String) }),
+          'field-type',
+        ],
+        ['counts of text', (part) => ({ size: [HEIGHT, WIDTH], counts: runs(part).map(String) }), 'rle-invalid'],
+      ] as [string, (part: number[]) => unknown, string][]
+    ).map(([name, form, kind]) => [
+      name,
+      {
+        change: ({ annotations }: Coco) => {
+          of(annotations, [0], { segmentation: form(square(2, 3)) });
+          of(annotations, [3], { segmentation: form(square(11, 2)) });
+        },
+        found: [kind, kind],
+      },
+    ]),
+  ),
+  'no outline, in the words of tools': {
+    'an empty object': {
+      change: ({ annotations }) => of(annotations, [0], { segmentation: {} }),
+      found: ['segmentation-missing'],
+    },
+    'an empty text': {
+      change: ({ annotations }) => of(annotations, [0], { segmentation: '' }),
+      found: ['segmentation-missing'],
+    },
+    'a list of nothing': {
+      change: ({ annotations }) => of(annotations, [0], { segmentation: [null] }),
+      found: ['segmentation-missing'],
+    },
+    'a crowd of nothing': { change: ({ annotations }) => all(annotations, () => ({ iscrowd: null })) },
+  },
+  'ids that are text': {
+    'names for ids of categories': {
+      change: ({ annotations, categories }) => {
+        all(annotations, ({ category_id: id }) => ({ category_id: id === 1 ? 'red' : 'blue' }));
+        all(categories, ({ name }) => ({ id: name }));
+      },
+      found: Array.from({ length: 8 }, () => 'field-type'),
+      categories: '1 red, 2 blue',
+    },
+    'ids of their own for categories': {
+      change: ({ annotations, categories }) => {
+        all(annotations, ({ category_id: id }) => ({ category_id: `c-${String(id)}` }));
+        all(categories, ({ id }) => ({ id: `c-${String(id)}` }));
+      },
+      found: Array.from({ length: 8 }, () => 'field-type'),
+      categories: '1 red, 2 blue',
+    },
+    'annotations name categories': {
+      change: ({ annotations }) =>
+        all(annotations, ({ category_id: id }) => ({ category_id: id === 1 ? 'red' : 'blue' })),
+      found: Array.from({ length: 6 }, () => 'field-type'),
+      categories: '1 red, 2 blue',
+    },
+    'a name that two categories have': {
+      change: ({ annotations, categories }) => {
+        of(annotations, [0], { category_id: 'red' });
+        categories.push({ id: 3, name: 'red' });
+      },
+      found: ['duplicate-category-name', 'field-type'],
+      lost: 1,
+    },
+    'annotations name files': {
+      change: ({ annotations }) => all(annotations, ({ image_id: id }) => ({ image_id: `train${String(id)}.png` })),
+      found: Array.from({ length: 6 }, () => 'unknown-image'),
+    },
+    'annotations name files without their endings': {
+      change: ({ annotations }) => all(annotations, ({ image_id: id }) => ({ image_id: `train${String(id)}` })),
+      found: Array.from({ length: 6 }, () => 'unknown-image'),
+    },
+    'an id beside a name of a file: it may mean anything': {
+      change: ({ annotations }) => of(annotations, [0], { image_id: 'train1.png' }),
+      found: ['unknown-image'],
+      lost: 1,
+    },
+    'text for ids of annotations': {
+      change: ({ annotations }) => all(annotations, ({ id }) => ({ id: `3f-${String(id)}` })),
+      found: Array.from({ length: 6 }, () => 'field-type'),
+    },
+  },
+  'one class in two spellings': {
+    'in two splits': {
+      splits: ['train', 'val'],
+      change: ({ categories }, split) => isVal(split, () => of(categories, [0], { name: 'Red ' })),
+      found: ['category-spelling'],
+      categories: '1 red, 2 blue | 1 red, 2 blue',
+    },
+    'in two splits, under other ids': {
+      splits: ['train', 'val'],
+      change: ({ categories, annotations }, split) =>
+        isVal(split, () => {
+          of(categories, [0], { name: ' BLUE' });
+          of(categories, [1], { name: 'Red' });
+          all(annotations, ({ category_id: id }) => ({ category_id: 3 - Number(id) }));
+        }),
+      found: ['category-differs', 'category-differs'],
+      categories: '1 red, 2 blue | 1 red, 2 blue',
+    },
+    'in one file they stay two': {
+      change: ({ categories, annotations }) => {
+        categories.push({ id: 3, name: 'Red' });
+        of(annotations, [0], { category_id: 3 });
+      },
+      found: ['category-spelling'],
+      moved: ['train1.png Red 2,3,6,6'],
     },
   },
   'a root that holds the other classes': {

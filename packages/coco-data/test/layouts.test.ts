@@ -225,6 +225,7 @@ describe('names', () => {
     ['encoded as an address', 'my%20pic%20%231.png', 'my pic #1.png'],
     ['as an address', 'https://example.com/upload/a.png', 'a.png'],
     ['of local files of Label Studio', '/data/local-files/?d=sub/a.png', 'sub/a.png'],
+    ['uploaded to Label Studio', '/data/upload/3/0a1b2c3d-a.png', 'a.png'],
     ['from Windows', 'C:\\Users\\me\\a.png', 'a.png'],
     ['with a dot in front', './sub//a.png', 'sub/a.png'],
     ['before it was converted', 'a.bmp', 'a.png'],
@@ -246,6 +247,7 @@ describe('names', () => {
     ['two folders, and one file', ['cam1/a.png', 'cam2/a.png'], { 'a.png': 1 }, ['/images/0', '/images/1']],
     ['one of them is the file', ['a.png', 'cam2/a.png'], { 'a.png': 1 }, ['/images/1']],
     ['two cases', ['A.PNG'], { 'a.png': 1, 'a.Png': 2 }, ['/images/0']],
+    ['two uploads', ['0a1b2c3d-a.png', '1a1b2c3d-a.png'], { 'a.png': 1 }, ['/images/0', '/images/1']],
     ['two endings', ['a.bmp'], { 'a.png': 1, 'a.jpg': 2 }, ['/images/0']],
   ])('nothing is guessed: %s', async (name, written, files, missing) => {
     const path = put(`guess/${name}`, { 'annotations.json': coco(...written), ...files });
@@ -262,6 +264,8 @@ test.each<[string, Files, string, RegExp]>([
   ['tables of VIA', { 'via.csv': 'filename,region_shape_attributes\n', 'a.png': 1 }, 'a CSV export of VIA', /JSON/],
   ['JSON of Label Studio', { 'p.json': [{ annotations: [{ lead_time: 1, result: [] }] }] }, 'a JSON export of Label Studio', /COCO/],
   ['Supervisely', { 'meta.json': {}, 'ds/ann/a.png.json': { objects: [{ classTitle: 'red' }] }, 'ds/img/a.png': 1 }, 'a project of Supervisely', /COCO/],
+  ['ISAT', { 'a.json': { info: { description: 'ISAT' }, objects: [] }, 'a.png': 1 }, 'annotations of ISAT', /COCO/],
+  ['Labelbox', { 'export.ndjson': '{"data_row":{"id":"c"}}', 'a.png': 1 }, 'an export of Labelbox', /COCO/],
   ['archives', { 'a.zip': 'PK' }, 'an archive', /Unpack/],
   ['pictures', { 'a.png': 1, 'masks/a.png': 2 }, 'pictures without annotations', /--images/],
   ['labels without names', { 'images/a.png': 1, 'labels/a.txt': LABELS }, 'labels of YOLO without the names of their classes', /classes\.txt/],

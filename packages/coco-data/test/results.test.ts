@@ -1,7 +1,7 @@
 import type { Detection } from '@rcnn/core';
 import { Mask } from '@rcnn/masks';
 import { expect, test } from 'vitest';
-import { ClassMap, cocoResults, listedDetections } from '../src/index.ts';
+import { ClassMap, cocoResults, listedDetections, Uncategorized } from '../src/index.ts';
 
 const classes = ClassMap.contiguous([
   { id: 42, name: 'cat' },
@@ -29,6 +29,15 @@ test("category ids are the dataset's, not the labels; the class is named", () =>
 test('a label that no dataset can contain is left out; without a map labels are all there is', () => {
   expect(cocoResults([detection(4)], 1, classes)).toEqual([]);
   expect(cocoResults([detection(4)], 1, undefined)).toMatchObject([{ image_id: 1, category_id: 4 }]);
+});
+
+test('what is left out is counted', () => {
+  const out = new Uncategorized();
+  out.add([detection(1), detection(2)], classes);
+  expect(out.text).toBeUndefined();
+  out.add([detection(26), detection(12), detection(26)], classes);
+  out.add([detection(99)], undefined);
+  expect(out.text).toBe('3 objects were left out: no category has their label (12, 26).');
 });
 
 test('keypoints are flat', () => {

@@ -41,6 +41,13 @@ async function errors(folder: string): Promise<readonly string[]> {
     .sort();
 }
 
+async function warnings(folder: string): Promise<readonly string[]> {
+  const { report } = await inspectDataset(join(root, folder));
+  return report.problems
+    .filter(({ severity }) => severity === 'warning')
+    .flatMap(({ kind, examples }) => examples.map(({ place }) => `${kind} ${place}`));
+}
+
 const dropped = (folder: string): Promise<readonly string[]> =>
   openDataset(join(root, folder), { policy: 'drop' }).then(objects);
 
@@ -96,7 +103,7 @@ describe('labelme', () => {
   test.each<[string, object, string]>([
     ['no list of shapes', { shapes: {} }, 'field-type a.json/shapes'],
     ['shapes of nothing', { shapes: null }, 'field-type a.json/shapes'],
-    ['no path', { imagePath: '' }, 'field-type a.json/imagePath'],
+    ['a path of numbers', { imagePath: 7 }, 'field-type a.json/imagePath'],
   ])('%s is told, never an image without objects', async (name, more, expected) => {
     put(`labelme/${name}/a.json`, labelme([{ points: square }], more));
     put(`labelme/${name}/a.png`, png);
@@ -104,6 +111,26 @@ describe('labelme', () => {
     put(`labelme/${name}/b.png`, png);
     expect(await errors(`labelme/${name}`)).toEqual([expected]);
     expect(await dropped(`labelme/${name}`)).toEqual(['b.png cat 2,3,8,9']);
+  });
+
+  test.each([
+    ['none', { imagePath: undefined }],
+    ['an empty one', { imagePath: '' }],
+  ])('%s for a path: the picture is called like the file', async (name, more) => {
+    put(`no-path/${name}/a.json`, labelme([{ points: square }], more));
+    put(`no-path/${name}/a.png`, png);
+    expect(await errors(`no-path/${name}`)).toEqual([]);
+    expect(objects(await openDataset(join(root, `no-path/${name}`)))).toEqual(['a.png cat 2,3,8,9']);
+  });
+
+  test('a picture that is in the file alone is told by that', async () => {
+    put('inside/a.json', labelme([{ points: square }], { imageData: png.toString('base64'), imagePath: 'gone.png' }));
+    put('inside/b.json', labelme([{ points: square }], { imagePath: 'b.png' }));
+    put('inside/b.png', png);
+    expect(await errors('inside')).toEqual(['image-missing a.json']);
+    const { report } = await inspectDataset(join(root, 'inside'));
+    expect(report.problems[0]?.examples[0]?.found).toContain('labelme_export_json');
+    expect(await dropped('inside')).toEqual(['b.png cat 2,3,8,9']);
   });
 
   test.each<[string, readonly object[], number, string]>([
@@ -148,6 +175,28 @@ describe('YOLO', () => {
     put('alone/labels/train/b.txt', '0 0.5 0.5 0.2 0.5\n');
     put('alone/labels/train/classes.txt', 'red\nblue\n');
     expect(await errors('alone')).toEqual(['image-missing b.txt']);
+  });
+
+  test.each<[string, string, readonly string[], readonly string[]]>([
+    ['key points that data.yaml does not tell of', '0 0.5 0.5 0.2 0.5 0.4 0.5 2 0.6 0.5 1', [], ['field-type a.txt:1']],
+    ['a score, as predictions have', '0 0.5 0.5 0.2 0.5 0.93', [], ['field-type a.txt:1']],
+    ['sides below zero', '0 0.5 0.5 -0.2 -0.5', ['a.png red 8,3,12,9 box'], []],
+    ['an outline along the border', '0 0 0 1 0 1 1', ['a.png red 0,0,20,12'], []],
+  ])('%s', async (name, line, expected, told) => {
+    put(`lines/${name}/data.yaml`, yaml);
+    put(`lines/${name}/images/train/a.png`, png);
+    put(`lines/${name}/labels/train/a.txt`, line);
+    expect(await dropped(`lines/${name}`)).toEqual(expected);
+    expect(await errors(`lines/${name}`)).toEqual(told);
+  });
+
+  test('a split of which no picture has labels says where they were looked for', async () => {
+    put('elsewhere/data.yaml', yaml);
+    put('elsewhere/images/train/a.png', png);
+    put('elsewhere/annotations/train/a.txt', '0 0.5 0.5 0.2 0.5\n');
+    expect(await warnings('elsewhere')).toEqual(['labels-missing a.png']);
+    put('elsewhere/labels/train/a.txt', ''); // a picture without objects
+    expect(await warnings('elsewhere')).toEqual([]);
   });
 
   test('a data.yaml that cannot be used says why', async () => {
@@ -249,6 +298,26 @@ describe('Pascal VOC', () => {
     ],
     ['no box but an outline', object(`<name>red</name><polygon>${corners.join('')}</polygon>`), ['red 2,3,8,9'], []],
     [
+      'an outline of points in elements of their own',
+      object(
+        `<name>red</name>${box}<polygon>${[2, 8, 8].map((x, i) => `<pt><x>${x}</x><y>${[3, 3, 9][i]}</y></pt>`).join('')}</polygon>`,
+      ),
+      ['red 2,3,8,9'],
+      [],
+    ],
+    [
+      'corners the wrong way round',
+      object(`<name>red</name>${box.replace('>3<', '>8<').replace('<xmax>8<', '<xmax>3<')}`),
+      ['red 2,3,8,9 box'],
+      [],
+    ],
+    [
+      'a corner beyond the picture is none',
+      object(`<name>red</name>${box.replace('>3<', '>80<')}`),
+      [],
+      ['box-degenerate Annotations/a.xml object 1/bbox'],
+    ],
+    [
       'a size that is none',
       `<size><width>wide</width><height>-3</height></size>${object(`<name>red</name>${box}`)}`,
       ['red 2,3,8,9 box'],
@@ -259,6 +328,41 @@ describe('Pascal VOC', () => {
     put(`voc/${name}/JPEGImages/a.png`, png);
     expect(await dropped(`voc/${name}`)).toEqual(expected.map((one) => `a.png ${one}`));
     expect(await errors(`voc/${name}`)).toEqual(told);
+  });
+});
+
+describe('Pascal VOC, mended', () => {
+  const box = '<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>8</xmax><ymax>9</ymax></bndbox>';
+  const xml = (inside: string): string => `<annotation><object><name>red</name>${inside}</object></annotation>`;
+
+  test('an outline that is none costs the outline: the box is in the copy', async () => {
+    const two = '<polygon><x1>2</x1><y1>3</y1><x2>8</x2><y2>9</y2></polygon>';
+    put('two-points/Annotations/a.xml', xml(box + two));
+    put('two-points/JPEGImages/a.png', png);
+    expect(await errors('two-points')).toEqual(['field-type Annotations/a.xml object 1']);
+    const { account } = await repairDataset(await inspectDataset(join(root, 'two-points')), join(root, 'two-fixed'));
+    expect(account).toMatchObject({ objects: { original: 1, copy: 1, leftOut: 0 }, masksLeftOut: 1, isLossy: false });
+    expect(objects(await openDataset(join(root, 'two-fixed')))).toEqual(['a.png red 2,3,8,9 box']);
+  });
+
+  test('who counts from 0 is told of the option', async () => {
+    put('zero/Annotations/a.xml', xml(box.replace('>3<', '>0<')));
+    put('zero/JPEGImages/a.png', png);
+    expect(await warnings('zero')).toEqual(['box-from-zero Annotations/a.xml object 1/bbox']);
+    const { report } = await inspectDataset(join(root, 'zero'), { voc: { oneBased: false } });
+    expect(report.counts.warning).toBe(0);
+  });
+
+  test('a list may have the paths of pictures', async () => {
+    for (const name of ['a', 'b']) {
+      put(`listed/Annotations/${name}.xml`, xml(box));
+      put(`listed/JPEGImages/${name}.png`, png);
+    }
+    put('listed/ImageSets/Main/train.txt', 'JPEGImages/a.png\nb.png\n');
+    expect(objects(await openDataset(join(root, 'listed')))).toEqual([
+      'a.png red 2,3,8,9 box',
+      'b.png red 2,3,8,9 box',
+    ]);
   });
 });
 

@@ -140,6 +140,18 @@ describe('COCO as tools write it', () => {
     await expect(openDataset(join(root, 'nan'))).rejects.toThrow(/\/annotations\/0 holds NaN/);
   });
 
+  test.each<[string, string | Uint8Array, RegExp]>([
+    ['a comma too many', coco().replace(/\}$/, ',}'), /a comma too many/],
+    ['Python', coco().replaceAll('"', "'"), /json\.dump/],
+    ['a list', '[]', /A list holds the results/],
+    ['JSON lines', `${coco()}\n${coco()}`, /JSON lines/],
+    ['gzip', Uint8Array.of(0x1f, 0x8b, 8, 0), /unpack/],
+    ['another code page', Buffer.from(coco().replace('red', 'r\u00f6t'), 'latin1'), /Save it as UTF-8/],
+  ])('what is no JSON is called what it is: %s', async (name, content, message) => {
+    put(`nojson/${name}/_annotations.coco.json`, content);
+    await expect(openDataset(join(root, `nojson/${name}`))).rejects.toThrow(message);
+  });
+
   test('what there is to learn from is counted', async () => {
     put(
       'offers/_annotations.coco.json',

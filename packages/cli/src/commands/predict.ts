@@ -180,10 +180,16 @@ async function predictAll(
     const bad = units.length > 0 ? await predictImages(units, predictor, options) : 0;
     if (videos.length > 0) await predictVideos(videos, predictor, options);
     if (bad > 0) process.exitCode = 1;
+    noteUncategorized(predictor);
     await results?.end();
   } finally {
     await results?.close();
   }
+}
+
+/** Results without the objects that no category stands for are shorter than what was found. */
+function noteUncategorized({ uncategorized: { text } }: Predictor): void {
+  if (text !== undefined) note(`warning: ${text}`);
 }
 
 function outputOf({ out, save, saveCrops, saveMasks, json }: Flags, pictures: boolean) {
@@ -237,6 +243,7 @@ async function predictPart(
   await runShard({ folder, header, retryBad: flags.retryBad === true }, () =>
     predictShard(units, shard, predictor, outputOf(flags, false)),
   );
+  noteUncategorized(predictor);
 }
 
 function notInParts(found: string, hint: string): RcnnError {

@@ -78,6 +78,7 @@ async function act(data: string, flags: Flags, { architectures }: ProgramOptions
     onProgress: (done: number, of: number) => status(`image ${done} of ${of}`),
   });
   endStatus();
+  if (evaluation.uncategorized !== undefined) note(`warning: ${evaluation.uncategorized}`);
   for (const { imageId, message } of evaluation.skipped) note(`left out image ${imageId}: ${message}`);
   await reportEvaluation(evaluation, flags);
 }

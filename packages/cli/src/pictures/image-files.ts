@@ -32,6 +32,7 @@ async function expand(where: string, input: string, ending: RegExp): Promise<str
     where,
     place: input,
     problem: stats ? 'the folder holds no image' : 'there is no such image, folder or match',
+    ...(stats && { hint: `Images in folders within it are named by a pattern, such as '${join(input, '**/*.jpg')}'.` }),
   });
 }
 

@@ -44,11 +44,12 @@ export async function imageUnits(
   if (missing !== undefined && sources.length === 1 && listed.length === 0) throw missing;
   for (const name of listed) sources.push(sourceOf(name, options));
   const unique = [...new Map(sources.map((source) => [source.file, source])).values()];
-  const ids = imageIds(unique.flatMap((source) => ('read' in source ? [nameOf(source.file)] : [])));
+  const names = distinctNames(unique.flatMap((source) => ('read' in source ? [source.file] : [])));
+  const ids = imageIds([...names.values()]);
   return unique.map((source): Unit => {
     if (!('read' in source)) return { name: source.file, images: source.images };
     const { file, read } = source;
-    return { name: file, images: { file, id: ids.get(nameOf(file))!, read } };
+    return { name: file, images: { file, id: ids.get(names.get(file)!)!, read } };
   });
 }
 
@@ -65,6 +66,13 @@ function sourceOf(file: string, options: TarReading): Source {
 
 export function isAddress(text: string): boolean {
   return /^https?:\/\//i.test(text);
+}
+
+/** What files are known by: addresses that differ in query or fragment alone, whole. */
+function distinctNames(files: readonly string[]): ReadonlyMap<string, string> {
+  const counts = new Map<string, number>();
+  for (const file of files) counts.set(nameOf(file), (counts.get(nameOf(file)) ?? 0) + 1);
+  return new Map(files.map((file) => [file, counts.get(nameOf(file)) === 1 ? nameOf(file) : file]));
 }
 
 /** Of an address its path: query and host are no part of an id unless they must tell two apart. */

@@ -1,4 +1,4 @@
-import { type ClassMap, type CocoResult, cocoResults, type ImageId } from '@rcnn/coco-data';
+import { type ClassMap, type CocoResult, cocoResults, type ImageId, Uncategorized } from '@rcnn/coco-data';
 import type { Detection, PixelImage } from '@rcnn/core';
 import type { Skeleton } from '@rcnn/visualize';
 import type { Finder } from './finder.ts';
@@ -28,6 +28,8 @@ export interface Found {
 export class Predictor {
   readonly names: ReadonlyMap<number, string>;
   readonly skeleton: Skeleton | undefined;
+  /** What results lack, of all images so far. */
+  readonly uncategorized: Uncategorized = new Uncategorized();
   readonly #model: Finder;
   readonly #options: PredictorOptions;
 
@@ -43,6 +45,7 @@ export class Predictor {
     const model = slice === undefined ? this.#model : { detect: slicedDetect(this.#model, { side: slice, overlap }) };
     const detections = (await model.detect([image], { maskThreshold }))[0]!;
     const shown = detections.filter(({ score }) => score >= scoreThreshold);
+    this.uncategorized.add(detections, classes);
     return { results: cocoResults(detections, id, classes), shown, words: inWords(shown, this.names) };
   }
 }

@@ -1,5 +1,6 @@
 import type { ImageSize, InstanceMask } from '@rcnn/core';
-import { isRcnnError } from '@rcnn/core/errors';
+import { isRcnnError, quoteName } from '@rcnn/core/errors';
+import { plainName } from '../class-map.ts';
 import { pathProblem } from '../images/image-path.ts';
 import { maskOf } from '../masks.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } from '../records.ts';
@@ -150,12 +151,17 @@ function checkImages(images: readonly ImageRecord[], report: Report): readonly I
 function checkCategories(categories: readonly Category[], report: Report): readonly Category[] {
   const ids = new Set<number>();
   const names = new Set<string>();
+  const spellings = new Map<string, string>();
   return categories.filter(({ id, name }, i) => {
     const place = `/categories/${i}`;
     if (id === 0) report('category-id-zero', `${place}/id`, `category '${name}'`);
     const twice = ids.has(id);
     if (twice) report('duplicate-category-id', `${place}/id`, `category ${id} '${name}'`);
+    const other = spellings.get(plainName(name)) ?? name;
     if (names.has(name)) report('duplicate-category-name', `${place}/name`, `'${name}'`);
+    else if (other !== name)
+      report('category-spelling', `${place}/name`, `${quoteName(name)} and ${quoteName(other)} are two categories`);
+    spellings.set(plainName(name), other);
     ids.add(id);
     names.add(name);
     return !twice;

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import type { ImageSize, PixelImage } from '@rcnn/core';
 import { type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
+import { plainName } from '../class-map.ts';
 import { decodeImage, type ImageHeader, readImageHeader } from '../node/images/decode.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
 import { type DatasetSource, type OpenOptions, readSource, selectSources } from '../node/read/open.ts';
@@ -364,7 +365,8 @@ function compareCategories(splits: readonly InspectedSplit[], problems: Problems
       if (known === undefined) first.set(id, { name, split: source.split });
       else if (known.name !== name) {
         const found = `id ${id} is '${name}' here and '${known.name}' in ${known.split}`;
-        problems.add({ kind: 'category-differs', source: set.source, place: `/categories/${i}/id`, found });
+        const kind = plainName(known.name) === plainName(name) ? 'category-spelling' : 'category-differs';
+        problems.add({ kind, source: set.source, place: `/categories/${i}/id`, found });
       }
     }
   }

@@ -5,7 +5,13 @@ export type ListKey = 'images' | 'annotations' | 'categories';
 
 /** What was done to one field, in words. */
 export interface Mending {
-  readonly action: 'mended field' | 'left out field' | 'wrapped polygon' | 'left out polygon part' | 'left out mask';
+  readonly action:
+    | 'mended field'
+    | 'matched id'
+    | 'left out field'
+    | 'wrapped polygon'
+    | 'left out polygon part'
+    | 'left out mask';
   readonly what: string;
 }
 
@@ -40,7 +46,12 @@ export function mendElement(key: ListKey, value: unknown): MendedElement | undef
 
 type Did = (action: Mending['action'], what: string) => void;
 
+/** Other words for `file_name`, as hand-made files have them. */
+const FILE_NAMES: readonly string[] = ['filename', 'fileName', 'file', 'path'];
+
 function mendImage(record: LooseRecord, did: Did): boolean {
+  const other = FILE_NAMES.find((name) => typeof record[name] === 'string' && record[name] !== '');
+  if (record['file_name'] === undefined && other !== undefined) replace(record, 'file_name', record[other], did);
   mendNumbers(record, ['height', 'width'], did);
   const isSide = (side: unknown): boolean =>
     Number.isInteger(side) && (side as number) > 0 && (side as number) < 2 ** 31;
@@ -118,8 +129,15 @@ function plainSegmentation(value: unknown): unknown {
   if (typeof value === 'string') return fromText(value);
   if (Array.isArray(value)) return value.length === 1 && isRecord(value[0]) ? plainSegmentation(value[0]) : value;
   if (!isRecord(value)) return value;
-  const { size, counts } = value;
-  return !isRunLengths(value) && isBytes(counts) ? { size, counts: String.fromCharCode(...counts) } : value;
+  const [size, counts] = [numbersOf(value['size']), numbersOf(value['counts'])];
+  if (!isRunLengths({ size, counts }) && isBytes(counts)) return { size, counts: String.fromCharCode(...counts) };
+  return size === value['size'] && counts === value['counts'] ? value : { size, counts };
+}
+
+/** The same list with numbers where a tool wrote text. */
+function numbersOf(list: unknown): unknown {
+  const isText = Array.isArray(list) && list.some((item) => typeof item === 'string');
+  return isText && list.every((item) => asNumber(item) !== undefined) ? list.map(asNumber) : list;
 }
 
 /** Letters of the code in which run lengths are written: `0` to `o`. */
@@ -133,8 +151,18 @@ function fromText(text: string): unknown {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? value : text;
   } catch {
-    return text;
+    return outlineText(text) === undefined ? text : [text];
   }
+}
+
+/** An outline as text: `"6,8,26,8,26,32"`, with commas or spaces. */
+function outlineText(value: unknown): readonly number[] | undefined {
+  if (typeof value !== 'string') return undefined;
+  const numbers = value
+    .trim()
+    .split(/[\s,;]+/)
+    .map(asNumber);
+  return numbers.length >= 6 && !numbers.includes(undefined) ? (numbers as number[]) : undefined;
 }
 
 function isRecord(value: unknown): value is LooseRecord {
@@ -157,21 +185,33 @@ function mendPolygons(record: LooseRecord, value: readonly unknown[], did: Did):
   record['segmentation'] = good;
 }
 
-/** A flat list is one polygon, and so are pairs of numbers; both stand in files where a list of flat lists should. */
+/**
+ * The polygons of a list, each as a flat list of numbers. Tools write one as a flat list, as pairs, as points by name, each
+ * point in a list of its own (OpenCV), as text, and all of it deeper than it should be.
+ */
 function wrapped(value: readonly unknown[]): readonly unknown[] {
+  const isText = (item: unknown): boolean => outlineText(item) !== undefined;
+  if (value.some(isText)) return value.map((item) => outlineText(item) ?? item);
   if (value.every((item) => typeof item !== 'object' || item === null)) return [value];
   if (value.length >= 3 && value.every(isPair)) return [flatPairs(value)];
-  const isInPairs = (part: unknown): part is unknown[] => Array.isArray(part) && part.length >= 3 && part.every(isPair);
-  return value.some(isInPairs) ? value.map((part) => (isInPairs(part) ? flatPairs(part) : part)) : value;
+  const isNested = (item: unknown): item is unknown[] =>
+    Array.isArray(item) && item.length > 0 && item.every((one) => typeof one === 'object' && one !== null);
+  return value.flatMap((item) => (isNested(item) ? wrapped(item) : [item]));
 }
 
 function isPair(item: unknown): boolean {
   if (isRecord(item)) return asNumber(item['x']) !== undefined && asNumber(item['y']) !== undefined;
-  return Array.isArray(item) && item.length === 2 && item.every((side) => asNumber(side) !== undefined);
+  if (!Array.isArray(item)) return false;
+  if (item.length === 1) return isPair(item[0]);
+  return item.length === 2 && item.every((side) => asNumber(side) !== undefined);
 }
 
 function flatPairs(pairs: readonly unknown[]): readonly unknown[] {
-  return pairs.flatMap((item) => (isRecord(item) ? [item['x'], item['y']] : item));
+  const sides = (item: unknown): unknown => {
+    if (isRecord(item)) return [item['x'], item['y']];
+    return Array.isArray(item) && item.length === 1 ? sides(item[0]) : item;
+  };
+  return pairs.flatMap(sides);
 }
 
 /** Coordinates that a tool wrote as text. */

@@ -1,4 +1,5 @@
 import { quoteName } from '@rcnn/core/errors';
+import { plainName } from '../class-map.ts';
 import type { Category } from '../records.ts';
 
 /** What one split's categories become. */
@@ -36,25 +37,36 @@ export function numberCategories(splits: readonly (readonly Category[])[]): {
       const again = met.get(name) ?? 0;
       met.set(name, again + 1);
       const key = `${again} ${name}`;
-      let mapped = known.get(key);
+      let mapped = known.get(key) ?? spelledOtherwise(category, all, known);
       if (mapped === undefined) {
         mapped = { ...category, id: id > 0 && !taken.has(id) ? id : free++ };
         known.set(key, mapped);
         taken.add(mapped.id);
       }
       numbers.set(id, mapped.id);
-      if (mapped.id !== id) {
+      if (mapped.name !== name || mapped.id !== id) {
         const place = `/categories/${all.indexOf(category)}`;
         changes.push({
           action: 'renumbered category',
           place,
-          what: `${quoteName(name)} was ${id} and is now ${mapped.id}`,
+          what: `${quoteName(name)} was ${id} and is now ${mapped.id}${mapped.name === name ? '' : ` ${quoteName(mapped.name)}`}`,
         });
       }
     }
     return { numbers, changes };
   });
   return { categories: [...known.values()].sort((a, b) => a.id - b.id), splits: numbered };
+}
+
+/** The same name in another case or with other spaces, where neither this split nor those before it have two of them. */
+function spelledOtherwise(
+  { name }: Category,
+  all: readonly Category[],
+  known: ReadonlyMap<string, Category>,
+): Category | undefined {
+  const isLike = (other: Category): boolean => plainName(other.name) === plainName(name);
+  const before = [...known.values()].filter(isLike);
+  return before.length === 1 && all.filter(isLike).length === 1 ? before[0] : undefined;
 }
 
 /** Without the ids that several names share: which of them an annotation means, nobody can tell. */

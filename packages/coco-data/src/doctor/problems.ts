@@ -18,6 +18,7 @@ export type ProblemKind =
   | 'file-missing'
   | 'file-malformed'
   | 'file-refused'
+  | 'labels-missing'
   | 'field-missing'
   | 'field-type'
   | 'id-unsafe'
@@ -25,6 +26,7 @@ export type ProblemKind =
   | 'duplicate-annotation-id'
   | 'duplicate-category-id'
   | 'duplicate-category-name'
+  | 'category-spelling'
   | 'duplicate-file'
   | 'annotation-id-zero'
   | 'category-id-zero'
@@ -42,6 +44,8 @@ export type ProblemKind =
   | 'box-corners'
   | 'box-fractions'
   | 'box-tiny'
+  | 'box-turned'
+  | 'box-from-zero'
   | 'box-mask-disagree'
   | 'area-wrong'
   | 'segmentation-missing'
@@ -65,6 +69,7 @@ export type ProblemKind =
   | 'image-size'
   | 'image-rotated'
   | 'image-turned'
+  | 'orientation-unsaid'
   | 'path-refused'
   | 'image-empty'
   | 'crowd'
@@ -79,6 +84,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'file-missing': kind('error', 'FILE_MISSING', 'an annotation file is missing'),
   'file-malformed': kind('error', 'FILE_MALFORMED', 'an annotation file cannot be read'),
   'file-refused': kind('error', 'FILE_REFUSED', 'an annotation file is refused'),
+  'labels-missing': kind('warning', 'FILE_MISSING', 'no picture of a split has a file of labels'),
   // records
   'field-missing': kind('error', 'DATASET_INVALID', 'a field is missing'),
   'field-type': kind('error', 'DATASET_INVALID', 'a field has the wrong type'),
@@ -87,6 +93,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'duplicate-annotation-id': kind('error', 'DUPLICATE_ID', 'an annotation id is used twice'),
   'duplicate-category-id': kind('error', 'DUPLICATE_ID', 'a category id is used twice'),
   'duplicate-category-name': kind('warning', 'DUPLICATE_ID', 'a category name is used twice'),
+  'category-spelling': kind('warning', 'LABEL_OUT_OF_RANGE', 'names of categories differ in case or spaces alone'),
   'duplicate-file': kind('warning', 'DUPLICATE_ID', 'two images name the same file'),
   'annotation-id-zero': kind('warning', 'DATASET_INVALID', 'annotation id 0: COCO evaluation never matches it'),
   'category-id-zero': kind(
@@ -109,6 +116,12 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'box-corners': kind('warning', 'BOX_DEGENERATE', 'boxes look like corners (x1, y1, x2, y2), not x, y, width, height'),
   'box-fractions': kind('error', 'BOX_DEGENERATE', 'boxes or outlines look like fractions of the image, not pixels'),
   'box-tiny': kind('warning', 'BOX_DEGENERATE', 'a box has a side of less than one pixel'),
+  'box-turned': kind(
+    'warning',
+    'BOX_DEGENERATE',
+    'a box was written from its far corner, and is read the right way round',
+  ),
+  'box-from-zero': kind('warning', 'BOX_DEGENERATE', 'a box begins at 0, where Pascal VOC counts from 1'),
   'box-mask-disagree': kind('warning', 'TARGET_INVALID', 'a box and its mask disagree'),
   'area-wrong': kind('warning', 'TARGET_INVALID', 'an area and its mask disagree'),
   // masks and keypoints
@@ -138,6 +151,11 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
     'annotations were drawn on the picture as shown (orientation setting, --auto-orient)',
   ),
   'image-rotated': kind('warning', 'IMAGE_SIZE_MISMATCH', 'an image has an EXIF orientation'),
+  'orientation-unsaid': kind(
+    'warning',
+    'IMAGE_SIZE_MISMATCH',
+    'nothing says whether objects were drawn on pictures as stored or as shown (EXIF orientation)',
+  ),
   'path-refused': kind('error', 'PATH_REFUSED', 'a file name leaves the folder of images'),
   'image-empty': kind('note', 'DATASET_INVALID', 'an image has no objects'),
   crowd: kind('note', 'DATASET_INVALID', 'a crowd region'),

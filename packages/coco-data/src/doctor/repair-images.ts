@@ -118,6 +118,31 @@ export function imagesById<Image extends { readonly id: ImageId }>(
   return (id) => exact.get(id) ?? exact.get(otherForm(id));
 }
 
+/**
+ * Annotations that name files where ids should stand (`"a.jpg"`, `"a"`), with the ids of those files. Only where no
+ * annotation has an id that there is, for then nothing else can be meant, and only where one file has the name.
+ */
+export function withIdsOfFiles(
+  images: readonly ImageRecord[],
+  annotations: readonly AnnotationRecord[],
+): readonly AnnotationRecord[] {
+  const find = imagesById(images);
+  if (annotations.some(({ imageId }) => typeof imageId !== 'string' || find(imageId) !== undefined)) return annotations;
+  const named = new Map<string, ImageRecord | undefined>();
+  for (const image of images)
+    for (const name of namesOf(image.file)) named.set(name, named.has(name) ? undefined : image);
+  return annotations.map((annotation) => {
+    const image = named.get(annotation.imageId as string);
+    return image === undefined ? annotation : { ...annotation, imageId: image.id };
+  });
+}
+
+/** What a file may be called: its path, its name, and its name without the ending. */
+function namesOf(file: string): ReadonlySet<string> {
+  const name = file.slice(file.lastIndexOf('/') + 1);
+  return new Set([file, name, name.replace(/\.[^.]+$/, '')]);
+}
+
 function otherForm(id: ImageId): ImageId {
   if (typeof id === 'number') return String(id);
   return /^(?:0|-?[1-9]\d{0,15})$/.test(id) && Number.isSafeInteger(Number(id)) ? Number(id) : id;

@@ -15,7 +15,7 @@ import { numberCategories } from './number-categories.ts';
 import { type ProblemCount, Problems } from './problems.ts';
 import { refusedRecords } from './refused.ts';
 import { repairAnnotation } from './repair-annotation.ts';
-import { type FileFacts, imagesById, judgeImages, sharedIds } from './repair-images.ts';
+import { type FileFacts, imagesById, judgeImages, sharedIds, withIdsOfFiles } from './repair-images.ts';
 import { accountOf, type Did, type Repair, type RepairAccount } from './repairs.ts';
 
 /** What was done for a repaired copy. */
@@ -91,14 +91,19 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
   };
   const refused = refusedRecords(raw, reading);
   const store = new FolderImages(source.images, options);
-  const mended = await rereadRefused(source, new Set(refused.keys()), store);
+  const mended = await rereadRefused(source, new Set(refused.keys()), store, raw.categories);
   for (const { action, place, what } of mended.mendings) did(action, place, what);
   const places = new Set([...mended.images, ...mended.annotations].map(({ place }) => place));
   for (const { place } of mended.mendings) places.add(place);
   const unread = { annotations: [] as UnreadAnnotation[], images: 0 };
   const objects = new Set(raw.annotations.map(({ place }) => place));
+  const remains = new Map(raw.remains?.map((annotation) => [annotation.place, annotation]));
   for (const [place, { kind, what, imageId, partOf }] of refused) {
     if (places.has(place)) continue;
+    if (remains.has(place)) {
+      did('left out mask', place, what);
+      continue;
+    }
     const isPart = partOf !== undefined && objects.has(partOf);
     did(isPart ? 'left out polygon part' : `left out ${kind}`, place, what);
     if (partOf !== undefined) continue; // its object is there, or counted once
@@ -113,17 +118,19 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
   const asShown = options.orientation === 'apply';
   const { partial } = mended;
   const sizeless = new Set([...mended.sizeless, ...raw.images.filter(({ sizeOfFile }) => sizeOfFile !== undefined)]);
-  return { split, raw: together(raw, mended), files, sizeless, partial, asShown, unread, did };
+  return { split, raw: together(raw, mended, did), files, sizeless, partial, asShown, unread, did };
 }
 
 /** In the order of the file, as far as places tell it. */
-function together(raw: AnnotationSet, mended: MendedRecords): AnnotationSet {
-  return {
-    source: raw.source,
-    images: [...raw.images, ...mended.images],
-    annotations: [...raw.annotations, ...mended.annotations],
-    categories: [...raw.categories, ...mended.categories],
-  };
+function together(raw: AnnotationSet, mended: MendedRecords, did: Did): AnnotationSet {
+  const images = [...raw.images, ...mended.images];
+  const written = [...raw.annotations, ...mended.annotations, ...(raw.remains ?? [])];
+  const annotations = withIdsOfFiles(images, written);
+  for (const [i, { place, imageId }] of annotations.entries()) {
+    const name = written[i]!.imageId;
+    if (imageId !== name) did('matched id', place, `image ${JSON.stringify(name)} is ${JSON.stringify(imageId)}`);
+  }
+  return { source: raw.source, images, annotations, categories: [...raw.categories, ...mended.categories] };
 }
 
 interface RepairedSplit {

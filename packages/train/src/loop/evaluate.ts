@@ -8,6 +8,7 @@ import {
   type Loader,
   numberImages,
   type SkippedSample,
+  Uncategorized,
 } from '@rcnn/coco-data';
 import {
   type CocoDataset,
@@ -65,6 +66,8 @@ export interface ModelEvaluation {
   worstImages(): (Pick<ImageErrors, 'missed' | 'wrong'> & { readonly index: number })[];
   /** With `badSamples: 'skip'`: images that could not be read. They count neither as found nor as missed. */
   readonly skipped: readonly SkippedSample[];
+  /** What was found, left out of the numbers, for no category has its label; undefined where nothing was. */
+  readonly uncategorized: string | undefined;
 }
 
 /** Predicts every image of a dataset, one at a time as torchvision does, and evaluates it as pycocotools does. */
@@ -84,7 +87,7 @@ export async function evaluateModel(
   }
   const summary = summarize(dataset, answers, { epoch, finds: model.spec.finds });
   const shown = worst > 0 ? await withErrors(model, dataset, summary.worstImages().slice(0, worst)) : [];
-  return { ...summary, examples: [...shown, ...examples], skipped: pass.skipped };
+  return { ...summary, examples: [...shown, ...examples], skipped: pass.skipped, uncategorized: pass.uncategorized };
 }
 
 /** Images once more, to show them: what was found in all of them at once would not fit into memory. */
@@ -125,6 +128,7 @@ export class EvaluationPass implements AsyncIterable<{ readonly answer: ImageAns
   readonly #indices: readonly number[] | undefined;
   readonly #losses: boolean;
   readonly #loader: Loader;
+  readonly #uncategorized = new Uncategorized();
 
   constructor(
     model: Detector,
@@ -148,12 +152,18 @@ export class EvaluationPass implements AsyncIterable<{ readonly answer: ImageAns
     return this.#loader.skipped.map((sample) => ({ ...sample, index: this.#place(sample.index) }));
   }
 
+  /** What was found so far that no category stands for, in words. */
+  get uncategorized(): string | undefined {
+    return this.#uncategorized.text;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<{ readonly answer: ImageAnswer; readonly example: Example }> {
     for await (const { images, targets, indices } of this.#loader) {
       const [image, target, index] = [images[0]!, targets[0]!, this.#place(indices[0]!)];
       const begin = performance.now();
       const [detections] = await this.#model.detect(images);
       const seconds = (performance.now() - begin) / 1000;
+      this.#uncategorized.add(detections!, this.#dataset.classes);
       const results = cocoResults(detections!, this.#dataset.images[index]!.id, this.#dataset.classes);
       const withLosses = this.#losses && target.labels.length > 0;
       const losses = withLosses ? await lossesOf(this.#model, image, target) : undefined;
@@ -174,7 +184,7 @@ export function summarize(
   dataset: Dataset,
   answers: readonly ImageAnswer[],
   { epoch = 0, finds }: { readonly epoch?: number; readonly finds: readonly Finding[] },
-): Omit<ModelEvaluation, 'examples' | 'skipped'> {
+): Omit<ModelEvaluation, 'examples' | 'skipped' | 'uncategorized'> {
   const numbers = numberImages(dataset.images);
   const predictions: CocoResult[] = [];
   const numbered: NumberedResult[] = [];

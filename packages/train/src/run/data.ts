@@ -61,7 +61,11 @@ export async function openData(
       kind: 'warning',
       text: 'There is no validation split, so nothing is evaluated; name one with valData (--val-data).',
     });
-  for (const dataset of [train, val]) if (dataset !== undefined) warnOfDropped(dataset, onEvent);
+  for (const dataset of [train, val]) {
+    if (dataset === undefined) continue;
+    warnOfDropped(dataset, onEvent);
+    warnOfOdd(dataset, onEvent);
+  }
   return { train, val, source: batchesOf(train, config, onEvent) };
 }
 
@@ -74,6 +78,16 @@ function warnOfDropped({ name, problems }: Dataset, onEvent: Listener): void {
     onEvent({ kind: 'warning', text: `${name}: left out ${count} times, ${title}${where}` });
   }
 }
+
+/** What is odd in annotations that are used all the same, counted: the doctor names each. */
+function warnOfOdd({ name, problems }: Dataset, onEvent: Listener): void {
+  const odd = problems.list(1).filter(({ severity, kind }) => severity === 'warning' && !TOLD.includes(kind));
+  for (const { title, count, examples } of odd)
+    onEvent({ kind: 'warning', text: `${name}: ${title} (${count}): ${examples[0]!.place}: ${examples[0]!.found}` });
+}
+
+/** Oddities that no training suffers from, or that it tells in words of its own. */
+const TOLD: readonly string[] = ['annotation-id-zero', 'category-id-zero', 'segmentation-missing'];
 
 /** Images named one by one when they are left out; then only the count goes on. */
 const NAMED = 10;

@@ -216,7 +216,7 @@ class CocoReader implements ElementVisitor {
   #segmentation(fields: FieldReader): Segmentation | undefined | 'bad' {
     const value = fields.get('segmentation');
     const place = `${fields.place}/segmentation`;
-    if (value === undefined || value === null) return undefined;
+    if (value === undefined || isEmpty(value)) return undefined;
     if (Array.isArray(value)) return value.every(isEmpty) ? undefined : this.#polygons(value, place);
     return this.#rle(value, place);
   }
@@ -269,9 +269,10 @@ function withoutQuotes(counts: string): string {
   return bytes === undefined ? counts : bytes.replaceAll('\\\\', '\\');
 }
 
-/** `[]` and `[[]]` are how tools write that there is no outline. */
+/** `[]`, `[[]]`, `{}`, `""` and `null` are how tools write that there is no outline. */
 function isEmpty(part: unknown): boolean {
-  return Array.isArray(part) && part.length === 0;
+  if (part === null || part === '') return true;
+  return typeof part === 'object' && Object.keys(part).length === 0;
 }
 
 type Corners = AnnotationRecord['box'];

@@ -36,6 +36,26 @@ export function cocoResults(
   });
 }
 
+/** Labels that {@link cocoResults} leaves out, and how many detections have them: to be told, not lost without a word. */
+export class Uncategorized {
+  readonly #counts = new Map<number, number>();
+
+  add(detections: readonly Detection[], classes: ClassMap | undefined): void {
+    for (const { label } of detections) {
+      if (classes === undefined || classes.entryOf(label) !== undefined) continue;
+      this.#counts.set(label, (this.#counts.get(label) ?? 0) + 1);
+    }
+  }
+
+  /** In words; undefined where nothing was left out. */
+  get text(): string | undefined {
+    if (this.#counts.size === 0) return undefined;
+    const labels = [...this.#counts.keys()].sort((a, b) => a - b);
+    const count = [...this.#counts.values()].reduce((sum, one) => sum + one, 0);
+    return `${count} objects were left out: no category has their label (${labels.slice(0, 10).join(', ')}${labels.length > 10 ? ', …' : ''}).`;
+  }
+}
+
 function resultOf(
   { box: [x1, y1, x2, y2], score, mask, keypoints }: Detection,
   imageId: ImageId,

@@ -86,7 +86,7 @@ export class FieldReader {
 
   flag(name: string): boolean {
     const value = this.get(name);
-    if (value === undefined || value === 0 || value === false) return false;
+    if (value === undefined || value === null || value === 0 || value === false) return false;
     if (value === 1 || value === true) return true;
     this.#wrong(name, value, '0 or 1');
     return false;

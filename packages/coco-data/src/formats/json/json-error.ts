@@ -36,3 +36,16 @@ export function jsonErrorAt(text: string): number {
   if (value()) eat(SPACE);
   return at;
 }
+
+/** What people take for JSON, by the text at which it stops being JSON: in words, and what to do about it. */
+export function jsonFault(rest: string, before: string): { readonly problem: string; readonly hint?: string } {
+  const word = /^-?(?:NaN|Infinity)/.exec(rest)?.[0];
+  if (word !== undefined) return { problem: `holds ${word}, which Python writes but JSON does not know` };
+  const problem = 'is not JSON';
+  if (/^[\]}]/.test(rest) && /,\s*$/.test(before)) return { problem, hint: 'There is a comma too many before it.' };
+  if (rest.startsWith("'")) return { problem, hint: 'Python prints such text; json.dump writes JSON.' };
+  if (/^\/[/*]/.test(rest)) return { problem, hint: 'JSON has no comments.' };
+  if (rest.startsWith('{') && before.trimEnd().endsWith('}'))
+    return { problem, hint: 'Several objects after one another are JSON lines; one object is wanted.' };
+  return { problem };
+}

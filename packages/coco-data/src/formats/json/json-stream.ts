@@ -1,5 +1,5 @@
 import { RcnnError } from '@rcnn/core/errors';
-import { jsonErrorAt } from './json-error.ts';
+import { jsonErrorAt, jsonFault } from './json-error.ts';
 
 /** Told about the arrays at the top level and their elements, in file order. */
 export interface ElementVisitor {
@@ -109,7 +109,8 @@ export class JSONElements {
         break;
       case 'end':
     }
-    throw this.#malformed(this.#offset + at, `found ${shown(byte)}, expected ${EXPECTED[this.#expect]}`);
+    const found = `found ${shown(byte)}, expected ${EXPECTED[this.#expect]}`;
+    throw this.#malformed(this.#offset + at, found, undefined, hintOf(byte, this.#expect));
   }
 
   #then(expect: Expect, at: number): number {
@@ -210,7 +211,7 @@ export class JSONElements {
       }
       return this.#decoder.decode(joined);
     } catch (cause) {
-      throw this.#malformed(this.#valueStart, 'bytes that are not UTF-8', cause);
+      throw this.#malformed(this.#valueStart, 'bytes that are not UTF-8', cause, 'Save it as UTF-8.');
     }
   }
 
@@ -228,17 +229,17 @@ export class JSONElements {
         this.#line += lines.length - 1;
         this.#lineStart = offset - new TextEncoder().encode(lines.at(-1)).length;
       }
-      const word = /^-?(?:NaN|Infinity)/.exec(text.slice(before.length, before.length + 9))?.[0];
-      const why = word === undefined ? 'is not JSON' : `holds ${word}, which Python writes but JSON does not know`;
-      throw this.#malformed(offset, `${this.#path()} ${why}`, cause);
+      const { problem, hint } = jsonFault(text.slice(before.length, before.length + 16), before);
+      throw this.#malformed(offset, `${this.#path()} ${problem}`, cause, hint);
     }
   }
 
-  #malformed(offset: number, problem: string, cause?: unknown): RcnnError {
+  #malformed(offset: number, problem: string, cause?: unknown, hint?: string): RcnnError {
     return new RcnnError('FILE_MALFORMED', {
       where: this.#where,
       place: this.#position(offset),
       problem,
+      ...(hint !== undefined && { hint }),
       ...(cause !== undefined && { cause }),
     });
   }
@@ -272,4 +273,16 @@ const EXPECTED: Record<Expect, string> = {
 
 function shown(byte: number): string {
   return byte > 0x20 && byte < 0x7f ? `'${String.fromCharCode(byte)}'` : `byte 0x${byte.toString(16)}`;
+}
+
+/** What a file may be that is no JSON object, by the byte where that shows. */
+function hintOf(byte: number, expect: Expect): string | undefined {
+  const character = String.fromCharCode(byte);
+  if (expect === 'start' && byte === 0x1f) return 'It is packed with gzip: unpack it first.';
+  if (expect === 'start' && character === '[')
+    return 'A list holds the results of a model, or annotations alone; a dataset is an object with images, annotations and categories.';
+  if (expect === 'end') return 'Several objects after one another are JSON lines; one object is wanted.';
+  if ((expect === 'key' && character === '}') || (expect === 'element' && character === ']'))
+    return 'There is a comma too many before it.';
+  return character === "'" || character === '/' ? jsonFault(`${character}/`, '').hint : undefined;
 }

@@ -6,8 +6,10 @@ import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
 
 /** One labelme file: a picture and its shapes, as written. */
 export interface LabelmeFile {
-  /** `imagePath`: where the picture was, seen from the JSON file. */
+  /** `imagePath`: where the picture was, seen from the JSON file. Empty where the file does not say. */
   readonly image: string;
+  /** Whether the picture itself is in the file (`imageData`). */
+  readonly hasPicture: boolean;
   /** `[height, width]`; zeros where the file states none that can be used. */
   readonly size: ImageSize;
   readonly shapes: readonly LabelmeShape[];
@@ -39,7 +41,8 @@ export function parseLabelme(
   problems: Problems,
 ): LabelmeFile | undefined {
   const fields = new FieldReader(value, place, source, problems);
-  const image = fields.failed ? '' : fields.text('imagePath');
+  const isNamed = fields.has('imagePath') && fields.get('imagePath') !== '';
+  const image = isNamed ? fields.text('imagePath') : '';
   if (fields.failed) return undefined;
   const list = fields.get('shapes');
   if (!Array.isArray(list)) {
@@ -54,7 +57,8 @@ export function parseLabelme(
     if (shape) shapes.push(shape);
   }
   const objects = new Map(list.map((item, i) => [`${place} shape ${i + 1}`, objectKey(item, i)]));
-  return { image, size, shapes, objects };
+  const data = fields.get('imageData');
+  return { image, hasPicture: typeof data === 'string' && data !== '', size, shapes, objects };
 }
 
 /** Shapes that share a group and a label are one object. */

@@ -18,8 +18,15 @@ export interface VocFile {
   /** `[height, width]` as written; zeros where a tool wrote none. */
   readonly size: readonly [height: number, width: number];
   readonly objects: readonly VocObject[];
-  /** Objects that nothing could be made of, and why. */
-  readonly refused: readonly { readonly number: number; readonly error: RcnnError }[];
+  /** Objects that cannot be read, and why. */
+  readonly refused: readonly RefusedObject[];
+}
+
+export interface RefusedObject {
+  readonly number: number;
+  readonly error: RcnnError;
+  /** The object without its outline, where that alone cannot be used. */
+  readonly rest?: VocObject;
 }
 
 interface Node {
@@ -46,17 +53,29 @@ export function parseVocXml(text: string, where: string): VocFile {
     });
   }
   const objects: VocObject[] = [];
-  const refused: { number: number; error: RcnnError }[] = [];
+  const refused: RefusedObject[] = [];
   for (const [i, node] of root.children.filter(({ name }) => name === 'object').entries()) {
     const number = i + 1;
     try {
       objects.push(objectOf(node, number, `${where} object ${number}`));
     } catch (error) {
       if (!isRcnnError(error)) throw error;
-      refused.push({ number, error }); // costs itself, not the file
+      refused.push({ number, error, ...restOf(node, number, where) }); // costs itself, not the file
     }
   }
   return { filename: child(root, 'filename')?.text.trim() ?? '', size: sizeOf(root), objects, refused };
+}
+
+/** What is left of an object whose outline cannot be used; nothing where its name or box cannot either. */
+function restOf(node: Node, number: number, where: string): { readonly rest?: VocObject } {
+  const children = node.children.filter(({ name }) => name !== 'polygon');
+  if (children.length === node.children.length) return {};
+  try {
+    return { rest: objectOf({ ...node, children }, number, where) };
+  } catch (error) {
+    if (isRcnnError(error)) return {};
+    throw error;
+  }
 }
 
 /** LabelImg writes zeros for pictures that it cannot open: whatever is no size, the picture has one. */
@@ -72,20 +91,29 @@ function side(size: Node, name: string): number {
   return Number.isInteger(value) && value > 0 && value < 2 ** 31 ? value : 0;
 }
 
-/** `<x1>`, `<y1>`, `<x2>` … in any order; undefined without a `<polygon>`. */
+/** `<x1>`, `<y1>`, `<x2>` … in any order, or `<pt><x/><y/></pt>` one after the other; undefined without a `<polygon>`. */
 function polygonOf(node: Node, where: string): readonly number[] | undefined {
   const polygon = child(node, 'polygon');
   if (polygon === undefined || polygon.children.length === 0) return undefined;
   const points: number[] = [];
-  for (const { name, text } of polygon.children) {
+  for (const { name, text } of polygon.children.flatMap(numberedPoint)) {
     const [, axis, number] = /^([xy])([1-9]\d{0,5})$/.exec(name) ?? [];
     const value = Number(text.trim() || Number.NaN);
     if (axis === undefined || !Number.isFinite(value)) throw fieldError(where, `polygon/${name}`, text);
     points[2 * (Number(number) - 1) + (axis === 'x' ? 0 : 1)] = value;
   }
-  const isWhole = points.length === polygon.children.length && points.length % 2 === 0 && points.length >= 6;
-  if (isWhole) return points;
-  throw fieldError(where, 'polygon', `${polygon.children.length} numbers`);
+  const count = points.filter((value) => value !== undefined).length;
+  if (count === points.length && count % 2 === 0 && count >= 6) return points;
+  throw fieldError(where, 'polygon', `${count} numbers`, 'the outline is not one of three points and more');
+}
+
+/** A `<pt>` of LabelMe's XML as the two elements that others write in its place. */
+function numberedPoint(point: Node, index: number): readonly Node[] {
+  if (point.name !== 'pt') return [point];
+  return ['x', 'y'].flatMap((axis) => {
+    const side = child(point, axis);
+    return side === undefined ? [] : [{ ...side, name: `${axis}${index + 1}` }];
+  });
 }
 
 function objectOf(node: Node, number: number, where: string): VocObject {

@@ -1,9 +1,9 @@
-import type { PixelImage } from '@rcnn/core';
-import type { Problems } from '../../doctor/problems.ts';
+import type { ImageSize, PixelImage } from '@rcnn/core';
+import type { ProblemKind, Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { boxAround, polygonArea } from '../outline.ts';
 import { instancesOf, matchInstances } from './instances.ts';
-import type { VocFile } from './parse-xml.ts';
+import type { VocFile, VocObject } from './parse-xml.ts';
 
 /** The 20 classes of Pascal VOC, in the order of their ids from 1. */
 export const VOC_CLASSES: readonly string[] = [
@@ -65,48 +65,85 @@ export function vocRecords(
   const idOf = new Map(categories.map(({ id, name }) => [name, id]));
   const images: ImageRecord[] = [];
   const annotations: AnnotationRecord[] = [];
-  const shift = oneBased ? 1 : 0;
+  const remains: AnnotationRecord[] = [];
+  const report = (kind: ProblemKind, place: string, found: string, imageId: string): void =>
+    problems.add({ kind, source, place, found, imageId });
+  const readBox = boxReader(oneBased, report);
   for (const { stem, image, place, file, instances, isSizeOfFile } of entries) {
     images.push({ id: stem, file: image, size: file.size, ...(isSizeOfFile && { sizeOfFile: 'record' }), place });
-    const boxes = file.objects.map(({ bounds, polygon }): AnnotationRecord['box'] =>
-      bounds ? [bounds[0] - shift, bounds[1] - shift, bounds[2], bounds[3]] : boxAround(polygon!, file.size),
-    );
+    const placeOf = ({ number }: { readonly number: number }): string => `${place} object ${number}`;
+    const common = (object: VocObject): Omit<AnnotationRecord, 'id'> => ({
+      imageId: stem,
+      categoryId: idOf.get(object.name)!,
+      box: readBox(object, file.size, placeOf(object), stem),
+      crowd: false,
+      ...(object.difficult && { difficult: true }),
+      place: placeOf(object),
+    });
+    const records = file.objects.map(common);
     const numbers = file.objects.map(({ number }) => number);
-    const masks = instances && matchInstances(boxes, instancesOf(instances), numbers);
-    for (const { number, error } of file.refused)
-      problems.add({
-        kind: 'field-type',
-        source,
-        place: `${place} object ${number}`,
-        found: error.message,
-        imageId: stem,
-      });
+    const masks =
+      instances &&
+      matchInstances(
+        records.map(({ box }) => box),
+        instancesOf(instances),
+        numbers,
+      );
+    for (const { number, error, rest } of file.refused) {
+      report('field-type', placeOf({ number }), error.message, stem);
+      if (rest) remains.push({ id: 0, ...common(rest) });
+    }
     for (const [i, object] of file.objects.entries()) {
       if (object.difficult && difficult === 'drop') continue;
       const mask = masks?.[i];
-      if (masks && mask === undefined) {
-        problems.add({
-          kind: 'object-unmatched',
-          source,
-          place: `${place} object ${object.number}`,
-          found: `no colour fits '${object.name}'`,
-        });
-      }
+      if (masks && mask === undefined)
+        report('object-unmatched', placeOf(object), `no colour fits '${object.name}'`, stem);
       annotations.push({
         id: annotations.length + 1,
-        imageId: stem,
-        categoryId: idOf.get(object.name)!,
-        box: boxes[i]!,
-        crowd: false,
+        ...records[i]!,
         ...(mask
           ? { segmentation: { kind: 'runs', runs: mask.runLengths() } as const, area: mask.area }
           : object.polygon && outlineOf(object.polygon)),
-        ...(object.difficult && { difficult: true }),
-        place: `${place} object ${object.number}`,
       });
     }
   }
-  return { source, images, annotations, categories };
+  return { source, images, annotations, categories, ...(remains.length > 0 && { remains }) };
+}
+
+type Report = (kind: ProblemKind, place: string, found: string, imageId: string) => void;
+
+/** Reads boxes by their corners, and tells of those that VOC's own tools would not have written. */
+function boxReader(
+  oneBased: boolean,
+  report: Report,
+): (object: VocObject, size: ImageSize, place: string, imageId: string) => AnnotationRecord['box'] {
+  const first = oneBased ? 1 : 0;
+  let saysZero = false;
+  return ({ bounds, polygon }, size, place, imageId) => {
+    if (bounds === undefined) return boxAround(polygon!, size);
+    const [xmin, ymin, xmax, ymax] = inOrder(bounds, size, first);
+    if (xmin !== bounds[0] || ymin !== bounds[1])
+      report('box-turned', `${place}/bbox`, `corners ${bounds.join(', ')}`, imageId);
+    if (oneBased && !saysZero && (xmin === 0 || ymin === 0)) {
+      saysZero = true; // once: whoever counts from 0 does so everywhere
+      const found = `corners ${bounds.join(', ')}; zeroBased (--zero-based) reads corners as they are`;
+      report('box-from-zero', `${place}/bbox`, found, imageId);
+    }
+    return [xmin - first, ymin - first, xmax, ymax];
+  };
+}
+
+/** Corners whose sides change places, where both lie in the picture; others are no corners. */
+function inOrder(
+  bounds: NonNullable<VocObject['bounds']>,
+  [height, width]: ImageSize,
+  first: number,
+): NonNullable<VocObject['bounds']> {
+  const [x1, y1, x2, y2] = bounds;
+  const lie = (a: number, b: number, side: number): boolean => Math.min(a, b) >= first && Math.max(a, b) <= side;
+  const isTurned = x1 > x2 + first || y1 > y2 + first; // a step of one pixel is a box without width
+  if (!isTurned || !lie(x1, x2, width) || !lie(y1, y2, height)) return bounds;
+  return [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)];
 }
 
 /** Outlines have no last pixel: their corners lie between pixels and count from 0, unlike those of the box. */
@@ -117,7 +154,11 @@ function outlineOf(polygon: readonly number[]): Pick<AnnotationRecord, 'segmenta
 
 /** VOC's own ids when every name is one of its classes; else the names in alphabetical order. */
 function categoriesOf(entries: readonly VocEntry[]): readonly Category[] {
-  const used = new Set(entries.flatMap(({ file }) => file.objects.map(({ name }) => name)));
+  const objects = entries.flatMap(({ file: { objects: read, refused } }) => [
+    ...read,
+    ...refused.flatMap(({ rest }) => rest ?? []),
+  ]);
+  const used = new Set(objects.map(({ name }) => name));
   const names = [...used].every((name) => VOC_CLASSES.includes(name)) ? VOC_CLASSES : [...used].sort();
   return names.map((name, i) => ({ id: i + 1, name }));
 }

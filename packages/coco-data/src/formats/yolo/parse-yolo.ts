@@ -26,14 +26,19 @@ export function parseYoloLabels(
   for (const [i, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue;
     const at = `${place}:${i + 1}`;
-    const report = (kind: 'field-type' | 'polygon-odd' | 'polygon-not-finite', found: string): void =>
+    const report = (kind: 'field-type' | 'polygon-odd' | 'polygon-not-finite' | 'box-turned', found: string): void =>
       problems.add({ kind, source, place: at, found });
     const [index, ...numbers] = line.trim().split(/\s+/).map(Number);
     if (!Number.isSafeInteger(index) || index! < 0)
       report('field-type', `${line.slice(0, 40)}, expected a class from 0`);
     else if (!numbers.every(Number.isFinite)) report('polygon-not-finite', line.slice(0, 40));
-    else if (numbers.length === 4 + keypoints)
+    else if (numbers.length === 4 + keypoints) {
+      if (Math.min(numbers[2]!, numbers[3]!) < 0) report('box-turned', line.slice(0, 60));
       objects.push({ index: index!, box: boxOf(numbers, height, width), place: at });
+    } else if (hasVisibilities(numbers))
+      report('field-type', `${numbers.length} numbers, a box and key points: kpt_shape in data.yaml says how many`);
+    else if (numbers.length === 5 && keypoints === 0)
+      report('field-type', '5 numbers: a box and a score, as predictions have, is no label');
     else if (keypoints > 0) report('field-type', `${numbers.length} numbers, expected ${4 + keypoints} (kpt_shape)`);
     else if (numbers.length < 6 || numbers.length % 2 === 1) report('polygon-odd', `${numbers.length} numbers`);
     else {
@@ -52,5 +57,13 @@ export function parseYoloLabels(
 
 function boxOf(numbers: readonly number[], height: number, width: number): AnnotationRecord['box'] {
   const [x, y, w, h] = numbers as [number, number, number, number];
-  return [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height];
+  const [halfWidth, halfHeight] = [Math.abs(w) / 2, Math.abs(h) / 2];
+  return [(x - halfWidth) * width, (y - halfHeight) * height, (x + halfWidth) * width, (y + halfHeight) * height];
+}
+
+/** Whether every third number after a box is 0, 1 or 2, and one of them 2, which is no fraction of an image: key points. */
+function hasVisibilities(numbers: readonly number[]): boolean {
+  if (numbers.length < 7 || (numbers.length - 4) % 3 !== 0) return false;
+  const visible = numbers.filter((_, i) => i >= 6 && (i - 4) % 3 === 2);
+  return visible.includes(2) && visible.every((value) => value === 0 || value === 1 || value === 2);
 }

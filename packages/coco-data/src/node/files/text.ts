@@ -1,6 +1,6 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { openRegular } from '@rcnn/files';
-import { jsonErrorAt } from '../../formats/json/json-error.ts';
+import { jsonErrorAt, jsonFault } from '../../formats/json/json-error.ts';
 import { readRegular } from './regular-file.ts';
 
 /** Of one annotation file that is read as a whole. COCO files are read piece by piece and may be larger. */
@@ -92,10 +92,12 @@ export async function readJSON(path: string): Promise<unknown> {
     return JSON.parse(text);
   } catch (cause) {
     const at = jsonErrorAt(text);
+    const { problem, hint } = jsonFault(text.slice(at, at + 16), text.slice(0, at));
     throw new RcnnError(at >= text.trimEnd().length ? 'FILE_TRUNCATED' : 'FILE_MALFORMED', {
       where: path,
       place: place(text, at),
-      problem: 'the file is not JSON',
+      problem: `the file ${problem}`,
+      ...(hint !== undefined && { hint }),
       cause,
     });
   }

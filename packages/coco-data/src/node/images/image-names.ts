@@ -28,7 +28,7 @@ export class ImageNames {
   async find(written: string): Promise<string | undefined> {
     const isPlain = pathProblem(written) === undefined && !/(?:^|\/)\.?\//.test(written);
     if (isPlain && (await this.#isThere(written))) return written;
-    for (const match of [same, alike, ofOneStem]) {
+    for (const match of [same, alike, ofOneStem, withoutHash]) {
       for (const steps of endsOf(written)) {
         for (const folder of this.#folders) {
           const found = await this.#walk(folder, steps, match);
@@ -125,6 +125,13 @@ const same: Match = ({ names }, step) => (names.has(step) ? step : undefined);
 const alike: Match = (listing, step) => same(listing, step, false) ?? listing.byKey.get(keyOf(step));
 const ofOneStem: Match = (listing, step, isLast) =>
   isLast ? listing.byStem.get(stemOf(step)) : alike(listing, step, false);
+
+/** Label Studio writes eight digits of its own before the names of uploaded files; people have their files without. */
+const withoutHash: Match = (listing, step, isLast) => {
+  if (!isLast) return alike(listing, step, false);
+  const name = step.replace(/^[0-9a-f]{8}-/, '');
+  return name === step ? undefined : alike(listing, name, true);
+};
 
 /** File systems of Windows and macOS do not tell cases apart, and that of macOS writes letters and accents apart. */
 function keyOf(name: string): string {

@@ -3,10 +3,10 @@ import type { Problems } from '../../doctor/problems.ts';
 import { NO_SIZE, readCoco } from '../../formats/coco/read-coco.ts';
 import type { AnnotationSet, ImageRecord } from '../../records.ts';
 import { readHead, utf8Chunks } from '../files/text.ts';
-import { readImageHeader } from '../images/decode.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
 import { annotationFiles, isFolder, sourceOfFile, splitOf } from './folders.ts';
+import { ImageSizes } from './image-sizes.ts';
 import { looseCocoFiles, sourceOfLoose } from './loose-files.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
 
@@ -71,33 +71,29 @@ export async function withFiles(
 async function withSizes(set: AnnotationSet, store: FolderImages, problems: Problems): Promise<AnnotationSet> {
   if (!set.images.some(({ size }) => size === NO_SIZE)) return set;
   const images: ImageRecord[] = [];
+  const sizes = new ImageSizes(store);
   for (const image of set.images) {
     if (image.size !== NO_SIZE) images.push(image);
     else {
-      const size = await sizeOf(image, set.source, store, problems);
+      const size = await sizeOf(image, set.source, sizes, problems);
       if (size !== undefined) images.push({ ...image, size, sizeOfFile: 'record' });
     }
   }
+  sizes.report(set.source, problems);
   return { ...set, images };
 }
 
 async function sizeOf(
   { file, place }: ImageRecord,
   source: string,
-  store: FolderImages,
+  sizes: ImageSizes,
   problems: Problems,
 ): Promise<ImageRecord['size'] | undefined> {
   try {
-    return await imageSize(file, store);
+    return await sizes.of(file);
   } catch (error) {
     if (!isRcnnError(error)) throw error;
     problems.add({ kind: 'field-missing', source, place: `${place}/width`, found: `no size, and ${error.message}` });
     return undefined;
   }
-}
-
-/** The size of a picture as the loader will give it: stored, or turned where that was asked for. */
-export async function imageSize(file: string, store: FolderImages): Promise<ImageRecord['size']> {
-  const { size, orientation } = await readImageHeader(await store.locate(file), file);
-  return store.options.orientation === 'apply' && orientation >= 5 ? [size[1], size[0]] : size;
 }

@@ -51,7 +51,7 @@ function byName(file: string): Foreign | undefined {
 }
 
 async function byHead(file: string): Promise<Foreign | undefined> {
-  if (!/\.(?:json|xml|csv)$/i.test(file)) return undefined;
+  if (!/\.(?:json|ndjson|jsonl|xml|csv)$/i.test(file)) return undefined;
   const head = await readHead(file).catch(() => '');
   const known = HEADS.find(({ ending, test }) => file.toLowerCase().endsWith(ending) && test.test(head));
   return known && { what: known.what, hint: known.hint ?? EXPORT };
@@ -82,6 +82,17 @@ const HEADS: readonly {
     what: 'a JSON export of Label Studio',
     hint: 'Export it from Label Studio as COCO or as YOLO with images.',
   },
+  {
+    ending: '.json',
+    test: /"description"\s*:\s*"ISAT"/,
+    what: 'annotations of ISAT',
+    hint: 'Convert them to COCO in ISAT.',
+  },
+  { ending: 'json', test: /"data_row"\s*:/, what: 'an export of Labelbox' },
+  { ending: '.json', test: /"schema_ref"\s*:\s*"[^"]*darwin/, what: 'an export of V7 (Darwin JSON)' },
+  { ending: '.json', test: /"___sa_version___"|"classesId"\s*:/, what: 'an export of SuperAnnotate' },
+  { ending: '.json', test: /"imgHeight"\s*:/, what: 'polygons of Cityscapes' },
+  { ending: '.json', test: /"poly2d"\s*:/, what: 'labels of BDD100K (Scalabel)' },
   {
     ending: '.json',
     test: /"(?:classTitle|geometryType|labelerLogin)"\s*:/,

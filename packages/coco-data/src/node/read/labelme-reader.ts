@@ -1,14 +1,14 @@
 import { basename, join } from 'node:path';
-import { isRcnnError } from '@rcnn/core/errors';
+import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import { Problems } from '../../doctor/problems.ts';
 import { type LabelmeFile, objectsOf, parseLabelme } from '../../formats/labelme/parse-labelme.ts';
 import type { AnnotationRecord, AnnotationSet, ImageRecord } from '../../records.ts';
 import { readHead, readJSON } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
-import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
 import { foldersWith, isFolder, namesIn, sourcesOfFolders } from './folders.ts';
+import { ImageSizes } from './image-sizes.ts';
 import { withPaintedMasks } from './labelme-mask.ts';
 import type { DatasetReader } from './reader.ts';
 
@@ -24,18 +24,19 @@ export const labelmeReader: DatasetReader = {
   },
 
   async read({ annotations, images }, problems, options) {
-    const store = new FolderImages(images, options);
-    const names = new ImageNames(store.root);
+    const sizes = new ImageSizes(new FolderImages(images, options));
+    const names = new ImageNames(sizes.store.root);
     const files: ReadFile[] = [];
     for (const name of (await namesIn(annotations)).filter((one) => one.endsWith('.json'))) {
       try {
-        const file = await readFile(join(annotations, name), name, annotations, store, names, problems);
+        const file = await readFile(join(annotations, name), name, annotations, sizes, names, problems);
         if (file !== undefined) files.push(file);
       } catch (error) {
         if (!isRcnnError(error)) throw error;
         problems.add({ kind: fileProblem(error), source: annotations, place: name, found: error.message });
       }
     }
+    sizes.report(annotations, problems);
     const told = oneForEachPicture(files, annotations, problems);
     return assemble(
       annotations,
@@ -78,7 +79,7 @@ async function readFile(
   path: string,
   name: string,
   source: string,
-  store: FolderImages,
+  sizes: ImageSizes,
   names: ImageNames,
   problems: Problems,
 ): Promise<ReadFile | undefined> {
@@ -88,11 +89,11 @@ async function readFile(
     problems.addAll(own);
     return undefined;
   }
-  const image = await imageOf(file.image, name, names);
+  const image = await imageOf(file, name, names);
   const isStated = file.size[0] > 0;
   const size = isStated
     ? file.size
-    : await imageSize(image, store).catch((error: unknown) => {
+    : await sizes.of(image).catch((error: unknown) => {
         problems.addAll(own);
         throw error;
       });
@@ -124,13 +125,18 @@ function reportParts({ shapes, objects }: LabelmeFile, own: Problems, problems: 
 }
 
 /** The picture that the file names, else the one that is called like it: renamed datasets keep old names inside. */
-async function imageOf(written: string, json: string, names: ImageNames): Promise<string> {
-  const found = written === '' ? undefined : await names.find(written);
-  return (
-    found ??
-    (await names.findPicture(basename(json, '.json'))) ??
-    (written.split(/[/\\]/).at(-1) || `${basename(json, '.json')}.jpg`)
-  );
+async function imageOf({ image: written, hasPicture }: LabelmeFile, json: string, names: ImageNames): Promise<string> {
+  const found =
+    (written === '' ? undefined : await names.find(written)) ?? (await names.findPicture(basename(json, '.json')));
+  if (found !== undefined) return found;
+  const name = written.split(/[/\\]/).at(-1) || `${basename(json, '.json')}.jpg`;
+  if (!hasPicture) return name;
+  throw new RcnnError('IMAGE_MISSING', {
+    where: json,
+    place: 'imageData',
+    problem: `the picture ${quoteName(name)} is nowhere but in this file, where it is not read`,
+    hint: "labelme's labelme_export_json writes it out.",
+  });
 }
 
 /** Classes are the labels in alphabetical order. */

@@ -10,8 +10,9 @@ import type { AnnotationSet } from '../../records.ts';
 import { readText } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
-import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
+import { PICTURE } from './folders.ts';
+import { ImageSizes } from './image-sizes.ts';
 import type { OpenOptions } from './open.ts';
 
 const MAX_XML_BYTES = 64 * 2 ** 20;
@@ -50,18 +51,19 @@ export async function readVoc(
   options: OpenOptions = {},
 ): Promise<AnnotationSet> {
   const root = dirname(folders.xml);
-  const store = new FolderImages(folders.images, options);
-  const names = new ImageNames(store.root);
+  const sizes = new ImageSizes(new FolderImages(folders.images, options));
+  const names = new ImageNames(sizes.store.root);
   const entries: VocEntry[] = [];
   for (const stem of await stemsOf(folders)) {
     const place = `${basename(folders.xml)}/${stem}.xml`;
     try {
-      entries.push(await readEntry(folders, stem, place, store, names));
+      entries.push(await readEntry(folders, stem, place, sizes, names));
     } catch (error) {
       if (!isRcnnError(error)) throw error;
       problems.add({ kind: fileProblem(error), source: root, place, found: error.message });
     }
   }
+  sizes.report(root, problems);
   return vocRecords(root, entries, problems, options.voc);
 }
 
@@ -69,7 +71,7 @@ async function readEntry(
   { xml }: VocFolders,
   stem: string,
   place: string,
-  store: FolderImages,
+  sizes: ImageSizes,
   names: ImageNames,
 ): Promise<VocEntry> {
   const unsafe = pathProblem(stem);
@@ -78,7 +80,7 @@ async function readEntry(
   const written = parseVocXml(await readText(join(xml, `${stem}.xml`), MAX_XML_BYTES), place);
   const image = await imageName(names, stem, written.filename);
   const isSizeOfFile = written.size[0] === 0;
-  const file = isSizeOfFile ? { ...written, size: await imageSize(image, store) } : written;
+  const file = isSizeOfFile ? { ...written, size: await sizes.of(image) } : written;
   const instances = await readInstances(dirname(xml), stem);
   if (instances && (instances.height !== file.size[0] || instances.width !== file.size[1])) {
     throw new RcnnError('MASK_SIZE_MISMATCH', {
@@ -112,7 +114,14 @@ async function stemsOf({ list, xml }: VocFolders): Promise<readonly string[]> {
       .map((name) => basename(name, '.xml'));
   }
   const lines = (await readText(list)).split(/\r?\n/);
-  return lines.map((line) => line.trim().split(/\s+/)[0]!).filter((stem) => stem !== '');
+  const names = new Set(await readdir(xml).catch(() => []));
+  return lines
+    .map((line) => line.trim().split(/\s+/)[0]!)
+    .filter((stem) => stem !== '')
+    .map((written) => {
+      const plain = basename(written).replace(PICTURE, ''); // some lists have the paths of pictures
+      return !names.has(`${written}.xml`) && names.has(`${plain}.xml`) ? plain : written;
+    });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -23,22 +23,31 @@ export interface MendedRecords {
   readonly sizeless: ReadonlySet<ImageRecord>;
 }
 
+/** A record whose category is named by text. */
+interface ByText {
+  readonly index: number;
+  readonly value: LooseRecord;
+}
+
 const KEYS: readonly string[] = ['images', 'annotations', 'categories'];
 
 /**
  * Reads a COCO file a second time, and of it the records that were refused: what can be told from each is put right.
  * Other formats say too little that could be mended in their text.
  * @param places JSON pointers of the refused records
+ * @param categories those that were read: annotations may name them by text
  */
 export async function rereadRefused(
   source: DatasetSource,
   places: ReadonlySet<string>,
   store: FolderImages,
+  categories: readonly Category[],
 ): Promise<MendedRecords> {
   const found = new Gathered(source.annotations, places);
   const elements = new JSONElements(source.annotations, found);
   if (source.format === 'coco' && places.size > 0) {
     for await (const chunk of utf8Chunks(source.annotations)) elements.push(chunk);
+    found.matchText(categories);
   }
   await found.findFiles(store);
   return found;
@@ -55,6 +64,7 @@ class Gathered implements MendedRecords {
   readonly #source: string;
   readonly #places: ReadonlySet<string>;
   readonly #images: { readonly image: ImageRecord; readonly sizeless: boolean }[] = [];
+  readonly #byText = { categories: [] as ByText[], annotations: [] as ByText[] };
 
   constructor(source: string, places: ReadonlySet<string>) {
     this.#source = source;
@@ -69,8 +79,41 @@ class Gathered implements MendedRecords {
     const imageId = (value as { image_id?: unknown } | null)?.image_id;
     if (key === 'annotations' && (typeof imageId === 'number' || typeof imageId === 'string'))
       this.imageIds.set(place, imageId);
-    const mended = mendElement(key as ListKey, value);
-    const set = mended && this.#read(key as ListKey, mended.value);
+    if (key === 'categories' && isTextId(value, 'id')) this.#byText.categories.push({ index, value });
+    else if (key === 'annotations' && isTextId(value, 'category_id')) this.#byText.annotations.push({ index, value });
+    else this.#mend(key as ListKey, place, value, []);
+  }
+
+  /**
+   * Ids of categories that are text get numbers, in the order of the file; annotations that name a category by its text, or
+   * by a name that one category alone has, get its number.
+   */
+  matchText(read: readonly Category[]): void {
+    const all = [...read, ...this.categories];
+    const numbers = new Map<unknown, number>();
+    let next = 1 + all.reduce((highest, { id }) => Math.max(highest, id), 0);
+    for (const { index, value } of this.#byText.categories) {
+      const text = value['id'];
+      const id = numbers.get(text) ?? next++;
+      numbers.set(text, id);
+      const what = `id: ${JSON.stringify(text)} is now ${id}`;
+      this.#mend('categories', `/categories/${index}`, { ...value, id }, [{ action: 'mended field', what }]);
+    }
+    const named = new Map<string, number | undefined>();
+    for (const { id, name } of [...read, ...this.categories]) named.set(name, named.has(name) ? undefined : id);
+    for (const { index, value } of this.#byText.annotations) {
+      const text = value['category_id'] as string;
+      const id = numbers.get(text) ?? named.get(text) ?? named.get(text.trim());
+      if (id === undefined) continue;
+      const what = `category ${JSON.stringify(text)} is ${id}`;
+      const matched: Mending = { action: 'matched id', what };
+      this.#mend('annotations', `/annotations/${index}`, { ...value, category_id: id }, [matched]);
+    }
+  }
+
+  #mend(key: ListKey, place: string, value: unknown, before: readonly Mending[]): void {
+    const mended = mendElement(key, value);
+    const set = mended && this.#read(key, mended.value);
     if (set === undefined) return;
     const image = set.images[0] && { ...set.images[0], place };
     const annotation = set.annotations[0] && { ...set.annotations[0], place };
@@ -79,7 +122,7 @@ class Gathered implements MendedRecords {
     if (set.categories[0]) this.categories.push(set.categories[0]);
     if (mended!.mendings.some(({ action }) => action === 'left out polygon part')) this.partial.add(place);
     if (image ?? annotation ?? set.categories[0])
-      this.mendings.push(...mended!.mendings.map((mending) => ({ ...mending, place })));
+      this.mendings.push(...[...before, ...mended!.mendings].map((mending) => ({ ...mending, place })));
   }
 
   /** As the reader does with the records that it takes. */
@@ -101,4 +144,10 @@ class Gathered implements MendedRecords {
       throw error;
     }
   }
+}
+
+/** Whether a record has text for an id, and no number in it. */
+function isTextId(value: unknown, field: string): value is LooseRecord {
+  const id = typeof value === 'object' && value !== null ? (value as LooseRecord)[field] : undefined;
+  return typeof id === 'string' && id !== '' && !Number.isFinite(Number(id));
 }

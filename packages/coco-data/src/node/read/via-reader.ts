@@ -2,8 +2,8 @@ import { parseVia } from '../../formats/via/read-via.ts';
 import { readHead, readJSON } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
-import { imageSize } from './coco-reader.ts';
 import { annotationFiles, isFolder, sourceOfFile, splitOf } from './folders.ts';
+import { ImageSizes } from './image-sizes.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
 
 /** Projects and exports of the VGG Image Annotator, versions 1 to 3. */
@@ -27,11 +27,14 @@ export const viaReader: DatasetReader = {
   async read({ annotations, images }, problems, options) {
     const store = new FolderImages(images, options);
     const names = new ImageNames(store.root, [splitOf(annotations)]);
-    return parseVia(await readJSON(annotations), annotations, problems, {
+    const sizes = new ImageSizes(store);
+    const set = await parseVia(await readJSON(annotations), annotations, problems, {
       ...options.via,
       filesOf: (written) => names.findAll(written),
-      sizeOf: (file) => imageSize(file, store),
+      sizeOf: (file) => sizes.of(file),
     });
+    sizes.report(annotations, problems);
+    return set;
   },
 };
 

@@ -6,9 +6,9 @@ import { parseYoloLabels } from '../../formats/yolo/parse-yolo.ts';
 import type { AnnotationRecord, ImageRecord } from '../../records.ts';
 import { readText } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
-import { imageSize } from './coco-reader.ts';
 import { fileProblem } from './file-problem.ts';
 import { isFolder, nameOf, namesIn } from './folders.ts';
+import { ImageSizes } from './image-sizes.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
 import { type DataYaml, folderOf, readDataFile, SPLITS, yamlIn } from './yolo-data.ts';
 import { isListed, picturesBelow, picturesOf } from './yolo-pictures.ts';
@@ -41,19 +41,27 @@ export const yoloReader: DatasetReader = {
   async read({ annotations, images, split }, problems, options) {
     const data = await readDataFile(annotations);
     const store = new FolderImages(images, options);
+    const sizes = new ImageSizes(store);
     const records: ImageRecord[] = [];
     const objects: AnnotationRecord[] = [];
+    const labels = { found: 0, missing: undefined as string | undefined };
     const named = data.places.get(split) ?? [];
     const pictures = isListed(named)
       ? await picturesOf(named, dirname(annotations), data.root, images, annotations, problems)
       : await picturesBelow(images);
     for (const file of pictures) {
       try {
-        await readPicture(file, store, annotations, problems, data, records, objects);
+        if (await readPicture(file, sizes, annotations, problems, data, records, objects)) labels.found++;
+        else labels.missing ??= file;
       } catch (error) {
         if (!isRcnnError(error)) throw error;
         problems.add({ kind: fileProblem(error), source: annotations, place: file, found: error.message });
       }
+    }
+    sizes.report(annotations, problems);
+    if (labels.found === 0 && labels.missing !== undefined) {
+      const found = `${records.length} pictures without labels; that of ${labels.missing} was looked for at ${labelFile(join(store.root, labels.missing))} and beside it`;
+      problems.add({ kind: 'labels-missing', source: annotations, place: labels.missing, found });
     }
     if (!isListed(named)) await reportLabelsAlone(store.root, pictures, annotations, problems);
     return { source: annotations, images: records, annotations: objects, categories: data.names };
@@ -83,21 +91,22 @@ async function hasLabels(folder: string): Promise<boolean> {
   return false;
 }
 
+/** @returns whether the picture has a file of labels */
 async function readPicture(
   file: string,
-  store: FolderImages,
+  sizes: ImageSizes,
   source: string,
   problems: Problems,
   { names, keypoints }: DataYaml,
   images: ImageRecord[],
   annotations: AnnotationRecord[],
-): Promise<void> {
-  const size = await imageSize(file, store);
-  const text = await labelsOf(join(store.root, file));
+): Promise<boolean> {
+  const size = await sizes.of(file);
+  const text = await labelsOf(join(sizes.store.root, file));
   images.push({ id: file, file, size, sizeOfFile: 'format', place: file });
   const ofImage = { add: (problem: Problem) => problems.add({ ...problem, imageId: file }) };
   const place = file.replace(/\.[^.]+$/, '.txt');
-  for (const { index, ...object } of parseYoloLabels(text, size, place, source, ofImage, keypoints)) {
+  for (const { index, ...object } of parseYoloLabels(text ?? '', size, place, source, ofImage, keypoints)) {
     if (index >= names.length) {
       ofImage.add({
         kind: 'unknown-category',
@@ -109,13 +118,14 @@ async function readPicture(
     }
     annotations.push({ ...object, id: annotations.length + 1, imageId: file, categoryId: index + 1, crowd: false });
   }
+  return text !== undefined;
 }
 
 /**
  * The text of a picture's labels; a picture without a label file has no objects. A folder far above that happens to be
  * called `images` says nothing: where it leads to no labels, those beside the picture are taken.
  */
-async function labelsOf(picture: string): Promise<string> {
+async function labelsOf(picture: string): Promise<string | undefined> {
   const beside = picture.slice(0, picture.length - extname(picture).length) + '.txt';
   for (const label of [labelFile(picture), beside]) {
     try {
@@ -124,7 +134,7 @@ async function labelsOf(picture: string): Promise<string> {
       if (!isRcnnError(error, 'FILE_MISSING')) throw error;
     }
   }
-  return '';
+  return undefined;
 }
 
 /** `images` becomes `labels` in the last place where it stands, as YOLO does it; else the label is beside the picture. */
