@@ -124,7 +124,10 @@ describe('labelme', () => {
   });
 
   test('a picture that is in the file alone is told by that', async () => {
-    put('inside/a.json', labelme([{ points: square }], { imageData: Buffer.from(png).toString('base64'), imagePath: 'gone.png' }));
+    put(
+      'inside/a.json',
+      labelme([{ points: square }], { imageData: Buffer.from(png).toString('base64'), imagePath: 'gone.png' }),
+    );
     put('inside/b.json', labelme([{ points: square }], { imagePath: 'b.png' }));
     put('inside/b.png', png);
     expect(await errors('inside')).toEqual(['image-missing a.json']);
