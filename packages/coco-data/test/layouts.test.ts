@@ -217,6 +217,24 @@ test.each([
   expect(await found(`${path}-yolo`)).toEqual(expected);
 });
 
+describe('the folder above the benchmark', () => {
+  const year = (name: string, picture: number): Files => ({
+    [`VOCdevkit/${name}/Annotations/${picture}.xml`]: xml(`${picture}.png`),
+    [`VOCdevkit/${name}/JPEGImages/${picture}.png`]: picture,
+    [`VOCdevkit/${name}/ImageSets/Main/train.txt`]: `${picture}\n`,
+  });
+
+  test('one year has the splits of its lists, two are told apart by their names', async () => {
+    const one = put('devkit/one', { ...year('VOC2012', 1), 'VOCdevkit/VOC2012/Annotations/2.xml': xml('2.png') });
+    expect(await found(one)).toEqual(['train: 1 pictures, 1 red 1 blue']);
+    const two = put('devkit/two', { ...year('VOC2007', 1), ...year('VOC2012', 2) });
+    expect(await found(two)).toEqual([
+      'VOC2007-train: 1 pictures, 1 red 1 blue',
+      'VOC2012-train: 1 pictures, 1 red 1 blue',
+    ]);
+  });
+});
+
 describe('names', () => {
   const NFD = 'größe é.png'.normalize('NFD');
   test.each<[string, string, string]>([

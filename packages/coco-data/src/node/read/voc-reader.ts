@@ -1,8 +1,8 @@
 import { basename, dirname, join } from 'node:path';
 import { readHead } from '../files/text.ts';
-import { foldersWith, isFolder, namesIn, sourcesOfFolders } from './folders.ts';
+import { foldersWith, isFolder, nameOf, namesIn, sourcesOfFolders } from './folders.ts';
 import { readVoc, vocSplits } from './read-voc.ts';
-import type { DatasetReader } from './reader.ts';
+import type { DatasetReader, DatasetSource } from './reader.ts';
 
 const FORMAT = 'voc';
 
@@ -17,15 +17,12 @@ export const vocReader: DatasetReader = {
 
   async find(path, { images }) {
     if (!(await isFolder(path))) return [];
-    if (await hasXml(join(path, 'Annotations'))) {
-      const folder =
-        images ?? ((await isFolder(join(path, 'JPEGImages'))) ? join(path, 'JPEGImages') : join(path, 'images'));
-      return [...(await vocSplits(path))].map(([split, annotations]) => ({
-        format: FORMAT,
-        split,
-        annotations,
-        images: folder,
-      }));
+    const roots = await rootsAt(path);
+    if (roots.length > 0) {
+      const sources = await Promise.all(
+        roots.map(async (root) => sourcesOfRoot(root, images, roots.length > 1 ? `${nameOf(root)}-` : '')),
+      );
+      return sources.flat();
     }
     return sourcesOfFolders(FORMAT, await foldersWith(path, hasXml), images);
   },
@@ -34,6 +31,31 @@ export const vocReader: DatasetReader = {
     return readVoc({ list: annotations, images, xml: await xmlFolder(annotations) }, problems, options);
   },
 };
+
+/** The folder itself, or those of `VOCdevkit` (`VOC2007`, `VOC2012`), up to two steps down. */
+async function rootsAt(path: string): Promise<readonly string[]> {
+  return (await hasXml(join(path, 'Annotations'))) ? [path] : foldersWith(path, isBenchmark);
+}
+
+/** A folder as the benchmark has it; `Annotations` alone is a name that others use too. */
+async function isBenchmark(folder: string): Promise<boolean> {
+  return (await isFolder(join(folder, 'JPEGImages'))) && hasXml(join(folder, 'Annotations'));
+}
+
+async function sourcesOfRoot(
+  root: string,
+  images: string | undefined,
+  prefix: string,
+): Promise<readonly DatasetSource[]> {
+  const folder =
+    images ?? ((await isFolder(join(root, 'JPEGImages'))) ? join(root, 'JPEGImages') : join(root, 'images'));
+  return [...(await vocSplits(root))].map(([split, annotations]) => ({
+    format: FORMAT,
+    split: `${prefix}${split}`,
+    annotations,
+    images: folder,
+  }));
+}
 
 /** XML files are beside each other; a list of names stands in `ImageSets/<set>` of the folder that holds `Annotations`. */
 async function xmlFolder(annotations: string): Promise<string> {
