@@ -30,6 +30,8 @@ export interface EngineDriver {
   readonly backend: string;
   /** What to do when it is missing, as a full sentence. */
   readonly hint: string;
+  /** The same in a browser, where importing the backend is not all. */
+  readonly browserHint?: string;
   /**
    * Loads the packages and registers the backend; does not switch to it.
    * @throws Unavailable when that is impossible

@@ -111,7 +111,8 @@ function missing(name: EngineName, why: string, cause: unknown): RcnnError {
     problem: `the engine is not available: ${why}`,
     hint: isNode()
       ? drivers[name].hint
-      : `Import its backend first, or pass it: useEngine('${name}', { loaders: { ${name}: () => import('…') } }).`,
+      : (drivers[name].browserHint ??
+        `Import its backend first, or pass it: useEngine('${name}', { loaders: { ${name}: () => import('…') } }).`),
     cause,
   });
 }

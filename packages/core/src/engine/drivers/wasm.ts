@@ -9,6 +9,9 @@ export const wasm: EngineDriver = {
   name: 'wasm',
   backend: 'wasm',
   hint: 'Install it: npm install @tensorflow/tfjs-backend-wasm.',
+  browserHint:
+    'Import @tensorflow/tfjs-backend-wasm, and call its setWasmPaths with the addresses of its three .wasm files: ' +
+    'a bundler copies them where you name them (Vite: import url from "….wasm?url"), and without it they are looked for beside the script.',
   async open({ loader, threads = availableThreads() }) {
     await loadBackend('wasm', '@tensorflow/tfjs-backend-wasm', loader);
     const isolated = !isNode() && globalThis.crossOriginIsolated;
