@@ -1,36 +1,33 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDataset } from '@rcnn/coco-data/node';
+import { faultsOf, listenTo } from '@rcnn/shared/page-checks';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { saveCertainModel } from './support/certain-model.ts';
 import { type Photograph, photograph, type RunningStudio, startStudio, until } from './support/studio.ts';
 
 // A person, a real Chromium, the real program: from eight photographs without an outline to a trained model.
 // STUDIO_SCREENSHOTS=folder keeps pictures of every part.
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const SCREENSHOTS = process.env['STUDIO_SCREENSHOTS'];
-
 const root = mkdtempSync(join(tmpdir(), 'studio-browser-'));
-const [data, runs] = [join(root, 'balloons'), join(root, 'runs')];
+const [data, runs, weights] = [join(root, 'balloons'), join(root, 'runs'), join(root, 'certain.safetensors')];
 
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
-let phone: Page | undefined;
 let studio: RunningStudio;
 /** What the browser complained of, and requests that went elsewhere. */
 const complaints: string[] = [];
 
 beforeAll(async () => {
+  await saveCertainModel(weights, ['circle', 'square']);
   const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'] }); // biome-ignore format: one line
   context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
   context.setDefaultTimeout(Number(process.env['STUDIO_PATIENCE'] ?? 300) * 1000);
-  page = await context.newPage();
-  listen(page);
+  page = await newPage();
 });
 
 afterAll(async () => {
@@ -40,57 +37,16 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function listen(watched: Page): void {
-  watched.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
-  watched.on('pageerror', (error) => complaints.push(error.message));
-  watched.on('request', (request) => {
-    const url = request.url();
-    if (!url.startsWith('http://127.0.0.1:') && !url.startsWith('blob:')) complaints.push(`asked for ${url}`);
-  });
+async function newPage(): Promise<Page> {
+  const opened = await context.newPage();
+  listenTo(opened, complaints);
+  return opened;
 }
 
-/**
- * No finding of axe-core that it calls serious or critical, and nothing wider than its screen: here in light colors, and
- * in dark ones on a page as wide as a phone, which is opened at the same place.
- */
+const start = (port = 0) => startStudio(data, runs, { port, weights });
+
 async function look(name: string): Promise<void> {
-  await lookAt(page, `${name}-1280-light`);
-  if (phone === undefined) {
-    phone = await context.newPage();
-    listen(phone);
-    await phone.setViewportSize({ width: 390, height: 844 });
-    await phone.emulateMedia({ colorScheme: 'dark' });
-  }
-  await phone.goto('about:blank'); // another hash alone would not open the page anew
-  await phone.goto(page.url());
-  await phone.getByRole('heading', { level: 1 }).waitFor();
-  await phone.waitForLoadState('networkidle', { timeout: 5000 }).catch(() => undefined); // a run's page keeps its stream open
-  await lookAt(phone, `${name}-390-dark`);
-  await page.bringToFront();
-}
-
-async function lookAt(seen: Page, name: string): Promise<void> {
-  if (SCREENSHOTS !== undefined) {
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    await seen.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
-  }
-  if (!(await seen.evaluate(() => 'axe' in globalThis))) await seen.evaluate(AXE);
-  const findings = await seen.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-  });
-  expect([name, findings]).toEqual([name, []]);
-  const overhang = await seen.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  expect([name, Math.max(0, overhang)]).toEqual([name, 0]);
-}
-
-interface Violation {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly html: string }[];
+  expect(await faultsOf(page, name, process.env['STUDIO_SCREENSHOTS'])).toEqual([]);
 }
 
 /** Clicks around an object, the last corner twice. */
@@ -131,6 +87,7 @@ function annotations(): {
   readonly category_id: number;
   readonly segmentation: number[][];
   readonly image_id: number;
+  readonly area: number;
 }[] {
   return JSON.parse(readFileSync(join(data, 'annotations', 'instances_train.json'), 'utf8')).annotations;
 }
@@ -142,7 +99,7 @@ test('from eight photographs to a trained model', async () => {
     writeFileSync(file, bytes);
     return file;
   });
-  studio = await startStudio(data, runs);
+  studio = await start();
 
   // Photographs.
   await page.goto(studio.address);
@@ -181,22 +138,34 @@ test('from eight photographs to a trained model', async () => {
   await page.getByText('Not saved').waitFor();
   expect(annotations()).toHaveLength(kept);
   complaints.length = 0; // the browser says that nobody answers
-  studio = await startStudio(data, runs, Number(port));
+  studio = await start(Number(port));
   await page.getByRole('heading', { name: 'The studio was started anew' }).waitFor();
+  await page.goto(studio.address); // in the same tab, where the address alone changes
+  await allSaved();
+  expect(annotations()).toHaveLength(kept + 1);
+  expect(page.url()).not.toContain('token');
+  await page.getByRole('link', { name: /^photo-5\.png: 1 object/ }).click();
+  await page.getByRole('heading', { name: 'photo-5.png' }).waitFor();
+  await until(async () => (await objectsPanel().count()) === 1);
   complaints.length = 0; // and that it was refused
+
+  // The same, and the page is closed before the studio comes back.
+  studio.process.kill('SIGKILL');
+  await studio.ended;
+  await objectsPanel().getByRole('button').first().click();
+  await page.keyboard.press('Delete');
+  await page.getByText('Not saved').waitFor();
+  await page.close();
+  complaints.length = 0;
+  studio = await start(Number(port));
+  expect(annotations()).toHaveLength(kept + 1);
+  page = await newPage();
   await page.goto(studio.address);
   await page.getByText('1 unsaved picture was brought back.').waitFor();
   await allSaved();
-  await until(() => annotations().length === kept + 1);
+  expect(annotations()).toHaveLength(kept);
   await page.reload(); // the cookie alone is enough now
-  await page.getByRole('link', { name: /^photo-5\.png: 1 object/ }).click();
-  await page.getByRole('heading', { name: 'photo-5.png' }).waitFor();
-  expect(await objectsPanel().count()).toBe(1);
-  await page
-    .getByRole('button', { name: `${first!.shape} 1`, exact: true })
-    .last()
-    .click();
-  await page.keyboard.press('Delete');
+  await page.getByRole('link', { name: /^photo-5\.png: 0 objects/ }).click();
   for (const photo of photographs.slice(4, 8)) {
     await page.getByRole('heading', { name: photo.name }).waitFor();
     await until(async () => (await objectsPanel().count()) === 0);
@@ -206,96 +175,15 @@ test('from eight photographs to a trained model', async () => {
   await page.getByText('That was the last picture.').waitFor();
   await look('2-outlines');
 
-  // The grid: filters, and a picture set aside to measure on.
-  await page.getByRole('link', { name: 'Pictures' }).first().click();
-  await page.getByText('8 of 8 outlined').waitFor();
-  await look('3-pictures');
-  await page.getByLabel('Class').selectOption('nothing outlined');
-  await page.getByText('No picture is like that.').waitFor();
-  await page.getByLabel('Class').selectOption('all');
-  await page.getByLabel('What to do with photo-8.png').click();
-  await page.getByRole('button', { name: 'Set aside to measure' }).click();
-  await page.getByText('to measure', { exact: true }).waitFor();
-
-  // Training: watched, stopped, resumed.
-  await page.getByRole('link', { name: 'Train' }).click();
-  await page.getByLabel('Steps').fill('5');
-  await page.getByLabel('Pictures per step').fill('2');
-  await page.getByRole('button', { name: 'Start' }).click();
-  await page.getByRole('heading', { name: 'train1' }).waitFor();
-  await page.getByText(/^[1-5] of 5$/).waitFor();
-  const stop = page.getByRole('button', { name: 'Stop' });
-  if (await stop.isVisible()) await stop.click({ timeout: 5000 }).catch(() => undefined); // it may have ended
-  await until(async () => (await page.locator('.state').getAttribute('data-state')) === 'ended');
-  const resume = page.getByRole('button', { name: 'Resume' });
-  if (await resume.isVisible()) await resume.click();
-  await page.getByText('5 of 5', { exact: true }).waitFor();
-  await until(async () => (await page.locator('.state').getAttribute('data-state')) === 'ended');
-  await page.getByRole('img', { name: 'What it learned from in step 1' }).waitFor();
-  await page.getByRole('img', { name: 'Loss by step' }).locator('canvas').waitFor();
-  await look('4-run');
-  for (const file of ['train1.safetensors', 'train1.onnx']) {
-    const [download] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('link', { name: file.endsWith('onnx') ? 'ONNX' : 'Weights', exact: true }).click(),
-    ]);
-    expect(download.suggestedFilename()).toBe(file);
-    expect(readFileSync(await download.path()).length).toBeGreaterThan(1e6);
-  }
-  await page.getByRole('link', { name: 'Train' }).first().click();
-  await page.getByLabel('Compare train1').check();
-  await page.getByRole('img', { name: 'Losses of train1' }).locator('canvas').waitFor();
-  await look('5-train');
-
-  // The model on a photograph that it has not seen, with all that it believes.
-  await page.getByRole('link', { name: 'Try' }).click();
-  await page.getByLabel('Model', { exact: true }).selectOption('train1');
-  await page.getByLabel('Choose a photograph').setInputFiles(files[8]!);
-  await page.getByRole('slider', { name: 'Score from' }).fill('0.05');
-  await page.getByText(/ in \d+\.\d\d s/).waitFor();
-  await look('6-try');
-  await page.getByRole('button', { name: 'Camera' }).click();
-  await page.getByText(/ in \d+\.\d\d s/).waitFor();
-  await page.getByRole('button', { name: 'Camera' }).click();
-
-  // Its proposals in a picture: accepted, corrected, rejected.
-  await page.getByRole('link', { name: 'Pictures' }).first().click();
-  await page.getByLabel('Add photographs').setInputFiles(files[8]!);
-  await page.getByRole('link', { name: /^photo-9\.png/ }).click();
-  await page.getByLabel('Model', { exact: true }).selectOption('train1');
-  await page.getByRole('button', { name: 'Propose' }).click();
-  await page.getByText(/proposed in/).waitFor();
-  const slider = page.getByRole('slider', { name: 'Score from' });
-  // Five steps teach little: it may believe in nothing at all.
-  if (await slider.isVisible()) {
-    await slider.fill('0.05');
-    await look('7-proposals');
-    await page
-      .getByRole('button', { name: /^Accept / })
-      .first()
-      .click();
-    await until(async () => (await objectsPanel().count()) === 1);
-    await page.getByRole('button', { name: 'Reject all' }).click();
-    await allSaved();
-    await page.getByRole('button', { name: 'Undo' }).click();
-    await until(async () => (await objectsPanel().count()) === 0);
-    await allSaved();
-  }
+  await grid(photographs.slice(0, 8), files[0]!);
+  await training();
+  await trying(files[8]!);
+  await proposals(files[8]!);
+  await comparison();
 
   // What it leaves is a dataset.
-  const [download] = await Promise.all([
-    page.waitForEvent('download'),
-    page
-      .getByRole('link', { name: 'Pictures' })
-      .first()
-      .click()
-      .then(() => page.getByRole('link', { name: 'Export COCO' }).click()),
-  ]);
-  expect(
-    readFileSync(await download.path())
-      .subarray(0, 2)
-      .toString(),
-  ).toBe('PK');
+  const archive = await downloaded(() => page.getByRole('link', { name: 'Export COCO' }).click());
+  expect(archive.bytes.subarray(0, 2).toString()).toBe('PK');
   const train = await openDataset(data, { split: 'train' });
   const val = await openDataset(data, { split: 'val' });
   expect([train.length, val.length]).toEqual([8, 1]);
@@ -306,6 +194,188 @@ test('from eight photographs to a trained model', async () => {
   }
   expect(complaints).toEqual([]);
 });
+
+const tiles = () => page.getByRole('list', { name: 'Pictures' }).getByRole('listitem');
+
+async function select(label: string, option: string): Promise<void> {
+  await page.getByLabel(label, { exact: true }).selectOption(option);
+}
+
+/** Filters and orders; a twin that the doctor names is taken out; a picture is set aside to measure on. */
+async function grid(photographs: readonly Photograph[], first: string): Promise<void> {
+  await page.getByRole('link', { name: 'Pictures' }).first().click();
+  await page.getByText('8 of 8 outlined').waitFor();
+  await select('Class', 'nothing outlined');
+  await page.getByText('No picture is like that.').waitFor();
+  await select('Class', 'circle');
+  const withCircle = photographs.filter(({ objects }) => objects.some(({ shape }) => shape === 'circle'));
+  await until(async () => (await tiles().count()) === withCircle.length);
+  await select('Class', 'all');
+  const large = new Set(
+    annotations().flatMap(({ area, image_id }) => (area >= 32 ** 2 && area < 96 ** 2 ? [image_id] : [])),
+  );
+  await select('Size', 'medium');
+  await until(async () => (await tiles().count()) === large.size);
+  await select('Size', 'all');
+  await select('Order', 'most objects first');
+  const most = Math.max(...photographs.map(({ objects }) => objects.length));
+  await tiles()
+    .first()
+    .getByRole('link', { name: `: ${most} objects.` })
+    .waitFor();
+  await select('Order', 'as they came');
+
+  const twin = join(root, 'twin.png');
+  writeFileSync(twin, readFileSync(first));
+  await page.getByLabel('Add photographs').setInputFiles(twin);
+  await until(async () => (await page.getByLabel('Problem').locator('option').count()) > 3);
+  await select('Problem', 'any problem');
+  await until(async () => [1, 2].includes(await tiles().count()));
+  await look('3-problem');
+  await select('Problem', 'all pictures');
+  await page.getByLabel('What to do with twin.png').click();
+  await page.getByRole('button', { name: 'Take it out' }).click();
+  await page.getByText('twin.png is in the folder removed/ now.').waitFor();
+
+  await page.getByLabel('What to do with photo-8.png').click();
+  await page.getByRole('button', { name: 'Set aside to measure' }).click();
+  await page.getByText('to measure', { exact: true }).waitFor();
+  await look('4-pictures');
+}
+
+async function ended(): Promise<void> {
+  await until(async () => (await page.locator('.state').getAttribute('data-state')) === 'ended');
+}
+
+/** Watched, stopped, resumed; a second one from its weights; both beside each other. */
+async function training(): Promise<void> {
+  await page.getByRole('link', { name: 'Train' }).click();
+  await page.getByLabel('Steps').fill('20');
+  await page.getByLabel('Pictures per step').fill('2');
+  await page.getByRole('button', { name: 'Start' }).click();
+  await page.getByRole('heading', { name: 'train1' }).waitFor();
+  await page.getByText(/^[1-9]\d* of 20$/).waitFor();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await ended();
+  await page.getByText(/^1?\d of 20$/).waitFor();
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await page.getByText('20 of 20', { exact: true }).waitFor();
+  await ended();
+  await page.getByRole('img', { name: 'What it learned from in step 1', exact: true }).waitFor();
+  await page.getByRole('img', { name: 'Loss by step' }).locator('canvas').waitFor();
+  await page.getByRole('img', { name: 'Average precision by step' }).locator('canvas').waitFor();
+  await look('5-run');
+  for (const [link, file] of [
+    ['Weights', 'train1.safetensors'],
+    ['ONNX', 'train1.onnx'],
+  ] as const) {
+    const { name, bytes } = await downloaded(() => page.getByRole('link', { name: link, exact: true }).click());
+    expect([name, bytes.length > 1e6]).toEqual([file, true]);
+  }
+
+  await page.getByRole('link', { name: 'Train' }).first().click();
+  await select('Begin from', 'train1');
+  await page.getByLabel('Steps').fill('2');
+  await page.getByLabel('Pictures per step').fill('1');
+  await page.getByRole('button', { name: 'Start' }).click();
+  await page.getByRole('heading', { name: 'train2' }).waitFor();
+  await page.getByText('2 of 2', { exact: true }).waitFor();
+  await ended();
+  await page.getByRole('link', { name: 'Train' }).first().click();
+  await page.getByLabel('Compare train1').check();
+  await page.getByLabel('Compare train2').check();
+  const chart = page.getByRole('img', { name: 'Losses of train1, train2' });
+  await chart.locator('canvas').waitFor();
+  for (const name of ['train1', 'train2']) await chart.locator('.u-label', { hasText: name }).waitFor();
+  await look('6-train');
+}
+
+/** A model on a photograph that it has not seen, and on what a camera shows. */
+async function trying(photo: string): Promise<void> {
+  await page.getByRole('link', { name: 'Try' }).click();
+  await select('Model', 'train1');
+  await page.getByLabel('Choose a photograph').setInputFiles(photo);
+  await page.getByText(/ in \d+\.\d\d s/).waitFor();
+  await select('Model', 'certain.safetensors');
+  await page.getByRole('button', { name: 'Look again' }).click();
+  await page.getByText(/× (circle|square)/).waitFor();
+  await page.getByRole('slider', { name: 'Score from' }).fill('0.95');
+  await page.getByText('Nothing found from this score on.').waitFor();
+  await page.getByRole('slider', { name: 'Score from' }).fill('0.5');
+  await look('7-try');
+
+  const shown = page.getByRole('img', { name: 'The photograph' });
+  const frames = new Set([await shown.getAttribute('src')]);
+  await page.getByRole('button', { name: 'Camera' }).click();
+  await until(async () => frames.add(await shown.getAttribute('src')).size === 3);
+  await page.getByText(/ in \d+\.\d\d s/).waitFor();
+  await page.getByRole('button', { name: 'Camera', pressed: true }).click();
+  await page.getByRole('button', { name: 'Camera', pressed: false }).waitFor();
+  await look('8-camera');
+}
+
+/** In a picture, of a model that is certain: accepted, corrected, rejected. */
+async function proposals(photo: string): Promise<void> {
+  await page.getByRole('link', { name: 'Pictures' }).first().click();
+  await page.getByLabel('Add photographs').setInputFiles(photo);
+  await page.getByRole('link', { name: /^photo-9\.png/ }).click();
+  await select('Model', 'certain.safetensors');
+  await page.getByRole('button', { name: 'Propose' }).click();
+  await page.getByText(/[1-9]\d* proposed in/).waitFor();
+  const accept = page.getByRole('button', { name: /^Accept (circle|square)/ });
+  const count = await accept.count();
+  expect(count).toBeGreaterThanOrEqual(4);
+  await look('9-proposals');
+  await accept.first().click();
+  await until(async () => (await objectsPanel().count()) === 1);
+  await page.keyboard.press('Enter'); // the next one
+  await until(async () => (await objectsPanel().count()) === 2);
+  await page
+    .getByRole('button', { name: /^Reject (circle|square)/ })
+    .first()
+    .click();
+  await until(async () => (await accept.count()) === count - 3);
+  expect(await objectsPanel().count()).toBe(2);
+  await page
+    .getByRole('button', { name: /^Correct (circle|square)/ })
+    .first()
+    .click();
+  await until(async () => (await objectsPanel().count()) === 3);
+  await page.locator('.a9s-handle').first().waitFor(); // there is something to pull at
+  await page.getByRole('button', { name: 'Reject all' }).click();
+  await accept.first().waitFor({ state: 'detached' });
+  await allSaved();
+  await until(() => annotations().filter(({ image_id }) => image_id === 9).length === 3);
+  for (let left = 2; left >= 0; left--) {
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await until(async () => (await objectsPanel().count()) === left);
+  }
+  await allSaved();
+}
+
+/** The pictures where a model disagrees most with the outlines come first. */
+async function comparison(): Promise<void> {
+  await page.getByRole('link', { name: 'Pictures' }).first().click();
+  await page.getByText('Compare the outlines with what a model sees').click();
+  await select('Model', 'certain.safetensors');
+  await page.getByRole('button', { name: 'Compare' }).click();
+  await page.getByText('It disagrees with 8 of 8 pictures.').waitFor();
+  expect(await page.getByLabel('Order').inputValue()).toBe('model');
+  await tiles()
+    .first()
+    .getByText(/\d+ (missed|extra)/)
+    .waitFor();
+  await select('Problem', 'a model disagrees');
+  await until(async () => (await tiles().count()) === 8);
+  await look('10-comparison');
+  await select('Problem', 'all pictures');
+  await select('Order', 'as they came');
+}
+
+async function downloaded(click: () => Promise<void>): Promise<{ readonly name: string; readonly bytes: Buffer }> {
+  const [download] = await Promise.all([page.waitForEvent('download'), click()]);
+  return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+}
 
 /** Delete, undo, redo, another class, a corner pulled: each is on the disk when the page says so. */
 async function editing(photo: Photograph): Promise<void> {

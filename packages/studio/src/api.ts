@@ -72,6 +72,20 @@ export interface Proposals {
   readonly seconds: number;
 }
 
+/** How often a model sees a picture otherwise than its outlines say. */
+export interface Disagreement {
+  /** Of the outlines that it was compared with. */
+  readonly revision: string;
+  /** Outlined, and the model sees nothing there. */
+  readonly missed: number;
+  /** Seen by the model where nothing is outlined. */
+  readonly extra: number;
+  /** Seen once more than it is there. */
+  readonly twice: number;
+  readonly otherClass: number;
+  readonly otherOutline: number;
+}
+
 /** A model that proposals can come from. */
 export interface StudioModel {
   /** How requests name it. */

@@ -16,9 +16,20 @@ export interface RunningStudio {
   readonly ended: Promise<number | NodeJS.Signals | null>;
 }
 
+interface StartOptions {
+  readonly port?: number;
+  /** A model that proposes. */
+  readonly weights?: string;
+}
+
 /** Starts the program, and waits for the address that it prints. */
-export async function startStudio(folder: string, runs: string, port = 0): Promise<RunningStudio> {
+export async function startStudio(
+  folder: string,
+  runs: string,
+  { port = 0, weights }: StartOptions = {},
+): Promise<RunningStudio> {
   const args = [PROGRAM, 'studio', folder, '--runs', runs, '--port', String(port)];
+  if (weights !== undefined) args.push('--weights', weights);
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let [out, err] = ['', ''];
   child.stderr.on('data', (text) => (err += String(text)));

@@ -1,4 +1,5 @@
 import type {
+  Disagreement,
   Metric,
   Proposals,
   StartRun,
@@ -60,6 +61,7 @@ export const api = {
   removeClass: (id: number) => call<object>('DELETE', `/classes/${id}`),
   models: () => call<readonly StudioModel[]>('GET', '/models'),
   propose: (picture: string, model: string) => call<Proposals>('POST', '/proposals', { picture, model }),
+  disagreement: (picture: string, model: string) => call<Disagreement>('POST', '/disagreements', { picture, model }),
   tryOn: (photo: Blob, model: string) => call<Proposals>('POST', `/try?model=${encodeURIComponent(model)}`, photo),
   runs: () => call<readonly StudioRun[]>('GET', '/runs'),
   startRun: (options: StartRun) => call<StudioRun>('POST', '/runs', options),

@@ -14,16 +14,21 @@ export interface Line {
 export class Curves {
   readonly #place: HTMLElement;
   readonly #watch: ResizeObserver;
+  readonly #colors = matchMedia('(prefers-color-scheme: dark)');
+  readonly #again = (): void => this.show(this.#lines);
   #plot: uPlot | undefined;
+  #lines: readonly Line[] = [];
   #shape = '';
 
   constructor(place: HTMLElement) {
     this.#place = place;
     this.#watch = new ResizeObserver(() => this.#plot?.setSize(this.#size()));
     this.#watch.observe(place);
+    this.#colors.addEventListener('change', this.#again);
   }
 
   show(lines: readonly Line[]): void {
+    this.#lines = lines;
     const steps = [...new Set(lines.flatMap(({ points }) => points.map(([step]) => step)))].sort((a, b) => a - b);
     const data = [
       steps,
@@ -42,6 +47,7 @@ export class Curves {
 
   destroy(): void {
     this.#watch.disconnect();
+    this.#colors.removeEventListener('change', this.#again);
     this.#plot?.destroy();
   }
 

@@ -23,6 +23,11 @@ async function enter(): Promise<void> {
   else if (notes.length > 0) say(notes.join(' '), { wrong: true });
 }
 
+// The address of a studio that was started anew, opened where the page of the one before still is.
+window.addEventListener('hashchange', () => {
+  if (TOKEN.test(location.hash)) enter().catch(fail);
+});
+
 render(<App />, document.getElementById('page')!);
 enter().catch(fail);
 

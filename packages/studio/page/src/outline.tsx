@@ -1,6 +1,6 @@
 import { type Signal, useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { StudioPicture } from '../../src/api.ts';
 import { imageOf } from './api.ts';
 import { Canvas } from './canvas.ts';
@@ -32,7 +32,8 @@ function Desk({ picture }: { readonly picture: StudioPicture }): JSX.Element {
   const canvas = useMemo(() => new Canvas(key), [key]);
   const suggestions = useMemo(() => new Suggestions(key, canvas), [key]);
   const zoom = useSignal(1);
-  useEffect(() => canvas.open(image.current!), [key]);
+  // Ends before the picture leaves the page: the canvas would follow its size down to nothing.
+  useLayoutEffect(() => canvas.open(image.current!), [key]);
   useKeys(keysOf(key, canvas, suggestions, zoom));
   const size = { '--ratio': `${width / height}`, '--zoom': `${zoom.value}`, aspectRatio: `${width} / ${height}` };
   return (

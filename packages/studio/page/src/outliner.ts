@@ -38,6 +38,7 @@ export class Outliner {
   readonly #ids = new Map<string, number>();
   /** Shown, never changed: crowds. */
   #fixed: readonly StudioObject[] = [];
+  readonly #names: MutationObserver;
   #quiet = false;
 
   constructor(image: HTMLImageElement, color: (classId: number) => Color, events: OutlinerEvents) {
@@ -53,13 +54,16 @@ export class Outliner {
       },
     });
     this.#annotator.setDrawingTool('polygon');
-    // Undoing a deletion creates too, and what comes back has its class.
-    this.#annotator.on('createAnnotation', ({ id, bodies }) => {
-      if (bodies.length === 0) this.setClass(id, events.classOfNew());
-    });
-    this.#annotator.on('selectionChanged', (selected) => events.onSelect(selected[0]?.id));
-    this.#annotator.state.store.observe(() => {
-      if (!this.#quiet) events.onChange();
+    this.#names = nameCorners(image.parentElement!);
+    // Not by its events, which come later than the next key: that key would be for an outline that was let go.
+    const { selection, store } = this.#annotator.state;
+    selection.subscribe(() => events.onSelect(selection.selected[0]?.id));
+    store.observe(({ changes }) => {
+      if (this.#quiet) return;
+      // Undoing a deletion creates too, and what comes back has its class.
+      for (const { id, bodies } of changes.created ?? [])
+        if (bodies.length === 0) this.#later(() => this.setClass(id, events.classOfNew()));
+      events.onChange();
     });
   }
 
@@ -75,6 +79,13 @@ export class Outliner {
       true,
     );
     this.#quiet = false;
+  }
+
+  /** When the canvas is done with what it is doing, and before anything else happens. */
+  #later(work: () => void): void {
+    queueMicrotask(() => {
+      if (!this.#quiet) work();
+    });
   }
 
   /** All objects, in an order that stays: those that cannot be changed first. */
@@ -147,8 +158,19 @@ export class Outliner {
 
   destroy(): void {
     this.#quiet = true;
+    this.#names.disconnect();
     this.#annotator.destroy();
   }
+}
+
+/** Corners are buttons to the canvas, which gives them no name for who cannot see them. @returns what keeps naming them */
+function nameCorners(place: HTMLElement): MutationObserver {
+  const observer = new MutationObserver(() => {
+    for (const corner of place.querySelectorAll('[role="button"]:not([aria-label])'))
+      corner.setAttribute('aria-label', 'Corner');
+  });
+  observer.observe(place, { childList: true, subtree: true });
+  return observer;
 }
 
 /** An outline with few enough corners to pull at: masks of models have one at every pixel. */

@@ -4,14 +4,35 @@ import { useEffect } from 'preact/hooks';
 import type { StudioPicture, StudioProblem } from '../../src/api.ts';
 import { api, thumbnailOf } from './api.ts';
 import { colorOf } from './colors.ts';
+import { Comparison, disagreementWords, errorsOf } from './disagreement.tsx';
 import { Outlines } from './outlines.tsx';
 import { act, check, classes, dataset, fail, keep, pictures, problems, reload, say } from './state.ts';
+
+/** How pictures are sorted: by a number of each, smallest first. */
+const ORDERS = {
+  file: { title: 'as they came', by: () => 0 },
+  objects: { title: 'most objects first', by: ({ objects }: StudioPicture) => -objects.length },
+  few: { title: 'fewest objects first', by: ({ objects }: StudioPicture) => objects.length },
+  small: {
+    title: 'smallest object first',
+    by: ({ objects }: StudioPicture) => leastOf(objects.map(({ area }) => area)),
+  },
+  problems: {
+    title: 'most problems first',
+    by: ({ key }: StudioPicture) => -(problemsByPicture.value.get(key) ?? []).length,
+  },
+  model: { title: 'where a model disagrees most', by: (picture: StudioPicture) => -(errorsOf(picture) ?? -1) },
+} as const;
+
+function leastOf(values: readonly number[]): number {
+  return values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+}
 
 // What is looked for; it stays while other parts of the page are open.
 const byClass = signal('');
 const bySize = signal('');
 const byProblem = signal('');
-const order = signal<'file' | 'objects' | 'few'>('file');
+const order = signal<keyof typeof ORDERS>('file');
 
 const problemsByPicture = computed(() => {
   const found = new Map<string, StudioProblem[]>();
@@ -25,9 +46,10 @@ const problemsByPicture = computed(() => {
 /** The pictures that are looked for, in the order that was asked for. Going on to the next one follows it. */
 export const shown = computed<readonly StudioPicture[]>(() => {
   const found = pictures.value.filter((picture) => hasClass(picture) && hasSize(picture) && hasProblem(picture));
-  if (order.value === 'file') return found;
-  const sign = order.value === 'few' ? 1 : -1;
-  return found.toSorted((a, b) => sign * (a.objects.length - b.objects.length));
+  const { by } = ORDERS[order.value];
+  const places = new Map(found.map((picture) => [picture, by(picture)]));
+  // Not by their difference: infinities have none.
+  return found.toSorted((a, b) => Number(places.get(a)! > places.get(b)!) - Number(places.get(a)! < places.get(b)!));
 });
 
 /** COCO's bounds: squares of 32 and of 96 pixels. */
@@ -49,9 +71,10 @@ function hasSize({ objects }: StudioPicture): boolean {
   return from === undefined || objects.some(({ area }) => area >= from && area < to!);
 }
 
-function hasProblem({ key }: StudioPicture): boolean {
+function hasProblem(picture: StudioPicture): boolean {
   if (byProblem.value === '') return true;
-  const own = problemsByPicture.value.get(key) ?? [];
+  if (byProblem.value === 'model') return (errorsOf(picture) ?? 0) > 0;
+  const own = problemsByPicture.value.get(picture.key) ?? [];
   return byProblem.value === 'any' ? own.length > 0 : own.some(({ kind }) => kind === byProblem.value);
 }
 
@@ -80,6 +103,7 @@ export function Pictures(): JSX.Element {
         </div>
       </div>
       <Filters />
+      <Comparison onDone={() => (order.value = 'model')} />
       <General />
       {shown.value.length === 0 ? <p class="card">No picture is like that.</p> : null}
       <ul class="grid" aria-label="Pictures">
@@ -213,6 +237,7 @@ function Filters(): JSX.Element {
         <select value={byProblem.value} onChange={({ currentTarget }) => (byProblem.value = currentTarget.value)}>
           <option value="">all pictures</option>
           <option value="any">any problem</option>
+          <option value="model">a model disagrees</option>
           {[...kinds].map(([kind, title]) => (
             <option key={kind} value={kind}>
               {title}
@@ -226,9 +251,11 @@ function Filters(): JSX.Element {
           value={order.value}
           onChange={({ currentTarget }) => (order.value = currentTarget.value as typeof order.value)}
         >
-          <option value="file">as they came</option>
-          <option value="objects">most objects first</option>
-          <option value="few">fewest objects first</option>
+          {Object.entries(ORDERS).map(([name, { title }]) => (
+            <option key={name} value={name}>
+              {title}
+            </option>
+          ))}
         </select>
       </label>
       <button type="button" onClick={() => act(() => check(true))}>
@@ -260,6 +287,7 @@ interface TileProps {
 
 function Tile({ picture, problems: own }: TileProps): JSX.Element {
   const { key, file, objects, split, width, height } = picture;
+  const disagreement = disagreementWords(picture);
   const worst = own.some(({ severity }) => severity === 'error') ? 'error' : 'warning';
   return (
     <li class="tile">
@@ -282,6 +310,11 @@ function Tile({ picture, problems: own }: TileProps): JSX.Element {
             {own[0]!.title}
           </span>
         ) : null}
+        {disagreement === undefined ? null : (
+          <span class="mark-warning" title="What a model sees otherwise">
+            {disagreement}
+          </span>
+        )}
         {objects.length === 0 && own.length === 0 ? <span class="soft">nothing outlined</span> : null}
         {[...new Set(objects.map(({ classId }) => classId))].map((id) => (
           <span key={id} class="mark-class">

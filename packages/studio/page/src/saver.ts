@@ -32,17 +32,16 @@ export function save(folder: string, draft: Draft, saved?: Saved): void {
   void send(folder);
 }
 
-/** Sends what an earlier page could not. @returns how many edits there were */
+/** Sends what an earlier page could not; what this one is about to send is not touched. @returns how many edits there were */
 export function recover(folder: string): number {
   const own = `${PREFIX}${folder} `;
   const names = Object.keys(localStorage).filter((name) => name.startsWith(own));
-  for (const name of names) {
-    const draft = JSON.parse(localStorage.getItem(name)!) as Draft;
-    waiting.set(draft.key, { draft, saved: undefined });
-  }
+  const drafts = names.map((name) => JSON.parse(localStorage.getItem(name)!) as Draft);
+  const left = drafts.filter(({ key }) => !waiting.has(key));
+  for (const draft of left) waiting.set(draft.key, { draft, saved: undefined });
   unsaved.value = waiting.size;
   void send(folder);
-  return names.length;
+  return left.length;
 }
 
 /** Waits until the studio has everything. */

@@ -16,16 +16,31 @@ export function Try(): JSX.Element {
   const threshold = useSignal(0.5);
   const camera = useCamera();
 
-  const look = async (file: Blob, url?: string): Promise<void> => {
-    if (photo.peek()?.url !== undefined && url === undefined) URL.revokeObjectURL(photo.peek()!.url);
-    photo.value = { file, url: url ?? URL.createObjectURL(file) };
+  const put = (file: Blob, answer?: Proposals): void => {
+    if (photo.peek() !== undefined) URL.revokeObjectURL(photo.peek()!.url);
+    photo.value = { file, url: URL.createObjectURL(file) };
+    found.value = answer;
+  };
+  const ask = async (): Promise<void> => {
+    const { file } = photo.peek()!;
     found.value = undefined;
     busy.value = true;
     try {
-      found.value = await api.tryOn(file, chosenModel.peek());
+      const answer = await api.tryOn(file, chosenModel.peek());
+      if (photo.peek()?.file === file) found.value = answer; // a newer photograph has its own
     } finally {
       busy.value = false;
     }
+  };
+  const look = (file: Blob): Promise<void> => {
+    put(file);
+    return ask();
+  };
+  /** A frame is shown together with what was found in it; until then the one before stays. */
+  const watch = async (frame: Blob): Promise<void> => {
+    if (photo.peek() === undefined) put(frame);
+    const answer = await api.tryOn(frame, chosenModel.peek());
+    if (camera.on.peek()) put(frame, answer);
   };
   useEffect(() => takePhotographs((file) => act(() => look(file))), []);
 
@@ -51,17 +66,13 @@ export function Try(): JSX.Element {
               }}
             />
           </label>
-          <button type="button" aria-pressed={camera.on.value} onClick={() => act(() => camera.toggle(look))}>
+          <button type="button" aria-pressed={camera.on.value} onClick={() => act(() => camera.toggle(watch))}>
             Camera
           </button>
         </div>
       </div>
       <div class="card trying">
-        <ModelChoice
-          label="Look again"
-          busy={busy.value}
-          onUse={photo.value === undefined ? undefined : () => look(photo.value!.file, photo.value!.url)}
-        />
+        <ModelChoice label="Look again" busy={busy.value} onUse={photo.value === undefined ? undefined : ask} />
         {found.value === undefined ? null : (
           <Threshold value={threshold} scores={found.value.objects.map(({ score }) => score)} />
         )}
@@ -139,16 +150,19 @@ function takePhotographs(take: (file: Blob) => void): () => void {
 function useCamera() {
   const video = useRef<HTMLVideoElement>(null);
   const on = useSignal(false);
+  const stream = useRef<MediaStream | undefined>(undefined); // outlives the element: the camera goes off with the page
   const stop = (): void => {
     on.value = false;
-    const stream = video.current?.srcObject;
-    if (stream instanceof MediaStream) for (const track of stream.getTracks()) track.stop();
+    for (const track of stream.current?.getTracks() ?? []) track.stop();
+    stream.current = undefined;
   };
   useEffect(() => stop, []);
   const toggle = async (look: (frame: Blob) => Promise<void>): Promise<void> => {
     if (on.peek()) return stop();
-    const screen = video.current!;
-    screen.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+    stream.current = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+    const screen = video.current;
+    if (screen === null) return stop(); // the page was left while the browser asked
+    screen.srcObject = stream.current;
     await screen.play();
     on.value = true;
     const next = async (): Promise<void> => {

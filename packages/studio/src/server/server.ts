@@ -3,6 +3,7 @@ import { type ErrorCode, isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { StartRun, StudioObject } from '../api.ts';
 import { Conflict } from '../dataset/dataset-store.ts';
+import { disagreementOf } from '../dataset/disagreement.ts';
 import { zipOf } from '../dataset/export-zip.ts';
 import { problemsOf } from '../dataset/problems.ts';
 import { type Shown, show, thumbnail } from '../dataset/show.ts';
@@ -166,6 +167,18 @@ function addModels(app: FastifyInstance, studio: Studio): void {
       // As it is shown, so that what is proposed lies where it is seen.
       const { bytes } = await show(studio.store, body.picture);
       return studio.model.propose({ weights, bytes, turn: false });
+    },
+  );
+  app.post<{ Body: { picture: string; model: string } }>(
+    '/api/disagreements',
+    { schema: schemas.proposal },
+    async ({ body }) => {
+      const { weights } = studio.weightsOf(body.model);
+      // The outlines before the model looks: an edit meanwhile has another revision.
+      const [picture, { classes }] = [await studio.store.picture(body.picture), await studio.store.dataset()];
+      const { bytes } = await show(studio.store, body.picture);
+      const { objects } = await studio.model.propose({ weights, bytes, turn: false });
+      return disagreementOf(picture, classes, objects);
     },
   );
   app.post<{ Querystring: { model: string } }>('/api/try', { schema: schemas.attempt }, (request) => {

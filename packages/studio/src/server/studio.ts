@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import type { StudioModel } from '../api.ts';
@@ -52,7 +52,10 @@ export class Studio {
     const runs = this.runs.list().filter(({ hasWeights }) => hasWeights);
     return [
       ...runs.map(({ name }) => ({ key: `run:${name}`, title: name })),
-      ...(this.#options.weights ?? []).map((weights) => ({ key: `weights:${weights}`, title: weights })),
+      ...(this.#options.weights ?? []).map((weights) => {
+        const title = basename(weights) || weights;
+        return { key: `weights:${weights}`, title, note: title === weights ? undefined : weights };
+      }),
       { key: `weights:${PUBLISHED}`, title: `COCO, 80 kinds of things (${PUBLISHED})`, note: 'downloads 170 MB once' },
     ];
   }
