@@ -10,19 +10,41 @@ const SOFTWARE_GPU = [
   '--enable-features=Vulkan',
 ];
 
-/** Runs `*.browser.test.ts` in a real Chromium; `tools/shared/run-browser.mjs` finds it and starts this. */
+/**
+ * Runs `*.browser.test.ts` with a real Chromium, which `tools/shared/run-browser.mjs` finds: those in `test/` run inside
+ * it, those in `test/page/` in Node, from where they use the built page as a person would.
+ */
 export default defineConfig({
   test: {
-    include: ['test/**/*.browser.test.ts'],
-    testTimeout: 300_000,
-    browser: {
-      enabled: true,
-      headless: true,
-      screenshotFailures: false,
-      provider: playwright({
-        launchOptions: { executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium', args: SOFTWARE_GPU },
-      }),
-      instances: [{ browser: 'chromium' }],
-    },
+    projects: [
+      {
+        test: {
+          name: 'inside',
+          include: ['test/*.browser.test.ts'],
+          testTimeout: 300_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+                args: SOFTWARE_GPU,
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+      {
+        test: {
+          name: 'page',
+          include: ['test/page/*.browser.test.ts'],
+          testTimeout: 1_800_000,
+          hookTimeout: 300_000,
+          pool: 'forks',
+        },
+      },
+    ],
   },
 });

@@ -13,14 +13,19 @@ import {
 } from '@rcnn/train/loop';
 import { type MaskRCNN, maskRcnnSmall, type RecipeOptions } from 'mask-rcnn';
 
+/** Pictures to learn from, and others to be measured on. */
+export interface TabData {
+  readonly train: Dataset;
+  readonly val: Dataset;
+}
+
 export interface TabTrainingOptions {
+  readonly data: TabData;
   readonly steps: number;
   /** Pictures of a step. */
   readonly batchSize: number;
-  /** Pictures to learn from and to be measured on. */
-  readonly pictures: { readonly train: number; readonly val: number };
-  /** Height and width of a picture. Default 128 x 128. */
-  readonly size?: readonly [number, number];
+  /** Longer side at which the model sees a picture, in pixels. */
+  readonly side: number;
   /** Default 0. */
   readonly seed?: number;
   /** What differs from the recipe `maskRcnnSmall`. */
@@ -30,27 +35,32 @@ export interface TabTrainingOptions {
 /** A few shapes of middle size, nearly upright, some overlapping: scenes that a small network learns in minutes. */
 const SCENE: ShapesDatasetOptions = { objects: [1, 3], radius: [0.12, 0.24], tiny: 0, turn: 0.3 };
 
+/** Pictures of squares, circles, triangles and stars, drawn as they are needed. */
+export function drawnShapes(counts: { readonly train: number; readonly val: number }, side: number, seed = 0): TabData {
+  const size = [side, side] as const;
+  return {
+    train: shapesDataset(counts.train, { ...SCENE, size, seed }),
+    val: shapesDataset(counts.val, { ...SCENE, size, seed, first: counts.train }),
+  };
+}
+
 /**
  * A small Mask R-CNN and the pictures it learns from, on whatever engine is in use. Nothing here knows of a page, and
  * nothing of Node: a test runs it in both and compares the losses.
  */
 export class TabTraining {
-  readonly train: Dataset;
-  readonly val: Dataset;
+  readonly data: TabData;
   readonly model: MaskRCNN;
   readonly #options: TabTrainingOptions;
-  /** Shorter and longer side at which the model sees a picture. */
-  readonly #resize: { readonly minSize: number; readonly maxSize: number };
 
   constructor(options: TabTrainingOptions) {
-    const { pictures, size = [128, 128], seed = 0 } = options;
+    const { data, side, seed = 0 } = options;
     this.#options = options;
-    this.#resize = { minSize: Math.min(...size), maxSize: Math.max(...size) };
-    this.train = shapesDataset(pictures.train, { ...SCENE, size, seed });
-    this.val = shapesDataset(pictures.val, { ...SCENE, size, seed, first: pictures.train });
+    this.data = data;
     this.model = maskRcnnSmall({
-      numClasses: this.train.classes.numClasses,
-      ...this.#resize,
+      numClasses: data.train.classes.numClasses,
+      minSize: side,
+      maxSize: side,
       random: new Random(seed).fork('weights'),
       ...options.model,
     });
@@ -58,9 +68,10 @@ export class TabTraining {
 
   /** Trains until all steps are done or `shouldStop` says so. */
   async run(onStep: (report: StepReport) => void | Promise<void>, shouldStop = (): boolean => false): Promise<void> {
-    const { steps, batchSize, seed = 0 } = this.#options;
+    const { steps, seed = 0 } = this.#options;
+    const batchSize = Math.min(this.#options.batchSize, this.data.train.length);
     const batches = (epoch: number, startIndex: number) =>
-      createLoader(this.train, { batchSize, seed, epoch, startIndex, transform: 'hflip', dropLast: true });
+      createLoader(this.data.train, { batchSize, seed, epoch, startIndex, transform: 'hflip', dropLast: true });
     const batchesPerEpoch = batches(0, 0).length;
     const parameters = this.model.namedParameters();
     const optimizer = new AdamW(parameters);
@@ -92,7 +103,7 @@ export class TabTraining {
   /** What the model finds on the first pictures of the validation set, beside the truth. */
   async look(count: number): Promise<Example[]> {
     const examples: Example[] = [];
-    for await (const { images, targets } of createLoader(this.val, { batchSize: 1, shuffle: false })) {
+    for await (const { images, targets } of createLoader(this.data.val, { batchSize: 1, shuffle: false })) {
       const [detections] = await this.model.detect(images);
       examples.push({ image: images[0]!, target: targets[0]!, detections: detections! });
       if (examples.length === count) break;
@@ -102,7 +113,10 @@ export class TabTraining {
 
   /** COCO's numbers on the validation set, as pycocotools would compute them. */
   async evaluate(onProgress?: (done: number, of: number) => void): Promise<Scores> {
-    const { scores } = await evaluateModel(this.model, this.val, { losses: false, ...(onProgress && { onProgress }) });
+    const { scores } = await evaluateModel(this.model, this.data.val, {
+      losses: false,
+      ...(onProgress && { onProgress }),
+    });
     return scores;
   }
 
@@ -111,8 +125,8 @@ export class TabTraining {
     const profile = torchvisionProfile({
       source: 'a browser tab',
       architecture: 'maskrcnn_small',
-      numClasses: this.train.classes.numClasses,
-      classes: this.train.classes.classes,
+      numClasses: this.data.train.classes.numClasses,
+      classes: this.data.train.classes.classes,
       input: this.model.spec.input,
     });
     const file = await checkpointFile({ weights: (await stateDict(this.model)).values(), profile });

@@ -1,12 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { page } from 'vitest/browser';
-import html from '../index.html?raw';
 import { openEngine } from '../src/engine.ts';
 import { LOSSES, trainTiny } from './tiny.ts';
 
 test.each(['cpu', 'webgl', 'webgpu'] as const)('three steps on %s have the losses that Node has', async (name) => {
-  const engine = await openEngine(name);
+  const engine = await openEngine(name, 'train');
   expect(engine.name).toBe(name);
   const before = tf.memory().numTensors;
   const { training, losses } = await trainTiny();
@@ -15,15 +13,9 @@ test.each(['cpu', 'webgl', 'webgpu'] as const)('three steps on %s have the losse
   expect(tf.memory().numTensors).toBe(before);
 });
 
-test('the page trains when Start is pressed, stops when Stop is, and shows what it found', async () => {
-  document.body.innerHTML = new DOMParser().parseFromString(html, 'text/html').body.innerHTML;
-  await import('../src/main.ts');
-  await page.getByLabelText('Engine').selectOptions('webgl');
-  await page.getByLabelText('Pictures per step').fill('1');
-  await page.getByRole('button', { name: 'Start' }).click();
-  const status = page.getByRole('status');
-  await expect.element(status, { timeout: 240_000 }).toHaveTextContent(/^Step 1 of 750 on webgl/);
-  expect(document.querySelectorAll('#pictures canvas, #curve canvas')).toHaveLength(2);
-  await page.getByRole('button', { name: 'Stop' }).click();
-  await expect.element(status, { timeout: 60_000 }).toHaveTextContent(/^Measuring/);
+test('a GPU that is none is told by its real name, and passed by', async () => {
+  const engine = await openEngine('auto', 'predict');
+  expect(engine.name).toBe('wasm'); // whose programs are where the bundler has put them
+  for (const { name, why } of engine.passedBy) expect([name, why]).toEqual([name, expect.stringMatching(/its only device is .*SwiftShader.*\(software\)/i)]); // biome-ignore format: one line
+  expect(engine.passedBy.map(({ name }) => name)).toEqual(['webgpu', 'webgl']);
 });

@@ -15,7 +15,7 @@ test('learns, looks and measures; the weights can be saved; no tensor is left', 
   for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(LOSSES[i]!, 4);
   const examples = await training.look(2);
   expect(examples.map(({ target }) => target.labels.length)).toEqual(
-    [...training.val.images.keys()].map((i) => training.val.annotations(i).length),
+    [...training.data.val.images.keys()].map((i) => training.data.val.annotations(i).length),
   );
   expect((await training.evaluate())['segm/AP50']).toBeGreaterThanOrEqual(0);
   const checkpoint = await openCheckpoint(blobSource(await training.weights()));

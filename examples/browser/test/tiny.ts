@@ -1,11 +1,11 @@
-import { TabTraining, type TabTrainingOptions } from '../src/tab-training.ts';
+import { drawnShapes, TabTraining, type TabTrainingOptions } from '../src/tab-training.ts';
 
 /** Small enough for a plain JavaScript engine. */
 const TINY: TabTrainingOptions = {
   steps: 3,
   batchSize: 2,
-  pictures: { train: 6, val: 2 },
-  size: [64, 64],
+  data: drawnShapes({ train: 6, val: 2 }, 64),
+  side: 64,
   model: { stemChannels: 8, planes: [8, 8, 16, 16], fpnChannels: 16, boxFeatures: 32 },
 };
 

@@ -1,0 +1,214 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { faultsOf, listenTo } from '@rcnn/shared/page-checks';
+import { type Browser, chromium, type Page } from 'playwright';
+import { build, type PreviewServer, preview } from 'vite';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { certainWeights } from './certain-weights.ts';
+
+// The built page, served as plain files, in a real Chromium: find first, then teach. PAGE_SCREENSHOTS=folder keeps
+// pictures of every part.
+
+const folder = mkdtempSync(join(tmpdir(), 'page-'));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+let server: PreviewServer;
+let browser: Browser;
+let page: Page;
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  await build({ root, logLevel: 'warn' });
+  server = await preview({ root, preview: { host: '127.0.0.1', port: 0 }, logLevel: 'warn' });
+  writeFileSync(join(folder, 'certain.safetensors'), await certainWeights());
+  browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
+      '--enable-unsafe-swiftshader',
+    ],
+  });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+  context.setDefaultTimeout(Number(process.env['PAGE_PATIENCE'] ?? 600) * 1000);
+  for (const file of ['balloons.png', 'certain.safetensors'])
+    await context.route(`**/elsewhere/${file}`, (route) => route.fulfill({ path: join(folder, file) }));
+  page = await context.newPage();
+  listenTo(page, complaints);
+});
+
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function look(name: string): Promise<void> {
+  expect(await faultsOf(page, name, process.env['PAGE_SCREENSHOTS'])).toEqual([]);
+}
+
+/** A picture of a few balloons, as PNG; drawn by the browser itself. */
+async function picture(name: string, balloons: readonly (readonly [x: number, y: number])[]): Promise<string> {
+  const data = await page.evaluate(async (places) => {
+    const canvas = new OffscreenCanvas(160, 120);
+    const context = canvas.getContext('2d')!;
+    context.fillStyle = '#9cc4e4';
+    context.fillRect(0, 0, 160, 120);
+    for (const [i, [x, y]] of places.entries()) {
+      context.fillStyle = ['#d1344b', '#e6a100', '#3a7d44'][i % 3]!;
+      context.beginPath();
+      context.arc(x, y, 18, 0, 7);
+      context.fill();
+    }
+    return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+  }, balloons);
+  const path = join(folder, name);
+  writeFileSync(path, Uint8Array.from(data));
+  return path;
+}
+
+const status = () => page.getByRole('status');
+const found = () => page.getByText(/^\d+ × balloon$/);
+
+/** Hands a file to the page as a drop or a paste does. */
+async function hand(kind: 'drop' | 'paste', path: string, name: string): Promise<void> {
+  const bytes = [...readFileSync(path)];
+  await page.evaluate(
+    ([as, data, called]) => {
+      const files = new DataTransfer();
+      files.items.add(new File([Uint8Array.from(data)], called, { type: called.endsWith('png') ? 'image/png' : '' }));
+      window.dispatchEvent(
+        as === 'drop'
+          ? new DragEvent('drop', { dataTransfer: files, cancelable: true })
+          : new ClipboardEvent('paste', { clipboardData: files, cancelable: true }),
+      );
+    },
+    [kind, bytes, name] as const,
+  );
+}
+
+test('finds objects, learns in the tab, and finds with what it learned', async () => {
+  const [{ url }] = [{ url: server.resolvedUrls!.local[0]! }];
+  await page.goto(url);
+  await page.getByRole('heading', { name: 'Find objects in a picture' }).waitFor();
+  await look('1-find');
+  const photo = await picture('balloons.png', [
+    [40, 40],
+    [110, 70],
+  ]);
+
+  // From files: the names of the classes come with the weights, and a GPU that is none is passed by.
+  await page.getByLabel('Choose a picture').setInputFiles(photo);
+  await status().getByText('Now choose weights').waitFor();
+  await page.getByLabel('Choose a file').setInputFiles(join(folder, 'certain.safetensors'));
+  await found().waitFor();
+  await status()
+    .getByText(/^certain\.safetensors: \d+\.\d\d s on wasm \(CPU\)\.$/)
+    .waitFor();
+  await page.getByRole('slider').fill('0.95');
+  await page.getByText('Nothing found from this score on.', { exact: true }).waitFor();
+  await page.getByRole('slider').fill('0.5');
+  await found().waitFor();
+  await look('2-found');
+
+  // Every other way in.
+  for (const kind of ['drop', 'paste'] as const) {
+    await page.getByRole('slider').fill('0.95');
+    await hand(kind, photo, `${kind}.png`);
+    await page.locator('figure[aria-busy="true"]').waitFor();
+    await page.locator('figure[aria-busy="false"]').waitFor();
+  }
+  await page.getByRole('slider').fill('0.5');
+  await page.getByLabel('Address of a picture').fill('elsewhere/balloons.png');
+  await page.getByRole('button', { name: 'Go' }).last().click();
+  await page.locator('figure[aria-busy="true"]').waitFor();
+  await found().waitFor();
+  await page.getByLabel('Address of weights').fill('elsewhere/certain.safetensors');
+  await page.getByRole('button', { name: 'Go' }).first().click();
+  await page.locator('figure[aria-busy="true"]').waitFor();
+  await found().waitFor();
+  await page.getByRole('button', { name: 'Camera' }).click();
+  await page.getByRole('button', { name: 'Camera', pressed: true }).waitFor();
+  // The fake camera shows a rolling picture of its own size.
+  await page.locator('figure canvas[width="960"][height="720"]').waitFor();
+  await page.getByRole('button', { name: 'Camera' }).click();
+  await page.getByRole('button', { name: 'Camera', pressed: false }).waitFor();
+  await page.locator('figure[aria-busy="false"]').waitFor();
+
+  // What cannot be used is said.
+  await hand('drop', photo, 'notes.txt');
+  await status().getByText('notes.txt is neither a picture nor weights.').waitFor();
+  expect(complaints).toEqual([]);
+
+  // Teach it on pictures that are dropped.
+  await page.getByRole('link', { name: 'Teach' }).click();
+  await page.getByRole('heading', { name: 'Teach a small network' }).waitFor();
+  await page.getByLabel('Choose pictures and annotations').setInputFiles(photo);
+  await status()
+    .getByText(/pictures and one \.json file of their annotations are needed/)
+    .waitFor();
+  await page.getByLabel('Choose pictures and annotations').setInputFiles(await ownFiles());
+  await page.getByText(/^3 pictures with 4 objects \(balloon\); too few to set any aside/).waitFor();
+  await look('3-teach');
+  await page.getByLabel('Engine').selectOption('webgl');
+  await page.getByLabel('Steps').fill('3');
+  await page.getByLabel('Pictures per step').fill('1');
+  await page.getByLabel('Longer side').fill('64');
+  await page.getByRole('button', { name: 'Start' }).click();
+  await status()
+    .getByText(/^Step 1 of 3 on webgl \(.*SwiftShader.*\): loss \d/)
+    .waitFor();
+  await status()
+    .getByText(/^Done on webgl/)
+    .waitFor();
+  await page.getByRole('img', { name: 'Loss by step' }).locator('canvas').waitFor();
+  await page.getByRole('row', { name: /^masks \d\.\d{3}/ }).waitFor();
+  expect(await page.getByRole('img', { name: 'What is there' }).count()).toBe(3);
+  await look('4-taught');
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Save the weights' }).click(),
+  ]);
+  expect(download.suggestedFilename()).toBe('learned.safetensors');
+  expect(readFileSync(await download.path()).length).toBeGreaterThan(1e6);
+
+  // Stopped early, it is measured and kept all the same.
+  await page.getByLabel('Steps').fill('1000');
+  await page.getByRole('button', { name: 'Start' }).click();
+  await status()
+    .getByText(/^Step \d+ of 1000/)
+    .waitFor();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await status()
+    .getByText(/^Done on webgl/)
+    .waitFor();
+
+  // What was learned finds.
+  await page.getByLabel('Engine').selectOption('auto');
+  await page.getByRole('link', { name: 'Find' }).click();
+  await page.getByText('what was learned in this tab', { exact: true }).waitFor();
+  await page.getByLabel('Choose a picture').setInputFiles(photo);
+  await status()
+    .getByText(/^what was learned in this tab: .* s on wasm/)
+    .waitFor();
+  expect(complaints).toEqual([]);
+});
+
+/** Three pictures and their outlines, as the studio writes them. */
+async function ownFiles(): Promise<string[]> {
+  const places = [[[50, 50]], [[30, 60], [110, 60]], [[80, 40]]] as const; // biome-ignore format: a row each
+  const images = places.map((_, i) => ({ id: i + 1, file_name: `images/own-${i}.png`, width: 160, height: 120 }));
+  const annotations = places.flatMap((balloons, i) =>
+    balloons.map(([x, y], j) => {
+      const corners = Array.from({ length: 16 }, (_, k) => [x + 18 * Math.cos(k / 2.55), y + 18 * Math.sin(k / 2.55)]);
+      return { id: 10 * i + j + 1, image_id: i + 1, category_id: 1, iscrowd: 0, area: 1000, bbox: [x - 18, y - 18, 36, 36], segmentation: [corners.flat()] }; // biome-ignore format: one line
+    }),
+  );
+  const json = join(folder, 'instances_train.json');
+  writeFileSync(json, JSON.stringify({ images, annotations, categories: [{ id: 1, name: 'balloon' }] }));
+  const pictures = await Promise.all(places.map((balloons, i) => picture(`own-${i}.png`, balloons)));
+  return [...pictures, json];
+}
