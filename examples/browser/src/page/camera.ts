@@ -3,6 +3,7 @@ import { withoutAlpha } from '@rcnn/coco-data';
 import type { PixelImage } from '@rcnn/core';
 import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { painted } from './painted.ts';
 import { act } from './state.ts';
 
 export interface Camera {
@@ -31,7 +32,10 @@ export function useCamera(look: (frame: PixelImage) => Promise<void>): Camera {
     await screen.play();
     on.value = true;
     try {
-      while (on.peek() && video.current !== null) await look(frameOf(screen));
+      while (on.peek() && video.current !== null) {
+        await look(frameOf(screen));
+        await painted();
+      }
     } finally {
       stop();
     }

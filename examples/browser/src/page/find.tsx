@@ -8,6 +8,7 @@ import { useCamera } from './camera.ts';
 import { Drawn } from './drawn.tsx';
 import { takeFiles } from './drops.ts';
 import { FileButton } from './file-button.tsx';
+import { painted } from './painted.ts';
 import { act, engine, say, weights } from './state.ts';
 
 const finder = new Finder();
@@ -31,6 +32,7 @@ export function Find({ isShown }: { readonly isShown: boolean }): JSX.Element {
     const chosen = weights.peek();
     if (chosen === undefined) return say('Now choose weights: a file, an address, or teach a model here.');
     busy.value = true;
+    await painted();
     try {
       const onProgress = (share: number): void => say(`Loading ${chosen.name}: ${Math.round(100 * share)} %`);
       const findings = await finder.find(image, chosen, engine.peek(), onProgress);

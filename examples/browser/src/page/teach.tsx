@@ -10,6 +10,7 @@ import { LossCurve } from './curve.ts';
 import { Drawn } from './drawn.tsx';
 import { takeFiles } from './drops.ts';
 import { FileButton } from './file-button.tsx';
+import { painted } from './painted.ts';
 import { act, engine, message, say, weights } from './state.ts';
 
 /** Steps between two looks at what the model finds. */
@@ -64,6 +65,7 @@ export function Teach({ isShown }: { readonly isShown: boolean }): JSX.Element {
           reports.value = [...reports.peek(), report];
           say(describe(report, on));
           if (report.step % LOOK_EVERY === 0) examples.value = await training.look(4);
+          await painted();
         },
         () => stopping.current,
       );

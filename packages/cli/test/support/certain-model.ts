@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { maskRcnnSmall } from 'mask-rcnn';
 
 /**
- * A model that has learned nothing and doubts nothing: wherever its untrained proposals lie it sees an object of the
+ * A model that has learned nothing and doubts nothing: where six of its untrained proposals lie it sees an object of the
  * first class that fills its box. What a person does with proposals can be tested without a training.
  */
 export async function saveCertainModel(path: string, names: readonly string[]): Promise<void> {
@@ -30,6 +30,7 @@ export async function saveCertainModel(path: string, names: readonly string[]): 
     architecture: 'maskrcnn_small',
     numClasses,
     classes,
+    options: { detections: 6 },
     input: model.spec.input,
   });
   await saveCheckpoint(path, { weights: (await stateDict(model)).values(), profile });
