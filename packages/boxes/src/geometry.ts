@@ -7,6 +7,7 @@ export type Boxes = Float32Array;
 
 /** How many boxes an array of `[R * 4]` holds. @throws SHAPE_MISMATCH when the length is no multiple of 4 */
 export function countBoxes(boxes: Boxes, where = 'countBoxes'): number {
+  requireNumbers(boxes, where, 'boxes');
   if (boxes.length % 4 !== 0) {
     throw new RcnnError('SHAPE_MISMATCH', {
       where,
@@ -16,6 +17,25 @@ export function countBoxes(boxes: Boxes, where = 'countBoxes'): number {
     });
   }
   return boxes.length / 4;
+}
+
+/**
+ * Boxes are chosen and compared on the host, so they come as plain numbers; a tensor is told what to do.
+ * @param what the argument's name
+ * @throws INVALID_ARGUMENT
+ */
+export function requireNumbers(values: unknown, where: string, what: string): asserts values is ArrayLike<number> {
+  if (ArrayBuffer.isView(values) || Array.isArray(values)) return;
+  const { shape } = (values ?? {}) as { shape?: unknown };
+  const isTensor = Array.isArray(shape);
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where,
+    place: what,
+    problem: 'these are no plain numbers',
+    found: isTensor ? `a tensor [${shape.join(',')}]` : values === null ? 'null' : typeof values,
+    expected: 'a Float32Array, row after row',
+    ...(isTensor && { hint: 'Read the tensor first: await tensor.data().' }),
+  });
 }
 
 /** Area of each box, `(x2 - x1) * (y2 - y1)`: coordinates are continuous, so nothing is added. `[R]` */

@@ -26,6 +26,7 @@ export { type LoadOptions, loadStateDict, stateDict } from './state-dict/load.ts
 export type { LoadReport, MatchOptions, Misshaped } from './state-dict/match.ts';
 export { currentName } from './state-dict/names.ts';
 export { type Normalised, normaliseTensors } from './state-dict/normalise.ts';
+export { readNumbers } from './state-dict/numbers.ts';
 export { otherArchitecture, refuseUnknown } from './state-dict/other-architecture.ts';
 export { modelTensors, type SelectOptions } from './state-dict/select.ts';
 export { memoryEntry, memorySource, type TensorEntry, type TensorSource } from './tensor-source.ts';

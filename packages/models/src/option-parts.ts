@@ -3,13 +3,17 @@ import { z } from 'zod';
 /** A whole number of 1 or more. */
 export const count = (): z.ZodNumber => z.number().int().min(1);
 
-/** How many stages of a ResNet learn. @param unless what happens when it is not said, for the help text */
-export const trainableStages = (unless: string): z.ZodType =>
+/**
+ * How many stages of a backbone learn.
+ * @param unless what happens when it is not said, for the help text
+ * @param all how many there are. Default 5, a ResNet's
+ */
+export const trainableStages = (unless: string, all = 5): z.ZodType =>
   z
     .number()
     .int()
     .min(0)
-    .max(5)
+    .max(all)
     .describe(`Stages of the backbone that learn, counted from the top; ${unless}`)
     .optional();
 

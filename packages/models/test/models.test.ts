@@ -259,3 +259,18 @@ function authorsName(name: string): string {
     .replace(/^backbone\.fpn\.layer_blocks\.(\d)\.0\./, (_, level: string) => `fpn.pred_layers.${2 - Number(level)}.`)
     .replace(/^backbone\.fpn\.extra_blocks\.p(\d)\./, (_, p: string) => `fpn.downsample_layers.${Number(p) - 6}.`);
 }
+
+test('on a MobileNet six stages learn from nothing, and three from weights', () => {
+  const mobile = findArchitecture(architectures, 'maskrcnn_mobilenet_v3_large_320_fpn');
+  const first = (fromNothing: boolean): string => {
+    const options = checkOptions(mobile, {});
+    const model = mobile.build({ numClasses: 2, options, training: { fromNothing, resizes: true } });
+    const name = [...model.namedParameters()].find(([, { trainable }]) => trainable)![0];
+    model.dispose();
+    return name;
+  };
+  expect(first(true)).toBe('backbone.body.0.0.weight');
+  expect(first(false)).toMatch(/^backbone\.body\.7\./);
+  expect(() => checkOptions(mobile, { strideIn: '1x1' })).toThrow('strideIn');
+  expect(checkOptions(mobile, { trainableStages: 6 })).toMatchObject({ trainableStages: 6 });
+});

@@ -1,3 +1,4 @@
+import { requireNumbers } from '@rcnn/boxes';
 import { RcnnError } from '@rcnn/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import { alignRoIs } from './align-rois.ts';
@@ -44,6 +45,7 @@ export function roundHalfAway(x: number): number {
 
 /** Splits `[R * 5]` RoIs into boxes and images. @throws SHAPE_MISMATCH, INVALID_ARGUMENT */
 export function placeOnOneMap(where: string, rois: Float32Array, images: number): PlacedRoIs {
+  requireNumbers(rois, where, 'rois');
   if (rois.length % 5 !== 0) {
     throw new RcnnError('SHAPE_MISMATCH', {
       where,

@@ -11,6 +11,17 @@ const mask = {
   runLengths: () => expect.unreachable() as never,
 };
 
+test('a tensor instead of numbers is told to be read first', () => {
+  const rois = tf.tensor2d([[0, 0, 0, 1, 1]]) as unknown as Float32Array;
+  const message = 'found a tensor [1,5], expected a Float32Array, row after row. Read the tensor first';
+  expect(() => roiAlign(map, rois, { outputSize: 1 })).toThrow(message);
+  expect(() => roiPool(map, rois, { outputSize: 1 })).toThrow(message);
+  const boxes = tf.tensor2d([[0, 0, 1, 1]]) as unknown as Float32Array;
+  const align = new MultiScaleRoIAlign({ outputSize: 1, strides: [4] });
+  expect(() => align.forward([map], [boxes, boxes])).toThrow('MultiScaleRoIAlign.forward (boxes)');
+  expect(() => align.forward([map], [boxes, boxes])).toThrow('found a tensor [1,4]');
+});
+
 test.each([
   ['RoIs of four numbers', () => roiAlign(map, new Float32Array(4), { outputSize: 1 }), 'SHAPE_MISMATCH', undefined],
   [

@@ -1,6 +1,12 @@
 import { type ResNetName, resnets } from '@rcnn/backbone-resnet';
 import { RcnnError } from '@rcnn/core';
 import {
+  fasterRcnnMobileNetV3Large320Fpn,
+  fasterRcnnMobileNetV3LargeFpn,
+  maskRcnnMobileNetV3Large320Fpn,
+  maskRcnnMobileNetV3LargeFpn,
+} from './mobile-net-fpn.ts';
+import {
   cascadeMaskRcnnResnetFpn,
   cascadeSmall,
   fasterRcnnResnetFpn,
@@ -38,6 +44,10 @@ export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe
     ]),
   ]),
 
+  ['fasterrcnn_mobilenet_v3_large_fpn', fasterRcnnMobileNetV3LargeFpn],
+  ['fasterrcnn_mobilenet_v3_large_320_fpn', fasterRcnnMobileNetV3Large320Fpn],
+  ['maskrcnn_mobilenet_v3_large_fpn', maskRcnnMobileNetV3LargeFpn],
+  ['maskrcnn_mobilenet_v3_large_320_fpn', maskRcnnMobileNetV3Large320Fpn],
   ['maskrcnn_small', maskRcnnSmall],
   ['cascade_small', cascadeSmall],
   ['keypointrcnn_small', keypointRcnnSmall],
@@ -54,7 +64,7 @@ export function architecture(name: string): Recipe {
     place: name,
     problem: 'no such architecture',
     expected:
-      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn, cascade_maskrcnn_BODY_fpn, htc_BODY_fpn, pointrend_BODY_fpn, or c4, dc5, c5 instead of fpn, or rfcn_BODY',
+      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn, cascade_maskrcnn_BODY_fpn, htc_BODY_fpn, pointrend_BODY_fpn, or c4, dc5, c5 instead of fpn, or rfcn_BODY, or fasterrcnn_, maskrcnn_mobilenet_v3_large_fpn, _320_fpn',
     hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small, keypointrcnn_small, cascade_small, htc_small or pointrend_small.`,
   });
 }

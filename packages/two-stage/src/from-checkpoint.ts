@@ -1,3 +1,4 @@
+import { mobileNetNameOf } from '@rcnn/backbone-mobilenet';
 import { resnetNameOf } from '@rcnn/backbone-resnet';
 import {
   buildWithWeights,
@@ -131,8 +132,8 @@ export function architectureOf({ tensors }: TensorSource): string | undefined {
   const place = (name: string): string =>
     inHeads && name.startsWith('layer4.') ? `roi_heads.res5.${name.slice('layer4.'.length)}` : `backbone.body.${name}`;
   const body = resnetNameOf((name) => find(tensors, place(name)));
-  if (body === undefined) return undefined;
-  const extra = find(tensors, 'roi_heads.mask_predictor.mask_fcn_logits.weight') ? 'maskrcnn' : 'fasterrcnn';
+  if (body === undefined) return onMobileNet(tensors);
+  const extra = find(tensors, MASK_LOGITS) ? 'maskrcnn' : 'fasterrcnn';
   const task = find(tensors, 'roi_heads.keypoint_predictor.kps_score_lowres.weight') ? 'keypointrcnn' : extra;
   if (find(tensors, SCORE_MAPS)) return `rfcn_${body}`;
   const map = inHeads ? 'c4' : singleMapOf(tensors);
@@ -143,6 +144,19 @@ export function architectureOf({ tensors }: TensorSource): string | undefined {
   const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';
   return `${task}_${body}_fpn${second}`;
 }
+
+/**
+ * The name of a detector on a MobileNet. torchvision's two have the same tensors, and which images they want is not in
+ * the file; ours for small images has fewer channels.
+ */
+function onMobileNet(tensors: TensorSource['tensors']): string | undefined {
+  if (mobileNetNameOf((name) => find(tensors, `backbone.body.${name}`)) !== 'mobilenet_v3_large') return undefined;
+  if (!find(tensors, MASK_LOGITS)) return 'fasterrcnn_mobilenet_v3_large_fpn';
+  const small = find(tensors, 'backbone.fpn.inner_blocks.0.0.weight')?.[0] === 128;
+  return `maskrcnn_mobilenet_v3_large_${small ? '320_fpn' : 'fpn'}`;
+}
+
+const MASK_LOGITS = 'roi_heads.mask_predictor.mask_fcn_logits.weight';
 
 /** What only an R-FCN has. */
 const SCORE_MAPS = 'roi_heads.rfcn_cls.weight';

@@ -1,3 +1,4 @@
+export * from '@rcnn/backbone-mobilenet';
 export * from '@rcnn/backbone-resnet';
 export * from '@rcnn/boxes';
 export * from '@rcnn/core';
@@ -23,6 +24,12 @@ export { GeneralizedRCNN, type ProposalNetwork, type RCNNParts } from './general
 export { htcHeads } from './htc.ts';
 export { KeypointRCNN, type KeypointRCNNOptions } from './keypoint-rcnn.ts';
 export { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
+export {
+  fasterRcnnMobileNetV3Large320Fpn,
+  fasterRcnnMobileNetV3LargeFpn,
+  maskRcnnMobileNetV3Large320Fpn,
+  maskRcnnMobileNetV3LargeFpn,
+} from './mobile-net-fpn.ts';
 export {
   cascadeMaskRcnnResnetFpn,
   cascadeRcnnResnetFpn,

@@ -7,6 +7,7 @@ export const floors: readonly (readonly string[])[] = [
   ['files', 'distributed'],
   ['boxes', 'masks', 'checkpoint', 'optim', 'tfjs-tensorflow'],
   [
+    'backbone-mobilenet',
     'backbone-resnet',
     'backbone-vgg',
     'fpn',

@@ -30,6 +30,13 @@ const FILES: readonly (readonly [name: string, weights: string, file: string])[]
   ['fasterrcnn_resnet50_fpn_v2', 'COCO_V1', 'fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth'],
   ['keypointrcnn_resnet50_fpn', 'COCO_V1', 'keypointrcnn_resnet50_fpn_coco-fc266e95.pth'],
   ['keypointrcnn_resnet50_fpn', 'COCO_LEGACY', 'keypointrcnn_resnet50_fpn_coco-9f466800.pth'],
+  ['fasterrcnn_mobilenet_v3_large_fpn', 'COCO_V1', 'fasterrcnn_mobilenet_v3_large_fpn-fb6a3cc7.pth'],
+  ['fasterrcnn_mobilenet_v3_large_320_fpn', 'COCO_V1', 'fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth'],
+  ['mobilenet_v2', 'IMAGENET1K_V1', 'mobilenet_v2-b0353104.pth'],
+  ['mobilenet_v2', 'IMAGENET1K_V2', 'mobilenet_v2-7ebf99e0.pth'],
+  ['mobilenet_v3_large', 'IMAGENET1K_V1', 'mobilenet_v3_large-8738ca79.pth'],
+  ['mobilenet_v3_large', 'IMAGENET1K_V2', 'mobilenet_v3_large-5c1a4163.pth'],
+  ['mobilenet_v3_small', 'IMAGENET1K_V1', 'mobilenet_v3_small-047dcff4.pth'],
   ['resnet18', 'IMAGENET1K_V1', 'resnet18-f37072fd.pth'],
   ['resnet34', 'IMAGENET1K_V1', 'resnet34-b627a593.pth'],
   ['resnet50', 'IMAGENET1K_V1', 'resnet50-0676ba61.pth'],
@@ -60,7 +67,7 @@ function profileOf(name: string, weights: string, file: string): WeightsProfile 
   const common = {
     source: `torchvision ${name} ${weights}`,
     architecture: name,
-    options: { normEpsilon: WITHOUT_EPSILON.has(file) ? 0 : 1e-5 },
+    options: { normEpsilon: epsilonOf(name, file) },
   };
   if (weights.startsWith('IMAGENET')) return torchvisionProfile({ ...common, numClasses: 1000 });
   if (name.startsWith('keypointrcnn')) {
@@ -68,6 +75,12 @@ function profileOf(name: string, weights: string, file: string): WeightsProfile 
     return torchvisionProfile({ ...common, numClasses: 2, classes: person });
   }
   return torchvisionProfile({ ...common, numClasses: 91, classes: COCO_CLASSES });
+}
+
+/** MobileNetV3's classifiers have 1e-3; torchvision's detectors on them were trained with 1e-5. */
+function epsilonOf(name: string, file: string): number {
+  if (name.startsWith('mobilenet_v3')) return 1e-3;
+  return WITHOUT_EPSILON.has(file) ? 0 : 1e-5;
 }
 
 /** Finds weights by `model`, `model.WEIGHTS` (`resnet50.IMAGENET1K_V2`) or file name. */

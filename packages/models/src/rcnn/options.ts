@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { count, imageSides, normEpsilon, strideIn, trainableStagesLikeTorchvision } from '../option-parts.ts';
+import {
+  count,
+  imageSides,
+  normEpsilon,
+  strideIn,
+  trainableStages,
+  trainableStagesLikeTorchvision,
+} from '../option-parts.ts';
 
 /** Levels of the pyramid that the RPN looks at: P2 to P6. */
 const LEVELS = 5;
@@ -44,6 +51,17 @@ export const htcOptions: z.ZodObject = rcnnOptions.omit({ maskPaste: true, roiAl
     .optional(),
 });
 
+/** On a MobileNet, which has no bottlenecks, and a stage more. */
+const onMobileNet = {
+  trainableStages: trainableStages('all of them without first weights, else 3', 6),
+};
+
+/** Masks on a MobileNet, with the usual pyramid. */
+export const mobileNetOptions: z.ZodObject = rcnnOptions.omit({ strideIn: true }).extend(onMobileNet);
+
+/** Boxes on a MobileNet, as in torchvision: one map to read regions from, anchors of all sizes on each. */
+export const mobileNetBoxOptions: z.ZodObject = singleMapOptions.omit({ strideIn: true }).extend(onMobileNet);
+
 export interface RCNNModelOptions {
   readonly trainableStages?: number | undefined;
   readonly minSize?: number | readonly number[] | undefined;
@@ -53,7 +71,7 @@ export interface RCNNModelOptions {
   readonly detections?: number | undefined;
   readonly anchorSizes?: readonly number[] | undefined;
   readonly normEpsilon: number;
-  readonly strideIn: '3x3' | '1x1';
+  readonly strideIn?: '3x3' | '1x1' | undefined;
   readonly maskPaste?: 'torchvision' | 'detectron2' | undefined;
   readonly semanticClasses?: number | undefined;
   readonly roiAlign?: { readonly aligned: boolean; readonly samplingRatio: number } | undefined;

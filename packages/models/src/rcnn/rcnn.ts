@@ -4,6 +4,7 @@ import {
   architectureOf,
   classesOf,
   keypointsOf,
+  mobileNetStages,
   optionsForWeights,
   type Recipe,
   type RecipeOptions,
@@ -11,7 +12,14 @@ import {
 } from '@rcnn/two-stage';
 import type { Architecture, BuildRequest } from '../architecture.ts';
 import { defined, type Unset } from '../option-parts.ts';
-import { htcOptions, type RCNNModelOptions, rcnnOptions, singleMapOptions } from './options.ts';
+import {
+  htcOptions,
+  mobileNetBoxOptions,
+  mobileNetOptions,
+  type RCNNModelOptions,
+  rcnnOptions,
+  singleMapOptions,
+} from './options.ts';
 
 /** Every recipe of `@rcnn/two-stage`, by torchvision's name. */
 export const rcnnArchitectures: readonly Architecture[] = [...recipes].map(([name, recipe]) => rcnn(name, recipe));
@@ -30,6 +38,7 @@ function rcnn(name: string, recipe: Recipe): Architecture {
 }
 
 function optionsOf(name: string): Pick<Architecture, 'optionSchema' | 'weightOptions'> {
+  if (isMobile(name)) return optionsOnMobileNet(name);
   const ofAll = ['detections', 'normEpsilon', 'strideIn'];
   if (isHTC(name)) return { optionSchema: htcOptions, weightOptions: [...ofAll, 'anchorSizes', 'semanticClasses'] };
   const onOneMap = /^rfcn_|_(?:c4|dc5|c5|c5_voc)$/.test(name);
@@ -37,6 +46,18 @@ function optionsOf(name: string): Pick<Architecture, 'optionSchema' | 'weightOpt
     optionSchema: onOneMap ? singleMapOptions : rcnnOptions,
     weightOptions: [...ofAll, 'maskPaste', ...(onOneMap ? [] : ['anchorSizes', 'roiAlign'])],
   };
+}
+
+function optionsOnMobileNet(name: string): Pick<Architecture, 'optionSchema' | 'weightOptions'> {
+  const masks = name.startsWith('maskrcnn');
+  return {
+    optionSchema: masks ? mobileNetOptions : mobileNetBoxOptions,
+    weightOptions: ['detections', 'normEpsilon', 'maskPaste', ...(masks ? ['anchorSizes', 'roiAlign'] : [])],
+  };
+}
+
+function isMobile(name: string): boolean {
+  return name.includes('_mobilenet_');
 }
 
 function isHTC(name: string): boolean {
@@ -86,11 +107,12 @@ function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
   };
   if (training === undefined) return defined(set);
   const { fromNothing, resizes } = training;
+  const all = isMobile(name) ? mobileNetStages : 5;
   return defined({
     ...set,
     resizeInTraining: resizes,
     // Frozen norms pass published statistics on; without such weights they would pass on nothing, so they learn.
     norm: fromNothing ? 'batch' : undefined,
-    trainableStages: own.trainableStages ?? (fromNothing ? 5 : 3), // torchvision's defaults
+    trainableStages: own.trainableStages ?? (fromNothing ? all : 3), // torchvision's defaults
   });
 }
