@@ -14,14 +14,16 @@ import numpy as np
 
 from trim_model_fixtures import read, write
 
-PLAIN = ["boxes", "fast_nms", "mask_loss", "match", "priors"]
+PLAIN = ["boxes", "dcn", "fast_nms", "mask_loss", "maskiou", "match", "priors"]
 OTHERS = [
     "masks",
     "losses",
     "losses_crowd_limited",
     "eval_yolact_resnet18_small",
     "eval_yolact_resnet50_550layout",
+    "eval_yolact_plus_resnet18_small",
     "train_yolact_resnet18_small",
+    "train_yolact_plus_resnet18_small",
 ]
 
 

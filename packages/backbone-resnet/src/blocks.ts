@@ -2,13 +2,16 @@ import {
   addRelu,
   Conv2d,
   ConvNorm,
+  DeformConv2d,
   type GraphBuilder,
   type GraphValue,
   type Layer,
   Module,
+  type Norm,
   type NormFactory,
   type Phase,
   type Random,
+  RcnnError,
   type ToGraph,
 } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -25,6 +28,8 @@ export interface BlockOptions {
   readonly widthPerGroup: number;
   /** Which convolution of a bottleneck carries the stride. */
   readonly strideIn: '3x3' | '1x1';
+  /** Whether the 3x3 convolution of a bottleneck moves and weighs its taps, as YOLACT++'s do. Default false. */
+  readonly deformable?: boolean | undefined;
   readonly norm: NormFactory;
   readonly random: Random | undefined;
 }
@@ -66,6 +71,32 @@ abstract class Residual extends Module implements ResidualBlock {
   }
 }
 
+/** A deformable convolution, its norm and ReLU, one after the other. The parts are registered by the block. */
+class DeformNorm {
+  readonly #conv: DeformConv2d;
+  readonly #norm: Norm;
+
+  constructor(conv: DeformConv2d, norm: Norm) {
+    this.#conv = conv;
+    this.#norm = norm;
+  }
+
+  forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
+    return tf.tidy(() => tf.relu(this.#norm.forward(this.#conv.forward(x), phase)));
+  }
+
+  /** @throws EXPORT_UNSUPPORTED */
+  toGraph(): GraphValue {
+    throw new RcnnError('EXPORT_UNSUPPORTED', {
+      where: 'ResNet.toGraph',
+      place: 'DeformConv2d',
+      problem: 'a deformable convolution cannot be written as a graph yet',
+    });
+  }
+
+  dispose(): void {}
+}
+
 /** Two 3x3 convolutions: ResNet-18 and 34. */
 export class BasicBlock extends Residual {
   readonly outChannels: number;
@@ -104,7 +135,7 @@ export class Bottleneck extends Residual {
   static readonly expansion = 4;
   readonly outChannels: number;
   readonly #narrow: ConvNorm;
-  readonly #middle: ConvNorm;
+  readonly #middle: Pick<ConvNorm, 'forward' | 'toGraph' | 'dispose'>;
   readonly #widen: ConvNorm;
   readonly #shortcut: ConvNorm | undefined;
 
@@ -118,8 +149,13 @@ export class Bottleneck extends Residual {
     const narrow = new Conv2d(inChannels, width, { kernelSize: 1, stride: narrowStride, bias: false, random });
     this.#narrow = this.convNorm(['conv1', 'bn1'], narrow, norm, width, 'relu');
     const reach = { kernelSize: 3, stride: middleStride, dilation, groups };
-    const middle = new Conv2d(width, width, { ...reach, bias: false, random });
-    this.#middle = this.convNorm(['conv2', 'bn2'], middle, norm, width, 'relu');
+    if (options.deformable === true) {
+      const places = new DeformConv2d(width, width, { kernelSize: 3, stride: middleStride, random });
+      this.#middle = new DeformNorm(this.register('conv2', places), this.register('bn2', norm(width)));
+    } else {
+      const middle = new Conv2d(width, width, { ...reach, bias: false, random });
+      this.#middle = this.convNorm(['conv2', 'bn2'], middle, norm, width, 'relu');
+    }
     const widen = new Conv2d(width, this.outChannels, { kernelSize: 1, bias: false, random });
     this.#widen = this.convNorm(['conv3', 'bn3'], widen, norm, this.outChannels, 'linear');
     this.#shortcut = this.shortcut(options, this.outChannels);

@@ -49,6 +49,10 @@ export interface ResNetOptions extends Partial<ResNetShape> {
    * stage before: `[4]` is detectron2's DC5. Default none.
    */
   readonly dilatedStages?: readonly number[] | undefined;
+  /** Stages whose bottlenecks have deformable 3x3 convolutions, as YOLACT++ has them in 2 to 4. Default none. */
+  readonly deformableStages?: readonly number[] | undefined;
+  /** Of those stages every so many blocks has one, the first with it. Default 1. */
+  readonly deformableInterval?: number | undefined;
   /** How many stages learn, counted from the top: 4 leaves the stem, 5 nothing frozen. Default 5. */
   readonly trainableStages?: number | undefined;
   /** Draws the first weights. Default the stream of `seedLayers`. */
@@ -70,8 +74,14 @@ export class ResNet extends Module implements Backbone {
     const shape = { ...resnetOfDepth(options.depth ?? 50), ...options };
     const { blocks, groups = 1, widthPerGroup = 64, strideIn = '3x3', random } = shape;
     const { planes = [64, 128, 256, 512], stemChannels = 64, trainableStages = 5 } = shape;
-    const { outputStages = blocks.map((_, i) => i + 1), dilatedStages = [] } = shape;
+    const {
+      outputStages = blocks.map((_, i) => i + 1),
+      dilatedStages = [],
+      deformableStages = [],
+      deformableInterval = 1,
+    } = shape;
     checkOptions({ blocks, planes, outputStages, trainableStages });
+    checkDeformable(deformableStages, { ...shape, dilatedStages });
     const norm = normFactory(shape.norm ?? 'frozen', shape.normEpsilon ?? 1e-5);
     const Block = shape.block === 'basic' ? BasicBlock : Bottleneck;
 
@@ -93,7 +103,8 @@ export class ResNet extends Module implements Backbone {
       for (let b = 0; b < blocks[stage - 1]!; b++) {
         const stride = b === 0 && stage > 1 && !dilated ? 2 : 1;
         const place = { inChannels, planes: planes[stage - 1]!, stride, dilation };
-        const block = new Block({ ...place, groups, widthPerGroup, strideIn, norm, random });
+        const deformable = deformableStages.includes(stage) && b % deformableInterval === 0;
+        const block = new Block({ ...place, groups, widthPerGroup, strideIn, deformable, norm, random });
         this.register(`layer${stage}.${b}`, block);
         this.#steps.push({ layer: block, isOutput: b === blocks[stage - 1]! - 1 && stages.includes(stage) });
         inChannels = block.outChannels;
@@ -194,6 +205,20 @@ const stemPool: Layer & ToGraph = {
   namedParameters: () => new Map(),
   dispose: () => {},
 };
+
+/** Basic blocks, groups and dilation have no deformable form here. */
+function checkDeformable(
+  stages: readonly number[],
+  { block, groups = 1, dilatedStages = [] }: Pick<ResNetOptions, 'block' | 'groups' | 'dilatedStages'>,
+): void {
+  if (stages.length === 0 || (block !== 'basic' && groups === 1 && dilatedStages.length === 0)) return;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'ResNet',
+    place: 'deformableStages',
+    problem: 'only bottlenecks of one group without dilation can be deformable',
+    found: `block ${block ?? 'bottleneck'}, ${groups} groups, dilated stages [${dilatedStages.join(', ')}]`,
+  });
+}
 
 /** The factory of a norm by name; a factory is handed back. */
 export function normFactory(choice: NormChoice, epsilon: number): NormFactory {

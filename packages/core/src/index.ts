@@ -22,6 +22,7 @@ export * from './initialisers.ts';
 export { ConvNorm } from './layers/conv-norm.ts';
 export { ConvTranspose2d, type ConvTranspose2dOptions } from './layers/conv-transpose2d.ts';
 export { Conv2d, type Conv2dOptions } from './layers/conv2d.ts';
+export { DeformConv2d, type DeformConv2dOptions } from './layers/deform-conv2d.ts';
 export { Linear, type LinearOptions } from './layers/linear.ts';
 export { makeParameter, seedLayers, withoutInitialising } from './layers/make-parameter.ts';
 export {
@@ -38,6 +39,7 @@ export { mergeLosses, mergeNamed } from './named.ts';
 export { type Objects, rowsWhere, takeObjects } from './objects.ts';
 export { addRelu } from './ops/add-relu.ts';
 export { type ConvolutionOptions, convolution, padMap } from './ops/convolution.ts';
+export { type DeformGeometry, deformColumns } from './ops/deform-columns.ts';
 export { linear } from './ops/linear.ts';
 export { maxPool2d } from './ops/max-pool.ts';
 export { type ResizeBilinearOptions, resizeBilinear } from './ops/resize-bilinear.ts';

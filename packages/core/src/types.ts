@@ -102,6 +102,8 @@ export interface Detection {
   readonly label: number;
   readonly score: number;
   readonly mask?: DetectionMask;
+  /** How good the mask is, class and outline together, where the model judges that beside the box. */
+  readonly maskScore?: number;
   /** `[x, y, score]` per keypoint, in pixels. */
   readonly keypoints?: readonly (readonly [number, number, number])[];
 }

@@ -40,7 +40,7 @@ export class AffinePlacement implements Placement {
 
   /** Where there is a margin around the image, boxes are clipped to the image, and those in the margin alone dropped. */
   toImage(found: FoundObjects | FoundByMasks, options: DetectOptions = {}): Detection[] {
-    const { scores, labels, keypoints } = found;
+    const { scores, labels, keypoints, maskScores } = found;
     const points = scores.length === 0 ? 0 : (keypoints?.length ?? 0) / scores.length;
     const detections: Detection[] = [];
     for (const [k, score] of scores.entries()) {
@@ -51,6 +51,7 @@ export class AffinePlacement implements Placement {
         label: labels[k]!,
         score,
         ...place,
+        ...(maskScores && { maskScore: maskScores[k]! }),
         ...(ofObject && { keypoints: this.#points(ofObject) }),
       });
     }

@@ -30,6 +30,8 @@ export interface FoundObjects extends Objects {
   readonly labels: Int32Array;
   /** One each. */
   readonly masks?: readonly FoundMask[];
+  /** `[R]`, where masks have scores of their own. */
+  readonly maskScores?: Float32Array;
   /** `[R * K * 3]`: x, y, score. */
   readonly keypoints?: Float32Array;
 }

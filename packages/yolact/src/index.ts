@@ -2,6 +2,8 @@ export { assembleMask, type PrototypeMaps } from './assemble-mask.ts';
 export { fromAuthorsNames, hasAuthorsNames } from './authors-names.ts';
 export { type CropWindow, cropWindow } from './crop.ts';
 export { crossClassNms, type FastNmsOptions, fastNms, type NmsResult } from './fast-nms.ts';
+export { maskIoULoss, type RatedMasks } from './mask-iou-loss.ts';
+export { MaskIoUNet, type MaskIoUNetOptions } from './mask-iou-net.ts';
 export { type MaskTruth, maskLoss } from './mask-loss.ts';
 export {
   BACKGROUND,
@@ -19,6 +21,8 @@ export { ProtoNet, type ProtoNetOptions } from './proto-net.ts';
 export {
   type YOLACTRecipe,
   type YOLACTRecipeOptions,
+  yolactPlusResnetFpn,
+  yolactPlusSmall,
   yolactRecipes,
   yolactResnet50Fpn,
   yolactResnet101Fpn,

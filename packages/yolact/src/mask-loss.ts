@@ -43,6 +43,26 @@ export function maskLoss(
   });
 }
 
+/**
+ * The masks themselves, how probable each cell is, 0 outside of the boxes: `[M, H, W]`. On the tape where there is one.
+ * @param boxes `[M * 4]`, as shares of the image
+ */
+export function croppedMasks(prototypes: tf.Tensor3D, coefficients: tf.Tensor2D, boxes: Float32Array): tf.Tensor3D {
+  const [height, width, count] = prototypes.shape;
+  const cells = height * width;
+  const rows = coefficients.shape[0];
+  const inside = new Float32Array(rows * cells);
+  for (let m = 0; m < rows; m++) {
+    forEachInside(cropWindow(boxes, m, [height, width]), width, (cell) => {
+      inside[m * cells + cell] = 1;
+    });
+  }
+  return tf.tidy(() => {
+    const logits = tf.matMul(coefficients, tf.reshape(prototypes, [cells, count]), false, true);
+    return tf.reshape(tf.mul(tf.sigmoid(logits), tf.tensor2d(inside, [rows, cells])), [rows, height, width]);
+  });
+}
+
 /** PyTorch cuts the logarithms of its binary cross-entropy here, and the denominator of its gradient there. */
 const LOWEST_LOG = -100;
 const LOWEST_VARIANCE = 1e-12;

@@ -7,7 +7,8 @@ export function yolactRecipeOf(weights: TensorSource): string | undefined {
   const { tensors } = fromAuthorsNames(weights);
   if (!tensors.has('prediction_layers.0.conf_layer.weight')) return undefined;
   const body = resnetNameOf((name) => tensors.get(`backbone.body.${name}`)?.shape);
-  return body && `yolact_${body}_fpn`;
+  const plus = tensors.has('maskiou_net.maskiou_net.0.weight') ? 'plus_' : '';
+  return body && `yolact_${plus}${body}_fpn`;
 }
 
 /** How many classes the file tells apart, background included; 0 when it does not say. */

@@ -24,6 +24,12 @@ export interface SelectOptions extends FastNmsOptions {
   readonly crossClass: boolean;
 }
 
+export interface Selection {
+  readonly objects: FoundObjects;
+  /** Of each object: computes its mask, on the map of the prototypes. */
+  readonly maps: readonly (() => Float32Array)[];
+}
+
 /**
  * The objects of one image: priors of some class, decoded, without those that are covered by better ones.
  * @param size of the batch's images, which boxes are given in, in pixels
@@ -33,7 +39,7 @@ export function selectObjects(
   priors: Priors,
   size: ImageSize,
   options: SelectOptions,
-): FoundObjects & { readonly masks: NonNullable<FoundObjects['masks']> } {
+): Selection {
   const count = priors.length / 4;
   const numClasses = scores.length / count;
   const kept = rowsAbove(scores, numClasses, options.priorThreshold);
@@ -41,13 +47,14 @@ export function selectObjects(
   const nms = options.crossClass ? crossClassNms : fastNms;
   const found = nms(boxes, byClass(scores, numClasses, kept), options);
   const width = coefficients.length / count;
-  const masks = Array.from(found.rows, (row) => {
+  const maps = Array.from(found.rows, (row) => {
     const own = coefficients.slice(kept[row]! * width, (kept[row]! + 1) * width);
     const window = cropWindow(boxes, row, prototypes.size);
-    return mapMask(() => assembleMask(prototypes, own, window), prototypes.size, size);
+    return (): Float32Array => assembleMask(prototypes, own, window);
   });
+  const masks = maps.map((map) => mapMask(map, prototypes.size, size));
   const labels = found.classes.map((ofClass) => ofClass + 1);
-  return { boxes: inPixels(boxes, found.rows, size), scores: found.scores, labels, masks };
+  return { objects: { boxes: inPixels(boxes, found.rows, size), scores: found.scores, labels, masks }, maps };
 }
 
 /** The priors whose best class, background aside, scores more than a threshold. */

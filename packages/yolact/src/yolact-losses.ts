@@ -1,7 +1,9 @@
 import { bceWithLogits, type Sampler, smoothL1, softmaxCrossEntropy, takeBoxes } from '@rcnn/boxes';
 import { type ImageSize, type InstanceMask, type Losses, type Random, takeRows } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { maskLoss } from './mask-loss.ts';
+import { maskIoULoss } from './mask-iou-loss.ts';
+import type { MaskIoUNet } from './mask-iou-net.ts';
+import { croppedMasks, maskLoss } from './mask-loss.ts';
 import { maskTarget, semanticTarget } from './mask-targets.ts';
 import type { PriorMatch } from './match-priors.ts';
 import { mineNegatives } from './mine-negatives.ts';
@@ -28,7 +30,7 @@ export interface LearningOutputs extends Predictions {
 }
 
 /** How much each loss counts. */
-export const LOSS_WEIGHTS = { box: 1.5, class: 1, mask: 6.125, semantic: 1 } as const;
+export const LOSS_WEIGHTS = { box: 1.5, class: 1, mask: 6.125, semantic: 1, maskIoU: 25 } as const;
 
 /** How surprising it would be if each prior were background: `[N * P]`. What negatives are ranked by. */
 export function surprises(logits: tf.Tensor3D): tf.Tensor {
@@ -45,11 +47,13 @@ export interface LossSettings {
   readonly surprises: Float32Array;
   /** Chooses the positives whose masks are learnt, where an image has too many. */
   readonly maskSampler: Sampler;
+  /** Rates masks, in YOLACT++; then there is a loss for that. */
+  readonly maskIoUNet?: MaskIoUNet | undefined;
   readonly random: Random;
 }
 
 /**
- * The four losses of a batch. All but the semantic one are means over the positives of the whole batch.
+ * The four losses of a batch, five where masks are rated. All but the semantic one are means over the positives of the whole batch.
  * @see Bolya et al. 2019, section 3 (arXiv:1904.02689); the sums and weights are those of the authors' code
  */
 export function yolactLosses(outputs: LearningOutputs, truth: readonly ImageTruth[], settings: LossSettings): Losses {
@@ -58,12 +62,16 @@ export function yolactLosses(outputs: LearningOutputs, truth: readonly ImageTrut
     1,
     positives.reduce((count, { length }) => count + length, 0),
   );
-  return tf.tidy(() => ({
-    loss_box: tf.mul(boxLoss(outputs, truth, positives, settings.priors), LOSS_WEIGHTS.box / total),
-    loss_class: tf.mul(classLoss(outputs, truth, positives, settings.surprises), LOSS_WEIGHTS.class / total),
-    loss_mask: tf.mul(masksLoss(outputs, truth, positives, settings), LOSS_WEIGHTS.mask / total),
-    loss_semantic: tf.mul(semanticLoss(outputs, truth), LOSS_WEIGHTS.semantic / truth.length),
-  }));
+  return tf.tidy(() => {
+    const { masks, rating } = masksLosses(outputs, truth, positives, settings);
+    return {
+      loss_box: tf.mul(boxLoss(outputs, truth, positives, settings.priors), LOSS_WEIGHTS.box / total),
+      loss_class: tf.mul(classLoss(outputs, truth, positives, settings.surprises), LOSS_WEIGHTS.class / total),
+      loss_mask: tf.mul(masks, LOSS_WEIGHTS.mask / total),
+      loss_semantic: tf.mul(semanticLoss(outputs, truth), LOSS_WEIGHTS.semantic / truth.length),
+      ...(rating && { loss_mask_iou: tf.mul(rating, LOSS_WEIGHTS.maskIoU / total) as tf.Scalar }),
+    };
+  });
 }
 
 function rowsOf({ labels }: PriorMatch, wanted: (label: number) => boolean): Int32Array {
@@ -112,30 +120,43 @@ function classLoss(
   return tf.sum(softmaxCrossEntropy(rows, Int32Array.from(labels)));
 }
 
-function masksLoss(
+/** What masks cost, and how far their rating is off where they are rated. */
+function masksLosses(
   { coefficients, prototypes }: LearningOutputs,
   truth: readonly ImageTruth[],
   positives: readonly Int32Array[],
-  { maskSampler, random }: LossSettings,
-): tf.Scalar {
+  { maskSampler, maskIoUNet, random }: LossSettings,
+): { readonly masks: tf.Scalar; readonly rating: tf.Scalar | undefined } {
   const [, height, width, count] = prototypes.shape;
   const flatCoefficients = flat(coefficients);
-  const sums = truth.flatMap(({ boxes, masks, match }, image): tf.Scalar[] => {
+  const ratings: tf.Scalar[] = [];
+  const sums = truth.flatMap(({ boxes, labels, masks, match }, image): tf.Scalar[] => {
     const own = positives[image]!;
     if (own.length === 0) return [];
     const { positives: chosen } = maskSampler.sample(new Int32Array(own.length).fill(1), random);
     const objects = Array.from(chosen, (i) => match.objects[own[i]!]!);
-    const maps = new Map([...new Set(objects)].map((object) => [object, maskTarget(masks[object]!, [height, width])]));
+    const targets = new Map(
+      [...new Set(objects)].map((object) => [object, maskTarget(masks[object]!, [height, width])]),
+    );
     const rows = chosen.map((i) => image * coefficients.shape[1] + own[i]!);
     const ofImage = tf.slice(prototypes, [image, 0, 0, 0], [1, height, width, count]);
-    const losses = maskLoss(tf.reshape(ofImage, [height, width, count]), takeRows(flatCoefficients, rows), {
-      boxes: takeBoxes(boxes, objects),
-      targets: objects.map((object) => maps.get(object)!),
-    });
+    const maskTruth = { boxes: takeBoxes(boxes, objects), targets: objects.map((object) => targets.get(object)!) };
+    const maps: tf.Tensor3D = tf.reshape(ofImage, [height, width, count]);
+    const mixed = takeRows(flatCoefficients, rows);
+    const losses = maskLoss(maps, mixed, maskTruth);
+    if (maskIoUNet !== undefined) {
+      const rated = { masks: croppedMasks(maps, mixed, maskTruth.boxes), targets: maskTruth.targets };
+      ratings.push(
+        maskIoULoss(maskIoUNet, { ...rated, labels: Int32Array.from(objects, (object) => labels[object]!) }),
+      );
+    }
     return [tf.mul(tf.sum(losses), own.length / chosen.length)];
   });
-  return sums.length === 0 ? tf.scalar(0) : (tf.addN(sums) as tf.Scalar);
+  return { masks: sumOf(sums), rating: maskIoUNet && sumOf(ratings) };
 }
+
+const sumOf = (scalars: readonly tf.Scalar[]): tf.Scalar =>
+  scalars.length === 0 ? tf.scalar(0) : (tf.addN([...scalars]) as tf.Scalar);
 
 /** Sums of single images, each as a mean over its cells. */
 function semanticLoss({ semantic }: LearningOutputs, truth: readonly ImageTruth[]): tf.Scalar {

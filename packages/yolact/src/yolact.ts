@@ -2,6 +2,7 @@ import { BalancedSampler, type Sampler } from '@rcnn/boxes';
 import {
   type Backbone,
   Conv2d,
+  concatFloats,
   type DetectOptions,
   type Detector,
   type DetectorSpec,
@@ -28,11 +29,12 @@ import {
   prepareToLearn,
 } from '@rcnn/detector';
 import * as tf from '@tensorflow/tfjs-core';
+import { MaskIoUNet } from './mask-iou-net.ts';
 import { type MatchOptions, matchPriors } from './match-priors.ts';
 import { PredictionHead } from './prediction-head.ts';
 import { makePriors, type Priors, priorBoxes, RATIOS } from './priors.ts';
 import { ProtoNet } from './proto-net.ts';
-import { type ImagePredictions, selectObjects } from './select-objects.ts';
+import { type ImagePredictions, type Selection, selectObjects } from './select-objects.ts';
 import { type ImageTruth, surprises, yolactLosses } from './yolact-losses.ts';
 
 export interface YOLACTOptions extends NormalizationOptions {
@@ -56,6 +58,11 @@ export interface YOLACTOptions extends NormalizationOptions {
   /** Prototypes of an image. Default 32. */
   readonly numPrototypes?: number | undefined;
   readonly match?: MatchOptions | undefined;
+  /**
+   * Whether a small network rates every mask, as in YOLACT++: detections have a `maskScore` beside their score. Its
+   * channels, or true for those of the paper, which need images of 249 pixels and more. Default false.
+   */
+  readonly maskRescoring?: boolean | readonly number[] | undefined;
   /** Positives of an image whose masks are learnt, drawn at random. Default 100. */
   readonly masksToTrain?: number | undefined;
   /** Draws them; instead of `masksToTrain`. */
@@ -102,6 +109,8 @@ export class YOLACT extends Module implements Detector<MaskDetection> {
   readonly backbone: Backbone;
   readonly protoNet: ProtoNet;
   readonly head: PredictionHead;
+  /** Rates masks, in YOLACT++. */
+  readonly maskIoUNet: MaskIoUNet | undefined;
   readonly #semantic: Conv2d;
   readonly #options: YOLACTOptions;
   readonly #scales: readonly (readonly number[])[];
@@ -125,6 +134,11 @@ export class YOLACT extends Module implements Detector<MaskDetection> {
     this.head = this.register('prediction_layers.0', new PredictionHead({ ...shared, numClasses, priorsPerCell }));
     const semantic = { kernelSize: 1, initialiser: xavierUniform(), random };
     this.#semantic = this.register('semantic_seg_conv', new Conv2d(inChannels, numClasses - 1, semantic));
+    const { maskRescoring = false } = options;
+    if (maskRescoring !== false) {
+      const rescoring = { numClasses, channels: maskRescoring === true ? undefined : maskRescoring, random };
+      this.maskIoUNet = this.register('maskiou_net', new MaskIoUNet(rescoring));
+    }
     this.#maskSampler =
       options.maskSampler ?? new BalancedSampler({ batchSize: options.masksToTrain ?? 100, positiveFraction: 1 });
     this.spec = {
@@ -132,7 +146,9 @@ export class YOLACT extends Module implements Detector<MaskDetection> {
       learnsFrom: ['masks'],
       finds: ['boxes', 'masks'],
       input: this.transform.input,
-      isPredictor: (name) => /^(prediction_layers\.0\.conf_layer|semantic_seg_conv)\./.test(name),
+      isPredictor: (name) =>
+        /^(prediction_layers\.0\.conf_layer|semantic_seg_conv)\./.test(name) ||
+        (this.maskIoUNet !== undefined && name.startsWith(`maskiou_net.${this.maskIoUNet.predictor}.`)),
     };
   }
 
@@ -151,10 +167,14 @@ export class YOLACT extends Module implements Detector<MaskDetection> {
       held.push(...Object.values(outputs));
       const priors = this.#priors(features);
       const read = await readImages(outputs);
-      return batch.placements.map((placement, i) => {
+      const detections: MaskDetection[][] = [];
+      for (const [i, placement] of batch.placements.entries()) {
         const found = selectObjects(read[i]!, priors, batch.paddedSize, this.#selection());
-        return placement.toImage(found, options) as MaskDetection[];
-      });
+        const maskScores = await this.#rate(found, read[i]!.prototypes.size);
+        const objects = { ...found.objects, ...(maskScores && { maskScores }) };
+        detections.push(placement.toImage(objects, options) as MaskDetection[]);
+      }
+      return detections;
     } finally {
       tf.dispose(held);
     }
@@ -162,7 +182,7 @@ export class YOLACT extends Module implements Detector<MaskDetection> {
 
   /**
    * What the model should learn from these images, as scalars: `loss_box`, `loss_class`, `loss_mask` and
-   * `loss_semantic`. For gradients, call it inside `valueAndGradients` of `@rcnn/core`; without a tape it is a validation
+   * `loss_semantic`, and `loss_mask_iou` where masks are rated. For gradients, call it inside `valueAndGradients` of `@rcnn/core`; without a tape it is a validation
    * loss. The caller disposes them. Priors in crowd regions are left out of the class loss.
    * @throws IMAGE_INVALID, TARGET_INVALID, NON_FINITE, BOX_DEGENERATE, LABEL_OUT_OF_RANGE, MASK_SIZE_MISMATCH
    */
@@ -183,11 +203,30 @@ export class YOLACT extends Module implements Detector<MaskDetection> {
       const priors = this.#priors(features);
       const boxes = priorBoxes(priors);
       const truth = batch.targets.map((target) => truthOf(target, boxes, batch.paddedSize, this.#options.match));
-      const settings = { priors, surprises: await ranking.data<'float32'>(), maskSampler: this.#maskSampler, random };
+      const settings = {
+        priors,
+        surprises: await ranking.data<'float32'>(),
+        maskSampler: this.#maskSampler,
+        maskIoUNet: this.maskIoUNet,
+        random,
+      };
       return yolactLosses(outputs, truth, settings);
     } finally {
       tf.dispose(held); // a tape keeps what it needs by itself
     }
+  }
+
+  /** The score of each mask: that of its class times how well the mask is said to fit. Undefined where nobody rates. */
+  async #rate({ objects, maps }: Selection, size: ImageSize): Promise<Float32Array | undefined> {
+    const { maskIoUNet: net } = this;
+    if (net === undefined) return undefined;
+    if (maps.length === 0) return new Float32Array();
+    const said = tf.tidy(() => {
+      const masks = tf.tensor3d(concatFloats(maps.map((map) => map())), [maps.length, ...size]);
+      return net.forward(masks, objects.labels);
+    });
+    const ious = await said.data<'float32'>().finally(() => said.dispose());
+    return objects.scores.map((score, i) => score * ious[i]!);
   }
 
   #forDetecting(features: Pyramid) {
@@ -229,9 +268,14 @@ function given({ mean, std, channelOrder }: YOLACTOptions): NormalizationOptions
   return { ...(mean && { mean }), ...(std && { std }), ...(channelOrder && { channelOrder }) };
 }
 
-function scalesOf({ priorScales, imageSize = PAPER_SIZE }: YOLACTOptions, levels: number): readonly number[][] {
+/** The paper's sides of priors, for images of another side. */
+export function paperScales(imageSize: number = PAPER_SIZE): readonly number[] {
   // Whole pixels, cut off: so are those of the published models for 400 and 700.
-  const scales = priorScales ?? PAPER_SCALES.map((scale) => Math.trunc((scale * imageSize) / PAPER_SIZE));
+  return PAPER_SCALES.map((scale) => Math.trunc((scale * imageSize) / PAPER_SIZE));
+}
+
+function scalesOf({ priorScales, imageSize = PAPER_SIZE }: YOLACTOptions, levels: number): readonly number[][] {
+  const scales = priorScales ?? paperScales(imageSize);
   const lists = scales.map((scale) => (typeof scale === 'number' ? [scale] : [...scale]));
   const even = lists.every((list) => list.length === lists[0]!.length && list.every((side) => side > 0));
   if (lists.length === levels && even) return lists;

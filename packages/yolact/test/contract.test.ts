@@ -2,7 +2,7 @@ import { Random } from '@rcnn/core';
 import { LetterboxTransform } from '@rcnn/detector';
 import { describeDetector } from '@rcnn/detector/testing';
 import { beforeAll, describe, test } from 'vitest';
-import { type YOLACTRecipeOptions, yolactSmall } from '../src/index.ts';
+import { type YOLACTRecipeOptions, yolactPlusResnetFpn, yolactPlusSmall, yolactSmall } from '../src/index.ts';
 import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
@@ -22,6 +22,25 @@ const tiny = (): YOLACTRecipeOptions => ({
 });
 
 describeDetector('YOLACT', () => yolactSmall(tiny()), runner);
+describeDetector('YOLACT++', () => yolactPlusSmall(tiny()), runner);
+describeDetector(
+  'YOLACT++ with deformable convolutions',
+  () => {
+    const model = yolactPlusResnetFpn({
+      ...tiny(),
+      body: 'resnet50',
+      blocks: [1, 1, 1, 1],
+      planes: [4, 4, 4, 8],
+      maskRescoring: [4],
+      norm: 'batch',
+    });
+    const names = [...model.namedParameters().keys()];
+    if (!names.includes('backbone.body.layer4.0.conv2.conv_offset_mask.weight'))
+      throw new Error('nothing is deformable');
+    return model;
+  },
+  runner,
+);
 describeDetector('YOLACT with frozen norms', () => yolactSmall({ ...tiny(), norm: 'frozen' }), runner);
 describeDetector(
   'YOLACT behind a letterbox, classes competing',

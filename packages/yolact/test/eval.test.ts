@@ -4,7 +4,13 @@ import { prepare } from '@rcnn/detector';
 import { above, Fixture, fixtureImage, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { fromAuthorsNames, type YOLACT, yolactResnet50Fpn, yolactResnetFpn } from '../src/index.ts';
+import {
+  fromAuthorsNames,
+  type YOLACT,
+  yolactPlusResnetFpn,
+  yolactResnet50Fpn,
+  yolactResnetFpn,
+} from '../src/index.ts';
 import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
@@ -22,6 +28,19 @@ describe.each([
     file: 'eval_yolact_resnet50_550layout',
     build: () => yolactResnet50Fpn({ imageSize: 138 }),
     sample: { step: 2, skip: 16, priors: 32, coefficients: 32, proto: 6 },
+  },
+  {
+    // YOLACT++: its priors and its rescoring, ordinary convolutions in place of deformable ones.
+    file: 'eval_yolact_plus_resnet18_small',
+    build: () =>
+      yolactPlusResnetFpn({
+        body: 'resnet18',
+        fpnChannels: 64,
+        numClasses: 6,
+        imageSize: 138,
+        maskRescoring: [8, 16, 32],
+      }),
+    sample: { step: 2, skip: 16, priors: 16, coefficients: 16, proto: 4 },
   },
 ])('$file', ({ file, build, sample }) => {
   let fixture: Fixture;
@@ -68,6 +87,11 @@ describe.each([
         boxes: relativeToMaximum(boxes, expected, 1),
       };
       expect(above(errors, 1e-4)).toEqual({});
+      const ofMasks = detections.flatMap(({ maskScore }) => maskScore ?? []);
+      expect(ofMasks.length > 0).toBe(fixture.has(`${at}.mask_scores`));
+      if (ofMasks.length > 0) {
+        expect(relativeToMaximum(ofMasks, fixture.floats(`${at}.mask_scores`))).toBeLessThan(1e-4);
+      }
       expect(detections.map(({ label }) => label - 1)).toEqual([...fixture.integers(`${at}.classes`)]);
       const pixels = fixture.integers(`${at}.boxes`);
       const cut = detections.flatMap(({ box }) => box.map(Math.trunc));

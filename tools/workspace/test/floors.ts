@@ -93,7 +93,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['plots'],
   ],
   core: [
-    ['printable.ts', 'types.ts'],
+    ['host-memory.ts', 'printable.ts', 'types.ts'],
     ['errors.ts'],
     ['engine', 'parameter.ts', 'random.ts'],
     ['autograd', 'initialisers.ts', 'module.ts'],

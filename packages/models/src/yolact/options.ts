@@ -22,6 +22,11 @@ export const yolactOptions: z.ZodObject = z.strictObject({
   normEpsilon: normEpsilon(),
 });
 
+/** The same for YOLACT++, whose priors are not squares. */
+export const yolactPlusOptions: z.ZodObject = yolactOptions.extend({
+  squarePriors: z.boolean().describe('Whether all priors are squares').default(false),
+});
+
 export interface YOLACTModelOptions {
   readonly trainableStages?: number | undefined;
   readonly imageSize?: number | undefined;

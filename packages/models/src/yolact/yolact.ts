@@ -9,7 +9,7 @@ import {
 } from '@rcnn/yolact';
 import type { Architecture, BuildRequest } from '../architecture.ts';
 import { defined } from '../option-parts.ts';
-import { type YOLACTModelOptions, yolactOptions } from './options.ts';
+import { type YOLACTModelOptions, yolactOptions, yolactPlusOptions } from './options.ts';
 
 /** Every recipe of `@rcnn/yolact`. */
 export const yolactArchitectures: readonly Architecture[] = [...yolactRecipes].map(([name, recipe]) => {
@@ -17,10 +17,11 @@ export const yolactArchitectures: readonly Architecture[] = [...yolactRecipes].m
 });
 
 function yolact(name: string, recipe: YOLACTRecipe): Architecture {
+  const isPlus = name.startsWith('yolact_plus_');
   return {
     name,
-    about: 'boxes and masks in one stage, for speed',
-    optionSchema: yolactOptions,
+    about: isPlus ? 'boxes and masks in one stage, the masks rated' : 'boxes and masks in one stage, for speed',
+    optionSchema: isPlus ? yolactPlusOptions : yolactOptions,
     weightOptions: ['imageSize', 'priorScales', 'squarePriors', 'normEpsilon'],
     build: (request) => recipe(recipeOptions(name, request)),
     recognise: (weights) => yolactRecipeOf(weights) === name,

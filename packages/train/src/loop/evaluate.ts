@@ -188,6 +188,8 @@ export function summarize(
   const numbers = numberImages(dataset.images);
   const predictions: CocoResult[] = [];
   const numbered: NumberedResult[] = [];
+  const asMasks: NumberedResult[] = []; // the same, ranked by how good the masks are said to be
+  let isRated = false;
   const sums = new Map<string, number>();
   let counted = 0;
   let seconds = 0;
@@ -197,6 +199,8 @@ export function summarize(
     for (const result of answer.results) {
       predictions.push(result);
       numbered.push({ ...result, image_id: number });
+      asMasks.push({ ...result, image_id: number, score: result.mask_score ?? result.score });
+      isRated ||= result.mask_score !== undefined;
     }
     if (answer.losses === undefined) continue;
     counted++;
@@ -206,9 +210,11 @@ export function summarize(
   const seen = answers.map(({ index }) => index);
   const truth = datasetAsCoco(dataset, seen) as unknown as CocoDataset;
   const columns = columnsOf(truth, numbered);
+  const ofMasks = isRated ? columnsOf(truth, asMasks) : columns;
+  const columnsFor = (iouType: IoUType) => (iouType === 'segm' ? ofMasks : columns);
   const oksSigmas = oksSigmasOf(dataset.numKeypoints);
   const evaluations = kindsToMeasure(finds, dataset).map((iouType) =>
-    evaluateCoco(...columns, { iouType, ...oksSigmas }),
+    evaluateCoco(...columnsFor(iouType), { iouType, ...oksSigmas }),
   );
   const results = Object.fromEntries(evaluations.map((evaluation) => [evaluation.iouType, recordOf(evaluation)]));
   const record: EvaluationRecord = { epoch, images: seen.length, results, losses, seconds };
@@ -220,7 +226,9 @@ export function summarize(
     predictions,
     bestScore,
     analysis: (score) =>
-      Object.fromEntries(evaluations.map((each) => [each.iouType, analyse(each, ...columns, score, oksSigmas)])),
+      Object.fromEntries(
+        evaluations.map((each) => [each.iouType, analyse(each, ...columnsFor(each.iouType), score, oksSigmas)]),
+      ),
     worstImages() {
       const indices = new Map(dataset.images.map(({ id }, index) => [numbers.get(id)!, index]));
       const worst = worstImages(truth, numbered, bestScore());

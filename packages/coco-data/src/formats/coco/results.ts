@@ -14,6 +14,8 @@ export interface CocoResult {
   /** `x, y, width, height` in pixels, unrounded. */
   readonly bbox: readonly [x: number, y: number, width: number, height: number];
   readonly score: number;
+  /** Of the mask alone, where the model judges it; COCO's tools pass over it. */
+  readonly mask_score?: number;
   readonly segmentation?: { readonly size: readonly [height: number, width: number]; readonly counts: string };
   /** Flat `x, y, score` per keypoint. */
   readonly keypoints?: readonly number[];
@@ -57,7 +59,7 @@ export class Uncategorized {
 }
 
 function resultOf(
-  { box: [x1, y1, x2, y2], score, mask, keypoints }: Detection,
+  { box: [x1, y1, x2, y2], score, mask, maskScore, keypoints }: Detection,
   imageId: ImageId,
   categoryId: number,
   name?: string,
@@ -68,6 +70,7 @@ function resultOf(
     ...(name !== undefined && { category_name: name }),
     bbox: [x1, y1, x2 - x1, y2 - y1],
     score,
+    ...(maskScore !== undefined && { mask_score: maskScore }),
     ...(mask !== undefined && { segmentation: mask.rle() }),
     ...(keypoints !== undefined && { keypoints: keypoints.flat() }),
   };
