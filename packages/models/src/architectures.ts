@@ -1,5 +1,6 @@
 import type { Architecture } from './architecture.ts';
 import { rcnnArchitectures } from './rcnn/rcnn.ts';
+import { retinaNetArchitectures } from './retinanet/retinanet.ts';
 import { soloArchitectures } from './solo/solo.ts';
 import { yolactArchitectures } from './yolact/yolact.ts';
 
@@ -9,6 +10,7 @@ import { yolactArchitectures } from './yolact/yolact.ts';
  */
 export const architectures: readonly Architecture[] = usualFirst('maskrcnn_resnet50_fpn', [
   ...rcnnArchitectures,
+  ...retinaNetArchitectures,
   ...soloArchitectures,
   ...yolactArchitectures,
 ]);

@@ -154,6 +154,26 @@ test('the semantic branch of a Hybrid Task Cascade is an option that travels wit
   expect(() => checkOptions(small, { roiAlign: { aligned: true, samplingRatio: 0 } })).toThrowError(/no option/);
 });
 
+test('a RetinaNet and a YOLACT++ by name: their options, and their files are known again', async () => {
+  const cases: readonly (readonly [string, string, object])[] = [
+    ['retinanet_resnet18_fpn', 'head.classification_head.cls_logits.weight', { anchorSizes: [8, 16, 32, 64, 96] }],
+    ['yolact_plus_resnet18_fpn', 'maskiou_net.maskiou_net.10.weight', { imageSize: 256 }],
+  ];
+  for (const [name, predictor, options] of cases) {
+    const found = findArchitecture(architectures, name);
+    const own = checkOptions(found, { ...options });
+    const model = found.build({ numClasses: 4, options: own, random: new Random(1) });
+    expect(model.spec.isPredictor(predictor)).toBe(true);
+    expect(profileOf(found, model, own, { source: 'a test' }).options).toMatchObject(options);
+    const weights = memorySource([...(await stateDict(model)).values()], 'bare');
+    expect(architectures.filter(({ recognise }) => recognise?.(weights)).map((known) => known.name)).toEqual([name]);
+    expect(found.classesOf?.(weights)).toBe(4);
+    model.dispose();
+  }
+  expect(findArchitecture(architectures, 'retinanet_small').learnsFrom).toEqual([]);
+  expect(findArchitecture(architectures, 'yolact_plus_small').optionSchema.parse({})).toMatchObject({ squarePriors: false }); // biome-ignore format: one line
+});
+
 test('from nothing everything learns; with weights three stages do, unless told otherwise', () => {
   const small = findArchitecture(architectures, 'maskrcnn_small');
   const frozen = (fromNothing: boolean, options: object = {}): boolean => {
