@@ -1,8 +1,11 @@
 import { RcnnError } from '@rcnn/core/errors';
 import type { Id } from './read/ids.ts';
 
-/** What is compared: boxes, masks, or keypoints. */
-export type IoUType = 'bbox' | 'segm' | 'keypoints';
+/**
+ * What is compared: boxes, masks, keypoints, or masks by their edges too: `boundary` takes the lesser of the IoU of two
+ * masks and that of their edges, so that an outline counts on large objects as well (Cheng et al. 2021, arXiv:2103.16562).
+ */
+export type IoUType = 'bbox' | 'segm' | 'keypoints' | 'boundary';
 
 /** A range of object areas in square pixels, both ends included. */
 export interface AreaRange {
@@ -56,12 +59,12 @@ const SIGMAS = [0.26, 0.25, 0.25, 0.35, 0.35, 0.79, 0.79, 0.72, 0.72, 0.62, 0.62
 
 /** COCO's values with the caller's over them. @throws INVALID_ARGUMENT, UNKNOWN_OPTION */
 export function resolveParams(iouType: IoUType, params: EvalParams = {}): ResolvedParams {
-  if (!['bbox', 'segm', 'keypoints'].includes(iouType)) {
+  if (!['bbox', 'segm', 'keypoints', 'boundary'].includes(iouType)) {
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'evaluate',
       problem: 'unknown kind of evaluation',
       found: iouType,
-      expected: 'bbox, segm or keypoints',
+      expected: 'bbox, segm, keypoints or boundary',
     });
   }
   const keypoints = iouType === 'keypoints';

@@ -40,6 +40,7 @@ export const evaluate: CommandDefinition = {
           'bbox',
           'segm',
           'keypoints',
+          'boundary',
         ]),
       )
       .option('--numbers <file>', 'write the numbers and the SHA-256 of the arrays as JSON')

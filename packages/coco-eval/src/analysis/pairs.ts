@@ -41,7 +41,7 @@ export function forEachImage(
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'analysis of errors',
       problem: 'keypoints of different classes cannot be compared',
-      expected: 'bbox or segm',
+      expected: 'bbox, segm or boundary',
     });
   }
   const params = resolveParams(iouType, { useCategories: false, maxDetections: [maxDetections] });

@@ -3,6 +3,7 @@ import type { ResolvedParams } from '../params.ts';
 import type { Detections, GroundTruth } from '../read/columns.ts';
 import { looksUnmatched } from '../read/ids.ts';
 import { MaskArena } from '../read/segmentations.ts';
+import { addEdge } from './mask-edges.ts';
 import { badDetection, badTruth, MaskLoader } from './mask-loader.ts';
 import { boxIoU, keypointSimilarity, maskIoU } from './similarity.ts';
 
@@ -35,6 +36,9 @@ export class CellReader {
   readonly #least: number;
   readonly #truthMasks = new MaskArena();
   readonly #masks = new MaskArena();
+  /** Of the truths, and of one detection at a time. */
+  readonly #truthEdges = new MaskArena();
+  readonly #edges = new MaskArena();
   readonly #box = new Float64Array(4);
   readonly #variances: readonly number[];
   readonly #cell: Cell = {
@@ -84,10 +88,15 @@ export class CellReader {
     const kind = this.#params.iouType;
     this.#masks.clear();
     this.#truthMasks.clear();
-    if (kind === 'segm' && detections.length > 0) for (const row of truths) this.#loader.truth(row, this.#truthMasks);
+    this.#truthEdges.clear();
+    const byMasks = kind === 'segm' || kind === 'boundary';
+    if (byMasks && detections.length > 0) for (const row of truths) this.#loader.truth(row, this.#truthMasks);
+    if (kind === 'boundary') {
+      for (let g = 0; g < this.#truthMasks.masks; g++) addEdge(this.#truthMasks, g, this.#truthEdges);
+    }
     for (let d = 0; d < detections.length; d++) {
       const row = detections[d]!;
-      if (kind === 'segm') this.#addMask(d, row, truths);
+      if (byMasks) this.#addMask(d, row, truths);
       else if (kind === 'bbox') this.#addBox(d, row, truths);
       else this.#addKeypoints(d, row, truths);
       if (d >= cell.detections) continue;
@@ -109,7 +118,7 @@ export class CellReader {
       cell.truthCrowd[g] = crowd[row] !== 0;
       cell.truthIgnored[g] = crowd[row] !== 0 || (kind === 'keypoints' && keypoints!.labelled![row] === 0);
       if (Number.isNaN(areas[row]!)) throw badTruth(this.#truth, row, 'area', 'an annotation needs its area');
-      if (kind !== 'segm' && Number.isNaN(this.#truth.boxes[4 * row]!)) {
+      if (kind !== 'segm' && kind !== 'boundary' && Number.isNaN(this.#truth.boxes[4 * row]!)) {
         throw badTruth(this.#truth, row, 'bbox', 'an annotation needs its box');
       }
     }
@@ -146,16 +155,19 @@ export class CellReader {
     if (d >= cell.detections) return;
     const { boxes } = this.#detections;
     cell.areas[d] = isMask ? this.#masks.areas[mask]! : boxes[4 * row + 2]! * boxes[4 * row + 3]!;
+    this.#edges.clear();
     for (let g = 0; g < truths.length; g++) {
-      cell.similarity[d * truths.length + g] = maskIoU(
-        this.#masks,
-        mask,
-        this.#truthMasks,
-        g,
-        cell.truthCrowd[g]!,
-        this.#least,
-      );
+      const crowd = cell.truthCrowd[g]!;
+      const whole = maskIoU(this.#masks, mask, this.#truthMasks, g, crowd, this.#least);
+      cell.similarity[d * truths.length + g] = Math.min(whole, this.#edgeIoU(mask, g, crowd, whole));
     }
+  }
+
+  /** Of the edges of two masks whose own IoU is `whole`; that one again where edges are not asked for or cannot matter. */
+  #edgeIoU(mask: number, g: number, crowd: boolean, whole: number): number {
+    if (this.#params.iouType !== 'boundary' || whole <= 0) return whole;
+    if (this.#edges.masks === 0) addEdge(this.#masks, mask, this.#edges);
+    return maskIoU(this.#edges, 0, this.#truthEdges, g, crowd, this.#least);
   }
 
   #addKeypoints(d: number, row: number, truths: Uint32Array): void {

@@ -47,7 +47,8 @@ function isUsual(
   { iouType, iouThresholds }: ResolvedParams,
   { truths, rows }: CellList,
 ): boolean {
-  if (iouType === 'keypoints' || iouThresholds.length > 32 || detections.ids !== undefined) return false;
+  if (iouType === 'keypoints' || iouType === 'boundary' || iouThresholds.length > 32 || detections.ids !== undefined)
+    return false;
   if (truths.some((row) => Number.isNaN(truth.areas[row]!))) return false;
   if (iouType === 'bbox') {
     return (

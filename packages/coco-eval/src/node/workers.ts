@@ -51,7 +51,8 @@ export async function evaluateWithWorkers(
 const MANY_MASKS = 150_000;
 
 function usefulWorkers({ count }: Detections, iouType: IoUType | undefined): number {
-  return iouType === 'segm' && count >= MANY_MASKS ? Math.min(4, availableParallelism()) : 0;
+  const byMasks = iouType === 'segm' || iouType === 'boundary';
+  return byMasks && count >= MANY_MASKS ? Math.min(4, availableParallelism()) : 0;
 }
 
 async function matchInThread(job: MatchJob): Promise<OutcomeColumns> {

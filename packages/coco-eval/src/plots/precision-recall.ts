@@ -44,7 +44,7 @@ export function precisionRecallPlot(evaluation: Evaluation, { categoryId }: { re
     );
   });
   const name = categoryId === undefined ? undefined : categoryNames[categoryIds.indexOf(categoryId)];
-  const what = { bbox: 'boxes', segm: 'masks', keypoints: 'keypoints' }[iouType];
+  const what = { bbox: 'boxes', segm: 'masks', keypoints: 'keypoints', boundary: 'masks and their edges' }[iouType];
   return picture(
     WIDTH,
     HEIGHT,
