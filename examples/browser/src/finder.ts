@@ -1,4 +1,5 @@
-import type { PixelImage } from '@rcnn/core';
+import type { ActiveEngine, PixelImage } from '@rcnn/core';
+import * as tf from '@tensorflow/tfjs-core';
 import { load, type PhotoDetector } from 'mask-rcnn';
 import { type EngineChoice, openEngine } from './engine.ts';
 
@@ -23,6 +24,7 @@ const LEAST_SCORE = 0.05;
 /** Weights and an engine that find objects. The model is loaded when it is needed, and again when either is changed. */
 export class Finder {
   #loaded: { readonly weights: ChosenWeights; readonly detector: PhotoDetector } | undefined;
+  #opened: { readonly choice: EngineChoice; readonly engine: ActiveEngine } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** Finds the objects of a picture, after those that were asked for before. */
@@ -33,7 +35,7 @@ export class Finder {
     onProgress: (share: number) => void,
   ): Promise<Findings> {
     const done = this.#turn.then(async () => {
-      const { name, device } = await openEngine(engine, 'predict');
+      const { name, device } = await this.#engine(engine);
       const detector = await this.#open(weights, name, onProgress);
       const begin = performance.now();
       const objects = await detector(image, { scoreThreshold: LEAST_SCORE });
@@ -41,6 +43,13 @@ export class Finder {
     });
     this.#turn = done.catch(() => undefined);
     return done;
+  }
+
+  /** Looked for once, as long as the choice stays and no training has taken another. */
+  async #engine(choice: EngineChoice): Promise<ActiveEngine> {
+    const isCurrent = this.#opened?.choice === choice && this.#opened.engine.name === tf.getBackend();
+    if (!isCurrent) this.#opened = { choice, engine: await openEngine(choice, 'predict') };
+    return this.#opened!.engine;
   }
 
   async #open(weights: ChosenWeights, engine: string, onProgress: (share: number) => void): Promise<PhotoDetector> {
