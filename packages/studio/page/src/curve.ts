@@ -61,7 +61,10 @@ export class Curves {
     const axis = { stroke, grid, ticks: grid };
     return {
       ...this.#size(),
-      scales: { x: { time: false } },
+      scales: {
+        x: { time: false },
+        y: { range: (_, __, most: number | null) => [0, (most ?? 0) > 0 ? most! * 1.05 : 1] },
+      },
       axes: [axis, { ...axis, size: 48 }],
       series: [
         { label: 'step' },
