@@ -3,8 +3,10 @@ import {
   cascadeMaskRcnnResnetFpn,
   cascadeRcnnResnetFpn,
   type FasterRCNN,
+  fasterRcnnMobileNetV3LargeFpn,
   fasterRcnnResnetFpn,
   keypointRcnnResnetFpn,
+  maskRcnnMobileNetV3LargeFpn,
   maskRcnnResnetFpn,
   pointRendResnetFpn,
   type RecipeOptions,
@@ -55,6 +57,10 @@ export const models: Readonly<Record<string, () => FasterRCNN>> = {
   'Mask R-CNN of ResNeXt blocks': () =>
     outspoken(maskRcnnResnetFpn({ ...tiny(7), body: 'resnext50_32x4d', planes: [32, 32, 32, 32], numClasses: 3 }), 8),
   'Faster R-CNN': () => outspoken(fasterRcnnResnetFpn({ ...tiny(3), numClasses: 4 }), 4),
+  'Mask R-CNN on a MobileNet': () =>
+    outspoken(maskRcnnMobileNetV3LargeFpn({ ...tiny(17), norm: 'batch', numClasses: 3 }), 18),
+  'Faster R-CNN on the last maps of a MobileNet': () =>
+    outspoken(fasterRcnnMobileNetV3LargeFpn({ ...tiny(19), norm: 'batch', numClasses: 4 }), 20),
 };
 
 /** What is compiled and not exported. */
