@@ -8,8 +8,12 @@ import {
   fasterRcnnResnetFpn,
   htcSmall,
   keypointRcnnSmall,
+  maskRcnnResnetC4,
+  maskRcnnResnetC5,
+  maskRcnnResnetDC5,
   maskRcnnSmall,
   type RecipeOptions,
+  rfcnResnet,
 } from '../src/index.ts';
 import { useFastEngine } from './support/engine.ts';
 
@@ -42,6 +46,10 @@ describeDetector('Faster R-CNN', () => fasterRcnnResnetFpn(tiny()), runner);
 describeDetector('Mask R-CNN', () => maskRcnnSmall(tiny()), runner);
 describeDetector('Cascade Mask R-CNN', () => cascadeSmall(tiny()), runner);
 describeDetector('Cascade R-CNN', () => cascadeRcnnResnetFpn(tiny()), runner);
+describeDetector('Mask R-CNN on C4', () => maskRcnnResnetC4(tiny()), runner);
+describeDetector('Mask R-CNN on C5', () => maskRcnnResnetC5(tiny()), runner);
+describeDetector('Mask R-CNN on dilated C5', () => maskRcnnResnetDC5(tiny()), runner);
+describeDetector('R-FCN', () => rfcnResnet(tiny()), runner);
 describeDetector('Hybrid Task Cascade', () => htcSmall(tiny()), runner);
 describeDetector(
   'Keypoint R-CNN',
