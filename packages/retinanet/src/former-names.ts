@@ -1,6 +1,6 @@
 import { memorySource, type TensorSource } from '@rcnn/checkpoint';
 
-/** Before torchvision 0.12 a branch was one list of convolutions and ReLUs, and only every second had weights. */
+/** In older releases of torchvision a branch was one list of convolutions and ReLUs, and only every second had weights. */
 const FORMER = /^(head\.(?:classification|regression)_head\.conv)\.(\d)\.(weight|bias)$/;
 
 /**
