@@ -114,7 +114,8 @@ export class Outliner {
 
   add(object: StudioObject): string {
     const name = crypto.randomUUID();
-    this.#annotator.addAnnotation(annotationOf(name, object));
+    // Into the store itself, as somebody here would draw it: what the annotator adds cannot be undone.
+    this.#annotator.state.store.addAnnotation(annotationOf(name, object));
     return name;
   }
 
