@@ -21,18 +21,34 @@ const METHODS = [
     arch: 'yolact_small',
     options: { imageSize: 64 },
     losses: ['loss_box', 'loss_class', 'loss_mask', 'loss_semantic'],
+    measured: ['segm/AP', 'bbox/AP'],
     resize: { rule: 'fixed', size: [64, 64] },
+  },
+  {
+    arch: 'yolact_plus_small',
+    options: { imageSize: 64 },
+    losses: ['loss_box', 'loss_class', 'loss_mask', 'loss_mask_iou', 'loss_semantic'],
+    measured: ['segm/AP', 'bbox/AP'],
+    resize: { rule: 'fixed', size: [64, 64] },
+  },
+  {
+    arch: 'retinanet_small',
+    options: { minSize: 64, maxSize: 64 },
+    losses: ['bbox_regression', 'classification'],
+    measured: ['bbox/AP'],
+    resize: { rule: 'torchvision', minSize: 64, maxSize: 64 },
   },
   {
     arch: 'solov2_small',
     options: { minSize: 64, maxSize: 64 },
     losses: ['loss_cls', 'loss_mask'],
+    measured: ['segm/AP', 'bbox/AP'],
     resize: { rule: 'torchvision', minSize: 64, maxSize: 64 },
   },
 ];
 
 test.each(METHODS)('$arch is trained, stopped, gone on with to the same bits, measured and loaded', async (method) => {
-  const { arch, options, losses, resize } = method;
+  const { arch, options, losses, measured, resize } = method;
   const config = (name: string): PartialConfig => ({
     data: join(folder, 'data'),
     preset: 'quick',
@@ -60,7 +76,7 @@ test.each(METHODS)('$arch is trained, stopped, gone on with to the same bits, me
   const parts = await resume(stopped.folder.path);
   expect(digest(parts.folder.last)).toBe(digest(whole.folder.last));
   expect(digest(parts.folder.predictions)).toBe(digest(whole.folder.predictions));
-  expect(Object.keys(whole.scores!)).toEqual(expect.arrayContaining(['segm/AP', 'bbox/AP']));
+  expect(Object.keys(whole.scores!)).toEqual(expect.arrayContaining(measured));
   expect(existsSync(join(whole.folder.path, 'pictures', 'validation.png'))).toBe(true);
 
   const { model, architecture } = await loadDetector(whole.folder.last);
