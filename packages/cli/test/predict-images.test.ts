@@ -92,10 +92,12 @@ test('one photo: words on stdout, the picture at its own size under its own name
 });
 
 test('addresses that differ in their query alone are two images', async () => {
-  const addresses = ['http://x/image?id=1', 'http://x/image?id=2', 'http://x/a.jpg?key=1', 'http://x/b.jpg#1'];
+  const addresses = ['image?id=1', 'image?id=2', 'a.jpg?key=1', 'a.jpg?key=2', 'b.jpg#1'].map(
+    (end) => `http://x/${end}`,
+  );
   const units = await imageUnits(addresses, {});
   const ids = units.map(({ images }) => (typeof images === 'function' ? undefined : images.id));
-  expect(ids).toEqual(['http://x/image?id=1', 'http://x/image?id=2', 'a', 'b']);
+  expect(ids).toEqual(['image?id=1', 'image?id=2', 'http://x/a.jpg?key=1', 'http://x/a.jpg?key=2', 'b']);
 });
 
 test('a photo that was read is never written over', async () => {
