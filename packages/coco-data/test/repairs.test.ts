@@ -162,9 +162,14 @@ function missingOf(
   const known = new Set(places.map(({ place }) => place));
   expect([...objects].filter((place) => !known.has(place))).toEqual([]);
   // An object whose parts stand in several places is missing when all of them are.
-  const kept = places.filter(({ place, container }) => !objects.has(place) && !holders.has(container));
   const named = (some: readonly DamagedPlace[]): ReadonlySet<string> =>
     new Set(some.map(({ place, object = place }) => object));
+  // Parts that were left out are no sign of an object that was left out itself.
+  const [parts, lost] = [listed('left out polygon part'), named(places.filter(({ place }) => objects.has(place)))];
+  const kept = places.filter(({ place, object = place, container }) => {
+    const isGone = objects.has(place) || (parts.has(place) && lost.has(object));
+    return !isGone && !holders.has(container);
+  });
   return {
     objects: named(places).size - named(kept).size,
     images: containers.filter((container) => holders.has(container)).length,
