@@ -2,3 +2,4 @@
 // `tools/shared/kernel.mjs`.
 export { depthwise, depthwise3, depthwiseFilter, depthwiseFilter3 } from './depthwise';
 export { maxPool } from './max-pool';
+export { winogradFilter, winogradGather, winogradInput, winogradOutput, winogradSpread } from './winograd';

@@ -8,6 +8,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import { type Convolutions, checkConvolutions, defaultConvolutions } from './convolutions.ts';
 import { OnnxRuntimeBackendError } from './errors.ts';
 import { type OnnxSession, openOnnxModel } from './model.ts';
 import { checkNative, type NativeTensor } from './native.ts';
@@ -24,6 +25,8 @@ export interface OnnxRuntimeOptions {
   maxSessions?: number;
   /** Convolve in onnxruntime's blocked layout where the processor has it; false is slower. Default true. */
   blockedLayout?: boolean;
+  /** How 3x3 convolutions with stride 1 are done. Default: `RCNN_KERNELS`, else `auto`: what is quicker for the shape. */
+  convolutions?: Convolutions;
 }
 
 export type NumericArray = Float32Array | Int32Array | Uint8Array;
@@ -47,12 +50,14 @@ export class OrtBackend extends MathBackendCPU {
   readonly pool: BufferPool;
   readonly sessions: Sessions;
   readonly blockedLayout: boolean;
+  readonly convolutions: Convolutions;
 
   constructor({
     threads = defaultThreads(),
     poolBytes = DEFAULT_POOL_BYTES,
     maxSessions = DEFAULT_MAX_SESSIONS,
     blockedLayout = true,
+    convolutions = defaultConvolutions(),
   }: OnnxRuntimeOptions = {}) {
     super();
     if (!(poolBytes >= 0))
@@ -60,6 +65,7 @@ export class OrtBackend extends MathBackendCPU {
     checkNative();
     this.pool = new BufferPool(poolBytes);
     this.blockedLayout = blockedLayout;
+    this.convolutions = checkConvolutions(convolutions, 'convolutions');
     this.sessions = new Sessions(checkThreads(threads, 'threads'), checkThreads(maxSessions, 'maxSessions'));
   }
 

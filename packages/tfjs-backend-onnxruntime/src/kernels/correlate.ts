@@ -8,6 +8,8 @@ import { blockSize, type Maps } from './layout.ts';
 import { gemm } from './mat-mul.ts';
 import { type Taps, tapsKey, type Window, windowAttributes, windowKey } from './taps.ts';
 import { orderWeights } from './weights.ts';
+import { prefersWinograd } from './winograd/choice.ts';
+import { correlateWinograd, isWinograd } from './winograd/correlate.ts';
 
 /** Writes the correlation of `x` with the taps of `filter` to `y`, which has the right size. */
 export function correlate(backend: OrtBackend, x: Maps, filter: TensorInfo, taps: Taps, window: Window, y: Maps): void {
@@ -17,6 +19,11 @@ export function correlate(backend: OrtBackend, x: Maps, filter: TensorInfo, taps
       ? { data: single, rows: y.c, columns: x.c, transpose: true }
       : { data: single, rows: x.c, columns: y.c };
     gemm(backend, { data: x.data, rows: x.n * x.h * x.w, columns: x.c }, matrix, y.data);
+  } else if (
+    isWinograd(x, taps, window, y) &&
+    prefersWinograd(backend, 'map', { ...y, inChannels: x.c, outChannels: y.c })
+  ) {
+    correlateWinograd(backend, x, filter, taps, window, y);
   } else if (x.c < blockSize(backend)) {
     correlateFew(backend, x, filter, taps, window, y);
   } else if (blockSize(backend) > 0 && x.c % 4 === 0) {

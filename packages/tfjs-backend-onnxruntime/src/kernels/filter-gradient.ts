@@ -6,6 +6,8 @@ import { asProducts } from './filter-gradient-products.ts';
 import { isFloat, type KernelCall } from './kernel.ts';
 import { blockSize, type Maps } from './layout.ts';
 import { gemm } from './mat-mul.ts';
+import { prefersWinograd } from './winograd/choice.ts';
+import { filterGradientWinograd, isWinogradFilter } from './winograd/filter-gradient.ts';
 
 /** The gradient of a convolution by its filter. */
 export function conv2DBackpropFilter({ inputs, backend, attrs }: KernelCall): TensorInfo | undefined {
@@ -19,7 +21,9 @@ export function conv2DBackpropFilter({ inputs, backend, attrs }: KernelCall): Te
   const blocked = info.outChannels % 4 === 0 && fillsBlocks(info.outWidth, blockSize(backend));
   const dw = backend.float32(filterShape);
   const [xMaps, dyMaps] = [mapsOf(backend.floats(x), info.inShape), mapsOf(backend.floats(dy), info.outShape)];
+  const winograd = isWinogradFilter(info) && prefersWinograd(backend, 'filter', { ...dyMaps, ...info });
   if (pointwise) asProduct(backend, info, xMaps, dyMaps, backend.floats(dw));
+  else if (winograd) filterGradientWinograd(backend, info, xMaps, dyMaps, backend.floats(dw));
   else if (blocked) asConvolution(backend, info, xMaps, dyMaps, backend.floats(dw));
   else asProducts(backend, info, xMaps, dyMaps, backend.floats(dw));
   return dw;

@@ -72,7 +72,8 @@ function multiply(backend: OrtBackend, a: Matrix, b: Matrix, c: Float32Array): v
   backend.run(graph, [native(a), native(b)], [nativeFloats(c, [rows, columns])]);
 }
 
-function batched(transposeA: boolean, transposeB: boolean): NamedGraph {
+/** Products of many pairs of matrices. */
+export function batched(transposeA: boolean, transposeB: boolean): NamedGraph {
   const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
   const key = `FusedMatMul ${attributes.transA}${attributes.transB}`;
   return singleNode(key, { op: 'FusedMatMul', domain: MICROSOFT, attributes }, [FLOAT, FLOAT], FLOAT, true);
