@@ -1,4 +1,4 @@
-"""Times single operations in PyTorch for `npm run bench -- engines --torch PYTHON`.
+"""Times single operations in PyTorch for `npm run bench -- engines --python PATH`.
 
 Reads one JSON object per line, answers each with {"ms": mean milliseconds of so many runs}, or {} for work it does not know.
 The first run of a kind makes its inputs and warms up outside of the clock.

@@ -1,7 +1,7 @@
 /**
  * Every engine that is present, on the same work, in one run:
  *
- *   npm run bench -- engines [--engines a,b] [--threads N] [--only TEXT] [--rounds N] [--torch PYTHON] [--clock wall|cpu] [--json FILE]
+ *   npm run bench -- engines [--engines a,b] [--threads N] [--only TEXT] [--rounds N] [--python PATH] [--clock wall|cpu] [--json FILE]
  *
  * The engines take turns, round by round, so that a busy moment of the machine meets all of them; medians are
  * reported. In its turn an engine does short work several times in a row, as a network would, and the mean counts. Convolutions and products in GFLOPS, the rest in milliseconds, and each as a ratio to `onnxruntime`.
@@ -33,7 +33,7 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: String(defaultThreads()) },
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '7' },
-    torch: { type: 'string' },
+    python: { type: 'string' },
     clock: { type: 'string', default: 'wall' },
     json: { type: 'string' },
   },
@@ -191,7 +191,7 @@ say(
   `load average before: ${load.map((value) => value.toFixed(2)).join(' ')}; ${threads} threads; medians of ${rounds} rounds, ${options.clock} time`,
 );
 const engines = await openEngines();
-const torch = options.torch === undefined ? undefined : await TorchPeer.start(options.torch, threads, options.clock);
+const torch = options.python === undefined ? undefined : await TorchPeer.start(options.python, threads, options.clock);
 if (torch) say(torch.version);
 const small = DEPTHWISE.at(-1)!; // dense, too: what a depthwise layer is held against
 const work = [

@@ -1,16 +1,11 @@
 /** Small kernels of our own in WebAssembly, for what onnxruntime does not have. Every Node that we support has SIMD. */
 import { kernelBase64 } from './kernel-bytes.ts';
 
-<<<<<<< HEAD
 /**
  * The compiled `assembly/kernel.ts`; the files beside it say what each kernel takes. Addresses are in bytes; what the
  * memory holds, the next caller replaces.
  */
-interface Simd {
-=======
-/** The compiled `assembly/kernel.ts`. Addresses are in bytes; what the memory holds, the next caller replaces. */
 export interface Simd {
->>>>>>> 9291eea (Convolve 3x3 filters by Winograd's method where that is quicker, forwards and for both gradients)
   readonly memory: WebAssembly.Memory;
   readonly maxPool: (
     x: number,
@@ -29,11 +24,23 @@ export interface Simd {
     /** 0, or where gradients are added. */
     dx: number,
   ) => void;
-<<<<<<< HEAD
   readonly depthwise: Depthwise;
   readonly depthwise3: Depthwise;
   readonly depthwiseFilter: DepthwiseFilter;
   readonly depthwiseFilter3: DepthwiseFilter;
+  readonly winogradInput: ToPlanes;
+  readonly winogradSpread: ToPlanes;
+  readonly winogradOutput: (
+    m: number,
+    plane: number,
+    channels: number,
+    tiles: number,
+    y: number,
+    row: number,
+    spare: number,
+  ) => void;
+  readonly winogradFilter: (taps: number, size: number, count: number, u: number, spare: number) => void;
+  readonly winogradGather: (u: number, size: number, count: number, taps: number, spare: number) => void;
 }
 
 type Depthwise = (
@@ -62,21 +69,7 @@ type DepthwiseFilter = (
   taps: number,
   count: number,
   weights: number,
-=======
-  readonly winogradInput: ToPlanes;
-  readonly winogradSpread: ToPlanes;
-  readonly winogradOutput: (
-    m: number,
-    plane: number,
-    channels: number,
-    tiles: number,
-    y: number,
-    row: number,
-    spare: number,
-  ) => void;
-  readonly winogradFilter: (taps: number, size: number, count: number, u: number, spare: number) => void;
-  readonly winogradGather: (u: number, size: number, count: number, taps: number, spare: number) => void;
-}
+) => void;
 
 /** Rows of pixels to 36 planes. */
 type ToPlanes = (
@@ -87,7 +80,6 @@ type ToPlanes = (
   planes: number,
   plane: number,
   spare: number,
->>>>>>> 9291eea (Convolve 3x3 filters by Winograd's method where that is quicker, forwards and for both gradients)
 ) => void;
 
 const PAGE = 65536;

@@ -1,0 +1,122 @@
+import { expectSameBits } from '@rcnn/shared/same-bits';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { checkConvolutions, defaultConvolutions } from '../src/convolutions.ts';
+import { BACKEND_NAME, type Convolutions, configure, OrtBackend } from '../src/index.ts';
+import { prefersWinograd } from '../src/kernels/winograd/choice.ts';
+import { stripsOf, tilingOf } from '../src/kernels/winograd/tiles.ts';
+
+/** Both ways in one process: the backend of the other way has a name of its own, and the same kernels. */
+const OTHER = 'onnxruntime-direct';
+
+beforeAll(async () => {
+  configure({ convolutions: 'winograd' });
+  tf.registerBackend(OTHER, () => new OrtBackend({ convolutions: 'direct' }));
+  for (const kernel of tf.getKernelsForBackend(BACKEND_NAME)) tf.registerKernel({ ...kernel, backendName: OTHER });
+  await tf.setBackend(BACKEND_NAME);
+});
+
+interface Shape {
+  readonly n: number;
+  readonly h: number;
+  readonly w: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly pad: 'same' | 'valid' | number;
+}
+
+/** Result and both gradients. */
+async function passesOf(name: string, { n, h, w, inChannels, outChannels, pad }: Shape): Promise<Float32Array[]> {
+  await tf.setBackend(name);
+  const found = tf.tidy(() => {
+    const x = tf.randomUniform<tf.Rank.R4>([n, h, w, inChannels], -1, 1, 'float32', 1);
+    const filterShape: [number, number, number, number] = [3, 3, inChannels, outChannels];
+    const filter = tf.randomUniform<tf.Rank.R4>(filterShape, -1, 1, 'float32', 2);
+    const y = tf.conv2d(x, filter, 1, pad);
+    const dy = tf.randomUniform(y.shape, -1, 1, 'float32', 3);
+    const attrs = { strides: 1, pad, dataFormat: 'NHWC', dimRoundingMode: undefined };
+    const gradient = (kernel: string, inputs: object, own: object): tf.Tensor =>
+      tf.engine().runKernel(kernel, inputs as never, { ...attrs, ...own } as never) as tf.Tensor;
+    const dx = gradient(tf.Conv2DBackpropInput, { dy, filter }, { inputShape: x.shape });
+    return [y, dx, gradient(tf.Conv2DBackpropFilter, { x, dy }, { filterShape })];
+  });
+  const values = found.map((tensor) => tensor.dataSync() as Float32Array);
+  tf.dispose(found);
+  return values;
+}
+
+function distance(a: Float32Array, b: Float32Array): number {
+  const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) / largest;
+}
+
+const SHAPES: readonly Shape[] = [
+  { n: 1, h: 1, w: 1, inChannels: 4, outChannels: 4, pad: 'same' },
+  { n: 2, h: 3, w: 3, inChannels: 8, outChannels: 12, pad: 'valid' },
+  { n: 1, h: 4, w: 8, inChannels: 16, outChannels: 16, pad: 'same' },
+  { n: 3, h: 5, w: 7, inChannels: 20, outChannels: 4, pad: 1 },
+  { n: 2, h: 17, w: 9, inChannels: 64, outChannels: 36, pad: 2 },
+  { n: 1, h: 6, w: 6, inChannels: 4, outChannels: 68, pad: 0 },
+  { n: 1, h: 21, w: 2, inChannels: 32, outChannels: 8, pad: 'same' },
+  // several strips, of which the last is smaller
+  { n: 2, h: 70, w: 131, inChannels: 64, outChannels: 64, pad: 'same' },
+];
+
+describe.each(SHAPES)('$n x $h x $w, $inChannels to $outChannels channels, pad $pad', (shape) => {
+  test('as directly, with the same bits each time, and nothing is left over', async () => {
+    const direct = await passesOf(OTHER, shape);
+    const tensors = tf.memory().numTensors;
+    const ours = await passesOf(BACKEND_NAME, shape);
+    const lent = (tf.backend() as OrtBackend).pool.lentBytes;
+    const again = await passesOf(BACKEND_NAME, shape);
+    expect((tf.backend() as OrtBackend).pool.lentBytes).toBe(lent);
+    expect(tf.memory().numTensors).toBe(tensors);
+    ours.forEach((values, i) => {
+      expectSameBits(values, again[i]!);
+      expect(distance(values, direct[i]!)).toBeLessThan(1e-5);
+    });
+  });
+});
+
+test('what is not finite stays in its tile', async () => {
+  await tf.setBackend(BACKEND_NAME);
+  const x = tf.buffer<tf.Rank.R4>([1, 8, 12, 4]);
+  x.set(Number.NaN, 0, 0, 0, 0);
+  const y = tf.tidy(() => tf.conv2d(x.toTensor(), tf.ones([3, 3, 4, 4]), 1, 'same'));
+  const values = (await y.array()) as number[][][][];
+  expect(values[0]![0]![0]![0]).toBeNaN();
+  expect(values[0]![7]![11]![0]).toBe(0);
+  y.dispose();
+});
+
+test('strips cover all rows of tiles once', () => {
+  const tiling = tilingOf({ n: 3, h: 37, w: 50 });
+  expect(tiling).toEqual({ across: 13, down: 10, rows: 30 });
+  const strips = stripsOf(tiling, 128, 100, 1e9);
+  expect(strips.map(({ first, count }) => [first, count])).toEqual([[0, 8], [8, 8], [16, 8], [24, 6]]); // biome-ignore format: pairs
+  expect(stripsOf(tiling, 128, 100, 1).length).toBe(30); // a row at least
+});
+
+test('the rule: wide layers of large maps, fewer of them with many threads', () => {
+  const backend = (convolutions: Convolutions, threads = 2) => new OrtBackend({ convolutions, threads });
+  const size = (side: number, channels: number) => ({ n: 1, h: side, w: side, inChannels: channels, outChannels: channels }); // biome-ignore format: one line
+  const [two, many] = [backend('auto'), backend('auto', 16)];
+  for (const kind of ['map', 'filter'] as const) {
+    expect(prefersWinograd(two, kind, size(100, 256))).toBe(true);
+    expect(prefersWinograd(two, kind, size(100, 16))).toBe(false);
+    expect(prefersWinograd(two, kind, size(4, 256))).toBe(false); // a tile does not pay for the filter
+    expect(prefersWinograd(many, kind, size(100, 128))).toBe(false);
+    expect(prefersWinograd(backend('direct'), kind, size(100, 256))).toBe(false);
+    expect(prefersWinograd(backend('winograd'), kind, size(4, 16))).toBe(true);
+  }
+});
+
+test('the variable of the environment, and what it may say', () => {
+  expect(defaultConvolutions({})).toBe('auto');
+  expect(defaultConvolutions({ RCNN_KERNELS: '' })).toBe('auto');
+  expect(defaultConvolutions({ RCNN_KERNELS: 'direct' })).toBe('direct');
+  expect(() => defaultConvolutions({ RCNN_KERNELS: 'Winograd' })).toThrow(
+    /RCNN_KERNELS: found "Winograd", expected auto, direct, winograd/,
+  );
+  expect(() => checkConvolutions('', 'convolutions')).toThrow(/BAD_OPTION/);
+});
