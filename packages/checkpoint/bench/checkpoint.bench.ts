@@ -6,15 +6,15 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import type { Parameter, ParameterLayout, ParameterOwner } from '@rcnn/core';
+import { benchOptions } from '@rcnn/shared/bench';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { loadStateDict, safetensorsFile, type TensorSource } from '../src/index.ts';
 import { atomicWrite, loadCheckpoint, openTensorFile, saveCheckpoint } from '../src/node/index.ts';
 import { detectorTensors } from './detector-tensors.ts';
 
-const { values } = parseArgs({ options: { python: { type: 'string' }, runs: { type: 'string', default: '7' } } });
+const values = benchOptions({ python: { type: 'string' }, runs: { type: 'string', default: '7' } });
 const directory = mkdtempSync(join(tmpdir(), 'rcnn-bench-'));
 
 try {

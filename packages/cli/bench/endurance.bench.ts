@@ -13,17 +13,15 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchOptions } from '@rcnn/shared/bench';
 import type { Ending, Sample } from './endurance/sample.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    engines: { type: 'string', default: 'onnxruntime,tensorflow,webgpu,cpu' },
-    steps: { type: 'string', default: '1000' },
-    warmup: { type: 'string', default: '500' },
-    json: { type: 'string' },
-    verbose: { type: 'boolean', default: false },
-  },
+const options = benchOptions({
+  engines: { type: 'string', default: 'onnxruntime,tensorflow,webgpu,cpu' },
+  steps: { type: 'string', default: '1000' },
+  warmup: { type: 'string', default: '500' },
+  json: { type: 'string' },
+  verbose: { type: 'boolean', default: false },
 });
 
 /** Growth after warm-up that passes. */

@@ -10,8 +10,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import { type EngineName, useEngine } from '@rcnn/core';
+import { benchOptions } from '@rcnn/shared/bench';
 import { defaultThreads } from '@rcnn/tfjs-backend-onnxruntime';
 import { BlockStack } from '@rcnn/tfjs-backend-onnxruntime/conformance';
 import * as tf from '@tensorflow/tfjs-core';
@@ -27,16 +27,14 @@ import {
   type Work,
 } from './engines/work.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    engines: { type: 'string', default: 'onnxruntime,tensorflow,wasm,cpu' },
-    threads: { type: 'string', default: String(defaultThreads()) },
-    only: { type: 'string', default: '' },
-    rounds: { type: 'string', default: '7' },
-    python: { type: 'string' },
-    clock: { type: 'string', default: 'wall' },
-    json: { type: 'string' },
-  },
+const options = benchOptions({
+  engines: { type: 'string', default: 'onnxruntime,tensorflow,wasm,cpu' },
+  threads: { type: 'string', default: String(defaultThreads()) },
+  only: { type: 'string', default: '' },
+  rounds: { type: 'string', default: '7' },
+  python: { type: 'string' },
+  clock: { type: 'string', default: 'wall' },
+  json: { type: 'string' },
 });
 const threads = Number(options.threads);
 const rounds = Number(options.rounds);

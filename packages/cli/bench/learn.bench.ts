@@ -9,20 +9,19 @@
  * with what is unfinished, whichever half that is. Writes comparison.md, comparison.json and comparison.svg there.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { loadStateDict } from '@rcnn/checkpoint';
 import { loadCheckpoint } from '@rcnn/checkpoint/node';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { benchOptions, machine } from '@rcnn/shared/bench';
 import { dryRun, evaluateModel, type PartialConfig, parseConfig, readMetrics } from '@rcnn/train';
 import { stringify } from 'yaml';
 import { loaders } from '../src/engines/loaders.ts';
 import { drawChart } from './learn/chart.ts';
 import { distance, medianStepTime, scoresOf, smoothedLoss, WINDOW } from './learn/compare.ts';
 import { type Task, writeTask } from './learn/task.ts';
-import { instructionSet, runWatched, type Usage } from './learn/usage.ts';
+import { runWatched, type Usage } from './learn/usage.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const PROGRAM = here('../bin/mask-rcnn.js');
@@ -45,7 +44,7 @@ interface Options {
 function readOptions(): Options {
   const text = { type: 'string' } as const;
   const known = { data: text, 'weights-backbone': text, python: text, config: text, preset: text, steps: text, seed: text, engine: text, threads: text, out: text, only: text }; // biome-ignore format: one line
-  const { values } = parseArgs({ options: known });
+  const values = benchOptions(known);
   const needed = (name: 'data' | 'weights-backbone'): string => {
     if (values[name] !== undefined) return values[name];
     throw new RcnnError('INVALID_ARGUMENT', { where: 'bench learn', place: `--${name}`, problem: 'it is needed' });
@@ -235,11 +234,11 @@ function writeComparison(out: string, task: Task, exchanged: Exchange | undefine
     apart === undefined
       ? 'Too few steps for running means of the loss.'
       : `Running means of the total loss over ${WINDOW} steps, from step ${WINDOW} to ${apart.upTo}: ${percent(apart.mean)} apart in the mean, ${percent(apart.largest)} at most, ${percent(apart.last)} at the last one.`;
-  const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, ${instructionSet()}; load now ${loadavg()[0]!.toFixed(1)}`;
+  const where = machine();
   const text = [
     `# ${task.recipe.data}, seed ${task.seed}: ours beside torchvision`,
     '',
-    machine,
+    where,
     '',
     '| | ours | torchvision |',
     '|---|---:|---:|',
@@ -251,7 +250,7 @@ function writeComparison(out: string, task: Task, exchanged: Exchange | undefine
     '',
   ].join('\n');
   writeFileSync(join(out, 'comparison.md'), text);
-  const record = { machine, recipe: task.recipe, usages, apart, exchanged, scores: Object.fromEntries(halves.map((half) => [half, Object.fromEntries(KINDS.map((name) => [name, scoresOf(lines[half], name)]))])) }; // biome-ignore format: one line
+  const record = { machine: where, recipe: task.recipe, usages, apart, exchanged, scores: Object.fromEntries(halves.map((half) => [half, Object.fromEntries(KINDS.map((name) => [name, scoresOf(lines[half], name)]))])) }; // biome-ignore format: one line
   writeFileSync(join(out, 'comparison.json'), `${JSON.stringify(record, null, 1)}\n`);
   const named = (of: (half: 'ours' | 'peer') => ReturnType<typeof scoresOf>) => [
     { name: 'ours', points: of('ours') },

@@ -11,19 +11,17 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchOptions } from '@rcnn/shared/bench';
 import { type Batch, createLoader as createLoaderHere } from '../src/index.ts';
 import { findSources, LoaderWorkers, openSource, writeShapes } from '../src/node/index.ts';
 
-const { values } = parseArgs({
-  options: {
-    data: { type: 'string' },
-    split: { type: 'string', default: 'train' },
-    workers: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '3' },
-    epochs: { type: 'string', default: '5' },
-    python: { type: 'string' },
-  },
+const values = benchOptions({
+  data: { type: 'string' },
+  split: { type: 'string', default: 'train' },
+  workers: { type: 'string', default: '2' },
+  rounds: { type: 'string', default: '3' },
+  epochs: { type: 'string', default: '5' },
+  python: { type: 'string' },
 });
 const workers = Number(values.workers);
 

@@ -3,17 +3,14 @@
 // COCO evaluation at the size of val2017, beside what of PEERS the given Python has.
 // Same files, one process per measurement, taken in turns; results are compared before any time counts.
 import { execFileSync } from 'node:child_process';
-import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchOptions } from '@rcnn/shared/bench';
 import { generate, generateStream } from './generate.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    python: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
-    small: { type: 'boolean', default: false },
-  },
+const options = benchOptions({
+  python: { type: 'string' },
+  rounds: { type: 'string', default: '3' },
+  small: { type: 'boolean', default: false },
 });
 
 interface Measurement {
@@ -88,7 +85,6 @@ function report(title: string, taken: ReadonlyMap<string, readonly Measurement[]
   if (parts.length > 0) console.log(`  ours splits into: ${parts.join(', ')} s`);
 }
 
-console.log(`Node ${process.version}, load ${loadavg()[0]!.toFixed(2)} at the start (quiet is below 0.5)`);
 for (const count of options.small ? [36_781] : [36_781, 500_000]) {
   for (const kind of ['bbox', 'segm']) for (const source of ['files', 'memory'] as const) measure(kind, count, source);
 }

@@ -4,12 +4,12 @@
 // the same masks when a Python with it is given. Times are for all of them, best of twenty.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { Random } from '@rcnn/core/random';
+import { benchOptions } from '@rcnn/shared/bench';
 import {
   decodeColumns,
   decodeRows,
@@ -24,7 +24,7 @@ import {
   runsToString,
 } from '../src/index.ts';
 
-const { values: options } = parseArgs({ options: { python: { type: 'string' } } });
+const options = benchOptions({ python: { type: 'string' } });
 const SIZE = [480, 640] as const;
 const COUNT = 200;
 const random = new Random(11);
@@ -82,7 +82,6 @@ function best(body: () => unknown): number {
   return least;
 }
 
-console.log(`Node ${process.version}, load ${loadavg()[0]!.toFixed(2)} at the start (quiet is below 0.5)`);
 const peer = options.python === undefined ? {} : timePeer(options.python);
 for (const [name, body] of Object.entries(work)) {
   const ours = best(body);

@@ -3,10 +3,10 @@
 //   npm run bench -- compile [--python PATH] [--runs 3]
 // With --python: a Python that has torch, torchvision and pycocotools.
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchOptions } from '@rcnn/shared/bench';
 import { type Turn, Worker } from './turns.ts';
 
-const { values } = parseArgs({ options: { python: { type: 'string' }, runs: { type: 'string', default: '3' } } });
+const values = benchOptions({ python: { type: 'string' }, runs: { type: 'string', default: '3' } });
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const workers = ['compiled', 'uncompiled', 'exported'].map(

@@ -2,17 +2,16 @@
 // own optimizers with --python, a Python that has torch.
 //   npm run bench -- optim [--rounds 11] [--python PATH]
 import { spawnSync } from 'node:child_process';
-import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { Parameter, useEngine } from '@rcnn/core';
+import { benchOptions } from '@rcnn/shared/bench';
 import * as tf from '@tensorflow/tfjs-core';
 import { AdamW, type Optimizer, SGD, WeightAverage } from '../src/index.ts';
 
 const TENSORS = 62;
 const SIZE = 100_000;
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '11' }, python: { type: 'string' } } });
+const values = benchOptions({ rounds: { type: 'string', default: '11' }, python: { type: 'string' } });
 const rounds = Number(values.rounds);
 
 await useEngine('onnxruntime');
@@ -39,10 +38,7 @@ for (let round = -2; round < rounds; round++) {
 }
 if (values.python !== undefined) Object.assign(times, timesOfTorch(values.python));
 
-const load = loadavg()[0]!.toFixed(1);
-console.log(
-  `${cpus()[0]!.model}, load ${load}; ${TENSORS * SIZE} weights, ${rounds} rounds: median (least) in milliseconds`,
-);
+console.log(`${TENSORS * SIZE} weights, ${rounds} rounds: median (least) in milliseconds`);
 for (const [name, list] of Object.entries(times)) {
   console.log(`${name.padEnd(24)}${median(list).toFixed(1).padStart(8)} (${Math.min(...list).toFixed(1)})`);
 }

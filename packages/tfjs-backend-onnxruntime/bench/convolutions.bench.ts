@@ -6,8 +6,7 @@
  *
  * Milliseconds, medians, of the wall and (cpu) of all threads together, which other work on the machine disturbs less.
  */
-import { cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { benchOptions } from '@rcnn/shared/bench';
 import * as tf from '@tensorflow/tfjs-core';
 import { BACKEND_NAME, type Convolutions, configure, defaultThreads, OrtBackend } from '../src/index.ts';
 import { prefersWinograd } from '../src/kernels/winograd/choice.ts';
@@ -28,12 +27,10 @@ const SHAPES = [
   [4, 16, 16, 64, 64],
 ] as const;
 
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '7' },
-    threads: { type: 'string', default: String(defaultThreads()) },
-    only: { type: 'string', default: '' },
-  },
+const options = benchOptions({
+  rounds: { type: 'string', default: '7' },
+  threads: { type: 'string', default: String(defaultThreads()) },
+  only: { type: 'string', default: '' },
 });
 const rounds = Number(options.rounds);
 const WAYS = ['direct', 'winograd'] as const satisfies readonly Convolutions[];
@@ -94,7 +91,7 @@ async function measure(shape: Shape, pass: Pass): Promise<Record<(typeof WAYS)[n
   return times;
 }
 
-console.log(`${cpus()[0]!.model}, ${options.threads} threads, load ${loadavg()[0]!.toFixed(1)}, ${rounds} rounds`);
+console.log(`${options.threads} threads, ${rounds} rounds`);
 for (const shape of SHAPES) {
   const name = shape.join('x');
   if (!name.includes(options.only)) continue;

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeShapes } from '@rcnn/coco-data/node';
+import { benchOptions } from '@rcnn/shared/bench';
 import { type PartialConfig, train } from '../src/index.ts';
 
 const CONFIGS: readonly (PartialConfig & { readonly size: readonly [number, number] })[] = [
@@ -24,7 +25,10 @@ const CONFIGS: readonly (PartialConfig & { readonly size: readonly [number, numb
 
 const [flag, which] = process.argv.slice(2);
 if (flag === '--measure') await measure(CONFIGS[Number(which)]!);
-else for (const i of flag === '--only' ? [Number(which)] : CONFIGS.keys()) inAProcess(i);
+else {
+  const { only } = benchOptions({ only: { type: 'string' } });
+  for (const i of only === undefined ? CONFIGS.keys() : [Number(only)]) inAProcess(i);
+}
 
 async function measure({ size, ...config }: (typeof CONFIGS)[number]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'memory-'));

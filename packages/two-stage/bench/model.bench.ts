@@ -3,15 +3,13 @@
 // With --python (a Python that has torch, torchvision and pycocotools) the two take turns.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchOptions } from '@rcnn/shared/bench';
 import type { WorkResult } from './model-work.ts';
 
-const { values } = parseArgs({
-  options: {
-    python: { type: 'string' },
-    runs: { type: 'string', default: '3' },
-    only: { type: 'string' },
-  },
+const values = benchOptions({
+  python: { type: 'string' },
+  runs: { type: 'string', default: '3' },
+  only: { type: 'string' },
 });
 
 const works = {

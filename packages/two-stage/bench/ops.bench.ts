@@ -2,19 +2,16 @@
 //   npm run bench -- ops [--python PATH] [--runs 10] [--rounds 3]
 // --python: a Python that has torch, torchvision and pycocotools.
 import { spawnSync } from 'node:child_process';
-import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchOptions } from '@rcnn/shared/bench';
 import type { OpResult } from './ops-work.ts';
 
 type Results = Record<string, OpResult>;
 
-const { values } = parseArgs({
-  options: {
-    python: { type: 'string' },
-    runs: { type: 'string', default: '10' },
-    rounds: { type: 'string', default: '3' },
-  },
+const values = benchOptions({
+  python: { type: 'string' },
+  runs: { type: 'string', default: '10' },
+  rounds: { type: 'string', default: '3' },
 });
 
 const rounds = Array.from({ length: Number(values.rounds) }, () => {
@@ -22,9 +19,7 @@ const rounds = Array.from({ length: Number(values.rounds) }, () => {
   if (values.python === undefined) return { ours };
   return { ours, theirs: measure(values.python, [here('../../../tools/reference/time_ops.py'), values.runs]) };
 });
-console.log(
-  `Median (least) of ${values.rounds} rounds of ${values.runs} runs, milliseconds; load ${loadavg()[0]!.toFixed(1)}`,
-);
+console.log(`Median (least) of ${values.rounds} rounds of ${values.runs} runs, milliseconds`);
 let before: { ours: number; theirs: number } | undefined;
 for (const name of Object.keys(rounds[0]!.ours)) {
   const ours = rounds.flatMap((round) => round.ours[name]!.times);

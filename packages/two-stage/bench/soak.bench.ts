@@ -1,15 +1,13 @@
 // Many predictions in a row: does anything grow?
 //   npm run bench -- soak [--times 200] [--small]
 // Prints tensors and resident memory every tenth of the way. With --small a small network, else R50-FPN at 480x640.
+import { benchOptions } from '@rcnn/shared/bench';
 import '@rcnn/tfjs-backend-onnxruntime';
-import { parseArgs } from 'node:util';
 import { type PixelImage, Random } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { maskRcnnResnet50Fpn, maskRcnnSmall } from '../src/index.ts';
 
-const { values } = parseArgs({
-  options: { times: { type: 'string', default: '200' }, small: { type: 'boolean', default: false } },
-});
+const values = benchOptions({ times: { type: 'string', default: '200' }, small: { type: 'boolean', default: false } });
 const times = Number(values.times);
 await tf.setBackend('onnxruntime');
 const options = { numClasses: 91, random: new Random(1), boxScoreThresh: 0.01 };

@@ -64,14 +64,3 @@ function lookAt(pid: number): Pick<Usage, 'cpuSeconds' | 'peakBytes'> | undefine
     return undefined;
   }
 }
-
-/** The widest vector instructions of this processor that engines use, as Linux names them. */
-export function instructionSet(): string {
-  try {
-    const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? [];
-    const wide = ['amx_tile', 'avx512f', 'avx2', 'avx', 'sve', 'asimd'];
-    return wide.find((name) => flags.includes(name)) ?? process.arch;
-  } catch {
-    return process.arch;
-  }
-}

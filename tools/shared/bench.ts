@@ -1,0 +1,43 @@
+/** What every benchmark has: options that are checked, and a first line that says where it ran. */
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+type Known = NonNullable<ParseArgsConfig['options']>;
+type Values<Options extends Known> = ReturnType<typeof parseArgs<{ options: Options }>>['values'];
+
+/**
+ * The options of a benchmark, and the machine on the first line. A peer's program is always `--python PATH`. An option
+ * that is not known or lacks its value ends the run with a sentence, and so does a word that belongs to no option.
+ */
+export function benchOptions<const Options extends Known>(options: Options): Values<Options> {
+  try {
+    const { values } = parseArgs({ options });
+    console.log(machine());
+    return values;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
+    const known = Object.entries(options).map(([name, { type }]) => (type === 'string' ? `--${name} …` : `--${name}`));
+    console.error(`${message.split('. ')[0]!.replaceAll('\n', ' ')}. Options of this benchmark: ${known.join(', ')}.`);
+    process.exit(2);
+  }
+}
+
+/** Processor, cores, instructions, Node and how busy the machine is. */
+export function machine(): string {
+  const [cpu] = cpus();
+  const busy = loadavg()[0]!.toFixed(2);
+  return `${cpu?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, ${instructionSet()}, Node ${process.version}, load ${busy} (quiet is below 0.5)`;
+}
+
+/** The widest vector instructions of this processor that engines use, as Linux names them; elsewhere its architecture. */
+export function instructionSet(): string {
+  try {
+    const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? [];
+    const wide = ['amx_tile', 'avx512f', 'avx2', 'avx', 'sve', 'asimd'];
+    return wide.find((name) => flags.includes(name)) ?? process.arch;
+  } catch {
+    return process.arch;
+  }
+}
