@@ -28,6 +28,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch.nn.functional import interpolate
 from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops.misc import FrozenBatchNorm2d
@@ -85,6 +86,9 @@ def build(task):
         options["box_batch_size_per_image"] = m["roisPerImage"]
     if "proposals" in m:
         options["rpn_post_nms_top_n_train"] = options["rpn_post_nms_top_n_test"] = m["proposals"]
+    if "anchorSizes" in m:
+        sizes = tuple((size,) for size in m["anchorSizes"])
+        options["rpn_anchor_generator"] = AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))
     model = MaskRCNN(backbone, num_classes=m["numClasses"], min_size=m["minSize"], max_size=m["maxSize"], **options)
     t = model.transform
     model.transform = GivenSizes(t.min_size, t.max_size, t.image_mean, t.image_std)

@@ -27,7 +27,7 @@ export interface Task {
   readonly recipe: TrainConfig;
   readonly seed: number;
   readonly threads: number;
-  readonly model: Readonly<Record<string, number>>;
+  readonly model: Readonly<Record<string, number | readonly number[]>>;
   /** Labels by category id. */
   readonly labels: Readonly<Record<string, number>>;
   readonly optimizer: {
@@ -45,8 +45,8 @@ export interface Task {
   readonly saveEvery: number;
 }
 
-/** torchvision's own most detections of an image, and ours. */
-const DETECTIONS = 100;
+/** Options of the model that the peer is built with; any other has to be the usual one. */
+const PEERS = ['trainableStages', 'minSize', 'maxSize', 'roisPerImage', 'proposals', 'detections', 'anchorSizes'];
 
 /** Opens what `mask-rcnn train` would train, and writes it down for the peer. */
 export async function writeTask(folder: string, config: PartialConfig, threads: number): Promise<Task> {
@@ -76,12 +76,16 @@ function taskOf({ config, data, model, plan }: DryRun, threads: number): Task {
   requirePeer(config, 'ema', 'none', config.ema === undefined);
   requirePeer(config, 'weightsBackbone', 'a body', config.weightsBackbone !== undefined);
   requirePeer(config, 'valData', 'images to evaluate on', data.val !== undefined);
+  for (const name of Object.keys(config.model)) {
+    requirePeer(config, `model.${name}`, `only ${PEERS.join(', ')}`, PEERS.includes(name));
+  }
   if (resize.rule !== 'torchvision') throw new Error('unreachable');
   const { minSize, maxSize } = resize;
   const perEpoch = stepsPerEpoch(data.source.batchesPerEpoch);
   const steps = stepsOf(config, data, plan.totalSteps, perEpoch, new ImageTransform({ minSize, maxSize }));
   const learning = [...model.namedParameters()].filter(([, { trainable }]) => trainable);
-  const { roisPerImage, proposals, trainableStages = 3 } = config.model as Readonly<Record<string, number>>;
+  const { trainableStages = 3, detections = 100, ...own } = config.model as Readonly<Record<string, number>>;
+  const { roisPerImage, proposals, anchorSizes } = own;
   return {
     recipe: config,
     seed: config.seed,
@@ -92,9 +96,10 @@ function taskOf({ config, data, model, plan }: DryRun, threads: number): Task {
       minSize,
       maxSize,
       scoreThreshold: config.scoreThreshold,
-      detections: DETECTIONS,
+      detections,
       ...(roisPerImage !== undefined && { roisPerImage }),
       ...(proposals !== undefined && { proposals }),
+      ...(anchorSizes !== undefined && { anchorSizes }),
     },
     labels: labelsOf(data.train),
     optimizer: {
