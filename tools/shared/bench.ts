@@ -11,16 +11,20 @@ type Values<Options extends Known> = ReturnType<typeof parseArgs<{ options: Opti
  * that is not known or lacks its value ends the run with a sentence, and so does a word that belongs to no option.
  */
 export function benchOptions<const Options extends Known>(options: Options): Values<Options> {
+  const values = valuesOf(options);
+  console.log(machine());
+  return values;
+}
+
+function valuesOf<const Options extends Known>(options: Options): Values<Options> {
   try {
-    const { values } = parseArgs({ options });
-    console.log(machine());
-    return values;
+    return parseArgs({ options }).values;
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
     if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
     const known = Object.entries(options).map(([name, { type }]) => (type === 'string' ? `--${name} …` : `--${name}`));
     console.error(`${message.split('. ')[0]!.replaceAll('\n', ' ')}. Options of this benchmark: ${known.join(', ')}.`);
-    process.exit(2);
+    return process.exit(2);
   }
 }
 

@@ -1,6 +1,6 @@
 /** When a 3x3 convolution is done by Winograd's method and when directly. */
 import type { OrtBackend } from '../../backend.ts';
-import { PLANES, TILE, tilingOf } from './tiles.ts';
+import { TILE, tilingOf } from './tiles.ts';
 
 /**
  * What each way takes for a tile, in cycles of one core, as `bench -- convolutions` sees it: of multiplying, for each pair
