@@ -60,9 +60,24 @@ export function findArchitecture(architectures: readonly Architecture[], name: s
     where: 'architecture',
     place: name,
     problem: 'no such architecture',
-    expected: `one of ${architectures.map(({ name: known }) => known).join(', ')}`,
+    expected: `one of ${nearest(architectures, name)}`,
     hint: "A list that holds your own is handed in as 'architectures'.",
   });
+}
+
+/** Names in an error: there are hundreds, and nobody reads them all. */
+const NAMED = 8;
+
+/** The known names most of whose parts a name has, and it of theirs; equals in the order of the list. And how many more. */
+function nearest(architectures: readonly Architecture[], name: string): string {
+  const parts = new Set(name.toLowerCase().split(/[^a-z0-9]+/));
+  const likeness = (known: string): number => {
+    const own = known.split('_');
+    return own.filter((part) => parts.has(part)).length / (own.length + parts.size);
+  };
+  const sorted = architectures.map((architecture) => architecture.name).toSorted((a, b) => likeness(b) - likeness(a));
+  const more = sorted.length - NAMED;
+  return sorted.slice(0, NAMED).join(', ') + (more > 0 ? ` and ${more} others` : '');
 }
 
 /** What is wrong about one option. */

@@ -63,7 +63,16 @@ test('the usual one comes first, and names are there once', () => {
   const names = architectures.map(({ name }) => name);
   expect(names[0]).toBe('maskrcnn_resnet50_fpn');
   expect(new Set(names).size).toBe(names.length);
-  expect(() => findArchitecture(architectures, 'dot')).toThrowError(/dot.*no such architecture.*maskrcnn_small/);
+});
+
+test('a name that is not there is answered with those that are like it', () => {
+  const wrong = (name: string) => () => findArchitecture(architectures, name);
+  expect(wrong('dot')).toThrowError(
+    /dot.*no such architecture; expected one of maskrcnn_resnet50_fpn, .* and \d+ others/,
+  );
+  expect(wrong('solo-small')).toThrowError(/expected one of .*solov2_small.* and \d+ others/);
+  expect(wrong('maskrcnn_resnet50')).toThrowError(/expected one of maskrcnn_resnet50_fpn, /);
+  expect(wrong('maskrcnn_small_fpn')).toThrowError(/expected one of (?:\w+, )*maskrcnn_small/);
 });
 
 test('presets and former names speak of options that are there', () => {
