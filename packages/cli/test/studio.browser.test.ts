@@ -397,16 +397,23 @@ async function downloaded(click: () => Promise<void>): Promise<{ readonly name: 
 /** Delete, undo, redo, another class, a corner pulled: each is on the disk when the page says so. */
 async function editing(photo: Photograph): Promise<void> {
   const count = photo.objects.length;
+  // What comes within a quarter of a second is one change, to be undone at once: nobody is as quick as this test.
+  const pace = () => page.waitForTimeout(600);
   const select = () => objectsPanel().getByRole('button').first().click();
+  await pace();
   await select();
   await page.keyboard.press('Delete');
   await until(() => annotations().length === count - 1);
+  await pace();
   await page.keyboard.press('Control+z');
   await until(() => annotations().length === count);
+  await pace();
   await page.keyboard.press('Control+y');
   await until(() => annotations().length === count - 1);
+  await pace();
   await page.getByRole('button', { name: 'Undo' }).click();
   await until(() => annotations().length === count);
+  await pace();
   const outlines = (): string => JSON.stringify(annotations().map(({ segmentation }) => segmentation).toSorted()); // biome-ignore format: one line
   const before = outlines();
   await select();
