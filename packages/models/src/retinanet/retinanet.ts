@@ -1,4 +1,3 @@
-import { type InputSpec, RcnnError } from '@rcnn/core';
 import {
   fromFormerNames,
   type RetinaNetRecipe,
@@ -8,6 +7,7 @@ import {
   retinaNetRecipes,
 } from '@rcnn/retinanet';
 import type { Architecture, BuildRequest } from '../architecture.ts';
+import { inputAsTorchvision } from '../input-parts.ts';
 import { defined } from '../option-parts.ts';
 import { type RetinaNetModelOptions, retinaNetOptions } from './options.ts';
 
@@ -35,7 +35,7 @@ function recipeOptions(name: string, { options, input, training, ...request }: B
   const { trainableStages, detections, ...own } = options as unknown as RetinaNetModelOptions;
   const fromNothing = training?.fromNothing === true;
   const set = {
-    ...inputOptions(name, input),
+    ...inputAsTorchvision(name, 'RetinaNet', input),
     ...defined(own),
     scoreThresh: request.scoreThreshold,
     detectionsPerImg: request.detectionsPerImage ?? detections,
@@ -47,21 +47,4 @@ function recipeOptions(name: string, { options, input, training, ...request }: B
     trainableStages: trainableStages ?? (fromNothing ? 5 : undefined),
   };
   return defined<RetinaNetRecipeOptions>(set);
-}
-
-/** How images are prepared for weights. @throws CHECKPOINT_MISMATCH for what these recipes do not do */
-function inputOptions(name: string, input: InputSpec | undefined): RetinaNetRecipeOptions {
-  if (input === undefined) return {};
-  const { resize, sizeDivisor, mean, std, channelOrder } = input;
-  if (resize.rule === 'torchvision') {
-    return { minSize: resize.minSize, maxSize: resize.maxSize, sizeDivisor, mean, std, channelOrder };
-  }
-  throw new RcnnError('CHECKPOINT_MISMATCH', {
-    where: name,
-    place: 'profile',
-    problem: 'the weights expect what this recipe does not do',
-    found: `images resized by the rule '${resize.rule}'`,
-    expected: "torchvision's rule",
-    hint: 'Build a RetinaNet with a transform of your own, and load it with loadStateDict.',
-  });
 }

@@ -1,4 +1,3 @@
-import { type InputSpec, RcnnError } from '@rcnn/core';
 import {
   fromOriginNames,
   type SOLORecipe,
@@ -8,6 +7,7 @@ import {
   soloRecipes,
 } from '@rcnn/solo';
 import type { Architecture, BuildRequest } from '../architecture.ts';
+import { inputAsTorchvision } from '../input-parts.ts';
 import { defined } from '../option-parts.ts';
 import { type SOLOModelOptions, soloOptions } from './options.ts';
 
@@ -32,7 +32,7 @@ function recipeOptions(name: string, { options, input, training, ...request }: B
   const { trainableStages, ...own } = options as unknown as SOLOModelOptions;
   const fromNothing = training?.fromNothing === true;
   const set = {
-    ...inputOptions(name, input),
+    ...inputAsTorchvision(name, 'SOLO', input),
     ...defined(own),
     scoreThreshold: request.scoreThreshold,
     detectionsPerImage: request.detectionsPerImage,
@@ -44,21 +44,4 @@ function recipeOptions(name: string, { options, input, training, ...request }: B
     trainableStages: trainableStages ?? (fromNothing ? 5 : undefined),
   };
   return defined<SOLORecipeOptions>(set);
-}
-
-/** How images are prepared for weights. @throws CHECKPOINT_MISMATCH for what these recipes do not do */
-function inputOptions(name: string, input: InputSpec | undefined): SOLORecipeOptions {
-  if (input === undefined) return {};
-  const { resize, sizeDivisor, mean, std, channelOrder } = input;
-  if (resize.rule === 'torchvision') {
-    return { minSize: resize.minSize, maxSize: resize.maxSize, sizeDivisor, mean, std, channelOrder };
-  }
-  throw new RcnnError('CHECKPOINT_MISMATCH', {
-    where: name,
-    place: 'profile',
-    problem: 'the weights expect what this recipe does not do',
-    found: `images resized by the rule '${resize.rule}'`,
-    expected: "torchvision's rule",
-    hint: 'Build a SOLO with a transform of your own, and load it with loadStateDict.',
-  });
 }

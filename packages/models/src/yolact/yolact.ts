@@ -1,4 +1,4 @@
-import { type InputSpec, RcnnError } from '@rcnn/core';
+import type { InputSpec } from '@rcnn/core';
 import {
   fromAuthorsNames,
   type YOLACTRecipe,
@@ -8,6 +8,7 @@ import {
   yolactRecipes,
 } from '@rcnn/yolact';
 import type { Architecture, BuildRequest } from '../architecture.ts';
+import { otherInput } from '../input-parts.ts';
 import { defined } from '../option-parts.ts';
 import { type YOLACTModelOptions, yolactOptions, yolactPlusOptions } from './options.ts';
 
@@ -59,12 +60,5 @@ function inputOptions(name: string, input: InputSpec | undefined): YOLACTRecipeO
   if (resize.rule === 'fixed' && resize.size[0] === resize.size[1]) {
     return { imageSize: resize.size[0], mean, std, channelOrder };
   }
-  throw new RcnnError('CHECKPOINT_MISMATCH', {
-    where: name,
-    place: 'profile',
-    problem: 'the weights expect what this recipe does not do',
-    found: `images resized by the rule '${resize.rule}'`,
-    expected: "the rule 'fixed', to a square",
-    hint: 'Build a YOLACT with a transform of your own, and load it with loadStateDict.',
-  });
+  throw otherInput(name, 'YOLACT', input, "the rule 'fixed', to a square");
 }
