@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, delimiter, join } from 'node:path';
+import { basename, delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -88,12 +88,24 @@ function listSkips(skips) {
   for (const [title, count] of skips) console.log(`  ${count} × ${title}`);
 }
 
+function firstLine(text = '') {
+  return text.trim().split('\n', 1)[0].slice(0, 300);
+}
+
+/** Names what failed, so that the end of a long log says it. */
+function listFailures(failures) {
+  if (failures.length === 0) return;
+  console.log('Failed:');
+  for (const { place, reason } of failures) console.log(`  ${place}\n    ${reason}`);
+}
+
 /** Adds up the result file that every package's tests left, so that a cached run counts too. */
 function countTests() {
   let passed = 0;
   let failed = 0;
   let skipped = 0;
   const skips = new Map();
+  const failures = [];
   for (const member of members()) {
     const file = join(root, member, 'test-results.json');
     if (!existsSync(file)) continue;
@@ -102,18 +114,24 @@ function countTests() {
     failed += result.numFailedTests;
     skipped += result.numPendingTests + result.numTodoTests;
     for (const suite of result.testResults) {
-      for (const { status, ancestorTitles, title } of suite.assertionResults) {
+      const test = join(member, relative(join(root, member), suite.name));
+      for (const { status, ancestorTitles, title, failureMessages } of suite.assertionResults) {
+        if (status === 'failed') {
+          const place = [test, ...ancestorTitles, title].join(' › ');
+          failures.push({ place, reason: firstLine(failureMessages?.[0]) });
+        }
         if (status === 'passed' || status === 'failed') continue;
         const group = `${basename(member)}: ${ancestorTitles[0] ?? title}`;
         skips.set(group, (skips.get(group) ?? 0) + 1);
       }
+      // A file that cannot even be loaded has no failed test of its own.
+      if (suite.status === 'failed' && suite.assertionResults.length === 0) {
+        failed++;
+        failures.push({ place: test, reason: firstLine(suite.message) });
+      }
     }
-    // A file that cannot even be loaded has no failed test of its own.
-    failed += result.testResults.filter(
-      (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
-    ).length;
   }
-  return { passed, failed, skipped, skips };
+  return { passed, failed, skipped, skips, failures };
 }
 
 const commands = {
@@ -128,8 +146,9 @@ const commands = {
     const status = run(
       ...turbo('test', '--continue', '--concurrency=2', '--output-logs=new-only', '--log-order=grouped', ...args),
     );
-    const { passed, failed, skipped, skips } = countTests();
+    const { passed, failed, skipped, skips, failures } = countTests();
     listSkips(skips);
+    listFailures(failures);
     console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
     process.exit(failed > 0 ? 1 : status);
   },
