@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { ParameterLayout } from '@rcnn/core';
+import { compileKernel, kernelModule } from '@rcnn/shared/kernel';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromStored, storedShape, toStored } from '../src/state-dict/layout.ts';
+import { type Axes, reverseAxes, reverseAxesInJs, reverseKernel } from '../src/state-dict/reverse-axes.ts';
 
 const side = fc.integer({ min: 1, max: 40 });
 const small = fc.integer({ min: 1, max: 4 });
@@ -65,4 +69,46 @@ test('shapes are those of PyTorch', () => {
   expect(storedShape([12544, 1024], { height: 7, width: 7, channels: 256 })).toEqual([1024, 12544]);
   expect(storedShape([7, 5], 'linear')).toEqual([5, 7]);
   expect(storedShape([], 'same')).toEqual([]);
+});
+
+test('the committed kernel is what its source compiles to, and small enough for a browser’s main thread', async () => {
+  const bytes = await compileKernel(fileURLToPath(new URL('..', import.meta.url)));
+  expect(readFileSync(new URL('../src/kernel-bytes.ts', import.meta.url), 'utf8')).toBe(kernelModule(bytes));
+  expect(bytes.length).toBeLessThan(4096);
+  expect(reverseKernel()).toBeDefined(); // so the tests below mean something
+});
+
+// Sides that fill vectors and blocks and that do not, slabs of one column and of several, one larger than the kernel's
+// memory, and no numbers at all.
+const SIDES: readonly Axes[] = [
+  [64, 64, 1],
+  [65, 67, 1],
+  [17, 31, 9],
+  [1, 5000, 1],
+  [5000, 1, 1],
+  [3, 1, 1400],
+  [512, 150, 9],
+  [130_000, 5, 1],
+  [140_000, 3, 1],
+  [256, 3, 49],
+  [4099, 1, 130],
+  [0, 7, 5],
+];
+
+test.each(SIDES)('the kernel gives %i x %i x %i as JavaScript does, to the bit', (...axes) => {
+  const [a, b, s] = axes;
+  for (const Numbers of [Float32Array, Int32Array]) {
+    const values = Numbers.from({ length: a * b * s }, (_, i) => i);
+    const [got, wanted] = [reverseAxes(values, axes), reverseAxesInJs(values, axes)];
+    expect(got.constructor).toBe(Numbers);
+    expect(got).toHaveLength(wanted.length);
+    expect(got.findIndex((value, i) => value !== wanted[i])).toBe(-1);
+  }
+});
+
+test('the bits of a NaN stay', () => {
+  const words = Uint32Array.from({ length: 100 * 60 }, (_, i) => 0x7fa00000 + i);
+  const turned = reverseAxes(new Float32Array(words.buffer), [100, 60, 1]);
+  const back = reverseAxes(turned, [60, 100, 1]);
+  expect(new Uint32Array(back.buffer).findIndex((word, i) => word !== words[i])).toBe(-1);
 });

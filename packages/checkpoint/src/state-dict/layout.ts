@@ -1,4 +1,5 @@
 import type { ParameterLayout } from '@rcnn/core';
+import { type Axes, type NumberArray, reverseAxes } from './reverse-axes.ts';
 
 /**
  * Three axes are enough: all our layouts are PyTorch's read backwards. With S the positions of the kernel or map,
@@ -6,8 +7,6 @@ import type { ParameterLayout } from '@rcnn/core';
  * - `transposedConv`: theirs `[I, O, S]`, ours `[S, O, I]`;
  * - `linear`: theirs `[O, I]`, ours `[I, O]`, so S is 1.
  */
-type Axes = readonly [a: number, b: number, s: number];
-
 /** The shape that PyTorch gives to a parameter of ours. */
 export function storedShape(ours: readonly number[], layout: ParameterLayout): readonly number[] {
   if (layout === 'same') return ours;
@@ -28,30 +27,8 @@ export function toStored<T extends NumberArray>(values: T, ours: readonly number
   return reverseAxes(values, [s, b, a]);
 }
 
-type NumberArray = Float32Array | Int32Array | Uint8Array;
-
 function storedAxes(ours: readonly number[], layout: Exclude<ParameterLayout, 'same'>): Axes {
   const last = ours.at(-1)!; // theirs comes first
   if (typeof layout === 'object') return [last, layout.channels, layout.height * layout.width];
   return layout === 'linear' ? [last, ours[0]!, 1] : [last, ours[2]!, ours[0]! * ours[1]!];
-}
-
-/** Rows that are carried along at once: one cache line of float32 is written whole. */
-const BLOCK = 16;
-
-/** `[A, B, S]` to `[S, B, A]`, in blocks of rows, so that both sides are walked along their memory. */
-function reverseAxes<T extends NumberArray>(values: T, [A, B, S]: Axes): T {
-  const result = new (values.constructor as new (length: number) => T)(values.length);
-  const row = B * S;
-  for (let from = 0; from < A; from += BLOCK) {
-    const rows = Math.min(BLOCK, A - from);
-    for (let b = 0; b < B; b++) {
-      for (let s = 0; s < S; s++) {
-        let source = from * row + b * S + s;
-        const target = (s * B + b) * A + from;
-        for (let a = 0; a < rows; a++, source += row) result[target + a] = values[source]!;
-      }
-    }
-  }
-  return result;
 }
