@@ -1,11 +1,18 @@
 // The axes of an array of float32 reversed, 128-bit SIMD. AssemblyScript; built by `tools/shared/kernel.mjs`.
 // Addresses and steps are in bytes.
 
+/** All ones in a float32 that is NaN or infinite. */
+const EXPONENT: i32 = 0x7f800000;
+
 /**
  * `[rows, columns, inner]` at `source`, its rows `step` apart, to `[inner, columns, rows]` at `target`. Sixteen rows at a
  * time, so that each line of the cache is written whole; in these, squares of four by four.
+ * @returns whether all are finite: of none are all bits of the exponent set
  */
-export function reverse(rows: i32, columns: i32, inner: i32, source: usize, step: usize, target: usize): void {
+export function reverse(rows: i32, columns: i32, inner: i32, source: usize, step: usize, target: usize): bool {
+  const exponent = i32x4.splat(EXPONENT);
+  let strange = i32x4.splat(0);
+  let odd = false;
   const length = columns * inner;
   for (let row = 0; row < rows; row += 16) {
     const end = min(row + 16, rows);
@@ -43,6 +50,8 @@ export function reverse(rows: i32, columns: i32, inner: i32, source: usize, step
           const b = v128.load(from + step);
           const c = v128.load(from + 2 * step);
           const d = v128.load(from + 3 * step);
+          strange = v128.or(strange, v128.or(notFinite(a, exponent), notFinite(b, exponent)));
+          strange = v128.or(strange, v128.or(notFinite(c, exponent), notFinite(d, exponent)));
           const ab0 = i32x4.shuffle(a, b, 0, 4, 1, 5);
           const ab1 = i32x4.shuffle(a, b, 2, 6, 3, 7);
           const cd0 = i32x4.shuffle(c, d, 0, 4, 1, 5);
@@ -56,11 +65,18 @@ export function reverse(rows: i32, columns: i32, inner: i32, source: usize, step
         }
       }
       for (; done < end; done++, from += step, shift += 4) {
-        store<u32>(to0 + shift, load<u32>(from));
-        if (count > 1) store<u32>(to1 + shift, load<u32>(from + 4));
-        if (count > 2) store<u32>(to2 + shift, load<u32>(from + 8));
-        if (count > 3) store<u32>(to3 + shift, load<u32>(from + 12));
+        for (let i = 0; i < count; i++) {
+          const word = load<i32>(from + 4 * <usize>i);
+          odd = odd || (word & EXPONENT) === EXPONENT;
+          store<i32>((i === 0 ? to0 : i === 1 ? to1 : i === 2 ? to2 : to3) + shift, word);
+        }
       }
     }
   }
+  return !odd && !v128.any_true(strange);
+}
+
+/** Ones where a number is NaN or infinite. */
+function notFinite(words: v128, exponent: v128): v128 {
+  return i32x4.eq(v128.and(words, exponent), exponent);
 }

@@ -54,7 +54,7 @@ test('every layout is the permutation that its definition says, and comes back',
     fc.property(cases, ({ layout, ours, split, axes }) => {
       const count = split.reduce((a, b) => a * b, 1);
       const values = Float32Array.from({ length: count }, (_, i) => i);
-      const converted = fromStored(values, ours, layout);
+      const converted = fromStored(values, ours, layout).values;
       expect(converted).toEqual(byDefinition(values, split, axes));
       expect(toStored(converted, ours, layout)).toEqual(values);
       expect(storedShape(ours, layout).reduce((a, b) => a * b, 1)).toBe(count);
@@ -97,10 +97,10 @@ const SIDES: readonly Axes[] = [
 
 test.each(SIDES)('the kernel gives %i x %i x %i as JavaScript does, to the bit', (...axes) => {
   const [a, b, s] = axes;
-  for (const Numbers of [Float32Array, Int32Array]) {
-    const values = Numbers.from({ length: a * b * s }, (_, i) => i);
-    const [got, wanted] = [reverseAxes(values, axes), reverseAxesInJs(values, axes)];
-    expect(got.constructor).toBe(Numbers);
+  const whole = Int32Array.from({ length: a * b * s }, (_, i) => i);
+  for (const values of [whole, Float32Array.from(whole)]) {
+    const [got, wanted] = [reverseAxes(values, axes).values, reverseAxesInJs(values, axes)];
+    expect(got.constructor).toBe(values.constructor);
     expect(got).toHaveLength(wanted.length);
     expect(got.findIndex((value, i) => value !== wanted[i])).toBe(-1);
   }
@@ -108,7 +108,21 @@ test.each(SIDES)('the kernel gives %i x %i x %i as JavaScript does, to the bit',
 
 test('the bits of a NaN stay', () => {
   const words = Uint32Array.from({ length: 100 * 60 }, (_, i) => 0x7fa00000 + i);
-  const turned = reverseAxes(new Float32Array(words.buffer), [100, 60, 1]);
-  const back = reverseAxes(turned, [60, 100, 1]);
+  const turned = reverseAxes(new Float32Array(words.buffer), [100, 60, 1]).values;
+  const back = reverseAxes(turned, [60, 100, 1]).values;
   expect(new Uint32Array(back.buffer).findIndex((word, i) => word !== words[i])).toBe(-1);
+});
+
+test('a number that is not finite is seen wherever it is, and none is seen where none is', () => {
+  const [a, b, s] = [67, 9, 7]; // sides that fill neither blocks nor vectors
+  const values = Float32Array.from({ length: a * b * s }, (_, i) => (i % 2 ? 3.4e38 : -1e-45));
+  expect(reverseAxes(values, [a, b, s]).finite).toBe(true);
+  for (const strange of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+    for (let at = 0; at < values.length; at += 5) {
+      const kept = values[at]!;
+      values[at] = strange;
+      if (reverseAxes(values, [a, b, s]).finite) expect.unreachable(`${strange} at ${at}`);
+      values[at] = kept;
+    }
+  }
 });

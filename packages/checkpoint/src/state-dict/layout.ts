@@ -1,5 +1,5 @@
 import type { ParameterLayout } from '@rcnn/core';
-import { type Axes, type NumberArray, reverseAxes } from './reverse-axes.ts';
+import { type Axes, type NumberArray, type Reordered, reverseAxes } from './reverse-axes.ts';
 
 /**
  * Three axes are enough: all our layouts are PyTorch's read backwards. With S the positions of the kernel or map,
@@ -16,15 +16,19 @@ export function storedShape(ours: readonly number[], layout: ParameterLayout): r
 }
 
 /** Numbers in PyTorch's order, brought into ours. `ours` is the shape of our parameter. The input may be handed back. */
-export function fromStored<T extends NumberArray>(values: T, ours: readonly number[], layout: ParameterLayout): T {
-  return layout === 'same' ? values : reverseAxes(values, storedAxes(ours, layout));
+export function fromStored<T extends NumberArray>(
+  values: T,
+  ours: readonly number[],
+  layout: ParameterLayout,
+): Reordered<T> {
+  return layout === 'same' ? { values, finite: false } : reverseAxes(values, storedAxes(ours, layout));
 }
 
 /** Numbers in our order, brought into PyTorch's, always in an array of their own. */
 export function toStored<T extends NumberArray>(values: T, ours: readonly number[], layout: ParameterLayout): T {
   if (layout === 'same') return values.slice() as T;
   const [a, b, s] = storedAxes(ours, layout);
-  return reverseAxes(values, [s, b, a]);
+  return reverseAxes(values, [s, b, a]).values;
 }
 
 function storedAxes(ours: readonly number[], layout: Exclude<ParameterLayout, 'same'>): Axes {

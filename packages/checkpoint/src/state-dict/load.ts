@@ -73,8 +73,9 @@ function makeTensor(
       expected: 'floats or integers',
     });
   }
-  if (!allowNonFinite) checkFinite(numbers, where, name);
-  return tf.tensor(fromStored(numbers, shape, layout), [...shape], 'float32');
+  const { values, finite } = fromStored(numbers, shape, layout);
+  if (!allowNonFinite && !finite) checkFinite(numbers, where, name);
+  return tf.tensor(values, [...shape], 'float32');
 }
 
 const TYPES: Readonly<Partial<Record<tf.DataType, DType>>> = { float32: 'float32', int32: 'int32', bool: 'bool' };

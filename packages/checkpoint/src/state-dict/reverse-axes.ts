@@ -10,11 +10,20 @@ const SLAB = 2 ** 19;
 /** Arrays with fewer numbers are turned before a slab would be laid out. */
 const WORTHWHILE = 4096;
 
+/** Numbers in another order. */
+export interface Reordered<T> {
+  readonly values: T;
+  /** Whether all of them were seen to be finite float32; false where nobody looked. */
+  readonly finite: boolean;
+}
+
 /** `[A, B, S]` to `[S, B, A]`, always in an array of its own. */
-export function reverseAxes<T extends NumberArray>(values: T, axes: Axes): T {
+export function reverseAxes<T extends NumberArray>(values: T, axes: Axes): Reordered<T> {
   const kernel = values.BYTES_PER_ELEMENT === 4 && values.length >= WORTHWHILE ? reverseKernel() : undefined;
   const [A, , S] = axes;
-  if (kernel === undefined || A * roundUp(S) > SLAB) return reverseAxesInJs(values, axes);
+  if (kernel === undefined || A * roundUp(S) > SLAB) {
+    return { values: reverseAxesInJs(values, axes), finite: false };
+  }
   return reverseInSlabs(kernel, values, axes);
 }
 
@@ -39,10 +48,15 @@ export function reverseAxesInJs<T extends NumberArray>(values: T, [A, B, S]: Axe
 }
 
 /** Slabs of all rows and some of the columns: their rows lie together in the source, their places in the result. */
-function reverseInSlabs<T extends NumberArray>({ memory, reverse }: ReverseKernel, values: T, [A, B, S]: Axes): T {
+function reverseInSlabs<T extends NumberArray>(
+  { memory, reverse }: ReverseKernel,
+  values: T,
+  [A, B, S]: Axes,
+): Reordered<T> {
   const result = alike(values);
   const floats = new (values.constructor as new (buffer: ArrayBuffer) => T)(memory.buffer as ArrayBuffer);
   const most = Math.min(B, Math.max(1, Math.floor((SLAB / A - ROUNDING) / S)));
+  let finite = true;
   for (let from = 0; from < B; from += most) {
     const columns = Math.min(most, B - from);
     const length = columns * S;
@@ -52,13 +66,13 @@ function reverseInSlabs<T extends NumberArray>({ memory, reverse }: ReverseKerne
       floats.set(values.subarray(at, at + length), SOURCE + a * step);
     }
     const turned = SOURCE + A * step;
-    reverse(A, columns, S, 4 * SOURCE, 4 * step, 4 * turned);
+    if (reverse(A, columns, S, 4 * SOURCE, 4 * step, 4 * turned) === 0) finite = false;
     const place = columns * A;
     for (let s = 0; s < S; s++) {
       result.set(floats.subarray(turned + s * place, turned + (s + 1) * place), (s * B + from) * A);
     }
   }
-  return result;
+  return { values: result, finite };
 }
 
 function alike<T extends NumberArray>({ constructor, length }: T): T {
@@ -84,7 +98,7 @@ interface ReverseKernel {
     source: number,
     step: number,
     target: number,
-  ) => void;
+  ) => 0 | 1;
 }
 
 const PAGE = 65536;
