@@ -67,7 +67,16 @@ export const forbidden: readonly (readonly [from: string, to: string])[] = [
  */
 export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   checkpoint: [
-    ['byte-source.ts', 'dtypes.ts', 'hashing.ts', 'json.ts', 'profile-v1.ts', 'refuse.ts', 'strict-json.ts'],
+    [
+      'byte-source.ts',
+      'dtypes.ts',
+      'hashing.ts',
+      'json.ts',
+      'kernel-bytes.ts',
+      'profile-v1.ts',
+      'refuse.ts',
+      'strict-json.ts',
+    ],
     ['profile.ts', 'tensor-source.ts'],
     ['programs'],
     ['pretrained', 'pth', 'safetensors', 'state-dict'],
