@@ -169,9 +169,10 @@ const commands = {
         if (file.endsWith('.bench.ts')) found.set(file.slice(0, -'.bench.ts'.length), join(folder, file));
       }
     }
+    if (name === 'all') process.exit(run(process.execPath, [join(root, 'scripts', 'bench-all.mjs'), ...rest]));
     const file = found.get(name);
     if (file === undefined) {
-      say(`Which benchmark? npm run bench -- <${[...found.keys()].sort().join(' | ')}> [options]`);
+      say(`Which benchmark? npm run bench -- <${['all', ...found.keys()].sort().join(' | ')}> [options]`);
       process.exit(2);
     }
     process.exit(run(process.execPath, ['--expose-gc', '--import', 'tsx', file, ...rest]));

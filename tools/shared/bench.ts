@@ -1,5 +1,5 @@
 /** What every benchmark has: options that are checked, and a first line that says where it ran. */
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
@@ -26,6 +26,28 @@ function valuesOf<const Options extends Known>(options: Options): Values<Options
     console.error(`${message.split('. ')[0]!.replaceAll('\n', ' ')}. Options of this benchmark: ${known.join(', ')}.`);
     return process.exit(2);
   }
+}
+
+/** One side of a comparison, in words as a reader wants them, and as a number for programs. */
+export interface Seen {
+  readonly who: string;
+  /** `1.9 s, 1.34 GiB` */
+  readonly says: string;
+  readonly value: number;
+  readonly unit: 's' | 'ms' | 'per s' | 'GFLOPS';
+}
+
+/** A line of the table in the README. */
+export interface Figure {
+  readonly work: string;
+  readonly ours: Omit<Seen, 'who'>;
+  readonly peers: readonly Seen[];
+}
+
+/** Hands a line to `npm run bench -- all`, which collects them; a benchmark that runs alone has none to hand it to. */
+export function figure(line: Figure): void {
+  const file = process.env['RCNN_BENCH_FIGURES'];
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify(line)}\n`);
 }
 
 /** Processor, cores, instructions, Node and how busy the machine is. */

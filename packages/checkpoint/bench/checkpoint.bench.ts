@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Parameter, ParameterLayout, ParameterOwner } from '@rcnn/core';
-import { benchOptions } from '@rcnn/shared/bench';
+import { benchOptions, figure } from '@rcnn/shared/bench';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { loadStateDict, safetensorsFile, type TensorSource } from '../src/index.ts';
@@ -42,11 +42,15 @@ try {
   }
   const owner = makeOwner(tensors, ParameterClass);
   for (const file of theirs === undefined ? [files.plain] : [files.plain, files.zip]) {
-    await report(`${file === files.zip ? '.pth' : 'safetensors'} into a tfjs model, layouts changed`, async () => {
-      const source = await openTensorFile(file);
-      await loadStateDict(owner, source);
-      await source.close();
-    });
+    const times = await report(
+      `${file === files.zip ? '.pth' : 'safetensors'} into a tfjs model, layouts changed`,
+      async () => {
+        const source = await openTensorFile(file);
+        await loadStateDict(owner, source);
+        await source.close();
+      },
+    );
+    if (file === files.zip) compare(times, theirs!['torch.load and load_state_dict into torchvision']!);
   }
   for (const [name, times] of Object.entries(theirs ?? {})) print(name, times);
   console.log(`peak memory of this process ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`);
@@ -68,7 +72,7 @@ async function readAll(open: () => Promise<TensorSource>): Promise<void> {
   if (all.size !== 307) throw new Error(`read ${all.size} tensors, not 307`);
 }
 
-async function report(name: string, work: () => Promise<void>): Promise<void> {
+async function report(name: string, work: () => Promise<void>): Promise<number[]> {
   await work(); // warm-up
   const times: number[] = [];
   for (let run = 0; run < Number(values.runs); run++) {
@@ -78,6 +82,19 @@ async function report(name: string, work: () => Promise<void>): Promise<void> {
     times.push((performance.now() - start) / 1000);
   }
   print(name, times);
+  return times;
+}
+
+function compare(ours: readonly number[], torch: readonly number[]): void {
+  const seen = (times: readonly number[]) => {
+    const value = times.toSorted((a, b) => a - b)[times.length >> 1]!;
+    return { says: `${value.toFixed(2)} s`, value, unit: 's' } as const;
+  };
+  figure({
+    work: '`.pth` of R50-FPN (178 MB) into a model',
+    ours: seen(ours),
+    peers: [{ who: 'torch', ...seen(torch) }],
+  });
 }
 
 function print(name: string, times: readonly number[]): void {

@@ -11,7 +11,7 @@
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { type EngineName, useEngine } from '@rcnn/core';
-import { benchOptions } from '@rcnn/shared/bench';
+import { benchOptions, figure } from '@rcnn/shared/bench';
 import { defaultThreads } from '@rcnn/tfjs-backend-onnxruntime';
 import { BlockStack } from '@rcnn/tfjs-backend-onnxruntime/conformance';
 import * as tf from '@tensorflow/tfjs-core';
@@ -184,6 +184,28 @@ function cell({ ms, operations }: Row, name: string): string {
   return figure + ratio;
 }
 
+/** Means over the shapes of a pass, and each engine's speed: what a README has room for. */
+function summarize(rows: readonly Row[]): void {
+  for (const group of new Set(rows.filter(({ operations }) => operations !== undefined).map(({ group }) => group))) {
+    const inGroup = rows.filter((row) => row.group === group);
+    const seen = (name: string) => {
+      const speeds = inGroup.flatMap(({ ms, operations }) =>
+        ms[name] === undefined ? [] : [operations! / ms[name] / 1e6],
+      );
+      if (speeds.length < inGroup.length) return undefined;
+      const value = Math.exp(speeds.reduce((sum, speed) => sum + Math.log(speed), 0) / speeds.length);
+      return { says: `${value.toFixed(0)} GFLOPS`, value, unit: 'GFLOPS' } as const;
+    };
+    const ours = seen('onnxruntime');
+    if (ours === undefined) continue;
+    const peers = Object.keys(inGroup[0]!.ms).flatMap((who) => {
+      const theirs = who === 'onnxruntime' ? undefined : seen(who);
+      return theirs === undefined ? [] : [{ who, ...theirs }];
+    });
+    figure({ work: `${group}, geometric mean of ${inGroup.length} shapes`, ours, peers });
+  }
+}
+
 const load = loadavg();
 say(
   `load average before: ${load.map((value) => value.toFixed(2)).join(' ')}; ${threads} threads; medians of ${rounds} rounds, ${options.clock} time`,
@@ -207,6 +229,7 @@ if ('training step'.includes(options.only)) rows.push(await measureStep(engines)
 process.stderr.write('\n');
 torch?.stop();
 print(rows, [...engines.map(({ name }) => name), ...(torch ? ['torch'] : [])]);
+summarize(rows);
 if (options.json !== undefined) {
   const report = {
     threads,

@@ -14,6 +14,13 @@ import { mayOwnNetwork } from '../src/ranks/own-network.ts';
 const program = fileURLToPath(new URL('../bin/mask-rcnn.js', import.meta.url));
 const missing = unavailable();
 
+/** Kills of a random process at a random step. A release asks for 50. */
+const KILLS = Number(process.env['RCNN_RANK_KILLS'] ?? 0);
+/** Steps of the run that they disturb. */
+const STEPS = 12;
+/** Seconds within which all processes must have left. */
+const LEAVE = 30;
+
 function unavailable(): string | undefined {
   if (!mayOwnNetwork()) return 'no network of its own can be made here (unshare, ip)';
   try {
@@ -111,11 +118,59 @@ describe.skipIf(missing !== undefined)(`launch${missing === undefined ? '' : `: 
   });
 });
 
+describe.skipIf(missing !== undefined || KILLS === 0)(`launch, killed ${KILLS} times (RCNN_RANK_KILLS)`, () => {
+  test('each time all leave soon, and the run ends with the weights of an undisturbed one', async () => {
+    expect((await run(together('whole', STEPS))).code).toBe(0);
+    let slowest = 0;
+    let ends = 0;
+    for (let kills = 0; kills < KILLS; ends++) {
+      const name = `disturbed-${ends}`;
+      for (let begun = false; ; begun = true) {
+        const args = begun
+          ? ['launch', '-n', '2', 'train', '--resume', `runs/${name}`, '--progress', 'plain', '--threads', '1']
+          : together(name, STEPS);
+        const { code, output, seconds } = await killedOnTheWay(args, name, kills < KILLS);
+        if (code === 0) break;
+        expect(seconds, output).toBeLessThan(LEAVE);
+        expect(output).toMatch(/rank [01] is gone/);
+        kills++;
+        slowest = Math.max(slowest, seconds!);
+        console.log(`kill ${kills}: all left after ${seconds!.toFixed(1)} s`);
+      }
+      await expectSameWeights(name, 'whole');
+      rmSync(join(folder, 'runs', name), { recursive: true });
+    }
+    console.log(
+      `${KILLS} kills, ${ends} runs that ended as the undisturbed one; slowest leave ${slowest.toFixed(1)} s`,
+    );
+  });
+});
+
+/** Starts or resumes a run and kills one of its processes some steps on; `seconds` from there until the last one left. */
+async function killedOnTheWay(
+  args: readonly string[],
+  name: string,
+  kill: boolean,
+): Promise<Ended & { readonly seconds?: number }> {
+  const rank = Math.floor(2 * Math.random());
+  let left = kill ? 1 + Math.floor(4 * Math.random()) : Infinity;
+  let at = 0;
+  const ended = await run(args, (line) => {
+    if (!/step \d+\/\d+/.test(line) || --left > 0 || at > 0) return;
+    at = performance.now();
+    setTimeout(() => killRank(rank, name), 300 * Math.random());
+  });
+  return { ...ended, ...(at > 0 && { seconds: (performance.now() - at) / 1000 }) };
+}
+
 /** Kills the process of a rank that trains a run of this name. */
 function killRank(rank: number, name: string): void {
   for (const pid of pids()) {
     const [line, env] = ['cmdline', 'environ'].map((file) => read(`/proc/${pid}/${file}`));
-    const ours = line!.includes(`--name\0${name}`) && env!.includes(`LOCAL_RANK=${rank}`) && env!.includes('TF_CONFIG');
+    const ours =
+      [`--name\0${name}\0`, `runs/${name}\0`].some((named) => line!.includes(named)) &&
+      env!.includes(`LOCAL_RANK=${rank}`) &&
+      env!.includes('TF_CONFIG');
     if (ours && !line!.includes('launch')) process.kill(pid, 'SIGKILL');
   }
 }

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { benchOptions } from '@rcnn/shared/bench';
+import { benchOptions, figure } from '@rcnn/shared/bench';
 import { type Batch, createLoader as createLoaderHere } from '../src/index.ts';
 import { findSources, LoaderWorkers, openSource, writeShapes } from '../src/node/index.ts';
 
@@ -54,6 +54,12 @@ try {
     console.log(`ours, ${workers} workers, ${name}`);
     console.log(`  ${summary(rates.get(name)!)} images/s; main thread blocked ${summary(blocked.get(name)!)} %`);
   }
+  const seen = (rate: number) => ({ says: `${rate.toFixed(0)} a second`, value: rate, unit: 'per s' }) as const;
+  figure({
+    work: `Loading and augmenting photographs, ${workers} workers`,
+    ours: seen(median(rates.get('batches released')!)),
+    peers: peers.length === 0 ? [] : [{ who: "torch's DataLoader", ...seen(median(peers)) }],
+  });
   if (peers.length > 0) {
     console.log(`torch DataLoader, ${workers} workers: ${summary(peers)} images/s`);
     console.log(`ours / torch: ${(median(rates.get('batches released')!) / median(peers)).toFixed(2)}`);

@@ -4,7 +4,7 @@
 // Same files, one process per measurement, taken in turns; results are compared before any time counts.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { benchOptions } from '@rcnn/shared/bench';
+import { benchOptions, figure, type Seen } from '@rcnn/shared/bench';
 import { generate, generateStream } from './generate.ts';
 
 const options = benchOptions({
@@ -81,8 +81,22 @@ function report(title: string, taken: ReadonlyMap<string, readonly Measurement[]
     ];
     console.log(`  ${line.join('  ').trimEnd()}`);
   }
+  figure({
+    work: `COCO evaluation, ${title}`,
+    ours: seen(taken.get('ours')!),
+    peers: [...taken].flatMap(([who, all]) => {
+      if (who === 'ours' || all.length === 0) return [];
+      const same = JSON.stringify(all[0]!.sha256) === JSON.stringify(own.sha256);
+      return [{ who, ...seen(all), ...(same && { says: `${seen(all).says}, same arrays` }) }];
+    }),
+  });
   const parts = Object.entries(own.times ?? {}).map(([part, seconds]) => `${part} ${seconds.toFixed(3)}`);
   if (parts.length > 0) console.log(`  ours splits into: ${parts.join(', ')} s`);
+}
+
+function seen(all: readonly Measurement[]): Omit<Seen, 'who'> {
+  const value = median(all.map(({ wall }) => wall));
+  return { says: `${value.toFixed(2)} s, ${all[0]!.rss.toFixed(0)} MiB`, value, unit: 's' };
 }
 
 for (const count of options.small ? [36_781] : [36_781, 500_000]) {

@@ -3,7 +3,7 @@
 //   npm run bench -- compile [--python PATH] [--runs 3]
 // With --python: a Python that has torch, torchvision and pycocotools.
 import { fileURLToPath } from 'node:url';
-import { benchOptions } from '@rcnn/shared/bench';
+import { benchOptions, figure } from '@rcnn/shared/bench';
 import { type Turn, Worker } from './turns.ts';
 
 const values = benchOptions({ python: { type: 'string' }, runs: { type: 'string', default: '3' } });
@@ -35,6 +35,18 @@ for (const [name, [first, ...rest]] of turns) {
       `time ${ratio('wall')}x, CPU ${ratio('cpu')}x, peak ${ratio('peakBytes')}x ${against}`,
   );
 }
+
+const seen = (name: string) => {
+  const rest = turns.get(name)!.slice(1);
+  const value = median(rest.map(({ wall }) => wall));
+  return {
+    says: `${value.toFixed(2)} s, ${(rest.at(-1)!.peakBytes / 2 ** 30).toFixed(2)} GiB`,
+    value,
+    unit: 's',
+  } as const;
+};
+const peers = [...turns.keys()].filter((name) => name !== 'compiled').map((who) => ({ who, ...seen(who) }));
+figure({ work: 'Prediction to RLE by compiled graphs, Mask R-CNN R50-FPN, 800x1216', ours: seen('compiled'), peers });
 
 function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);

@@ -3,7 +3,7 @@
 // With --python (a Python that has torch, torchvision and pycocotools) the two take turns.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { benchOptions } from '@rcnn/shared/bench';
+import { benchOptions, figure, type Seen } from '@rcnn/shared/bench';
 import type { WorkResult } from './model-work.ts';
 
 const values = benchOptions({
@@ -21,10 +21,15 @@ for (const [work, title] of Object.entries(works)) {
   if (values.only !== undefined && values.only !== work) continue;
   console.log(`\n${title}`);
   const ours = measure('ours', process.execPath, ['--import', 'tsx', here('model-work.ts'), work, values.runs]);
-  if (values.python === undefined) continue;
+  const line = (peers: Seen[]): void => figure({ work: title, ours: seen(ours), peers });
+  if (values.python === undefined) {
+    line([]);
+    continue;
+  }
   const script = here('../../../tools/reference/time_model.py');
   const theirs = measure('torchvision', values.python, [script, work, '--runs', values.runs]);
   compareAnswers(ours, theirs);
+  line([{ who: 'torchvision', ...seen(theirs) }]);
   console.log(
     `  time ${(median(ours.times) / median(theirs.times)).toFixed(2)}x, ` +
       `CPU ${(median(ours.cpu) / median(theirs.cpu)).toFixed(2)}x, peak memory ${(ours.peakBytes / theirs.peakBytes).toFixed(2)}x torchvision's`,
@@ -41,6 +46,11 @@ function measure(name: string, program: string, args: readonly string[]): WorkRe
       `CPU ${median(result.cpu).toFixed(1)} s, peak ${(result.peakBytes / 2 ** 30).toFixed(2)} GiB`,
   );
   return result;
+}
+
+function seen({ times, peakBytes }: WorkResult): Omit<Seen, 'who'> {
+  const value = median(times);
+  return { says: `${value.toFixed(2)} s, ${(peakBytes / 2 ** 30).toFixed(2)} GiB`, value, unit: 's' };
 }
 
 /** Timing counts only when both did the same work. The samplers draw differently, hence the width for losses. */

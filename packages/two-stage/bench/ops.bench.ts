@@ -3,7 +3,7 @@
 // --python: a Python that has torch, torchvision and pycocotools.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { benchOptions } from '@rcnn/shared/bench';
+import { benchOptions, figure } from '@rcnn/shared/bench';
 import type { OpResult } from './ops-work.ts';
 
 type Results = Record<string, OpResult>;
@@ -26,6 +26,12 @@ for (const name of Object.keys(rounds[0]!.ours)) {
   const theirs = rounds.flatMap((round) => round.theirs?.[name]!.times ?? []);
   console.log(row(name, ours, theirs, rounds[0]!.ours[name]!.check, rounds[0]!.theirs?.[name]!.check));
   const now = { ours: median(ours), theirs: median(theirs) };
+  const seen = (value: number) => ({ says: `${value.toFixed(1)} ms`, value, unit: 'ms' }) as const;
+  figure({
+    work: name,
+    ours: seen(now.ours),
+    peers: theirs.length === 0 ? [] : [{ who: 'torchvision', ...seen(now.theirs) }],
+  });
   // torch times its backward pass alone only through autograd too, so both are differences.
   if (name.endsWith('and backward')) {
     const label = name.replace('forward and backward', 'backward (difference)');

@@ -1,0 +1,125 @@
+// The table of the README, measured again:
+//   npm run bench -- all [--python PATH] [--json FILE] [--readme] [--only NAME,NAME]
+// Runs the benchmarks that it is made of one after the other, prints their lines as a table and writes them to FILE; with
+// --readme the table in README.md is replaced. PATH is a Python that has the peers (torch, torchvision, pycocotools …).
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Where a benchmark is, its options, and which of its lines the table has: all, if it is not said. */
+const BENCHMARKS = {
+  model: { folder: 'two-stage', options: [] },
+  compile: { folder: 'onnx', options: [] },
+  ops: { folder: 'two-stage', options: [], lines: /RoIAlign.*forward(?! and)/ },
+  engines: { folder: 'cli', options: ['--engines', 'onnxruntime', '--only', '3x3'] },
+  'coco-eval': { folder: 'coco-eval', options: ['--small'], lines: /from files/ },
+  data: { folder: 'coco-data', options: [] },
+  checkpoint: { folder: 'checkpoint', options: [] },
+};
+
+const [START, END] = ['<!-- figures: npm run bench -- all --python PATH --readme -->', '<!-- /figures -->'];
+
+function fail(sentence) {
+  console.error(sentence);
+  process.exit(2);
+}
+
+function optionsOf() {
+  const options = {
+    python: { type: 'string' },
+    json: { type: 'string' },
+    readme: { type: 'boolean', default: false },
+    only: { type: 'string', default: Object.keys(BENCHMARKS).join() },
+  };
+  try {
+    const { values } = parseArgs({ options });
+    const names = values.only.split(',');
+    const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
+    if (unknown.length > 0) fail(`--only knows ${Object.keys(BENCHMARKS).join(', ')}; not ${unknown.join(', ')}.`);
+    if (values.python !== undefined && !existsSync(values.python)) fail(`--python: there is no ${values.python}.`);
+    return { ...values, names };
+  } catch (error) {
+    return fail(
+      `${error.message.split('. ')[0]}. Options: ${Object.keys(options)
+        .map((name) => `--${name}`)
+        .join(', ')}.`,
+    );
+  }
+}
+
+/** Runs one benchmark and gives its machine and its lines. */
+function measure(name, python) {
+  const { folder, options, lines = /./ } = BENCHMARKS[name];
+  const collected = join(mkdtempSync(join(tmpdir(), 'rcnn-figures-')), 'figures');
+  const file = join(root, 'packages', folder, 'bench', `${name}.bench.ts`);
+  const args = [
+    '--expose-gc',
+    '--import',
+    'tsx',
+    file,
+    ...options,
+    ...(python === undefined ? [] : ['--python', python]),
+  ];
+  console.error(`› ${name} …`);
+  try {
+    const { status, stdout } = spawnSync(process.execPath, args, {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 2 ** 26,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, RCNN_BENCH_FIGURES: collected },
+    });
+    if (status !== 0) return { name, machine: undefined, failed: true, figures: [] };
+    const rows = existsSync(collected) ? readFileSync(collected, 'utf8').trim().split('\n') : [];
+    const figures = rows.map((row) => JSON.parse(row)).filter(({ work }) => lines.test(work));
+    return { name, machine: stdout.split('\n', 1)[0], failed: false, figures };
+  } finally {
+    rmSync(join(collected, '..'), { recursive: true, force: true });
+  }
+}
+
+/** How much faster ours is, from numbers of one unit. */
+function speed(ours, peer) {
+  const more = ours.unit === 'per s' || ours.unit === 'GFLOPS'; // more is better
+  const factor = more ? ours.value / peer.value : peer.value / ours.value;
+  return `${factor.toFixed(factor < 10 ? 1 : 0)}x`;
+}
+
+function tableOf(results) {
+  const rows = results.flatMap(({ name, figures }) =>
+    figures.map(({ work, ours, peers }) => [
+      `${work} (\`${name}\`)`,
+      ours.says,
+      peers.map((peer) => `${peer.who} ${peer.says} (${speed(ours, peer)})`).join('; ') || '–',
+    ]),
+  );
+  const titles = ['Work', 'Ours', 'Peer (how many times faster ours is)'];
+  const widths = titles.map((title, k) => Math.max(title.length, ...rows.map((row) => row[k].length)));
+  const line = (cells) => `| ${cells.map((cell, k) => cell.padEnd(widths[k])).join(' | ')} |`;
+  return [line(titles), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+const { python, json, readme, names } = optionsOf();
+const results = names.map((name) => measure(name, python));
+const machine = results.find((result) => result.machine !== undefined)?.machine ?? 'unknown machine';
+const table = tableOf(results);
+console.log(`${machine}\n\n${table}`);
+if (json !== undefined) {
+  writeFileSync(json, `${JSON.stringify({ measured: new Date().toISOString(), machine, results }, null, 2)}\n`);
+}
+const failed = results.filter((result) => result.failed).map(({ name }) => name);
+if (failed.length > 0) console.error(`These ended with an error, and their lines are missing: ${failed.join(', ')}.`);
+else if (readme) {
+  const file = join(root, 'README.md');
+  const text = readFileSync(file, 'utf8');
+  const [from, to] = [text.indexOf(START), text.indexOf(END)];
+  if (from < 0 || to < from) fail('README.md has no place for the table.');
+  const said = machine.replace(/, load .*$/, '');
+  writeFileSync(file, `${text.slice(0, from + START.length)}\n\nSeen on ${said}.\n\n${table}\n\n${text.slice(to)}`);
+}
+process.exitCode = failed.length > 0 ? 1 : 0;
