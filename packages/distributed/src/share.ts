@@ -46,16 +46,21 @@ export async function broadcastBytes(group: ProcessGroup, bytes: Uint8Array, fro
     from,
   );
   const length = low! + 65536 * high!;
-  const count = Math.ceil(length / 2);
-  if (count === 0) return new Uint8Array(0);
-  const shorts = await floatsOf(group, own ? asShorts(bytes) : new Float32Array(count), from);
-  const received = new Uint8Array(2 * count);
-  for (const [i, short] of shorts.entries()) {
-    received[2 * i] = short & 0xff;
-    received[2 * i + 1] = (short & MOST) >> 8;
+  const received = new Uint8Array(2 * Math.ceil(length / 2));
+  for (let at = 0; at < length; at += PIECE) {
+    const count = Math.ceil(Math.min(PIECE, length - at) / 2);
+    const given = own ? asShorts(bytes.subarray(at, at + PIECE)) : new Float32Array(count);
+    const shorts = await floatsOf(group, given, from);
+    for (let i = 0; i < count; i++) {
+      received[at + 2 * i] = shorts[i]! & 0xff;
+      received[at + 2 * i + 1] = (shorts[i]! & MOST) >> 8;
+    }
   }
   return received.subarray(0, length);
 }
+
+/** Bytes that travel at once: as numbers on both sides they take many times as much. */
+const PIECE = 4 * 2 ** 20;
 
 async function floatsOf(group: ProcessGroup, values: ArrayLike<number>, from: number): Promise<Float32Array> {
   const given = tf.tensor1d(Float32Array.from(values));

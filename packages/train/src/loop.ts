@@ -14,6 +14,7 @@ export {
   type ModelEvaluationOptions,
   summarize,
 } from './loop/evaluate.ts';
+export { evaluateTogether } from './loop/evaluate-together.ts';
 export type * from './loop/events.ts';
 export { kindAsAdjective, kindInWords, kindsOf, mostTellingFirst } from './loop/kinds.ts';
 export type * from './loop/records.ts';

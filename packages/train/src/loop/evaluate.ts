@@ -86,16 +86,22 @@ export async function evaluateModel(
     onProgress?.(answers.length, dataset.length);
   }
   const summary = summarize(dataset, answers, { epoch, finds: model.spec.finds });
-  const shown = worst > 0 ? await withErrors(model, dataset, summary.worstImages().slice(0, worst)) : [];
-  return { ...summary, examples: [...shown, ...examples], skipped: pass.skipped, uncategorized: pass.uncategorized };
+  const shown = await showWorst(model, dataset, worst > 0 ? summary.worstImages().slice(0, worst) : []);
+  return {
+    ...summary,
+    examples: [...shown, ...examples],
+    skipped: pass.skipped,
+    uncategorized: pass.uncategorized.text,
+  };
 }
 
 /** Images once more, to show them: what was found in all of them at once would not fit into memory. */
-async function withErrors(
+export async function showWorst(
   model: Detector,
   dataset: Dataset,
   worst: ReturnType<ModelEvaluation['worstImages']>,
 ): Promise<Example[]> {
+  if (worst.length === 0) return [];
   const indices = worst.map(({ index }) => index);
   const examples: Example[] = [];
   for await (const { answer, example } of new EvaluationPass(model, dataset, { indices, losses: false })) {
@@ -152,9 +158,9 @@ export class EvaluationPass implements AsyncIterable<{ readonly answer: ImageAns
     return this.#loader.skipped.map((sample) => ({ ...sample, index: this.#place(sample.index) }));
   }
 
-  /** What was found so far that no category stands for, in words. */
-  get uncategorized(): string | undefined {
-    return this.#uncategorized.text;
+  /** What was found so far that no category stands for. */
+  get uncategorized(): Uncategorized {
+    return this.#uncategorized;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<{ readonly answer: ImageAnswer; readonly example: Example }> {

@@ -1,6 +1,6 @@
 import { Random } from '@rcnn/core';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
-import { localGroups, onRankZero, type ProcessGroup } from '@rcnn/distributed';
+import { broadcastValue, localGroups, onEveryRank, onRankZero, type ProcessGroup } from '@rcnn/distributed';
 import {
   type Optimizer,
   type ParameterGroup,
@@ -54,8 +54,8 @@ export interface TrainerOptions {
   readonly saveEvery?: number | undefined;
   readonly hooks?: TrainerHooks | undefined;
   /**
-   * The processes that train together; each runs this loop with the same options. Rank 0 alone is asked to save, to
-   * evaluate and to record. Default: this one alone.
+   * The processes that train together; each runs this loop with the same options. Rank 0 alone is asked to save and to
+   * record. Default: this one alone.
    */
   readonly group?: ProcessGroup | undefined;
 }
@@ -71,8 +71,8 @@ export interface TrainerHooks {
   /** Keeps the state, all or nothing. `best` asks for a copy of the weights that is kept apart. */
   readonly save?: ((position: Position, best: boolean) => Promise<void>) | undefined;
   /**
-   * Measures the model (throwing INTERRUPTED stops the training); {@link decisive} says what is best. Ranks other than 0
-   * must have it too, though it is not called there.
+   * Measures the model (throwing INTERRUPTED stops the training); {@link decisive} says what is best. Every rank is asked,
+   * so that they may share the work; the scores of rank 0 count.
    */
   readonly evaluate?: ((epoch: number, step: number) => Promise<Scores>) | undefined;
   /** Records a step or an epoch. */
@@ -274,7 +274,8 @@ async function endEpoch(options: Options, position: Position): Promise<Position>
   if (hooks.evaluate !== undefined && ((epoch + 1) % evaluateEvery === 0 || last)) {
     // Saved before the evaluation too: it may take long, and a crash must not cost the epoch.
     await save(options, position, false);
-    const evaluate = (): Promise<Scores> => onRankZero(options.group, () => hooks.evaluate!(epoch, step));
+    const evaluate = async (): Promise<Scores> =>
+      broadcastValue(options.group, await onEveryRank(options.group, () => hooks.evaluate!(epoch, step)));
     const scores = await (options.average?.swap(evaluate) ?? evaluate());
     const score = decisive(scores);
     isBest = score !== undefined && (position.best === null || score > position.best.score);

@@ -7,7 +7,7 @@ import { CompiledDetector, compileAs } from '@rcnn/onnx';
 import { freeze } from '@rcnn/optim';
 import type { TrainConfig } from '../config/options.ts';
 import type { RunFolder } from '../files/folder.ts';
-import { evaluateModel } from '../loop/evaluate.ts';
+import { evaluateTogether } from '../loop/evaluate-together.ts';
 import type { EndReason, Listener, Scores } from '../loop/events.ts';
 import { shareState } from '../loop/same-state.ts';
 import { type Position, runTraining, START, type TrainerHooks } from '../loop/trainer.ts';
@@ -153,6 +153,7 @@ function measuring(
     data: { val },
     built: { model },
     options: { onEvent, shouldStop },
+    group,
   }: Session,
   recorder: RunRecorder | undefined,
 ): { evaluate: NonNullable<TrainerHooks['evaluate']>; last(): Scores | undefined } | undefined {
@@ -166,9 +167,11 @@ function measuring(
     };
     const reading = { badSamples, maxSkipRate };
     const predicting = compileAs(model, compile);
-    const evaluation = await evaluateModel(predicting, val, { epoch, examples: 4, worst: 4, onProgress, ...reading })
+    const wanted = { epoch, examples: 4, worst: 4, onProgress, ...reading };
+    const evaluation = await evaluateTogether(group, predicting, val, wanted)
       // The weights of this step's graphs are of no use to the next evaluation.
       .finally(() => predicting instanceof CompiledDetector && predicting.release());
+    if (evaluation === undefined) return {}; // rank 0 has the scores
     const [first] = evaluation.skipped;
     if (first !== undefined) {
       const text = `Evaluated without ${evaluation.skipped.length} images, such as ${first.imageId}: ${first.message}`;

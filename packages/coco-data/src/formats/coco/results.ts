@@ -45,8 +45,22 @@ export class Uncategorized {
   add(detections: readonly Detection[], classes: ClassMap | undefined): void {
     for (const { label } of detections) {
       if (classes === undefined || classes.entryOf(label) !== undefined) continue;
-      this.#counts.set(label, (this.#counts.get(label) ?? 0) + 1);
+      this.#count(label, 1);
     }
+  }
+
+  /** Adds what another one has counted. */
+  addCounts(counts: Iterable<readonly [label: number, count: number]>): void {
+    for (const [label, count] of counts) this.#count(label, count);
+  }
+
+  /** How many objects were left out, by their label. */
+  get counts(): ReadonlyMap<number, number> {
+    return this.#counts;
+  }
+
+  #count(label: number, count: number): void {
+    this.#counts.set(label, (this.#counts.get(label) ?? 0) + count);
   }
 
   /** In words; undefined where nothing was left out. */
