@@ -1,10 +1,10 @@
 // Whether a server that was bundled finds its engine: one small program, from the packed tarballs, through every bundler
-// and runtime that npm serves. Prints a table; by hand, because it installs some 800 MB:
-//   node scripts/check-bundlers.mjs [name …]
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// and runtime that npm serves. Writes the table of docs/servers.md; by hand, because it installs some 800 MB:
+//   node scripts/check-bundlers.mjs [part of a name …]     without one all; rows of the others stay as they are
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { everything, must, packAll, run, start, writeManifest } from './packed.mjs';
+import { everything, packAll, root, run, start, writeManifest } from './packed.mjs';
 
 const PROGRAM = `
 import { maskRcnnSmall, useEngine } from 'mask-rcnn';
@@ -46,7 +46,13 @@ export async function GET() {
 }
 `;
 
-/** What to install, the commands that build, and the command that runs. */
+// Electron starts what the package names; without a window no screen is needed.
+const ELECTRON = `import { app } from 'electron';
+import { predict } from './predict.mjs';
+app.whenReady().then(predict).then(console.log).catch(console.error).finally(() => app.quit());
+`;
+
+/** What to install, the commands that build, and the command that runs. The first that is installed gives the version. */
 const WAYS = {
   'node, no bundler': { run: ['node', 'main.mjs'] },
   'esbuild, esm': {
@@ -98,6 +104,11 @@ const WAYS = {
     run: ['node_modules/.bin/bun', 'out-bun/main.mjs'],
   },
   deno: { install: ['deno'], run: ['node_modules/.bin/deno', 'run', '-A', '--node-modules-dir=manual', 'main.mjs'] },
+  electron: {
+    install: ['electron'],
+    files: { 'electron.mjs': ELECTRON },
+    run: ['node_modules/.bin/electron', '--no-sandbox', '--ozone-platform=headless', 'electron.mjs'],
+  },
 };
 
 const wanted = process.argv.slice(2);
@@ -107,29 +118,37 @@ const tarballFolder = join(folder, 'tarballs');
 mkdirSync(tarballFolder);
 const dependencies = everything(packAll(tarballFolder));
 
+// One project for all, so that what they share is installed once.
+const project = join(folder, 'project');
+mkdirSync(project);
+writeManifest(project, dependencies);
+writeFileSync(join(project, 'predict.mjs'), PROGRAM);
+writeFileSync(join(project, 'main.mjs'), MAIN);
+
 const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1', NODE_ENV: 'production' };
 delete env.NODE_OPTIONS;
 
 async function tryWay(name, { install = [], files = {}, build = [], run: command, serve }) {
-  const project = join(folder, name.replaceAll(/\W+/g, '-'));
-  for (const file of ['x', ...Object.keys(files)]) mkdirSync(join(project, file, '..'), { recursive: true });
-  writeManifest(project, dependencies);
-  writeFileSync(join(project, 'predict.mjs'), PROGRAM);
-  writeFileSync(join(project, 'main.mjs'), MAIN);
+  for (const file of Object.keys(files)) mkdirSync(join(project, file, '..'), { recursive: true });
   for (const [file, text] of Object.entries(files)) writeFileSync(join(project, file), text);
-  must('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...install], project);
+  const npm = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...install];
+  const installed = run('npm', npm, project);
+  if (installed.status !== 0) return `does not install:\n${installed.output.slice(-2000)}`;
+  versions.set(name, install.length === 0 ? process.version.slice(1) : versionOf(install[0]));
   for (const line of build) {
     const { status, output } = run('npx', ['--no-install', '-c', line], project, env);
     if (status !== 0) return `does not build:\n${output.slice(-2000)}`;
   }
-  const { output } =
-    serve === undefined ? await start(command[0], command.slice(1), project, env) : await ask(project, serve);
-  rmSync(join(project, 'node_modules'), { recursive: true, force: true });
+  const { output } = serve === undefined ? await start(command[0], command.slice(1), project, env) : await ask(serve);
   return output.includes(EXPECTED) ? 'works' : `does not run:\n${output.slice(-2000)}`;
 }
 
+function versionOf(name) {
+  return JSON.parse(readFileSync(join(project, 'node_modules', name, 'package.json'), 'utf8')).version;
+}
+
 /** Starts a server, asks it once it listens, and ends it. */
-async function ask(project, serve) {
+async function ask(serve) {
   const { spawn } = await import('node:child_process');
   const server = spawn('npx', ['--no-install', '-c', `exec ${serve}`], { cwd: project, env, detached: true });
   let output = '';
@@ -146,12 +165,33 @@ async function ask(project, serve) {
   }
 }
 
+const versions = new Map();
+const PAGE = join(root, 'docs', 'servers.md');
+const TABLE = /(?<=<!-- bundlers -->\n)[^]*?(?=<!-- \/bundlers -->)/;
+const ROW = /^\| ([^|]+?) +\| (?!-)([^|]+?) +\| ([^|]+?) +\|$/gm;
+
+/** The page's table, with the rows of this run in place of its own. */
+function writeTable(rows) {
+  const page = readFileSync(PAGE, 'utf8');
+  const before = [...page.match(TABLE)[0].matchAll(ROW)].slice(1).map(([, name, ...rest]) => [name, rest]);
+  const known = new Map([...before, ...rows.map(([name, ...rest]) => [name, rest])]);
+  const lines = Object.keys(WAYS)
+    .filter((name) => known.has(name))
+    .map((name) => [name, ...known.get(name)]);
+  const all = [['Way', 'Version', 'Outcome'], ...lines];
+  const widths = [0, 1, 2].map((column) => Math.max(...all.map((line) => line[column].length)));
+  const text = all.map((line) => `| ${line.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`);
+  text.splice(1, 0, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`);
+  writeFileSync(PAGE, page.replace(TABLE, `\n${text.join('\n')}\n\n`));
+}
+
 const rows = [];
 for (const [name, way] of ways) {
   const outcome = await tryWay(name, way);
   console.log(`${name.padEnd(18)} ${outcome}`);
-  rows.push(`| ${name} | ${outcome.split('\n')[0]} |`);
+  rows.push([name, versions.get(name) ?? '–', outcome.split('\n')[0].replace(/:$/, '')]);
+  writeTable(rows);
 }
 rmSync(folder, { recursive: true, force: true });
-console.log(`\n| Way | Outcome |\n| --- | --- |\n${rows.join('\n')}`);
-process.exit(rows.every((row) => row.includes('| works |')) ? 0 : 1);
+console.log('The table of docs/servers.md says so.');
+process.exit(rows.every(([, , outcome]) => outcome === 'works') ? 0 : 1);

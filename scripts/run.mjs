@@ -183,6 +183,14 @@ const commands = {
     const main = join(root, 'tools', 'fuzz', 'src', 'main.ts');
     process.exit(run(process.execPath, ['--import', 'tsx', main, ...args.filter((arg) => arg !== '--')]));
   },
+  docs() {
+    install();
+    build();
+    const site = join(root, 'tools', 'site');
+    say('Installing what makes the site …');
+    must('npx', ['-y', manifest.packageManager, '--dir', site, 'install', '--frozen-lockfile']);
+    process.exit(run(process.execPath, [join(site, 'build.mjs'), ...args.filter((arg) => arg !== '--')]));
+  },
   check() {
     install();
     for (const script of ['format:check', 'lint', 'typecheck']) must('npm', ['run', '--silent', script]);

@@ -1,5 +1,5 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheDirectory } from '@rcnn/checkpoint/node';
 
 /**
  * Where things lie. Nothing is written into node_modules, so a reinstall takes nothing away, and one installation
@@ -63,7 +63,5 @@ export function layout(root: string = defaultRoot()): Layout {
 }
 
 export function defaultRoot(): string {
-  const chosen = process.env['RCNN_TENSORFLOW_DIR'];
-  if (chosen) return chosen;
-  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'rcnn', 'tensorflow');
+  return process.env['RCNN_TENSORFLOW_DIR'] || join(cacheDirectory(), 'tensorflow');
 }

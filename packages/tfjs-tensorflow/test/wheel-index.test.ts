@@ -137,14 +137,42 @@ describe('the download', () => {
     await expect(downloadWheel(link, path, () => undefined)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
   });
 
-  test('that breaks off says so', async () => {
+  test('that breaks off is taken up again, and the password stays with its host', async () => {
+    const seen: (string | undefined)[] = [];
+    const store = await serve((asked, response) => {
+      seen.push(asked.headers.authorization);
+      const from = Number(/^bytes=(\d+)-$/.exec(asked.headers.range ?? '')?.[1] ?? 0);
+      response.statusCode = from === 0 ? 200 : 206;
+      if (from > 0) response.setHeader('content-range', `bytes ${from}-${content.length - 1}/${content.length}`);
+      response.setHeader('content-length', content.length - from);
+      if (seen.length === 1) response.write(content.subarray(0, 1000), () => response.destroy());
+      else response.end(content.subarray(from));
+    });
+    const passwords: (string | undefined)[] = [];
+    const index = await serve((asked, response) => {
+      passwords.push(asked.headers.authorization);
+      response.writeHead(302, { location: `${store.replace('127.0.0.1', 'localhost')}/x.whl` }).end();
+    });
+    const path = join(makeWorkshop().folder, 'wheel');
+    const link = { filename: 'x.whl', url: `${index.replace('//', '//me:secret@')}/x.whl`, sha256 };
+    await downloadWheel(link, path, () => undefined, { retryDelay: 1 });
+    expect(readFileSync(path).equals(content)).toBe(true);
+    expect(seen).toEqual([undefined, undefined]);
+    const password = `Basic ${Buffer.from('me:secret').toString('base64')}`;
+    expect(passwords).toEqual([password, password]);
+  });
+
+  test('that breaks off again and again says so, and how to do without', async () => {
     const host = await serve((_request, response) => {
       response.setHeader('content-length', content.length);
       response.write(content.subarray(0, 1000), () => response.destroy());
     });
     const path = join(makeWorkshop().folder, 'wheel');
     const link = { filename: 'x.whl', url: `${host}/x.whl`, sha256 };
-    await expect(downloadWheel(link, path, () => undefined)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
-    expect(existsSync(path)).toBe(true); // the setup removes its staging folder
+    await expect(downloadWheel(link, path, () => undefined, { attempts: 1 })).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      hint: expect.stringContaining('--wheel') as string,
+    });
+    expect(existsSync(path)).toBe(false);
   });
 });

@@ -10,6 +10,7 @@ export * from '@rcnn/roi-heads';
 export * from '@rcnn/rpn-anchors';
 export { architecture, architectures } from './architectures.ts';
 export { type CascadeOptions, cascadeHeads } from './cascade-rcnn.ts';
+export { type ExplainedObject, type ExplainedStep, type ExplainOptions, explain } from './explain.ts';
 export { FasterRCNN, type FasterRCNNOptions, pyramidRoIAlign } from './faster-rcnn.ts';
 export {
   architectureOf,

@@ -5,7 +5,7 @@
 export const floors: readonly (readonly string[])[] = [
   ['core', 'tfjs-backend-onnxruntime'],
   ['files', 'distributed'],
-  ['boxes', 'masks', 'checkpoint', 'optim', 'tfjs-tensorflow'],
+  ['boxes', 'masks', 'checkpoint', 'optim'],
   [
     'backbone-mobilenet',
     'backbone-resnet',
@@ -18,6 +18,7 @@ export const floors: readonly (readonly string[])[] = [
     'transforms',
     'coco-eval',
     'visualize',
+    'tfjs-tensorflow',
   ],
   ['roi-heads', 'solo', 'retinanet'],
   ['htc', 'point-rend'],

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import parse from '@changesets/parse';
 import { describe, expect, test } from 'vitest';
+import { anchorsOf, deadLinks, linksOf } from '../../../scripts/page-links.mjs';
 import { drawing } from './drawing.ts';
 import {
   backends,
@@ -313,6 +314,29 @@ test('architecture.md draws the arrows that are there', () => {
   expect(/```mermaid\n([\s\S]*?)```/.exec(page)?.[1], "docs/architecture.md: run 'node scripts/draw-house.mjs'.").toBe(
     drawing(all),
   );
+});
+
+test('no page has a dead link', () => none(deadLinks(root)));
+
+test('the rule about links sees what it should', () => {
+  const page = [
+    '# A page, and `code`',
+    '[a](there.md#x) and ![b](<with space.png>), `[no](code.md)`',
+    '```md',
+    '[no](fence.md)',
+    '```',
+    '<!-- [no](comment.md) --> <img src="tag.png"> [c][d]',
+    '## Twice',
+    '## Twice',
+    '[d]: defined.md',
+  ].join('\n');
+  expect(linksOf(page).map(({ target, line }) => [target, line])).toEqual([
+    ['there.md#x', 2],
+    ['with space.png', 2],
+    ['tag.png', 6],
+    ['defined.md', 9],
+  ]);
+  expect([...anchorsOf(page)]).toEqual(['a-page-and-code', 'twice', 'twice-1']);
 });
 
 test('the README lists every package', () => {

@@ -175,7 +175,9 @@ test('finds objects, learns in the tab, and finds with what it learned', async (
   await status()
     .getByText(/pictures and one \.json file of their annotations are needed/)
     .waitFor();
-  await page.getByLabel('Choose pictures and annotations').setInputFiles(await ownFiles());
+  await page.getByLabel('Choose pictures and annotations').setInputFiles(await ownFiles('via'));
+  await page.getByText(/^2 pictures with 3 objects \(kite\)/).waitFor();
+  await page.getByLabel('Choose pictures and annotations').setInputFiles(await ownFiles('coco'));
   await page.getByText(/^2 pictures with 3 objects \(balloon\); too few to set any aside/).waitFor();
   await look('3-teach');
   await page.getByLabel('Engine').selectOption('webgl');
@@ -212,8 +214,8 @@ test('finds objects, learns in the tab, and finds with what it learned', async (
   expectQuiet(2);
 });
 
-/** Two pictures and their outlines, as the studio writes them. */
-async function ownFiles(): Promise<string[]> {
+/** Two pictures and their outlines: of balloons as the studio writes them, of kites as VIA saves its project. */
+async function ownFiles(format: 'coco' | 'via'): Promise<string[]> {
   const places = [
     [[50, 50]],
     [
@@ -221,15 +223,46 @@ async function ownFiles(): Promise<string[]> {
       [110, 60],
     ],
   ] as const;
-  const images = places.map((_, i) => ({ id: i + 1, file_name: `images/own-${i}.png`, width: 160, height: 120 }));
-  const annotations = places.flatMap((balloons, i) =>
-    balloons.map(([x, y], j) => {
-      const corners = Array.from({ length: 16 }, (_, k) => [x + 18 * Math.cos(k / 2.55), y + 18 * Math.sin(k / 2.55)]);
-      return { id: 10 * i + j + 1, image_id: i + 1, category_id: 1, iscrowd: 0, area: 1000, bbox: [x - 18, y - 18, 36, 36], segmentation: [corners.flat()] }; // biome-ignore format: one line
-    }),
-  );
-  const json = join(folder, 'instances_train.json');
-  writeFileSync(json, JSON.stringify({ images, annotations, categories: [{ id: 1, name: 'balloon' }] }));
+  const json = join(folder, format === 'coco' ? 'instances_train.json' : 'via_project.json');
+  writeFileSync(json, JSON.stringify(format === 'coco' ? asCoco(places) : asVia(places)));
   const pictures = await Promise.all(places.map((balloons, i) => picture(`own-${i}.png`, balloons)));
   return [...pictures, json];
+}
+
+type Places = readonly (readonly (readonly [x: number, y: number])[])[];
+
+/** Corners of what looks like a disc around a place, as x and y. */
+function corners([x, y]: readonly [number, number]): readonly (readonly [number, number])[] {
+  return Array.from({ length: 16 }, (_, k) => [x + 18 * Math.cos(k / 2.55), y + 18 * Math.sin(k / 2.55)] as const);
+}
+
+function asCoco(places: Places): unknown {
+  const images = places.map((_, i) => ({ id: i + 1, file_name: `images/own-${i}.png`, width: 160, height: 120 }));
+  const annotations = places.flatMap((balloons, i) =>
+    balloons.map(([x, y], j) => ({
+      id: 10 * i + j + 1,
+      image_id: i + 1,
+      category_id: 1,
+      iscrowd: 0,
+      area: 1000,
+      bbox: [x - 18, y - 18, 36, 36],
+      segmentation: [corners([x, y]).flat()],
+    })),
+  );
+  return { images, annotations, categories: [{ id: 1, name: 'balloon' }] };
+}
+
+function asVia(places: Places): unknown {
+  const pictures = places.map((kites, i) => {
+    const regions = kites.map((place) => ({
+      shape_attributes: {
+        name: 'polygon',
+        all_points_x: corners(place).map(([x]) => Math.round(x)),
+        all_points_y: corners(place).map(([, y]) => Math.round(y)),
+      },
+      region_attributes: { class: 'kite' },
+    }));
+    return [`own-${i}.png-1`, { filename: `own-${i}.png`, size: 1, regions, file_attributes: {} }] as const;
+  });
+  return { _via_img_metadata: Object.fromEntries(pictures), _via_attributes: { region: { class: {} }, file: {} } };
 }

@@ -8,7 +8,7 @@ import { fileSource } from './file-source.ts';
 import { type FileSystem, nodeFileSystem } from './file-system.ts';
 import { nodeHashing } from './hashing.ts';
 import { claimPart } from './part-file.ts';
-import { followedFetch, requireSafeAddress } from './requests.ts';
+import { followedFetch, type RedirectHosts, requireSafeAddress } from './requests.ts';
 
 /** What a download says while it goes on. Sizes in bytes. */
 export type DownloadEvent =
@@ -38,8 +38,10 @@ export interface DownloadOptions {
   readonly stallTimeout?: number;
   /** Longest file taken, in bytes. Default 8 GiB. */
   readonly maxBytes?: number;
-  /** Hosts beside that of the address to which a server may send us on. Default none. */
-  readonly redirectHosts?: readonly string[];
+  /** Hosts beside that of the address to which a server may send us on, or `any` of them. Default none. */
+  readonly redirectHosts?: RedirectHosts;
+  /** Sent along, to the first host alone where it is a password. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly fetch?: typeof fetch;
   readonly fileSystem?: FileSystem;
 }
@@ -123,7 +125,7 @@ async function receive(state: State, options: DownloadOptions): Promise<void> {
 }
 
 async function request({ url, validator }: State, have: number, options: DownloadOptions): Promise<Response> {
-  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
+  const headers: Record<string, string> = { ...options.headers, 'accept-encoding': 'identity' };
   if (have > 0) headers['range'] = `bytes=${have}-`;
   // A weak ETag cannot vouch for ranges.
   if (have > 0 && validator !== undefined && !validator.startsWith('W/')) headers['if-range'] = validator;
@@ -198,7 +200,7 @@ async function tooLarge(
   await body?.cancel().catch(() => undefined);
   return new RcnnError('BUDGET_EXCEEDED', {
     where: url,
-    problem: 'the download is larger than any weights we know',
+    problem: 'the download is larger than allowed',
     expected: `at most ${maxBytes} bytes`,
     hint: 'Is the address right? `maxBytes` allows more.',
   });

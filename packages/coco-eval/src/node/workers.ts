@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { RcnnError, unpackError } from '@rcnn/core/errors';
+import { Piscina } from 'piscina';
 import { type EvaluateOptions, type Evaluation, evaluate, finish } from '../evaluate.ts';
 import { axesOf } from '../match/cells.ts';
-import { type OutcomeColumns, Outcomes } from '../match/outcomes.ts';
+import { Outcomes } from '../match/outcomes.ts';
 import { type IoUType, resolveParams } from '../params.ts';
 import type { Detections, GroundTruth } from '../read/columns.ts';
 import { type MatchAnswer, type MatchJob, packColumns } from './messages.ts';
@@ -36,13 +36,21 @@ export async function evaluateWithWorkers(
   const threads = Math.max(1, Math.min(workers, images));
   const job = { truth: packColumns(truth), detections: packColumns(detections), params };
   const bound = (thread: number): number => Math.floor((thread * images) / threads);
-  const parts = await Promise.allSettled(
-    Array.from({ length: threads }, (_, i) => matchInThread({ ...job, from: bound(i), to: bound(i + 1) })),
-  );
+  const pool = new Piscina<MatchJob, MatchAnswer>({
+    filename: workerFile(),
+    name: 'matchShare',
+    minThreads: threads,
+    maxThreads: threads,
+  });
+  const shares = Array.from({ length: threads }, (_, i) => pool.run({ ...job, from: bound(i), to: bound(i + 1) }));
+  const answers = await Promise.allSettled(shares);
+  await pool.destroy();
   const outcomes = new Outcomes(params, axes.columns, Math.max(1, detections.count));
-  for (const part of parts) {
-    if (part.status === 'rejected') throw part.reason; // of several the one of the first image, as without threads
-    outcomes.append(part.value);
+  for (const answer of answers) {
+    // Of several errors the one of the first image is thrown, as without threads.
+    if (answer.status === 'rejected') throw answer.reason;
+    if ('error' in answer.value) throw unpackError(answer.value.error);
+    outcomes.append(answer.value.outcomes);
   }
   return finish(truth, outcomes, params, detections.warnings);
 }
@@ -55,33 +63,10 @@ function usefulWorkers({ count }: Detections, iouType: IoUType | undefined): num
   return byMasks && count >= MANY_MASKS ? Math.min(4, availableParallelism()) : 0;
 }
 
-async function matchInThread(job: MatchJob): Promise<OutcomeColumns> {
-  const worker = new Worker(workerFile(), { workerData: job });
-  try {
-    const answer = await new Promise<MatchAnswer>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-      worker.once('exit', (code) => reject(endedEarly(code)));
-    });
-    if ('error' in answer) throw unpackError(answer.error);
-    return answer.outcomes;
-  } finally {
-    await worker.terminate();
-  }
-}
-
 /** Threads need JavaScript: when this file runs from source, the built worker is used. */
-function workerFile(): URL {
+function workerFile(): string {
   const fromSource = import.meta.url.endsWith('.ts');
-  return new URL(fromSource ? '../../dist/node/worker.js' : './worker.js', import.meta.url);
-}
-
-function endedEarly(code: number): RcnnError {
-  return new RcnnError('INTERRUPTED', {
-    where: 'evaluateWithWorkers',
-    problem: 'a thread ended before it answered',
-    found: `exit code ${code}`,
-  });
+  return new URL(fromSource ? '../../dist/node/worker.js' : './worker.js', import.meta.url).href;
 }
 
 function checkWorkers(workers: number): void {
