@@ -1,11 +1,11 @@
-export { decodeColumns, decodeRows, encodeColumns, encodeRows } from './bitmap.ts';
-export { maskIoU, mergeRuns, runEnds, sharedPixels } from './combine.ts';
-export { type Contour, contours, polygonsFromRuns } from './contours.ts';
+export { decodeColumns, decodeRows, encodeColumns, encodeRows } from './forms/bitmap.ts';
+export { type Contour, contours, polygonsFromRuns } from './forms/contours.ts';
+export { runsFromBox, runsFromPolygons } from './forms/polygon.ts';
+export { cropRuns, flipRuns, resizeRuns } from './forms/reshape.ts';
 export { type CocoMask, Mask } from './mask.ts';
-export { mergeCompressed } from './merge-strings.ts';
-export { type PasteMode, type PasteOptions, pasteMask } from './paste.ts';
-export { runsFromBox, runsFromPolygons } from './polygon.ts';
-export { cropRuns, flipRuns, resizeRuns } from './reshape.ts';
+export { type PasteMode, type PasteOptions, pasteMask } from './paste/paste.ts';
+export { maskIoU, mergeRuns, runEnds, sharedPixels } from './runs/combine.ts';
+export { mergeCompressed } from './runs/merge-strings.ts';
 export {
   type CompressedMask,
   checkMaskSize,
@@ -17,4 +17,4 @@ export {
   runsFromCounts,
   runsFromString,
   runsToString,
-} from './runs.ts';
+} from './runs/runs.ts';

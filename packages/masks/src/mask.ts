@@ -1,10 +1,10 @@
 import type { ImageSize, InstanceMask, RunLengths } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { decodeRows, encodeRows } from './bitmap.ts';
-import { type Contour, contours, polygonsFromRuns } from './contours.ts';
-import { runsFromBox, runsFromPolygons } from './polygon.ts';
-import { cropRuns, flipRuns, resizeRuns } from './reshape.ts';
-import { checkMaskSize, runsArea, runsBox, runsFromCounts, runsFromString, runsToString } from './runs.ts';
+import { decodeRows, encodeRows } from './forms/bitmap.ts';
+import { type Contour, contours, polygonsFromRuns } from './forms/contours.ts';
+import { runsFromBox, runsFromPolygons } from './forms/polygon.ts';
+import { cropRuns, flipRuns, resizeRuns } from './forms/reshape.ts';
+import { checkMaskSize, runsArea, runsBox, runsFromCounts, runsFromString, runsToString } from './runs/runs.ts';
 
 /** COCO's `segmentation` of an object with its size: the string is compressed, the list is not. */
 export interface CocoMask {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Random } from '@rcnn/core/random';
 import { compileKernel, kernelModule } from '@rcnn/shared/kernel';
 import { expect, test } from 'vitest';
-import { encodeColumnsInJs, encodeRowsInJs } from '../src/bitmap.ts';
+import { encodeColumnsInJs, encodeRowsInJs } from '../src/forms/bitmap.ts';
 import { encodeColumns, encodeRows } from '../src/index.ts';
 import { findRuns } from '../src/kernel.ts';
 

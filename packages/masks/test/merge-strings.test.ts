@@ -99,15 +99,15 @@ describe('where it is done', () => {
     { size: [4, 5], counts: ':22000' },
   ] as const;
   afterEach(() => {
-    vi.doUnmock('../src/combine.ts');
+    vi.doUnmock('../src/runs/combine.ts');
     vi.unstubAllGlobals();
     vi.resetModules();
   });
 
   test('the kernel merges what is well formed', async () => {
-    vi.doMock('../src/combine.ts', () => ({ mergeRuns: () => expect.fail('JavaScript was asked') }));
+    vi.doMock('../src/runs/combine.ts', () => ({ mergeRuns: () => expect.fail('JavaScript was asked') }));
     vi.resetModules();
-    const { mergeCompressed: merge } = await import('../src/merge-strings.ts');
+    const { mergeCompressed: merge } = await import('../src/runs/merge-strings.ts');
     expect(merge(masks).counts).toBe('5221O01O');
     expect(merge(masks, 'intersection').counts).toBe(':1302');
   });
@@ -117,7 +117,7 @@ describe('where it is done', () => {
     vi.resetModules();
     const { kernelWithMemory } = await import('../src/kernel.ts');
     expect(kernelWithMemory(1)).toBeUndefined();
-    const { mergeCompressed: merge } = await import('../src/merge-strings.ts');
+    const { mergeCompressed: merge } = await import('../src/runs/merge-strings.ts');
     expect(merge(masks).counts).toBe('5221O01O');
     expect(merge(masks, 'intersection').counts).toBe(':1302');
   });

@@ -9,7 +9,7 @@
 import { benchOptions } from '@rcnn/shared/bench';
 import * as tf from '@tensorflow/tfjs-core';
 import { BACKEND_NAME, type Convolutions, configure, defaultThreads, OrtBackend } from '../src/index.ts';
-import { prefersWinograd } from '../src/kernels/winograd/choice.ts';
+import { prefersWinograd } from '../src/kernels/convolution/winograd/choice.ts';
 
 /** Layers of Mask R-CNN R50-FPN: prediction of 800x1216, training of two images of 384x512, the mask head, a small model. */
 const SHAPES = [

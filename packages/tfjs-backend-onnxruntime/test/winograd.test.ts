@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checkConvolutions, defaultConvolutions } from '../src/convolutions.ts';
 import { BACKEND_NAME, type Convolutions, configure, OrtBackend } from '../src/index.ts';
-import { prefersWinograd } from '../src/kernels/winograd/choice.ts';
-import { stripsOf, tilingOf } from '../src/kernels/winograd/tiles.ts';
+import { prefersWinograd } from '../src/kernels/convolution/winograd/choice.ts';
+import { stripsOf, tilingOf } from '../src/kernels/convolution/winograd/tiles.ts';
 
 /** Both ways in one process: the backend of the other way has a name of its own, and the same kernels. */
 const OTHER = 'onnxruntime-direct';

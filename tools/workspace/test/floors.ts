@@ -114,6 +114,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['graph.ts', 'ops'],
     ['layers'],
   ],
+  masks: [['kernel-bytes.ts'], ['kernel.ts'], ['runs'], ['forms'], ['paste']],
   onnx: [
     ['format', 'web.ts'],
     ['graph'],
@@ -123,6 +124,13 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['export.ts', 'onnx-detector.ts'],
   ],
   studio: [['api.ts', 'program.ts'], ['dataset', 'model', 'runs'], ['server']],
+  'tfjs-backend-onnxruntime': [
+    ['conformance', 'errors.ts', 'kernel-bytes.ts', 'onnx.ts', 'pool.ts'],
+    ['convolutions.ts', 'native.ts', 'simd.ts', 'threads.ts'],
+    ['model.ts', 'sessions.ts'],
+    ['backend.ts'],
+    ['kernels'],
+  ],
   train: [['config', 'loop'], ['files'], ['report', 'tensorboard'], ['run']],
   visualize: [['canvas.ts', 'palette.ts'], ['image.ts', 'scene.ts', 'text.ts'], ['annotators']],
 };

@@ -1,5 +1,5 @@
-import { conv } from './conv.ts';
-import { depthwise } from './depthwise.ts';
+import { conv } from './convolution/conv.ts';
+import { depthwise } from './depthwise/depthwise.ts';
 import { elementWise } from './element-wise.ts';
 import type { OrtKernel } from './kernel.ts';
 import { matMul } from './mat-mul.ts';

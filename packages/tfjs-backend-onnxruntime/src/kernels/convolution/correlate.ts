@@ -1,11 +1,11 @@
 /** Convolution as networks mean it (correlation), of NHWC maps with any part of an HWIO filter. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeFloats, type OrtBackend } from '../backend.ts';
-import { FLOAT } from '../onnx.ts';
-import type { NamedGraph } from '../sessions.ts';
+import { nativeFloats, type OrtBackend } from '../../backend.ts';
+import { FLOAT } from '../../onnx.ts';
+import type { NamedGraph } from '../../sessions.ts';
+import { blockSize, type Maps } from '../layout.ts';
+import { gemm } from '../mat-mul.ts';
 import { correlateBlocked, correlateFew } from './correlate-blocked.ts';
-import { blockSize, type Maps } from './layout.ts';
-import { gemm } from './mat-mul.ts';
 import { type Taps, tapsKey, type Window, windowAttributes, windowKey } from './taps.ts';
 import { orderWeights } from './weights.ts';
 import { prefersWinograd } from './winograd/choice.ts';

@@ -1,11 +1,11 @@
 /** Correlation in onnxruntime's blocked layout, its fastest. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeFloats, type OrtBackend } from '../backend.ts';
-import type { NativeTensor } from '../native.ts';
-import { FLOAT, NCHWC } from '../onnx.ts';
-import type { NamedGraph } from '../sessions.ts';
-import { singleNode, sizeOf } from './kernel.ts';
-import { blockSize, fromBlocks, type Maps, toBlocks, toPlanes } from './layout.ts';
+import { nativeFloats, type OrtBackend } from '../../backend.ts';
+import type { NativeTensor } from '../../native.ts';
+import { FLOAT, NCHWC } from '../../onnx.ts';
+import type { NamedGraph } from '../../sessions.ts';
+import { singleNode, sizeOf } from '../kernel.ts';
+import { blockSize, fromBlocks, type Maps, toBlocks, toPlanes } from '../layout.ts';
 import { type Taps, tapsKey, type Window, windowAttributes, windowKey } from './taps.ts';
 import { type Blocks, orderWeights } from './weights.ts';
 

@@ -1,5 +1,5 @@
 /** What a correlation reads: the taps of a filter, and the window that they make on a map. */
-import type { Attribute } from '../onnx.ts';
+import type { Attribute } from '../../onnx.ts';
 
 /**
  * Which matrices of a filter to use, and how. `offsets` tells for each tap, row by row, where its

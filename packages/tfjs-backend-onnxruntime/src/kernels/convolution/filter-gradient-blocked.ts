@@ -9,12 +9,12 @@
  * The image is cut into tiles of one block of columns and a few rows, all of them channels to sum over: a
  * filter of few rows stays in the cache, and each tile is the unit that the blocked layout wants.
  */
-import { nativeFloats, type OrtBackend } from '../backend.ts';
-import { FLOAT, NCHWC } from '../onnx.ts';
+import { nativeFloats, type OrtBackend } from '../../backend.ts';
+import { FLOAT, NCHWC } from '../../onnx.ts';
+import { singleNode } from '../kernel.ts';
+import { blockSize, fromBlocks, type Maps, toBlocks } from '../layout.ts';
+import { copyRun } from '../move.ts';
 import type { ConvInfo } from './conv-info.ts';
-import { singleNode } from './kernel.ts';
-import { blockSize, fromBlocks, type Maps, toBlocks } from './layout.ts';
-import { copyRun } from './move.ts';
 
 /** Writes the gradient to `dw`, `[filterHeight, filterWidth, inChannels, outChannels]`. */
 export function asConvolution(backend: OrtBackend, info: ConvInfo, x: Maps, dy: Maps, dw: Float32Array): void {

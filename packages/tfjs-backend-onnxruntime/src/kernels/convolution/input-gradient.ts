@@ -1,9 +1,9 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { copyGrid } from '../grid.ts';
+import { isFloat, type KernelCall } from '../kernel.ts';
+import type { Maps } from '../layout.ts';
 import { type ConvInfo, describe, gridOf, mapsOf, STILL } from './conv-info.ts';
 import { correlate } from './correlate.ts';
-import { copyGrid } from './grid.ts';
-import { isFloat, type KernelCall } from './kernel.ts';
-import type { Maps } from './layout.ts';
 import type { Taps, Window } from './taps.ts';
 
 /**

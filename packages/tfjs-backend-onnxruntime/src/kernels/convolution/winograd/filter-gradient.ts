@@ -2,12 +2,12 @@
  * The gradient of a 3x3 filter by the transforms of its correlation, backwards: with `z = A dy A'` for tiles of 4x4
  * gradients, `dg = G'[sum of (B' d B) * z over all tiles]G`, where the sums are 36 products `[in, tiles] x [tiles, out]`.
  */
-import { nativeFloats, type OrtBackend } from '../../backend.ts';
-import { FLOAT, MICROSOFT } from '../../onnx.ts';
-import type { NamedGraph } from '../../sessions.ts';
+import { nativeFloats, type OrtBackend } from '../../../backend.ts';
+import { FLOAT, MICROSOFT } from '../../../onnx.ts';
+import type { NamedGraph } from '../../../sessions.ts';
+import type { Maps } from '../../layout.ts';
+import { batched } from '../../mat-mul.ts';
 import type { ConvInfo } from '../conv-info.ts';
-import type { Maps } from '../layout.ts';
-import { batched } from '../mat-mul.ts';
 import { gatherGradient } from './filter.ts';
 import { eachRow, layRows, memoryOf, PLANES, planesAt, REACH, stripsOf, TILE, tilingOf } from './tiles.ts';
 

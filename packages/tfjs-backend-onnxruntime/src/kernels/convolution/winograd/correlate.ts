@@ -7,9 +7,9 @@
  * taken a few at a time, so that their planes are still in the cache when they are read.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeFloats, type OrtBackend } from '../../backend.ts';
-import type { Maps } from '../layout.ts';
-import { batched } from '../mat-mul.ts';
+import { nativeFloats, type OrtBackend } from '../../../backend.ts';
+import type { Maps } from '../../layout.ts';
+import { batched } from '../../mat-mul.ts';
 import type { Taps, Window } from '../taps.ts';
 import { transformFilter } from './filter.ts';
 import { eachRow, layRows, memoryOf, PLANES, planesAt, REACH, stripsOf, TILE, tilingOf, writeRows } from './tiles.ts';

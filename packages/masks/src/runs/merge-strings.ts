@@ -1,6 +1,6 @@
 import { RcnnError } from '@rcnn/core/errors';
+import { kernelWithMemory } from '../kernel.ts';
 import { mergeRuns } from './combine.ts';
-import { kernelWithMemory } from './kernel.ts';
 import { type CompressedMask, checkMaskSize, runsFromString, runsToString } from './runs.ts';
 
 /**

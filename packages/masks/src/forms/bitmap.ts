@@ -1,7 +1,7 @@
 import type { ImageSize, RunLengths } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { findRuns } from './kernel.ts';
-import { checkMaskSize } from './runs.ts';
+import { findRuns } from '../kernel.ts';
+import { checkMaskSize } from '../runs/runs.ts';
 
 const LITTLE_WORD = 4; // bytes compared at once
 

@@ -6,12 +6,12 @@
  * channel multiplier of m the channels of `x` are repeated m times; the filter, `[kh, kw, C, m]`, is in that order already.
  */
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { OrtBackend } from '../backend.ts';
-import { fused } from './activation.ts';
-import { mapsOf } from './conv-info.ts';
+import type { OrtBackend } from '../../backend.ts';
+import { fused } from '../activation.ts';
+import { mapsOf } from '../convolution/conv-info.ts';
+import { isFloat, type KernelCall, type OrtKernel, sizeOf } from '../kernel.ts';
+import type { Maps } from '../layout.ts';
 import { sweepBack, sweepFilter, sweepForward } from './depthwise-sweep.ts';
-import { isFloat, type KernelCall, type OrtKernel, sizeOf } from './kernel.ts';
-import type { Maps } from './layout.ts';
 
 type ConvInfo = backend_util.Conv2DInfo;
 type Shape4D = [number, number, number, number];

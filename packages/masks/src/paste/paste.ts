@@ -1,10 +1,10 @@
 import type { DetectionMask, ImageSize, RunLengths } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { decodeRows } from './bitmap.ts';
-import { polygonsFromRuns } from './contours.ts';
+import { decodeRows } from '../forms/bitmap.ts';
+import { polygonsFromRuns } from '../forms/contours.ts';
+import { Turns } from '../forms/reshape.ts';
+import { checkMaskSize, runsToString } from '../runs/runs.ts';
 import { type AxisSamples, detectron2Axis, torchvisionAxis } from './paste-axis.ts';
-import { Turns } from './reshape.ts';
-import { checkMaskSize, runsToString } from './runs.ts';
 
 /**
  * How a soft mask is laid into its box.

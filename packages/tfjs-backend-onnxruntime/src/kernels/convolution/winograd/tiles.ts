@@ -1,6 +1,6 @@
 /** Maps cut into tiles of 4x4 pixels, and the 36 planes that Winograd's transforms make of them. */
-import { type Simd, simdWithFloats } from '../../simd.ts';
-import type { Maps } from '../layout.ts';
+import { type Simd, simdWithFloats } from '../../../simd.ts';
+import type { Maps } from '../../layout.ts';
 
 /** Pixels of the result that a tile gives in each direction. */
 export const TILE: number = 4;

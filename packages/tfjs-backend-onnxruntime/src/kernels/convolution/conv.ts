@@ -1,10 +1,10 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { fused } from './activation.ts';
+import { fused } from '../activation.ts';
+import { isFloat, type KernelCall, type OrtKernel } from '../kernel.ts';
 import { type ConvInfo, describe, mapsOf, STILL, strided } from './conv-info.ts';
 import { correlate } from './correlate.ts';
 import { conv2DBackpropFilter } from './filter-gradient.ts';
 import { conv2DBackpropInput } from './input-gradient.ts';
-import { isFloat, type KernelCall, type OrtKernel } from './kernel.ts';
 import type { Taps, Window } from './taps.ts';
 
 function allTaps({ filterHeight: rows, filterWidth: columns, inChannels, outChannels }: ConvInfo): Taps {

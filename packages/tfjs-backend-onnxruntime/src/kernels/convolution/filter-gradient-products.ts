@@ -1,9 +1,9 @@
 /** The gradient of a convolution by its filter, where there is no blocked layout for it. */
-import type { OrtBackend } from '../backend.ts';
+import type { OrtBackend } from '../../backend.ts';
+import { copyGrid, type Grid } from '../grid.ts';
+import type { Maps } from '../layout.ts';
+import { gemm } from '../mat-mul.ts';
 import { type ConvInfo, gridOf } from './conv-info.ts';
-import { copyGrid, type Grid } from './grid.ts';
-import type { Maps } from './layout.ts';
-import { gemm } from './mat-mul.ts';
 
 /**
  * For processors or channels without the blocked layout: one product per tap of the filter.

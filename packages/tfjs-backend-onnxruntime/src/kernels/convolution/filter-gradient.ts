@@ -1,11 +1,11 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { OrtBackend } from '../backend.ts';
+import type { OrtBackend } from '../../backend.ts';
+import { isFloat, type KernelCall } from '../kernel.ts';
+import { blockSize, type Maps } from '../layout.ts';
+import { gemm } from '../mat-mul.ts';
 import { type ConvInfo, describe, mapsOf, strided } from './conv-info.ts';
 import { asConvolution } from './filter-gradient-blocked.ts';
 import { asProducts } from './filter-gradient-products.ts';
-import { isFloat, type KernelCall } from './kernel.ts';
-import { blockSize, type Maps } from './layout.ts';
-import { gemm } from './mat-mul.ts';
 import { prefersWinograd } from './winograd/choice.ts';
 import { filterGradientWinograd, isWinogradFilter } from './winograd/filter-gradient.ts';
 

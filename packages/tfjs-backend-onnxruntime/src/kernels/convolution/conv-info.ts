@@ -1,8 +1,8 @@
 import { backend_util } from '@tensorflow/tfjs-core';
-import type { OrtBackend } from '../backend.ts';
-import { copyGrid, type Grid } from './grid.ts';
-import { type KernelCall, sizeOf } from './kernel.ts';
-import type { Maps } from './layout.ts';
+import type { OrtBackend } from '../../backend.ts';
+import { copyGrid, type Grid } from '../grid.ts';
+import { type KernelCall, sizeOf } from '../kernel.ts';
+import type { Maps } from '../layout.ts';
 import type { Window } from './taps.ts';
 
 export type ConvInfo = backend_util.Conv2DInfo;

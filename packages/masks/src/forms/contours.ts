@@ -1,5 +1,5 @@
 import type { RunLengths } from '@rcnn/core';
-import { runsBox } from './runs.ts';
+import { runsBox } from '../runs/runs.ts';
 
 /** One connected part of a mask. Outlines are flat `x0, y0, x1, y1, …` lists along pixel edges, in pixels. */
 export interface Contour {

@@ -1,5 +1,5 @@
 /** Strips of maps on their way into the memory of our own kernels and out of it. */
-import type { Maps } from './layout.ts';
+import type { Maps } from '../layout.ts';
 
 /** Some rows of one image of the result. */
 export interface Strip {

@@ -1,7 +1,7 @@
 import type { ImageSize, RunLengths } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { checkMaskSize } from '../runs/runs.ts';
 import { countsBetween } from './bitmap.ts';
-import { checkMaskSize } from './runs.ts';
 
 /** Mirrors a mask left to right: its columns in the opposite order. */
 export function flipRuns(runs: RunLengths): RunLengths {

@@ -1,5 +1,5 @@
 /** When a 3x3 convolution is done by Winograd's method and when directly. */
-import type { OrtBackend } from '../../backend.ts';
+import type { OrtBackend } from '../../../backend.ts';
 import { TILE, tilingOf } from './tiles.ts';
 
 /**

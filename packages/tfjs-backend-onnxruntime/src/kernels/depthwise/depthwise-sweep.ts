@@ -1,9 +1,9 @@
 /** How a depthwise convolution goes over its maps, and how its gradient by the input goes back. */
 import type { backend_util } from '@tensorflow/tfjs-core';
-import { simdWithFloats } from '../simd.ts';
+import { simdWithFloats } from '../../simd.ts';
+import type { Maps } from '../layout.ts';
 import { layRows, type Part, type Strip, stripsOf, takeRows } from './depthwise-strips.ts';
 import { addWeights, inOrder, layOffsets, layWeights, type Tap, type Taps, tapsOf, widthOf } from './depthwise-taps.ts';
-import type { Maps } from './layout.ts';
 
 type ConvInfo = backend_util.Conv2DInfo;
 

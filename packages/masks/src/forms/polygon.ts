@@ -1,7 +1,7 @@
 import type { ImageSize, RunLengths } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { mergeRuns } from './combine.ts';
-import { checkMaskSize } from './runs.ts';
+import { mergeRuns } from '../runs/combine.ts';
+import { checkMaskSize } from '../runs/runs.ts';
 
 /** Steps per pixel in which outlines are walked. */
 const STEPS = 5;
