@@ -1,10 +1,13 @@
 import {
   type Backbone,
+  type BackboneStep,
   BatchNorm,
   type FeatureSpec,
   FrozenBatchNorm,
+  forwardThrough,
   type GraphBuilder,
   type GraphValue,
+  graphThrough,
   type Layer,
   Module,
   type NormFactory,
@@ -13,10 +16,8 @@ import {
   type Random,
   RcnnError,
   type ToGraph,
-  trainableParameters,
-  withoutGradients,
 } from '@rcnn/core';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { InvertedResidual, NormedConv } from './blocks.ts';
 import { type MobileNetName, type MobileNetShape, mobileNetStages, shapeOf } from './variants.ts';
 
@@ -57,8 +58,7 @@ interface Step {
  */
 export class MobileNet extends Module implements Backbone {
   readonly outputs: readonly FeatureSpec[];
-  readonly #steps: readonly Step[];
-  readonly #outputBlocks: ReadonlySet<number>;
+  readonly #steps: readonly BackboneStep<Layer & ToGraph>[];
 
   constructor(options: MobileNetOptions = {}) {
     super();
@@ -67,8 +67,9 @@ export class MobileNet extends Module implements Backbone {
     const { outputBlocks = lastOfEachStride(steps) } = options;
     checkOptions(outputBlocks, trainableStages, steps.length);
     const chosen = outputBlocks.toSorted((a, b) => a - b);
-    this.#outputBlocks = new Set(chosen);
-    this.#steps = steps.slice(0, chosen.at(-1)! + 1);
+    this.#steps = steps
+      .slice(0, chosen.at(-1)! + 1)
+      .map(({ layer }, block) => ({ layer, isOutput: chosen.includes(block) }));
     for (const { layer } of steps.slice(this.#steps.length)) layer.dispose();
     for (const [i, { layer }] of this.#steps.entries()) this.register(`${i}`, layer);
     this.outputs = chosen.map((block) => ({ stride: steps[block]!.stride, channels: steps[block]!.channels }));
@@ -81,39 +82,12 @@ export class MobileNet extends Module implements Backbone {
 
   /** Maps `[N, H, W, 3]` to the chosen blocks, finest first. The caller owns them. */
   forward(images: tf.Tensor4D, phase: Phase = 'predict'): Pyramid {
-    if (images.shape[3] !== 3) {
-      throw new RcnnError('SHAPE_MISMATCH', {
-        where: 'MobileNet.forward',
-        problem: 'not a batch of RGB images',
-        found: `[${images.shape.join(',')}]`,
-        expected: '[N, H, W, 3]',
-      });
-    }
-    // Nothing before the first step that learns goes on a tape: no gradient will ever pass there.
-    const learns = this.#steps.findIndex(({ layer }) => trainableParameters(layer).size > 0);
-    return tf.tidy(() => {
-      const maps: tf.Tensor4D[] = [];
-      let x = images;
-      for (const [i, { layer }] of this.#steps.entries()) {
-        const step = (): tf.Tensor4D => layer.forward(x, phase);
-        const y = learns < 0 || i < learns ? withoutGradients(step) : step();
-        if (x !== images && x !== maps.at(-1)) x.dispose(); // a tape keeps what it needs by itself
-        if (this.#outputBlocks.has(i)) maps.push(y);
-        x = y;
-      }
-      return maps;
-    });
+    return forwardThrough('MobileNet.forward', this.#steps, images, phase);
   }
 
   /** The chosen blocks, finest first. */
   toGraph(graph: GraphBuilder, image: GraphValue): GraphValue[] {
-    const maps: GraphValue[] = [];
-    let x = image;
-    for (const [i, { layer }] of this.#steps.entries()) {
-      x = layer.toGraph(graph, x);
-      if (this.#outputBlocks.has(i)) maps.push(x);
-    }
-    return maps;
+    return graphThrough(this.#steps, graph, image);
   }
 }
 

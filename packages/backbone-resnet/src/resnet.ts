@@ -1,13 +1,16 @@
 import {
   type Backbone,
+  type BackboneStep,
   BatchNorm,
   Conv2d,
   ConvNorm,
   type FeatureSpec,
   FrozenBatchNorm,
+  forwardThrough,
   type GraphBuilder,
   type GraphValue,
   GroupNorm,
+  graphThrough,
   type Layer,
   Module,
   maxPool2d,
@@ -19,10 +22,8 @@ import {
   type Random,
   RcnnError,
   type ToGraph,
-  trainableParameters,
-  withoutGradients,
 } from '@rcnn/core';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { BasicBlock, Bottleneck } from './blocks.ts';
 import { type ResNetDepth, type ResNetShape, resnetOfDepth } from './variants.ts';
 
@@ -67,7 +68,7 @@ export interface ResNetOptions extends Partial<ResNetShape> {
 export class ResNet extends Module implements Backbone {
   readonly outputs: readonly FeatureSpec[];
   readonly #stem: Stem;
-  readonly #steps: { readonly layer: Layer & ToGraph; readonly isOutput: boolean }[] = [];
+  readonly #steps: BackboneStep<Layer & ToGraph>[] = [];
 
   constructor(options: ResNetOptions = {}) {
     super();
@@ -117,39 +118,12 @@ export class ResNet extends Module implements Backbone {
 
   /** Maps `[N, H, W, 3]` to the chosen stages, finest first. The caller owns them. */
   forward(images: tf.Tensor4D, phase: Phase = 'predict'): Pyramid {
-    if (images.shape[3] !== 3) {
-      throw new RcnnError('SHAPE_MISMATCH', {
-        where: 'ResNet.forward',
-        problem: 'not a batch of RGB images',
-        found: `[${images.shape.join(',')}]`,
-        expected: '[N, H, W, 3]',
-      });
-    }
-    // Nothing before the first step that learns goes on a tape: no gradient will ever pass there.
-    const learns = this.#steps.findIndex(({ layer }) => trainableParameters(layer).size > 0);
-    return tf.tidy(() => {
-      const maps: tf.Tensor4D[] = [];
-      let x = images;
-      for (const [i, { layer, isOutput }] of this.#steps.entries()) {
-        const step = (): tf.Tensor4D => layer.forward(x, phase);
-        const y = learns < 0 || i < learns ? withoutGradients(step) : step();
-        if (x !== images && x !== maps.at(-1)) x.dispose(); // a tape keeps what it needs by itself
-        if (isOutput) maps.push(y);
-        x = y;
-      }
-      return maps;
-    });
+    return forwardThrough('ResNet.forward', this.#steps, images, phase);
   }
 
   /** The chosen stages, finest first. */
   toGraph(graph: GraphBuilder, image: GraphValue): GraphValue[] {
-    const maps: GraphValue[] = [];
-    let x = image;
-    for (const { layer, isOutput } of this.#steps) {
-      x = layer.toGraph(graph, x);
-      if (isOutput) maps.push(x);
-    }
-    return maps;
+    return graphThrough(this.#steps, graph, image);
   }
 
   override dispose(): void {

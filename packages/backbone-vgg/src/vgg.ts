@@ -1,10 +1,13 @@
 import {
   type Backbone,
+  type BackboneStep,
   BatchNorm,
   Conv2d,
   ConvNorm,
   type FeatureSpec,
   FrozenBatchNorm,
+  forwardThrough,
+  type Layer,
   Module,
   maxPool2d,
   type Parameter,
@@ -12,7 +15,6 @@ import {
   type Pyramid,
   type Random,
   RcnnError,
-  withoutGradients,
 } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { convolutionsOfDepth, type VGGDepth } from './variants.ts';
@@ -32,11 +34,10 @@ export interface VGGOptions {
   readonly random?: Random | undefined;
 }
 
-/** 3x3 convolutions of one stage; each ends in a ReLU. */
-interface Stage {
-  readonly number: number;
-  readonly layers: readonly ((x: tf.Tensor4D, phase: Phase) => tf.Tensor4D)[];
-  readonly parameters: readonly Parameter[];
+/** A convolution with its ReLU, and with its norm if it has one. */
+interface Convolution {
+  readonly forward: (x: tf.Tensor4D, phase?: Phase) => tf.Tensor4D;
+  readonly parameters: ReadonlyMap<string, Parameter>;
 }
 
 /**
@@ -47,8 +48,7 @@ interface Stage {
  */
 export class VGG extends Module implements Backbone {
   readonly outputs: readonly FeatureSpec[];
-  readonly #stages: readonly Stage[];
-  readonly #outputStages: ReadonlySet<number>;
+  readonly #steps: readonly BackboneStep[];
   readonly #folds: ConvNorm[] = [];
 
   constructor(options: VGGOptions = {}) {
@@ -57,57 +57,34 @@ export class VGG extends Module implements Backbone {
     const convolutions = convolutionsOfDepth(options.depth ?? 16);
     checkOptions({ channels, outputStages, trainableStages });
     const last = Math.max(...outputStages);
-    this.#outputStages = new Set(outputStages);
-    const stages: Stage[] = [];
+    const steps: BackboneStep[] = [];
     let inChannels = 3;
     let place = 0; // in torchvision's `features`, where ReLU, norm and pool count too
     for (let number = 1; number <= last; number++) {
       const outChannels = channels[number - 1]!;
-      const layers: Stage['layers'][number][] = [];
-      const parameters: Parameter[] = [];
+      const made: Convolution[] = [];
       for (let i = 0; i < convolutions[number - 1]!; i++) {
-        const made = this.#convolution(place, inChannels, outChannels, options);
-        layers.push(made.forward);
-        parameters.push(...made.parameters);
-        place += made.places;
+        const convolution = this.#convolution(place, inChannels, outChannels, options);
+        made.push(convolution);
+        place += convolution.places;
         inChannels = outChannels;
       }
       place++; // the pool
-      stages.push({ number, layers, parameters });
+      const layer = new Stage(made, { pools: number > 1 });
+      for (const parameter of layer.namedParameters().values()) {
+        parameter.trainable = parameter.learnable && number > 5 - trainableStages;
+      }
+      steps.push({ layer, isOutput: outputStages.includes(number) });
     }
-    this.#stages = stages;
+    this.#steps = steps;
     this.outputs = [...outputStages]
       .sort((a, b) => a - b)
       .map((stage) => ({ stride: 2 ** (stage - 1), channels: channels[stage - 1]! }));
-    for (const { number, parameters } of stages) {
-      for (const parameter of parameters) parameter.trainable = parameter.learnable && number > 5 - trainableStages;
-    }
   }
 
   /** Maps `[N, H, W, 3]` to the chosen stages, finest first. The caller owns them. */
   forward(images: tf.Tensor4D, phase: Phase = 'predict'): Pyramid {
-    if (images.shape[3] !== 3) {
-      throw new RcnnError('SHAPE_MISMATCH', {
-        where: 'VGG.forward',
-        problem: 'not a batch of RGB images',
-        found: `[${images.shape.join(',')}]`,
-        expected: '[N, H, W, 3]',
-      });
-    }
-    // Nothing before the first stage that learns goes on a tape: no gradient will ever pass there.
-    const learns = this.#stages.find(({ parameters }) => parameters.some(({ trainable }) => trainable));
-    return tf.tidy(() => {
-      const maps: tf.Tensor4D[] = [];
-      let x = images;
-      for (const stage of this.#stages) {
-        const input = x;
-        const step = (): tf.Tensor4D => runStage(stage, input, phase);
-        x = learns === undefined || stage.number < learns.number ? withoutGradients(step) : step();
-        if (input !== images && input !== maps.at(-1)) input.dispose(); // a tape keeps what it needs by itself
-        if (this.#outputStages.has(stage.number)) maps.push(x);
-      }
-      return maps;
-    });
+    return forwardThrough('VGG.forward', this.#steps, images, phase);
   }
 
   override dispose(): void {
@@ -121,28 +98,48 @@ export class VGG extends Module implements Backbone {
     inChannels: number,
     outChannels: number,
     { norm = 'none', random }: VGGOptions,
-  ): { forward: Stage['layers'][number]; parameters: Parameter[]; places: number } {
+  ): Convolution & { readonly places: number } {
     const activation = norm === 'none' ? ('relu' as const) : ('linear' as const);
     const conv = new Conv2d(inChannels, outChannels, { kernelSize: 3, activation, random });
-    this.register(`features.${place}`, conv);
-    if (norm === 'none') {
-      return { forward: (x) => conv.forward(x), parameters: [...conv.namedParameters().values()], places: 2 };
-    }
+    const name = `features.${place}`;
+    this.register(name, conv);
+    const parameters = conv.namedParameters(`${name}.`);
+    if (norm === 'none') return { forward: (x) => conv.forward(x), parameters, places: 2 };
     const following = norm === 'batch' ? new BatchNorm(outChannels) : new FrozenBatchNorm(outChannels);
-    this.register(`features.${place + 1}`, following);
+    const nameOfNorm = `features.${place + 1}`;
+    this.register(nameOfNorm, following);
     const fold = new ConvNorm(conv, following, 'relu');
     this.#folds.push(fold);
-    const parameters = [...conv.namedParameters().values(), ...following.namedParameters().values()];
-    return { forward: (x, phase) => fold.forward(x, phase), parameters, places: 3 };
+    return {
+      forward: (x, phase) => fold.forward(x, phase),
+      parameters: new Map([...parameters, ...following.namedParameters(`${nameOfNorm}.`)]),
+      places: 3,
+    };
   }
 }
 
-/** The pool before the stage, and its convolutions. */
-function runStage({ number, layers }: Stage, input: tf.Tensor4D, phase: Phase): tf.Tensor4D {
-  return tf.tidy(() => {
-    const start = number === 1 ? input : maxPool2d(input, { kernelSize: 2, stride: 2, padding: 0 });
-    return layers.reduce((x, layer) => layer(x, phase), start);
-  });
+/** The pool before a stage, and its convolutions. They belong to the network, which registers them under its own names. */
+class Stage implements Layer {
+  readonly #convolutions: readonly Convolution[];
+  readonly #pools: boolean;
+
+  constructor(convolutions: readonly Convolution[], { pools }: { readonly pools: boolean }) {
+    this.#convolutions = convolutions;
+    this.#pools = pools;
+  }
+
+  forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
+    return tf.tidy(() => {
+      const start = this.#pools ? maxPool2d(x, { kernelSize: 2, stride: 2, padding: 0 }) : x;
+      return this.#convolutions.reduce((map, { forward }) => forward(map, phase), start);
+    });
+  }
+
+  namedParameters(): Map<string, Parameter> {
+    return new Map(this.#convolutions.flatMap(({ parameters }) => [...parameters]));
+  }
+
+  dispose(): void {}
 }
 
 function checkOptions(options: Required<Pick<VGGOptions, 'channels' | 'outputStages' | 'trainableStages'>>): void {

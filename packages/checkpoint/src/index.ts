@@ -1,3 +1,4 @@
+export type { ClassEntry } from '@rcnn/core';
 export { type ByteSource, blobSource, bytesSource, type UrlSourceOptions, urlSource } from './byte-source.ts';
 export { type Checkpoint, type CheckpointContents, checkpointFile, INFO_PLACE, openCheckpoint } from './checkpoint.ts';
 export { DTYPES, type DType } from './dtypes.ts';
@@ -14,7 +15,7 @@ export { type OpenOptions, openTensors } from './open.ts';
 export { PUBLISHED, PUBLISHED_URL, type PublishedWeights, publishedWeights } from './pretrained/catalogue.ts';
 export { COCO_CLASSES } from './pretrained/coco-classes.ts';
 export { requireDigest } from './pretrained/stated-digest.ts';
-export { type ClassEntry, type ProfileChanges, torchvisionProfile, type WeightsProfile } from './profile.ts';
+export { type ProfileChanges, torchvisionProfile, type WeightsProfile } from './profile.ts';
 export { type Program, programOf } from './programs/program.ts';
 export { openSafetensors, type SafetensorsSource } from './safetensors/read.ts';
 export { type FileContents, safetensorsFile } from './safetensors/write.ts';

@@ -1,4 +1,4 @@
-import type { InputSpec, KeypointScheme } from '@rcnn/core';
+import type { ClassEntry, InputSpec, KeypointScheme } from '@rcnn/core';
 import { RcnnError, shortened } from '@rcnn/core/errors';
 import type { JsonValue } from './json.ts';
 import { fromVersion1, isVersion1, OPTION_FIELDS } from './profile-v1.ts';
@@ -22,13 +22,6 @@ export interface WeightsProfile {
   readonly classes?: readonly ClassEntry[] | undefined;
   /** What the key points mean that the model finds. */
   readonly keypoints?: KeypointScheme | undefined;
-}
-
-/** One label of a model, and the category of the data set that it stands for. */
-export interface ClassEntry {
-  readonly label: number;
-  readonly categoryId: number;
-  readonly name: string;
 }
 
 /** What a profile says beside torchvision's conventions. */

@@ -1,14 +1,6 @@
+import type { ClassEntry } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Category } from './records.ts';
-
-/** One class of a model: the label it learns, and what that label means in a dataset. */
-export interface ClassEntry {
-  /** What models see: 1 or more. 0 is the background and no class has it. */
-  readonly label: number;
-  readonly name: string;
-  /** The category id in annotation files. */
-  readonly categoryId: number;
-}
 
 /** What two spellings of one name have in common: case, spaces and the form of Unicode say nothing to people. */
 export function plainName(name: string): string {

@@ -19,6 +19,7 @@ export {
 export * from './graph.ts';
 export { concatFloats, hostTensors, hostValues, tensorsAreOnHost } from './host-memory.ts';
 export * from './initialisers.ts';
+export { type BackboneStep, forwardThrough, graphThrough } from './layers/backbone-steps.ts';
 export { ConvNorm } from './layers/conv-norm.ts';
 export { ConvTranspose2d, type ConvTranspose2dOptions } from './layers/conv-transpose2d.ts';
 export { Conv2d, type Conv2dOptions } from './layers/conv2d.ts';

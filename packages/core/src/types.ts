@@ -107,3 +107,12 @@ export interface Detection {
   /** `[x, y, score]` per keypoint, in pixels. */
   readonly keypoints?: readonly (readonly [number, number, number])[];
 }
+
+/** One class of a model: the label it learns, and what that label means in a dataset. */
+export interface ClassEntry {
+  /** What models see: 1 or more. 0 is the background and no class has it. */
+  readonly label: number;
+  readonly name: string;
+  /** The category id in annotation files. */
+  readonly categoryId: number;
+}

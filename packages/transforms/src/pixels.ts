@@ -1,4 +1,5 @@
 import type { ImageSize, PixelImage } from '@rcnn/core';
+import { type AxisWeights, triangleWeights } from '@rcnn/core/triangle-filter';
 import { type Projection, project, type Window } from './patch-mask.ts';
 
 /** A colour in 0 … 255, for both kinds of pixel. */
@@ -132,40 +133,6 @@ function filled(data: Pixels, count: number, color: Color): Uint8Array | Float32
   return out;
 }
 
-interface Weights {
-  /** First source of each target, and how many. */
-  readonly first: Int32Array;
-  readonly taps: Int32Array;
-  /** `taps` weights per target, `stride` apart. */
-  readonly stride: number;
-  readonly values: Float64Array;
-}
-
-/** The triangle filter's weights: Pillow's `precompute_coeffs`. */
-function triangleWeights(before: number, after: number, antialias: boolean): Weights {
-  const scale = before / after;
-  const widen = antialias ? Math.max(1, scale) : 1;
-  const stride = Math.ceil(widen) * 2 + 1;
-  const first = new Int32Array(after);
-  const taps = new Int32Array(after);
-  const values = new Float64Array(after * stride);
-  for (let i = 0; i < after; i++) {
-    const center = (i + 0.5) * scale;
-    const from = Math.max(0, Math.trunc(center - widen + 0.5));
-    const count = Math.min(before, Math.trunc(center + widen + 0.5)) - from;
-    let sum = 0;
-    for (let k = 0; k < count; k++) {
-      const weight = Math.max(0, 1 - Math.abs((k + from - center + 0.5) * (1 / widen)));
-      values[i * stride + k] = weight;
-      sum += weight;
-    }
-    for (let k = 0; k < count; k++) if (sum !== 0) values[i * stride + k]! /= sum;
-    first[i] = from;
-    taps[i] = count;
-  }
-  return { first, taps, stride, values };
-}
-
 function integerWeights(values: Float64Array): Int32Array {
   return Int32Array.from(values, (value) => Math.trunc(0.5 + value * 2 ** PRECISION));
 }
@@ -199,7 +166,7 @@ function byteColumns(
   out: Uint8Array,
   before: number,
   after: number,
-  { first, taps, stride, values }: Weights,
+  { first, taps, stride, values }: AxisWeights,
 ): void {
   const weights = integerWeights(values);
   for (let row = 0, at = 0; at < out.length; row += before * 3) {
@@ -223,7 +190,7 @@ function byteColumns(
 }
 
 /** Enlarging mixes two rows for almost every new one: that case goes without the buffer of sums. */
-function byteRows(data: Bytes, out: Uint8Array, pitch: number, { first, taps, stride, values }: Weights): void {
+function byteRows(data: Bytes, out: Uint8Array, pitch: number, { first, taps, stride, values }: AxisWeights): void {
   const weights = integerWeights(values);
   const sums = new Int32Array(pitch);
   for (let y = 0, at = 0; at < out.length; y++, at += pitch) {
@@ -253,7 +220,7 @@ function floatColumns(
   before: number,
   height: number,
   after: number,
-  { first, taps, stride, values }: Weights,
+  { first, taps, stride, values }: AxisWeights,
 ): Float32Array {
   const out = new Float32Array(height * after * 3);
   for (let y = 0, at = 0; y < height; y++) {
@@ -273,7 +240,7 @@ function floatRows(
   data: Float32Array,
   pitch: number,
   height: number,
-  { first, taps, stride, values }: Weights,
+  { first, taps, stride, values }: AxisWeights,
 ): Float32Array {
   const out = new Float32Array(height * pitch);
   const sums = new Float64Array(pitch);

@@ -1,5 +1,6 @@
 import type { PixelImage } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { type AxisWeights, triangleWeights } from '@rcnn/core/triangle-filter';
 import type { Context2D } from './canvas.ts';
 
 /** The size of the canvas for an image drawn at `scale`: at least one pixel. */
@@ -18,8 +19,8 @@ export function drawImage(context: Context2D, image: PixelImage, scale = 1): voi
   checkImage(image);
   const [height, width] = scaledSize(image, scale);
   const pixels = context.createImageData(width, height);
-  const rows = axisWeights(image.height, height);
-  const columns = axisWeights(image.width, width);
+  const rows = triangleWeights(image.height, height);
+  const columns = triangleWeights(image.width, width);
   const unit = image.data instanceof Float32Array ? 255 : 1;
   for (let row = 0, at = 0; row < height; row++) {
     for (let column = 0; column < width; column++, at += 4) {
@@ -27,32 +28,6 @@ export function drawImage(context: Context2D, image: PixelImage, scale = 1): voi
     }
   }
   context.putImageData(pixels, 0, 0);
-}
-
-/** Source pixels that make up each target pixel of one axis: `first[i] … first[i] + weights[i].length - 1`. */
-interface AxisWeights {
-  readonly first: Int32Array;
-  readonly weights: readonly Float64Array[];
-}
-
-/** Triangle filter, half-pixel centres; its width grows with the reduction, as in Pillow's bilinear resize. */
-function axisWeights(from: number, to: number): AxisWeights {
-  const step = from / to;
-  const support = Math.max(1, step);
-  const first = new Int32Array(to);
-  const weights: Float64Array[] = [];
-  for (let i = 0; i < to; i++) {
-    const centre = (i + 0.5) * step;
-    const low = Math.max(0, Math.trunc(centre - support + 0.5));
-    const high = Math.min(from, Math.trunc(centre + support + 0.5));
-    const line = Float64Array.from({ length: Math.max(1, high - low) }, (_, k) =>
-      Math.max(0, 1 - Math.abs((low + k + 0.5 - centre) / support)),
-    );
-    const sum = line.reduce((total, weight) => total + weight, 0);
-    first[i] = low;
-    weights.push(sum > 0 ? line.map((weight) => weight / sum) : line.fill(1 / line.length));
-  }
-  return { first, weights };
 }
 
 function writeMean(
@@ -68,12 +43,11 @@ function writeMean(
   let red = 0;
   let green = 0;
   let blue = 0;
-  const down = rows.weights[row]!;
-  const across = columns.weights[column]!;
-  for (let v = 0; v < down.length; v++) {
+  for (let v = 0; v < rows.taps[row]!; v++) {
+    const down = rows.values[row * rows.stride + v]!;
     let from = ((rows.first[row]! + v) * width + columns.first[column]!) * 3;
-    for (let h = 0; h < across.length; h++, from += 3) {
-      const weight = down[v]! * across[h]!;
+    for (let h = 0; h < columns.taps[column]!; h++, from += 3) {
+      const weight = down * columns.values[column * columns.stride + h]!;
       red += weight * data[from]!;
       green += weight * data[from + 1]!;
       blue += weight * data[from + 2]!;

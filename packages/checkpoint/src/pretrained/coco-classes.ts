@@ -1,4 +1,4 @@
-import type { ClassEntry } from '../profile.ts';
+import type { ClassEntry } from '@rcnn/core';
 
 /** COCO's 80 names in id order, and the ids from 1 to 90 that none of them has. */
 const NAMES =

@@ -23,40 +23,32 @@ function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: FusedActivati
   return activation === 'relu6' ? tf.mul(passed, tf.less(y, 6)) : passed;
 }
 
-tf.registerGradient({
-  kernelName: tf.FusedConv2D,
-  inputsToSave: ['x', 'filter'],
-  outputsToSave: [true],
-  gradFunc: (dy, saved, attrs) => {
-    const [x, filter, y] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-    const { strides, pad, dataFormat, activation } = attrs as unknown as FusedConv2DAttrs;
-    const d = beforeActivation(dy as tf.Tensor, y, activation) as tf.Tensor4D;
-    const shared = { strides, pad, dataFormat, dimRoundingMode: undefined };
-    return {
-      x: () => run(tf.Conv2DBackpropInput, { dy: d, filter }, { ...shared, inputShape: x.shape }),
-      filter: () => run(tf.Conv2DBackpropFilter, { x, dy: d }, { ...shared, filterShape: filter.shape }),
-      bias: () => tf.sum(d, [0, 1, 2]),
-    };
-  },
-});
+/** A convolution and its activation: the kernels that take the gradient back to its map and to its filter. */
+function registerFusedConvolution(fused: string, toInput: string, toFilter: string): void {
+  tf.registerGradient({
+    kernelName: fused,
+    inputsToSave: ['x', 'filter'],
+    outputsToSave: [true],
+    gradFunc: (dy, saved, attrs) => {
+      const [x, filter, y] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+      const { strides, pad, dataFormat, dilations, activation } = attrs as unknown as FusedConv2DAttrs;
+      const d = beforeActivation(dy as tf.Tensor, y, activation) as tf.Tensor4D;
+      const shared = { strides, pad, dataFormat, dilations, dimRoundingMode: undefined };
+      return {
+        x: () => run(toInput, { dy: d, filter }, { ...shared, inputShape: x.shape }),
+        filter: () => run(toFilter, { x, dy: d }, { ...shared, filterShape: filter.shape }),
+        bias: () => tf.sum(d, [0, 1, 2]),
+      };
+    },
+  });
+}
 
-tf.registerGradient({
-  kernelName: tf.FusedDepthwiseConv2D,
-  inputsToSave: ['x', 'filter'],
-  outputsToSave: [true],
-  gradFunc: (dy, saved, attrs) => {
-    const [x, filter, y] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-    const { strides, pad, dilations, activation } = attrs as unknown as FusedConv2DAttrs;
-    const d = beforeActivation(dy as tf.Tensor, y, activation) as tf.Tensor4D;
-    const shared = { strides, pad, dilations, dimRoundingMode: undefined };
-    const filterShape = filter.shape;
-    return {
-      x: () => run(tf.DepthwiseConv2dNativeBackpropInput, { dy: d, filter }, { ...shared, inputShape: x.shape }),
-      filter: () => run(tf.DepthwiseConv2dNativeBackpropFilter, { x, dy: d }, { ...shared, filterShape }),
-      bias: () => tf.sum(d, [0, 1, 2]),
-    };
-  },
-});
+registerFusedConvolution(tf.FusedConv2D, tf.Conv2DBackpropInput, tf.Conv2DBackpropFilter);
+registerFusedConvolution(
+  tf.FusedDepthwiseConv2D,
+  tf.DepthwiseConv2dNativeBackpropInput,
+  tf.DepthwiseConv2dNativeBackpropFilter,
+);
 
 tf.registerGradient({
   kernelName: tf._FusedMatMul,
