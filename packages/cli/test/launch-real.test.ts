@@ -93,7 +93,7 @@ async function expectSameWeights(first: string, second: string): Promise<void> {
   expect(one.size).toBeGreaterThan(20);
 }
 
-describe.skipIf(missing !== undefined)(`launch${missing === undefined ? '' : `: ${missing}`}`, () => {
+describe.skipIf(missing !== undefined)('launch', { meta: { whySkipped: missing } }, () => {
   test('two processes are one that accumulates two batches, bit for bit', async () => {
     const two = await run(together('two', 3));
     expect(two.output).toContain('3 steps of 2 images, 1 in each of 2 processes');

@@ -75,19 +75,23 @@ test('visualize', async () => {
   expectInside();
 });
 
-test.skipIf(process.platform === 'win32')('a link in the folder is not written through', async () => {
-  mkdirSync(join(place, 'elsewhere'));
-  mkdirSync(out);
-  symlinkSync('../elsewhere', join(out, 'crops'));
-  symlinkSync('../mine', join(out, 'photo.png'));
-  const options = { out, pictures: true, crops: true, masks: false, inputs: [] };
-  const writer = await PictureWriter.open(options, { names });
-  await expect(writer.write('photo.png', image, found)).rejects.toMatchObject({ code: 'PATH_REFUSED' });
-  const plain = await PictureWriter.open({ ...options, crops: false }, { names });
-  await plain.write('photo.png', image, found); // replaces the link, not what it leads to
-  expect(readFileSync(join(place, 'mine'), 'utf8')).toBe('mine');
-  expect(readdirSync(join(place, 'elsewhere'))).toEqual([]);
-});
+test.skipIf(process.platform === 'win32')(
+  'a link in the folder is not written through',
+  { meta: { whySkipped: 'needs a system other than Windows' } },
+  async () => {
+    mkdirSync(join(place, 'elsewhere'));
+    mkdirSync(out);
+    symlinkSync('../elsewhere', join(out, 'crops'));
+    symlinkSync('../mine', join(out, 'photo.png'));
+    const options = { out, pictures: true, crops: true, masks: false, inputs: [] };
+    const writer = await PictureWriter.open(options, { names });
+    await expect(writer.write('photo.png', image, found)).rejects.toMatchObject({ code: 'PATH_REFUSED' });
+    const plain = await PictureWriter.open({ ...options, crops: false }, { names });
+    await plain.write('photo.png', image, found); // replaces the link, not what it leads to
+    expect(readFileSync(join(place, 'mine'), 'utf8')).toBe('mine');
+    expect(readdirSync(join(place, 'elsewhere'))).toEqual([]);
+  },
+);
 
 test('a file in the way of the folder is named', async () => {
   const options = { out: join(place, 'mine'), pictures: true, crops: false, masks: false, inputs: [] };

@@ -93,69 +93,73 @@ async function run(file: string, options: Partial<PredictVideoOptions> = {}): Pr
 }
 
 // The stand-in is a script with a first line that Windows does not read.
-describe.skipIf(process.platform === 'win32')('video', () => {
-  test('every frame is predicted, drawn and written, at the rate of the original', async () => {
-    withTools();
-    expect(await run(video('a.mp4', '4'))).toBe(`${join(root, 'a.mp4')}: 4 frames\n`);
-    expect(readdirSync(out)).toEqual(['a.mp4']); // no part is left over
-    const bytes = readFileSync(join(out, 'a.mp4'));
-    expect(bytes).toHaveLength(4 * 20 * 10 * 3);
-    const args = JSON.parse(readFileSync(`${log}.args`, 'utf8')) as string[];
-    expect(args.join(' ')).toContain('-video_size 20x10 -framerate 30000/1001');
-  });
+describe.skipIf(process.platform === 'win32')(
+  'video',
+  { meta: { whySkipped: 'needs a system other than Windows' } },
+  () => {
+    test('every frame is predicted, drawn and written, at the rate of the original', async () => {
+      withTools();
+      expect(await run(video('a.mp4', '4'))).toBe(`${join(root, 'a.mp4')}: 4 frames\n`);
+      expect(readdirSync(out)).toEqual(['a.mp4']); // no part is left over
+      const bytes = readFileSync(join(out, 'a.mp4'));
+      expect(bytes).toHaveLength(4 * 20 * 10 * 3);
+      const args = JSON.parse(readFileSync(`${log}.args`, 'utf8')) as string[];
+      expect(args.join(' ')).toContain('-video_size 20x10 -framerate 30000/1001');
+    });
 
-  test('frames wait until they are wanted: memory does not grow with the video', async () => {
-    withTools();
-    const stream = frames(videoFile(video('long.mp4', '100000 640 480')));
-    let taken = 0;
-    for await (const { data } of stream) {
-      expect(data).toHaveLength(640 * 480 * 3);
-      if (++taken === 3) break; // and leaving ends ffmpeg
-    }
-    // What was sent ahead stands in pipes and in the buffer of one stream: some frames of 100,000.
-    expect(Number(readFileSync(log, 'utf8'))).toBeLessThan(100);
-  });
+    test('frames wait until they are wanted: memory does not grow with the video', async () => {
+      withTools();
+      const stream = frames(videoFile(video('long.mp4', '100000 640 480')));
+      let taken = 0;
+      for await (const { data } of stream) {
+        expect(data).toHaveLength(640 * 480 * 3);
+        if (++taken === 3) break; // and leaving ends ffmpeg
+      }
+      // What was sent ahead stands in pipes and in the buffer of one stream: some frames of 100,000.
+      expect(Number(readFileSync(log, 'utf8'))).toBeLessThan(100);
+    });
 
-  test('objects as JSON lines, with the frame in their name', async () => {
-    withTools();
-    const lines = (await run(video('b.mp4', '2'), { save: false, json: true })).trimEnd().split('\n');
-    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
-      { image_id: 'b:1', file_name: 'b.mp4#1', bbox: [3, 2, 4, 4] },
-      { image_id: 'b:2', file_name: 'b.mp4#2' },
-    ]);
-  });
+    test('objects as JSON lines, with the frame in their name', async () => {
+      withTools();
+      const lines = (await run(video('b.mp4', '2'), { save: false, json: true })).trimEnd().split('\n');
+      expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+        { image_id: 'b:1', file_name: 'b.mp4#1', bbox: [3, 2, 4, 4] },
+        { image_id: 'b:2', file_name: 'b.mp4#2' },
+      ]);
+    });
 
-  test('ends at the limit, and when it is told to', async () => {
-    withTools();
-    expect(await run(video('c.mp4', '50'), { limit: 3 })).toContain(': 3 frames');
-    let asked = 0;
-    expect(await run(video('d.mp4', '50'), { shouldStop: () => ++asked > 2 })).toContain(': 2 frames');
-    expect(readFileSync(join(out, 'd.mp4'))).toHaveLength(2 * 600); // whole, though it was stopped
-  });
+    test('ends at the limit, and when it is told to', async () => {
+      withTools();
+      expect(await run(video('c.mp4', '50'), { limit: 3 })).toContain(': 3 frames');
+      let asked = 0;
+      expect(await run(video('d.mp4', '50'), { shouldStop: () => ++asked > 2 })).toContain(': 2 frames');
+      expect(readFileSync(join(out, 'd.mp4'))).toHaveLength(2 * 600); // whole, though it was stopped
+    });
 
-  test.each([
-    ['broken', /IMAGE_CORRUPT.*moov atom/],
-    ['0', /IMAGE_CORRUPT.*reads no frames/],
-    ['3 20 10 cut', /IMAGE_CORRUPT.*cut short/],
-    ['huge', /IMAGE_CORRUPT.*frames of 99999x99999/],
-  ])('%s is an error that says so, and leaves no file', async (text, message) => {
-    withTools();
-    const name = `bad-${text.replaceAll(' ', '-')}.mp4`;
-    const error = await run(video(name, text)).then(
-      String,
-      (reason: Error & { code: string }) => `${reason.code} ${reason.message}`,
-    );
-    expect(error).toMatch(message);
-    expect(error).not.toContain('\u001b');
-    expect(readdirSync(out).filter((file) => file.includes('bad-'))).toEqual([]);
-  });
+    test.each([
+      ['broken', /IMAGE_CORRUPT.*moov atom/],
+      ['0', /IMAGE_CORRUPT.*reads no frames/],
+      ['3 20 10 cut', /IMAGE_CORRUPT.*cut short/],
+      ['huge', /IMAGE_CORRUPT.*frames of 99999x99999/],
+    ])('%s is an error that says so, and leaves no file', async (text, message) => {
+      withTools();
+      const name = `bad-${text.replaceAll(' ', '-')}.mp4`;
+      const error = await run(video(name, text)).then(
+        String,
+        (reason: Error & { code: string }) => `${reason.code} ${reason.message}`,
+      );
+      expect(error).toMatch(message);
+      expect(error).not.toContain('\u001b');
+      expect(readdirSync(out).filter((file) => file.includes('bad-'))).toEqual([]);
+    });
 
-  test('without ffmpeg it is said what is missing; without ffprobe the usual rate is taken', async () => {
-    without();
-    await expect(run(video('e.mp4', '1'))).rejects.toMatchObject({ code: 'ENGINE_MISSING', hint: /ffmpeg/ });
-    expect(await videoFacts(videoFile('x.mp4'))).toEqual({ rate: '25', frames: undefined });
-  });
-});
+    test('without ffmpeg it is said what is missing; without ffprobe the usual rate is taken', async () => {
+      without();
+      await expect(run(video('e.mp4', '1'))).rejects.toMatchObject({ code: 'ENGINE_MISSING', hint: /ffmpeg/ });
+      expect(await videoFacts(videoFile('x.mp4'))).toEqual({ rate: '25', frames: undefined });
+    });
+  },
+);
 
 test('which names are videos and cameras', () => {
   expect(['a.mp4', 'b.MOV', 'c.webm', 'd.jpg', 'mp4'].map((name) => VIDEO_FILE.test(name))).toEqual(

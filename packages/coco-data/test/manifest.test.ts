@@ -58,7 +58,7 @@ test('images that are as they were pass; one that the manifest does not know is 
 
 const SHA256SUM = '/usr/bin/sha256sum'; // by its place: PATH may lack it
 
-test.runIf(existsSync(SHA256SUM))('sha256sum checks it', () => {
+test.runIf(existsSync(SHA256SUM))('sha256sum checks it', { meta: { whySkipped: `there is no ${SHA256SUM}` } }, () => {
   const checked = execFileSync(SHA256SUM, ['--check', '--quiet', '--strict', manifest], { cwd: clean });
   expect(checked.toString()).toBe('');
 });

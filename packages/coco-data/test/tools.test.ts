@@ -375,6 +375,7 @@ describe('pictures', () => {
 
   test.skipIf(process.platform === 'win32')(
     'a pipe, a folder, a device and a link that leads out are refused at once',
+    { meta: { whySkipped: 'needs a system other than Windows' } },
     async () => {
       put('odd/file.png', png);
       execFileSync('mkfifo', [join(root, 'odd/pipe.png')]);
@@ -396,21 +397,25 @@ describe('pictures', () => {
     },
   );
 
-  test.skipIf(process.platform === 'win32')('a pipe among the images is refused by what copies them too', async () => {
-    put('pipes/_annotations.coco.json', JSON.stringify({
+  test.skipIf(process.platform === 'win32')(
+    'a pipe among the images is refused by what copies them too',
+    { meta: { whySkipped: 'needs a system other than Windows' } },
+    async () => {
+      put('pipes/_annotations.coco.json', JSON.stringify({
       images: [{ id: 1, file_name: 'a.png', width: 20, height: 12 }],
       annotations: [],
       categories: [{ id: 1, name: 'x' }],
     })); // biome-ignore format: rows
-    execFileSync('mkfifo', [join(root, 'pipes/a.png')]);
-    const source = join(root, 'pipes');
-    for (const imageFiles of ['copy', 'link'] as const) {
-      const converted = convertDataset(source, join(root, `pipes-${imageFiles}`), { imageFiles });
-      await expect(converted).rejects.toMatchObject({ code: 'FILE_REFUSED' });
-    }
-    const exported = exportDataset(source, join(root, 'pipes-yolo'), 'yolo');
-    await expect(exported).rejects.toMatchObject({ code: 'FILE_REFUSED' });
-  });
+      execFileSync('mkfifo', [join(root, 'pipes/a.png')]);
+      const source = join(root, 'pipes');
+      for (const imageFiles of ['copy', 'link'] as const) {
+        const converted = convertDataset(source, join(root, `pipes-${imageFiles}`), { imageFiles });
+        await expect(converted).rejects.toMatchObject({ code: 'FILE_REFUSED' });
+      }
+      const exported = exportDataset(source, join(root, 'pipes-yolo'), 'yolo');
+      await expect(exported).rejects.toMatchObject({ code: 'FILE_REFUSED' });
+    },
+  );
 
   test('a list of VOC that is a folder is a fault, and no dataset without images', async () => {
     put('voc-list/Annotations/a.xml', '<annotation/>');

@@ -53,19 +53,23 @@ describe.each(Object.entries(ways))('%s', (_, read) => {
     await expect(read(at(name))).rejects.toMatchObject(error);
   });
 
-  describe.runIf(process.platform !== 'win32')('what is not there on Windows', () => {
-    test('refuses a pipe at once, a device, a socket', async () => {
-      const pipe = at(`pipe-${read.name}`);
-      execFileSync('mkfifo', [pipe]);
-      await expect(read(pipe)).rejects.toMatchObject({ code: 'FILE_REFUSED', found: 'a pipe' });
-      await expect(read('/dev/zero')).rejects.toMatchObject({ code: 'FILE_REFUSED', found: 'a device' });
-      const socket = at(`socket-${read.name}`);
-      const server = createServer();
-      await new Promise<void>((listening) => void server.listen(socket, listening));
-      await expect(read(socket)).rejects.toMatchObject({ code: 'FILE_REFUSED', found: 'a socket' });
-      await new Promise((closed) => server.close(closed));
-    });
-  });
+  describe.runIf(process.platform !== 'win32')(
+    'what is not there on Windows',
+    { meta: { whySkipped: 'needs a system other than Windows' } },
+    () => {
+      test('refuses a pipe at once, a device, a socket', async () => {
+        const pipe = at(`pipe-${read.name}`);
+        execFileSync('mkfifo', [pipe]);
+        await expect(read(pipe)).rejects.toMatchObject({ code: 'FILE_REFUSED', found: 'a pipe' });
+        await expect(read('/dev/zero')).rejects.toMatchObject({ code: 'FILE_REFUSED', found: 'a device' });
+        const socket = at(`socket-${read.name}`);
+        const server = createServer();
+        await new Promise<void>((listening) => void server.listen(socket, listening));
+        await expect(read(socket)).rejects.toMatchObject({ code: 'FILE_REFUSED', found: 'a socket' });
+        await new Promise((closed) => server.close(closed));
+      });
+    },
+  );
 });
 
 test('another code for what is missing, as images want it', async () => {

@@ -30,13 +30,15 @@ import {
 } from './support/fixtures.ts';
 
 const BATCH = [128, 192] as const;
+const NEEDS = {
+  meta: { whySkipped: 'needs RCNN_ENGINE=cpu: gradients of convolutions take minutes in plain JavaScript' },
+};
 
 // By the authors' heads (WXinlong/SOLO at f4cd03b9) on given maps of 16 channels; the files' tolerances: logits and losses
 // 1e-4 of the largest, scores 1e-4, masks 5 pixels, gradients 1e-2.
 describe.each(['onnxruntime', 'cpu'] as const satisfies EngineName[])('on %s', (engine) => {
   beforeAll(() => useEngine(engine));
 
-  // Gradients of convolutions take minutes in plain JavaScript: RCNN_ENGINE=cpu asks for them.
   const gradientsToo = engine === 'onnxruntime' || process.env['RCNN_ENGINE'] === engine;
 
   describe.each(['solo', 'decoupled', 'solov2'] as const satisfies Kind[])('the head of %s', (kind) => {
@@ -71,8 +73,7 @@ describe.each(['onnxruntime', 'cpu'] as const satisfies EngineName[])('on %s', (
       expect(above(errors, 1e-4)).toEqual({});
     });
 
-    // Those of SOLOv2 are compared where they become objects.
-    test.skipIf(kind === 'solov2')('masks of cells', () => {
+    const masksOfCells = (): void => {
       const errors: Record<string, number> = {};
       for (const [level, { grid }] of SMALL_LEVELS.entries()) {
         for (const image of [0, 1]) {
@@ -86,7 +87,9 @@ describe.each(['onnxruntime', 'cpu'] as const satisfies EngineName[])('on %s', (
         }
       }
       expect(above(errors, 1e-4)).toEqual({});
-    });
+    };
+    // Those of SOLOv2 are compared where they become objects.
+    if (kind !== 'solov2') test('masks of cells', masksOfCells);
 
     test('which cells learn which object', () => {
       for (const [image, { levels, masks }] of truth.entries()) {
@@ -120,7 +123,7 @@ describe.each(['onnxruntime', 'cpu'] as const satisfies EngineName[])('on %s', (
       expect(above(errors, 1e-4)).toEqual({});
     });
 
-    test.runIf(gradientsToo)('losses, and their gradients for every parameter and every map', async () => {
+    test.runIf(gradientsToo)('losses, and their gradients for every parameter and every map', NEEDS, async () => {
       const parameters = head.namedParameters();
       const variables = new Map([...parameters, ...asParameters(features)]);
       const { loss, gradients, extra } = await valueAndGradients(() => {
@@ -186,7 +189,7 @@ describe.each(['onnxruntime', 'cpu'] as const satisfies EngineName[])('on %s', (
     });
   });
 
-  describe.runIf(gradientsToo)('images without objects', () => {
+  describe.runIf(gradientsToo)('images without objects', NEEDS, () => {
     test.each(['decoupled', 'solov2'] as const)('the losses of %s', async (kind) => {
       const fixture = await readFixture(`${kind}_empty`);
       const head = headOf(kind, 16);

@@ -39,7 +39,7 @@ async function play(scene: string, { size = 2, timeout = 100, script = ALL }: St
 
 const ALL = 'n=0; while [ $n -lt $SIZE ]; do RANK=$n sh -c "$run" & n=$((n+1)); done; wait';
 
-describe.skipIf(missing !== undefined)(`collectives${missing === undefined ? '' : `: ${missing}`}`, () => {
+describe.skipIf(missing !== undefined)('collectives', { meta: { whySkipped: missing } }, () => {
   test.each([2, 3])('%i ranks get the same means and the tensors of the last one, and gain no tensor', async (size) => {
     const middle = (size - 1) / 2;
     const seen = [[[middle, 6], [middle, 1]], [[size - 1, 6], [size - 1, 1]]]; // biome-ignore format: two lists

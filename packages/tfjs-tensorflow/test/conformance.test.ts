@@ -8,7 +8,7 @@ import { loadTensorFlow } from '../src/load.ts';
 const missing = await open();
 const { tolerance, trains } = EXPECTATIONS['tensorflow']!;
 
-describe.skipIf(missing !== undefined)(`tensorflow${missing === undefined ? '' : `: ${missing}`}`, () => {
+describe.skipIf(missing !== undefined)('tensorflow', { meta: { whySkipped: missing } }, () => {
   test.each(loadCases())('$name', async (entry) => {
     const problem = await checkCase(entry, { tolerance, gradients: trains });
     const known = departure('tensorflow', entry.name);

@@ -54,47 +54,51 @@ async function load(dir: string): Promise<string> {
   return /"version":"TensorFlow .*"sum":162/.test(output) ? 'loads' : output + errors; // 9 windows of 18 ones
 }
 
-describe.skipIf(!ready)(`a real setup, killed ${KILLS} times (RCNN_KILLS, RCNN_WHEEL, RCNN_TFJS_NODE_APP)`, () => {
-  let whole = 0;
+describe.skipIf(!ready)(
+  `a real setup, killed ${KILLS} times`,
+  { meta: { whySkipped: 'needs RCNN_KILLS, RCNN_WHEEL and RCNN_TFJS_NODE_APP' } },
+  () => {
+    let whole = 0;
 
-  const folders: string[] = [];
-  /** A folder of its own for each, because the compiler of a killed setup goes on for a while. */
-  const fresh = (): string => {
-    const folder = mkdtempSync(join(tmpdir(), 'tensorflow-kill-'));
-    folders.push(folder);
-    return folder;
-  };
-  const clear = (): void => {
-    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-  };
+    const folders: string[] = [];
+    /** A folder of its own for each, because the compiler of a killed setup goes on for a while. */
+    const fresh = (): string => {
+      const folder = mkdtempSync(join(tmpdir(), 'tensorflow-kill-'));
+      folders.push(folder);
+      return folder;
+    };
+    const clear = (): void => {
+      for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+    };
 
-  beforeAll(async () => {
-    const dir = fresh();
-    const { output, errors, milliseconds } = await run('setup', dir);
-    if (output !== '{"changed":true}') throw new Error(`the setup does not even run undisturbed: ${errors}`);
-    whole = milliseconds;
-  });
+    beforeAll(async () => {
+      const dir = fresh();
+      const { output, errors, milliseconds } = await run('setup', dir);
+      if (output !== '{"changed":true}') throw new Error(`the setup does not even run undisturbed: ${errors}`);
+      whole = milliseconds;
+    });
 
-  afterEach(clear);
+    afterEach(clear);
 
-  test.each(Array.from({ length: KILLS }, (_, i) => i))('kill %i', async (i) => {
-    const dir = fresh();
-    // One moment in each of as many slices of a whole setup, so that every phase is met; every third is killed twice.
-    const limits = [((i + Math.random()) / KILLS) * whole, ...(i % 3 === 2 ? [Math.random() * whole] : [])];
-    const moment = limits.map((limit) => `${limit.toFixed(0)} of ${whole.toFixed(0)} ms`).join(', then ');
-    for (const limit of limits) {
-      await run('setup', dir, limit);
-      const tfjsNode = findTfjsNode('@tensorflow/tfjs-node', from)!;
-      const counts = findInstallation(layout(dir), tfjsNode) !== undefined;
-      if (counts) expect({ moment, engine: await load(dir) }).toEqual({ moment, engine: 'loads' });
-    }
-    const { output, errors } = await run('setup', dir);
-    expect({ moment, output, errors }).toMatchObject({ output: expect.stringContaining('"changed":') });
-    expect({ moment, engine: await load(dir) }).toEqual({ moment, engine: 'loads' });
-    const again = await run('setup', dir);
-    expect(again).toMatchObject({ output: '{"changed":false}' });
-    const left = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.staging-'));
-    expect({ moment, left }).toEqual({ moment, left: [] });
-    console.log(`killed at ${moment}: works`);
-  });
-});
+    test.each(Array.from({ length: KILLS }, (_, i) => i))('kill %i', async (i) => {
+      const dir = fresh();
+      // One moment in each of as many slices of a whole setup, so that every phase is met; every third is killed twice.
+      const limits = [((i + Math.random()) / KILLS) * whole, ...(i % 3 === 2 ? [Math.random() * whole] : [])];
+      const moment = limits.map((limit) => `${limit.toFixed(0)} of ${whole.toFixed(0)} ms`).join(', then ');
+      for (const limit of limits) {
+        await run('setup', dir, limit);
+        const tfjsNode = findTfjsNode('@tensorflow/tfjs-node', from)!;
+        const counts = findInstallation(layout(dir), tfjsNode) !== undefined;
+        if (counts) expect({ moment, engine: await load(dir) }).toEqual({ moment, engine: 'loads' });
+      }
+      const { output, errors } = await run('setup', dir);
+      expect({ moment, output, errors }).toMatchObject({ output: expect.stringContaining('"changed":') });
+      expect({ moment, engine: await load(dir) }).toEqual({ moment, engine: 'loads' });
+      const again = await run('setup', dir);
+      expect(again).toMatchObject({ output: '{"changed":false}' });
+      const left = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.staging-'));
+      expect({ moment, left }).toEqual({ moment, left: [] });
+      console.log(`killed at ${moment}: works`);
+    });
+  },
+);

@@ -26,7 +26,7 @@ describe('a disk without room', () => {
   });
 
   // /dev/full takes nothing, for every user.
-  describe.runIf(existsSync('/dev/full'))('in the middle', () => {
+  describe.runIf(existsSync('/dev/full'))('in the middle', { meta: { whySkipped: 'needs /dev/full' } }, () => {
     test('of the metrics: what was written stays', async () => {
       const metrics = await Metrics.open(folder);
       const file = join(folder, 'metrics.jsonl');
