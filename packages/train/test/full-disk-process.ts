@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { loadCheckpoint } from '@rcnn/checkpoint/node';
 import { isRcnnError } from '@rcnn/core/errors';
 import { Random } from '@rcnn/core/random';
-import { readMetrics } from '@rcnn/train';
+import { readMetrics } from '../src/files/metrics.ts';
 import { trainToy } from './toy-training.ts';
 
 const [folder = '', disks = '5', seed = '1'] = process.argv.slice(2);

@@ -6,11 +6,14 @@ import { writeShapes } from '@rcnn/coco-data/node';
 import { Random } from '@rcnn/core/random';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PartialConfig, resume, type TrainEvent, train } from '../src/index.ts';
+import { tinyMaskRcnn } from './tiny-architecture.ts';
 
 // The whole of it on the default engine: files, augmentation, Mask R-CNN, AdamW, averages. trainer.test.ts does the same
 // with a toy. RCNN_STOPS sets how often; a release run asks for 100.
 const STOPS = Number(process.env.RCNN_STOPS ?? 2);
 const STEPS = 9; // three epochs of three steps
+
+const architectures = [tinyMaskRcnn];
 
 let folder: string;
 beforeAll(async () => {
@@ -22,6 +25,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const config = (name: string): PartialConfig => ({
   data: join(folder, 'data'),
   preset: 'quick',
+  arch: tinyMaskRcnn.name,
   augment: 'level1',
   minSize: 48,
   maxSize: 64,
@@ -39,7 +43,7 @@ const config = (name: string): PartialConfig => ({
 const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 test(`a Mask R-CNN stopped at ${STOPS} random steps and resumed ends with the same bits`, async () => {
-  const { folder: whole } = await train(config('whole'));
+  const { folder: whole } = await train(config('whole'), { architectures });
   const wanted = digest(whole.last);
   const random = new Random(23);
   const ended: string[] = [];
@@ -47,9 +51,13 @@ test(`a Mask R-CNN stopped at ${STOPS} random steps and resumed ends with the sa
     const stopAfter = 1 + random.integer(STEPS - 1);
     let steps = 0;
     const onEvent = ({ kind }: TrainEvent): void => void (kind === 'step' && steps++);
-    const stopped = await train(config(`parts-${round}`), { onEvent, shouldStop: () => steps >= stopAfter });
+    const stopped = await train(config(`parts-${round}`), {
+      architectures,
+      onEvent,
+      shouldStop: () => steps >= stopAfter,
+    });
     expect(stopped).toMatchObject({ reason: 'stopped', position: { step: stopAfter } });
-    const parts = await resume(stopped.folder.path);
+    const parts = await resume(stopped.folder.path, {}, { architectures });
     ended.push(digest(parts.folder.last));
     rmSync(parts.folder.path, { recursive: true });
   }

@@ -8,14 +8,17 @@ import { loadDetector } from '@rcnn/models/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PartialConfig, type TrainResult, train } from '../src/index.ts';
+import { tinyMaskRcnn } from './tiny-architecture.ts';
 
 // Several things at once in one process: each must come out as it does alone.
+const architectures = [tinyMaskRcnn];
+
 let folder: string;
 let alone: TrainResult;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'together-'));
   await writeShapes(join(folder, 'data'), { splits: { train: 4, val: 1 }, size: [48, 48] });
-  alone = await train(config('alone'));
+  alone = await train(config('alone'), { architectures });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -23,6 +26,7 @@ function config(name: string): PartialConfig {
   return {
     data: join(folder, 'data'),
     preset: 'quick',
+    arch: tinyMaskRcnn.name,
     minSize: 48,
     maxSize: 48,
     proposals: 20,
@@ -47,7 +51,7 @@ const digest = ({ folder: { last } }: TrainResult): string =>
 
 test('two trainings end with the bits of one, each in a folder of its own', async () => {
   const before = tf.memory().numTensors;
-  const both = await Promise.all([train(config('two')), train(config('two'))]);
+  const both = await Promise.all([train(config('two'), { architectures }), train(config('two'), { architectures })]);
   expect(new Set(both.map((one) => one.folder.path)).size).toBe(2);
   expect(both.map(digest)).toEqual([digest(alone), digest(alone)]);
   expect(tf.memory().numTensors).toBe(before);
@@ -55,12 +59,12 @@ test('two trainings end with the bits of one, each in a folder of its own', asyn
 
 test('a model that detects while another trains: neither changes the other', async () => {
   const before = tf.memory().numTensors;
-  const { model } = await loadDetector(alone.folder.last);
+  const { model } = await loadDetector(alone.folder.last, { architectures });
   const seen = async (): Promise<string> =>
     JSON.stringify((await model.detect([image]))[0]!.map(({ box, score, label }) => [...box, score, label]));
   const wanted = await seen();
   const done = new AbortController();
-  const training = train(config('with')).finally(() => done.abort());
+  const training = train(config('with'), { architectures }).finally(() => done.abort());
   const wrong: string[] = [];
   let count = 0;
   for (; !done.signal.aborted; count++) {
@@ -84,7 +88,7 @@ const MODELS = Number(process.env['RCNN_SOAK'] ?? 3);
 describe(`${MODELS} models made, used and disposed`, () => {
   test('leave no tensor', async () => {
     const once = async (): Promise<void> => {
-      const { model } = await loadDetector(alone.folder.last);
+      const { model } = await loadDetector(alone.folder.last, { architectures });
       await model.detect([image]);
       model.dispose();
     };

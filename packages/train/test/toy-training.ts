@@ -1,19 +1,14 @@
+// What a process of its own needs and no more, so that it starts quickly: tests start many, in order to kill them.
+import '@tensorflow/tfjs-backend-cpu';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { sweepTemporaries } from '@rcnn/checkpoint/node';
-import {
-  AdamW,
-  acquireLock,
-  createSchedule,
-  groupParameters,
-  loadTrainingState,
-  Metrics,
-  runTraining,
-  START,
-  StopSignals,
-  saveTrainingState,
-} from '@rcnn/train';
-import { ready } from './engine.ts';
+import * as tf from '@tensorflow/tfjs-core';
+import { acquireLock } from '../src/files/lock.ts';
+import { Metrics } from '../src/files/metrics.ts';
+import { loadTrainingState, saveTrainingState } from '../src/files/training-state.ts';
+import { AdamW, createSchedule, groupParameters, runTraining, START } from '../src/loop.ts';
+import { StopSignals } from '../src/run/stop-signals.ts';
 import { ToyModel, toyData } from './toy.ts';
 
 /**
@@ -22,7 +17,7 @@ import { ToyModel, toyData } from './toy.ts';
  * @returns the step from which it went on
  */
 export async function trainToy(folder: string, steps: number, onSaved: (step: number) => void): Promise<number> {
-  await ready;
+  await tf.setBackend('cpu');
   mkdirSync(folder, { recursive: true });
   const lock = acquireLock(join(folder, 'run.lock'));
   const signals = new StopSignals();

@@ -1,5 +1,5 @@
 import { ToyModel, toyBatch } from '@rcnn/optim/testing';
-import type { BatchSource } from '../src/index.ts';
+import type { BatchSource } from '../src/loop.ts';
 
 export { ToyModel };
 

@@ -6,7 +6,6 @@ import { stateDict, torchvisionProfile } from '@rcnn/checkpoint';
 import { loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
 import { writeShapes } from '@rcnn/coco-data/node';
 import { Random } from '@rcnn/core';
-import { architecture } from 'mask-rcnn';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   dryRun,
@@ -18,6 +17,9 @@ import {
   type TrainResult,
   train,
 } from '../src/index.ts';
+import { tinyMaskRcnn } from './tiny-architecture.ts';
+
+const architectures = [tinyMaskRcnn];
 
 let folder: string;
 let data: string;
@@ -32,6 +34,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const config = (name: string, changes: PartialConfig = {}): PartialConfig => ({
   data,
   preset: 'quick',
+  arch: tinyMaskRcnn.name,
   minSize: 64,
   maxSize: 64,
   proposals: 50,
@@ -55,11 +58,11 @@ describe('a training, whole and in two parts', () => {
   const events: TrainEvent[] = [];
 
   beforeAll(async () => {
-    whole = await train(config('whole'), { onEvent: (event) => events.push(event) });
+    whole = await train(config('whole'), { architectures, onEvent: (event) => events.push(event) });
     let steps = 0;
     const onEvent = ({ kind }: TrainEvent): void => void (kind === 'step' && steps++);
-    stopped = await train(config('parts'), { onEvent, shouldStop: () => steps >= 5 }); // in the middle of epoch 2
-    parts = await resume(stopped.folder.path);
+    stopped = await train(config('parts'), { architectures, onEvent, shouldStop: () => steps >= 5 }); // in the middle of epoch 2
+    parts = await resume(stopped.folder.path, {}, { architectures });
   });
 
   test('a recipe that cannot work is warned of once, and the report repeats it', () => {
@@ -137,31 +140,31 @@ describe('a training, whole and in two parts', () => {
   });
 
   test('a second run of the same name gets a number, the first stays', async () => {
-    const { folder: second } = await train(config('whole', { steps: 1, ema: undefined as never }));
+    const { folder: second } = await train(config('whole', { steps: 1, ema: undefined as never }), { architectures });
     expect(second.path).toBe(join(folder, 'runs', 'whole2'));
   });
 });
 
 test('what the first weights expect of the program goes into the checkpoint: the epsilon of their norms', async () => {
   const weights = join(folder, 'published.safetensors');
-  const model = architecture('maskrcnn_small')({ numClasses: 5, norm: 'frozen', random: new Random(1) });
+  const model = tinyMaskRcnn.build({ numClasses: 5, options: {}, random: new Random(1) });
   const profile = torchvisionProfile({
     source: 'a test',
     numClasses: 5,
     options: { normEpsilon: 0 },
-    architecture: 'maskrcnn_small',
+    architecture: tinyMaskRcnn.name,
   });
   await saveCheckpoint(weights, { weights: (await stateDict(model)).values(), profile });
   model.dispose();
-  const { folder: run } = await train(config('tuned', { weights, steps: 1 }));
+  const { folder: run } = await train(config('tuned', { weights, steps: 1 }), { architectures });
   const saved = await loadCheckpoint(run.last);
-  expect(saved.profile).toMatchObject({ options: { normEpsilon: 0 }, architecture: 'maskrcnn_small', numClasses: 5 });
+  expect(saved.profile).toMatchObject({ options: { normEpsilon: 0 }, architecture: tinyMaskRcnn.name, numClasses: 5 });
   await saved.close();
 });
 
 describe("a newcomer's mistakes", () => {
   const failure = async (changes: PartialConfig): Promise<string> => {
-    const error = await train(config('wrong', changes)).then(
+    const error = await train(config('wrong', { arch: 'maskrcnn_small', ...changes })).then(
       () => new Error('it trained'),
       (thrown: unknown) => thrown as Error,
     );
@@ -192,7 +195,7 @@ describe("a newcomer's mistakes", () => {
 });
 
 test('a dry run says which steps a training takes, and leaves nothing behind', async () => {
-  const run = await dryRun(config('dry'));
+  const run = await dryRun(config('dry'), { architectures });
   const { source } = run.data;
   for (const epoch of [0, 1]) {
     const taken: (readonly number[])[] = [];
@@ -202,7 +205,7 @@ test('a dry run says which steps a training takes, and leaves nothing behind', a
   expect(run.plan.totalSteps).toBe(8);
   const before = await stateDict(run.model);
   await run.close();
-  const again = await dryRun(config('dry'));
+  const again = await dryRun(config('dry'), { architectures });
   const [name, entry] = [...before][0]!;
   expect(await (await stateDict(again.model)).get(name)!.read()).toEqual(await entry.read());
   await again.close();
