@@ -4,8 +4,8 @@
  */
 const SIZES = [1 / 8, 8] as const;
 
-/** The size that decides when these two leave a doubt. */
-const LARGER = 32;
+/** The sizes that decide when these two leave a doubt. */
+const DOUBT = [8, 32] as const;
 
 /** Rounds at least, and at most while the answer is above the bound. */
 const ROUNDS = { least: 2, most: 8 } as const;
@@ -18,15 +18,21 @@ const ROUNDS = { least: 2, most: 8 } as const;
  * A machine that is busy all the time can hold even the least above the bound. What is above it is therefore measured
  * from 8 to 32 as well, and the smaller exponent counts: a square that made the larger input 2.3 times slower than its
  * line grows there with 1.7, and work that was only disturbed grows there as its input does.
- * @param make the input of size n, made before the clock runs; n is 1/8, 8 and perhaps 32, and 1/8 should take some tenths of a millisecond
+ * @param make the input of size n, made before the clock runs; n is 1/8, 8 and perhaps a size of `doubt`, and 1/8 should take some tenths of a millisecond
+ * @param doubt other sizes for that, where a limit refuses 32
  */
-export async function growth<T>(make: (n: number) => T, work: (input: T) => unknown, bound: number): Promise<number> {
-  const [small, large] = SIZES;
-  const inputs = [make(small), make(large)] as const;
+export async function growth<T>(
+  make: (n: number) => T,
+  work: (input: T) => unknown,
+  bound: number,
+  doubt: Pair<number> = DOUBT,
+): Promise<number> {
+  const inputsOf = ([small, large]: Pair<number>): Pair<T> => [make(small), make(large)];
+  const inputs = inputsOf(SIZES);
   await work(inputs[0]); // compiles what is used
   const exponent = await exponentOf(SIZES, inputs, work, bound);
   if (exponent <= bound) return exponent;
-  return Math.min(exponent, await exponentOf([large, LARGER], [inputs[1], make(LARGER)], work, bound));
+  return Math.min(exponent, await exponentOf(doubt, inputsOf(doubt), work, bound));
 }
 
 type Pair<T> = readonly [T, T];

@@ -1,7 +1,13 @@
-import { describe, expect, test, vi } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { launchedCommand } from '../src/commands/launch.ts';
 import { freePorts, runTogether } from '../src/ranks/processes.ts';
 import { call } from './support/program.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'cli-launch-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('the command that is launched keeps its options', () => {
   test.each([
@@ -50,11 +56,16 @@ describe('processes together', () => {
   const RANK = 'JSON.parse(process.env.TF_CONFIG).task.index';
 
   /** What they print, and the exit code. */
-  async function run(script: string, count: number): Promise<{ code: number; out: string }> {
+  async function run(
+    script: string,
+    count: number,
+    patience?: { readonly ask: number; readonly end: number },
+  ): Promise<{ code: number; out: string }> {
     let out = '';
     const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true));
     try {
-      return { code: await runTogether(node(script), count), out };
+      const code = await runTogether(node(script), count, patience);
+      return { code, out };
     } finally {
       stdout.mockRestore();
     }
@@ -74,8 +85,17 @@ describe('processes together', () => {
   });
 
   test('one that does not find out by itself is asked to end', async () => {
-    const script = `if (${RANK} === 1) process.exit(1); process.on('SIGTERM', () => { console.log('asked'); process.exit(0); }); setInterval(() => {}, 1000)`;
-    const { code, out } = await run(script, 2);
+    const listens = join(folder, 'listens');
+    const script = `
+      const fs = require('node:fs');
+      const listens = ${JSON.stringify(listens)};
+      if (${RANK} === 1) setInterval(() => fs.existsSync(listens) && process.exit(1), 5);
+      else {
+        process.on('SIGTERM', () => { console.log('asked'); process.exit(0); });
+        setInterval(() => {}, 1000);
+        fs.writeFileSync(listens, '');
+      }`;
+    const { code, out } = await run(script, 2, { ask: 0.1, end: 600 });
     expect(code).toBe(1);
     expect(out).toBe('[0] asked\n');
   });

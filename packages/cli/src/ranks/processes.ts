@@ -7,9 +7,13 @@ import { note, print } from '../output/print.ts';
 /** What another process lost says (EX_TEMPFAIL): not the cause, where another one says something else. */
 const LOST = 75;
 
-/** Seconds after one has failed: the others find it out by themselves, are asked to end, are ended. */
-const ASK = 20;
-const END = 28;
+/** Seconds after one has failed in which the others find it out by themselves; then they are asked to end, then ended. */
+interface Patience {
+  readonly ask: number;
+  readonly end: number;
+}
+
+const PATIENCE: Patience = { ask: 20, end: 28 };
 
 /** Free ports of this machine's loopback. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -32,7 +36,11 @@ export async function freePorts(count: number): Promise<number[]> {
  * number of the process before them. Signals go to all, once. When one fails, all end within half a minute.
  * @returns the exit code of what failed first, else 0
  */
-export async function runTogether(command: readonly string[], count: number): Promise<number> {
+export async function runTogether(
+  command: readonly string[],
+  count: number,
+  { ask, end }: Patience = PATIENCE,
+): Promise<number> {
   const worker = (await freePorts(count)).map((port) => `127.0.0.1:${port}`);
   const children = Array.from({ length: count }, (_, index) => {
     const config = JSON.stringify({ cluster: { worker }, task: { type: 'worker', index } });
@@ -43,8 +51,8 @@ export async function runTogether(command: readonly string[], count: number): Pr
   const endOthers = (): void => {
     if (timers.length > 0) return;
     timers.push(
-      setTimeout(() => kill('SIGTERM'), ASK * 1000),
-      setTimeout(() => kill('SIGKILL'), END * 1000),
+      setTimeout(() => kill('SIGTERM'), ask * 1000),
+      setTimeout(() => kill('SIGKILL'), end * 1000),
     );
   };
   process.on('SIGINT', kill);
