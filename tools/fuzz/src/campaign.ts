@@ -1,5 +1,5 @@
 import { Random } from '@rcnn/core/random';
-import { runOnce } from './judge.ts';
+import { Judge } from './judge.ts';
 import { damaged } from './mutate.ts';
 import type { Target } from './target.ts';
 
@@ -41,13 +41,12 @@ export async function campaign(
   }: { readonly seed: number; readonly runs: number; readonly from?: number; readonly onRun?: (run: number) => void },
 ): Promise<Tally> {
   const tally: Tally = { read: 0, refused: 0, hardest: 0, hardestRun: from, failures: [] };
+  const judge = new Judge();
   for (let run = from; run < from + runs; run++) {
     const bytes = fileOf(target, seed, run);
     onRun?.(run);
-    const begin = process.cpuUsage();
-    const { end, fault } = await runOnce(target, bytes);
-    const { user, system } = process.cpuUsage(begin);
-    if (user + system > tally.hardest) [tally.hardest, tally.hardestRun] = [user + system, run];
+    const { end, fault } = await judge.run(target, bytes);
+    if (judge.work > tally.hardest) [tally.hardest, tally.hardestRun] = [judge.work, run];
     if (end === 'failed') tally.failures.push({ target: target.name, seed, run, fault: fault!, bytes });
     else tally[end]++;
   }

@@ -75,7 +75,7 @@ export async function attempt(scenes: string, number: number, seed: number): Pro
     ended === undefined && `no end in ${PATIENCE} s`,
     rise > ROOM && `took ${Math.round(rise / 2 ** 20)} MiB`,
     ...faultsOf(code, text),
-    listing(join(here, 'in')) !== before && 'the input was changed',
+    plan.writesIn !== true && listing(join(here, 'in')) !== before && 'the input was changed',
     listing(join(place, 'canary')) !== UNTOUCHED && 'written outside',
     ...strangers(here, plan),
   ].filter((fault) => fault !== false);

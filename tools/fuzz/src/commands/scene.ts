@@ -1,8 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { stateDict, torchvisionProfile } from '@rcnn/checkpoint';
+import { saveCheckpoint } from '@rcnn/checkpoint/node';
 import { writeShapes } from '@rcnn/coco-data/node';
+import { Random } from '@rcnn/core/random';
 import { archive, P, pickle, tensorPickle } from '../../../../packages/checkpoint/test/forge.ts';
 import { savePatches } from '../../../../packages/cli/test/support/patches-architecture.ts';
+import { tinyMaskRcnn } from '../../../../packages/train/test/tiny-architecture.ts';
+import { TRAINING } from './plans.ts';
 import { run } from './run.ts';
 
 // Good inputs for the commands, a folder for each: what is spoiled begins as what works.
@@ -67,6 +72,8 @@ export async function makeScenes(root: string): Promise<void> {
   await savePatches('photos/w.safetensors');
   put('photos/list.txt', `${train.map((name) => `in/${name}`).join('\n')}\n`);
   put('photos/p.tar', tarOf(pictures));
+  put('model/a.png', pictures[0]![1]);
+  await saveTiny('model/w.safetensors');
   put('weights/w.safetensors', readFileSync('photos/w.safetensors'));
   put('weights/w.pth', archive(pickle(P.dict({ 'a.weight': tensorPickle(), 'b.bias': tensorPickle() }))));
   const model = ['--weights', 'photos/w.safetensors', '--engine', 'cpu'];
@@ -74,6 +81,8 @@ export async function makeScenes(root: string): Promise<void> {
     ['convert-data', 'coco', 'yolo', '--to', 'yolo'],
     ['convert-data', 'coco', 'labelme', '--to', 'labelme'],
     ['val', 'coco', ...model, '--results', 'results/dt.json'],
+    ['train', join(root, 'coco'), ...TRAINING, '--out', '.', '--name', 'run'],
+    ['export', 'model/w.safetensors', '--out', 'model/w.onnx'],
     ...['0/2', '1/2'].map((shard) => ['predict', 'photos', ...model, '--shard', shard, '--parts', 'parts']),
   ];
   put('results/gt.json', readFileSync(join('coco/annotations', readdirSync('coco/annotations').sort().at(-1)!)));
@@ -81,4 +90,25 @@ export async function makeScenes(root: string): Promise<void> {
     const { code, text } = await run(args);
     if (code !== 0) throw new Error(`${args.join(' ')}: ${text}`);
   }
+  await makeFailed(root);
+}
+
+/** Weights of a detector that can be exported. */
+async function saveTiny(file: string): Promise<void> {
+  const model = tinyMaskRcnn.build({ numClasses: 5, options: { minSize: 32, maxSize: 40 }, random: new Random(1) });
+  const profile = torchvisionProfile({ source: 'a test', architecture: tinyMaskRcnn.name, numClasses: 5, options: {} });
+  await saveCheckpoint(file, { weights: (await stateDict(model)).values(), profile });
+  model.dispose();
+}
+
+/** What a training leaves that failed: a rate so high that its one weight leaves float32 in the fourth step. */
+async function makeFailed(root: string): Promise<void> {
+  const wild = ['--optimizer', 'sgd', '--learning-rate', '1e38', '--schedule', 'constant', '--warmup-steps', '0'];
+  const args = ['train', join(root, 'coco'), ...TRAINING, ...wild, '--steps', '9', '--out', 'runs', '--name', 'failed'];
+  const { code, text } = await run(args);
+  if (code !== 1 || !text.includes('NON_FINITE')) throw new Error(text);
+  for (const name of readdirSync('runs/failed')) {
+    if (name.startsWith('failed-step-')) put(join('failed', name), readFileSync(join('runs/failed', name)));
+  }
+  put('failed/config.yaml', readFileSync('runs/failed/config.yaml'));
 }

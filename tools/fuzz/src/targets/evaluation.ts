@@ -59,6 +59,8 @@ const found = [
 ];
 const WORDS = ['"segmentation":', '"counts":', '"score":', '"image_id":', '"bbox":['];
 
+const good = parseGroundTruth(bytesOf(truth));
+
 export const evaluation: readonly Target[] = [
   {
     name: 'ground-truth',
@@ -78,7 +80,6 @@ export const evaluation: readonly Target[] = [
     words: WORDS,
     invent: (random) => bytesOf(changedValue(found, random)),
     read(bytes) {
-      const good = parseGroundTruth(bytesOf(truth));
       const read = parseDetections(bytes, good);
       for (const iouType of ['bbox', 'segm'] as const) {
         const { stats } = evaluate(good, read, { iouType });
