@@ -22,7 +22,13 @@ export async function runOnce(target: Target, bytes: Uint8Array): Promise<Outcom
   return new Judge().run(target, bytes);
 }
 
-/** How often the memory of the process is asked for: that takes longer than many a parser. */
+/**
+ * Milliseconds within which nobody takes that much memory or work. What a run cost is asked for only where it took longer:
+ * the system's answer takes longer than most parsers.
+ */
+const QUICK = 5;
+
+/** And after so many runs, since each adds a little. */
 const EVERY = 256;
 
 /** Judges many runs, and knows what the last one cost. */
@@ -32,20 +38,24 @@ export class Judge {
   #runs = 0;
   #work = 0;
 
-  /** Processor time since the run before, in microseconds. */
+  /** Processor time of the last run in microseconds, with that of the quick ones before it; 0 for a quick one. */
   get work(): number {
     return this.#work;
   }
 
   async run(target: Target, bytes: Uint8Array): Promise<Outcome> {
+    const begin = performance.now();
     const outcome = await attempt(target, bytes);
+    this.#work = 0;
+    const due = ++this.#runs % EVERY === 0;
+    if (!due && performance.now() - begin < QUICK) return outcome;
     const before = this.#usage;
     const after = process.resourceUsage();
     this.#usage = after;
-    this.#work = after.userCPUTime + after.systemCPUTime - before.userCPUTime - before.systemCPUTime;
+    if (!due) this.#work = after.userCPUTime + after.systemCPUTime - before.userCPUTime - before.systemCPUTime;
     // The peak of the process is this run's only when it rose.
     const taken = after.maxRSS > before.maxRSS ? after.maxRSS * 1024 - this.#resident : 0;
-    if (++this.#runs % EVERY === 0) this.#resident = process.memoryUsage.rss();
+    this.#resident = process.memoryUsage.rss();
     if (outcome.end === 'failed' || taken <= 10 * bytes.length + ROOM) return outcome;
     const fault = `took ${Math.round(taken / 2 ** 20)} MiB of memory for ${bytes.length} bytes`;
     return { end: 'failed', fault };

@@ -25,8 +25,12 @@ const { values } = parseArgs({
 /** Seconds after which a file of a few kilobytes counts as a hang. */
 const PATIENCE = 5;
 
-/** Runs of one task; a thread for each keeps memory of one from being taken for another's. */
+/** Runs of one task; what hangs or ends the thread costs no more. */
 const TASK = 200_000;
+
+/** The thread that does the tasks one after another: reading all parsers takes it longer than thousands of runs. */
+let thread: Worker | undefined;
+const startThread = (): Worker => new Worker(new URL('worker-start.mjs', import.meta.url));
 
 const only = values.only?.split(',');
 const chosen = targets.filter(({ name }) => only === undefined || only.includes(name));
@@ -53,6 +57,7 @@ for (const target of chosen) {
   failed += failures.length;
   all += runs;
 }
+await thread?.terminate();
 console.log(`${all} runs, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);
 
@@ -72,7 +77,7 @@ async function runAll(target: Target, seed: number, first: number, runs: number)
   return total;
 }
 
-/** One task in a thread of its own. A run that hangs, or takes the thread down, is a failure; the next task goes on behind it. */
+/** One task in the thread. A run that hangs, or takes the thread down, is a failure; the next task goes on behind it. */
 async function runTask(
   target: Target,
   seed: number,
@@ -81,7 +86,7 @@ async function runTask(
 ): Promise<{ readonly tally: Tally; readonly next: number }> {
   const current = new Int32Array(new SharedArrayBuffer(4)).fill(from - 1);
   const task: Task = { target: target.name, seed, from, runs, current };
-  const worker = new Worker(new URL('worker-start.mjs', import.meta.url), { workerData: task });
+  const worker = (thread ??= startThread());
   const lost = (fault: string): { tally: Tally; next: number } => {
     const run = Math.max(from, Atomics.load(current, 0));
     const failures: Failure[] = [{ target: target.name, seed, run, fault, bytes: fileOf(target, seed, run) }];
@@ -90,6 +95,7 @@ async function runTask(
   let seen = from - 1;
   let since = performance.now();
   return new Promise((resolve, reject) => {
+    worker.removeAllListeners();
     const watch = setInterval(() => {
       const run = Atomics.load(current, 0);
       if (run !== seen) {
@@ -97,6 +103,7 @@ async function runTask(
         since = performance.now();
       } else if (run >= from && performance.now() - since > PATIENCE * 1000) {
         clearInterval(watch);
+        thread = undefined;
         void worker.terminate().then(() => resolve(lost(`no end in ${PATIENCE} s`)));
       }
     }, 200);
@@ -106,12 +113,14 @@ async function runTask(
     };
     worker.once('message', (tally: Tally) => end({ tally, next: from + runs }));
     worker.once('error', (error) => {
+      thread = undefined;
       // Before its first run the thread itself is at fault, and no parser.
       if (Atomics.load(current, 0) < from) {
         clearInterval(watch);
         reject(error);
       } else end(lost(`the thread ended: ${error instanceof Error ? error.message : error}`));
     });
+    worker.postMessage(task, []);
   });
 }
 

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { campaign } from './campaign.ts';
 import { targets } from './targets/index.ts';
 
@@ -12,7 +12,10 @@ export interface Task {
   readonly current: Int32Array<SharedArrayBuffer>;
 }
 
-const { target: name, seed, from, runs, current } = workerData as Task;
-const target = targets.find((one) => one.name === name)!;
-const tally = await campaign(target, { seed, from, runs, onRun: (run) => Atomics.store(current, 0, run) });
-parentPort!.postMessage(tally, []);
+parentPort!.on('message', (task: Task) => void answer(task));
+
+async function answer({ target: name, seed, from, runs, current }: Task): Promise<void> {
+  const target = targets.find((one) => one.name === name)!;
+  const tally = await campaign(target, { seed, from, runs, onRun: (run) => Atomics.store(current, 0, run) });
+  parentPort!.postMessage(tally, []);
+}

@@ -7,7 +7,7 @@ import { use } from '../engines.ts';
 export async function describeConformance(name: string): Promise<void> {
   const missing = await use(name);
   const { tolerance, trains } = EXPECTATIONS[name]!;
-  describe.skipIf(missing !== undefined)(name, { meta: { whySkipped: missing } }, () => {
+  describe.skipIf(missing !== undefined)(`the operations of ${name}`, { meta: { whySkipped: missing } }, () => {
     test.each(loadCases())('$name', async (entry) => {
       const problem = await checkCase(entry, { tolerance, gradients: trains });
       const known = departure(name, entry.name);
