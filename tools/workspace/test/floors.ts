@@ -88,7 +88,8 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['node'],
   ],
   cli: [
-    ['command.ts', 'engines', 'options', 'output'],
+    ['command.ts', 'options', 'output'],
+    ['engines'],
     ['models', 'ranks'],
     ['shards'],
     ['evaluate', 'pictures'],

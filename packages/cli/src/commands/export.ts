@@ -56,7 +56,7 @@ async function run(weights: string, flags: Flags, { architectures }: ProgramOpti
   const { loadModel } = await import('../models/load.ts');
   const { exportOnnx, exportOnnxParts } = await import('@rcnn/onnx');
   const { atomicWrite } = await import('@rcnn/checkpoint/node');
-  await startEngine('auto', 'predict');
+  await startEngine({ engine: 'auto' }, 'predict');
   const { model, profile } = await loadModel({ ...flags, weights }, architectures);
   const precision = flags.half === true ? 'float16' : flags.int8 === true ? 'int8' : 'float32';
   const options = { opset: flags.opset, weights: precision, profile } as const;

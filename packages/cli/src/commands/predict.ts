@@ -5,6 +5,7 @@ import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import type { ModelFlags, Predicting } from '../models/load.ts';
 import { compileOption } from '../options/compile-option.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
+import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { count, fraction, number } from '../options/flags.ts';
 import { addModelOptions } from '../options/model-options.ts';
 import { requireWritable } from '../options/output-file.ts';
@@ -15,12 +16,11 @@ import type { Unit } from '../predict/unit.ts';
 import type { VideoSource } from '../predict/video.ts';
 import { addShardOptions, checkShardFlags, PARTS, type ShardFlags } from '../shards/flags.ts';
 
-interface Flags extends ModelFlags, DatasetFlags, ShardFlags {
+interface Flags extends ModelFlags, DatasetFlags, EngineFlags, ShardFlags {
   readonly list?: string;
   readonly data?: string;
   readonly gt?: string;
   readonly maskThreshold: number;
-  readonly engine: string;
   readonly slice?: number;
   readonly overlap: number;
   readonly limit?: number;
@@ -64,7 +64,8 @@ export const predict: CommandDefinition = {
       .option('--slice <pixels>', 'look at slices of this side too: for small objects in large images', count)
       .option('--overlap <share>', 'of a slice with its neighbours', number({ from: 0, to: 0.9 }), 0.2)
       .option('--limit <n>', 'at most so many images, or frames of a video', count)
-      .option('--engine <name>', 'engine to compute on', 'auto')
+      .addOption(engineOption())
+      .addOption(threadsOption())
       .addOption(compileOption())
       .option('--offline', 'never use the network')
       .option('--out <folder>', 'where pictures go', 'runs/predict')
@@ -94,7 +95,7 @@ async function run(args: readonly string[], flags: Flags, { architectures }: Pro
   const named = images.length > 0 || flags.list !== undefined ? await namedUnits(images, flags) : [];
   const { startEngine } = await import('../engines/use.ts');
   const { loadPredicting } = await import('../models/load.ts');
-  const engine = await startEngine(flags.engine, 'predict');
+  const engine = await startEngine(flags, 'predict');
   const loaded = await loadPredicting(flags, architectures);
   try {
     const { units, classes } = await withData(named, loaded, data, flags, videos.length === 0);

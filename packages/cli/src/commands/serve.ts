@@ -4,15 +4,15 @@ import type { Command } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { loadPredicting, type ModelFlags } from '../models/load.ts';
 import { compileOption } from '../options/compile-option.ts';
+import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { count, countOrNone, fraction, number } from '../options/flags.ts';
 import { addModelOptions } from '../options/model-options.ts';
 import { note, print } from '../output/print.ts';
 
-interface Flags extends ModelFlags {
+interface Flags extends ModelFlags, EngineFlags {
   readonly maskThreshold: number;
   readonly slice?: number;
   readonly overlap: number;
-  readonly engine: string;
   readonly autoOrient: boolean;
   readonly host: string;
   readonly port: number;
@@ -59,7 +59,8 @@ export const serve: CommandDefinition = {
       )
       .option('--slice <pixels>', 'look at slices of this side too: for small objects in large images', count)
       .option('--overlap <share>', 'of a slice with its neighbours', number({ from: 0, to: 0.9 }), 0.2)
-      .option('--engine <name>', 'engine to compute on', 'auto')
+      .addOption(engineOption())
+      .addOption(threadsOption())
       .addOption(compileOption())
       .option('--offline', 'never use the network for weights')
       .option('--no-auto-orient', 'do not turn photographs as their EXIF orientation says')
@@ -83,7 +84,7 @@ async function run(flags: Flags, { architectures }: ProgramOptions): Promise<voi
   const { slicedDetect } = await import('../predict/slices.ts');
   const { StopSignals } = await import('@rcnn/train');
   const { scoreThreshold, slice, overlap, labelStudio, maxMegabytes, host, port, ...rest } = flags;
-  const { name } = await startEngine(flags.engine, 'predict');
+  const { name } = await startEngine(flags, 'predict');
   const loaded = await loadPredicting(rest, architectures); // all scores: requests choose
   const { model } = loaded;
   const { maskThreshold, autoOrient, maxBatch, maxWait, queue, timeout, maxPixels } = rest;

@@ -69,7 +69,7 @@ async function answer({ architectures }: ProgramOptions): Promise<void> {
   const { loadPredicting } = await import('../models/load.ts');
   const { knownClasses } = await import('../models/known-classes.ts');
   await answerProposals(async (weights): Promise<OpenedModel> => {
-    await startEngine('auto', 'predict');
+    await startEngine({ engine: 'auto' }, 'predict');
     const loaded = await loadPredicting({ weights }, architectures);
     const classes = knownClasses(loaded);
     return {

@@ -6,15 +6,15 @@ import type { Command } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { compileOption } from '../options/compile-option.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
+import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { fraction } from '../options/flags.ts';
 import { requireWritable } from '../options/output-file.ts';
 import { endStatus, note, status } from '../output/print.ts';
 import { addShardOptions, checkShardFlags, PARTS, type ShardFlags } from '../shards/flags.ts';
 
-interface Flags extends DatasetFlags, ShardFlags {
+interface Flags extends DatasetFlags, EngineFlags, ShardFlags {
   readonly weights: string;
   readonly arch?: string;
-  readonly engine: string;
   readonly compile: CompileChoice;
   readonly results?: string;
   readonly json?: boolean;
@@ -44,7 +44,8 @@ export const val: CommandDefinition = {
       .argument('<data>', 'folder or annotation file')
       .requiredOption('--weights <file>', 'checkpoint, run folder, published name or URL')
       .option('--arch <name>', 'architecture, when the file does not say')
-      .option('--engine <name>', 'engine to compute on', 'auto')
+      .addOption(engineOption())
+      .addOption(threadsOption())
       .addOption(compileOption())
       .option('--results <file>', 'write a COCO results list of the predictions')
       .option('--per-class', 'print AP and AP50 of every class')
@@ -65,7 +66,7 @@ async function act(data: string, flags: Flags, { architectures }: ProgramOptions
   const { validationOf } = await import('../models/validation-split.ts');
   const { openModel } = await import('../models/open-model.ts');
   const { reportEvaluation } = await import('../evaluate/print-record.ts');
-  const engine = await startEngine(flags.engine, 'predict');
+  const engine = await startEngine(flags, 'predict');
   const open = await openOptions(flags);
   const { model, dataset } = await openModel(
     { weights: flags.weights, arch: flags.arch, architectures, compile: flags.compile },

@@ -2,16 +2,16 @@ import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
+import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { count, fraction } from '../options/flags.ts';
 import { print } from '../output/print.ts';
 import type { Picture } from '../pictures/draw.ts';
 import { imageFiles, imagesIn, statsOf } from '../pictures/image-files.ts';
 
-interface Flags extends DatasetFlags {
+interface Flags extends DatasetFlags, EngineFlags {
   readonly weights?: string;
   readonly arch?: string;
   readonly predictions?: string;
-  readonly engine: string;
   readonly out: string;
   readonly limit: number;
   readonly scoreThreshold: number;
@@ -32,7 +32,8 @@ export const visualize: CommandDefinition = {
       .option('--weights <file>', 'predict with this checkpoint, run folder, published name or URL')
       .option('--arch <name>', 'architecture, when the file does not say')
       .option('--predictions <file>', 'draw this list of COCO results instead of the truth')
-      .option('--engine <name>', 'engine to predict on', 'auto')
+      .addOption(engineOption())
+      .addOption(threadsOption())
       .option('--out <folder>', 'where the pictures go', 'visualized')
       .option('--limit <n>', 'at most so many images, spread over the dataset', count, 20)
       .option('--score-threshold <score>', 'leave detections below it out', fraction, 0.5)
@@ -56,7 +57,7 @@ async function pictures(
   flags: Flags,
   { architectures }: ProgramOptions,
 ): Promise<AsyncGenerator<Picture>> {
-  const { limit, scoreThreshold: minScore, weights, arch, engine, predictions } = flags;
+  const { limit, scoreThreshold: minScore, weights, arch, engine, threads, predictions } = flags;
   const files = await imagesOf(what);
   if (files === undefined) {
     const { picturesOfDataset } = await import('../pictures/of-dataset.ts');
@@ -65,7 +66,7 @@ async function pictures(
       limit,
       minScore,
       model: weights === undefined ? undefined : { weights, arch, architectures },
-      engine,
+      engine: { engine, threads },
       predictions,
       ...settings,
     });
@@ -83,7 +84,13 @@ async function pictures(
   const { orientation, maxPixels } = await openOptions(flags);
   const read = (file: string) =>
     readImage(file, { ...(orientation && { orientation }), ...(maxPixels !== undefined && { maxPixels }) });
-  return picturesOfImages(files.slice(0, limit), read, { weights, arch, architectures, engine, minScore });
+  return picturesOfImages(files.slice(0, limit), read, {
+    weights,
+    arch,
+    architectures,
+    engine: { engine, threads },
+    minScore,
+  });
 }
 
 /** The image files that the argument names; undefined when it names a dataset. */

@@ -10,6 +10,7 @@ import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
 import { type DrawnObject, drawnDetections, drawnTarget } from '@rcnn/visualize';
 import { startEngine } from '../engines/use.ts';
 import { type ModelChoice, openModel } from '../models/open-model.ts';
+import type { EngineFlags } from '../options/engine-options.ts';
 import { readJson } from '../options/json-file.ts';
 import { note } from '../output/print.ts';
 import type { Picture } from './draw.ts';
@@ -20,7 +21,7 @@ export interface DatasetPictures extends Pick<DatasetSettings, 'badSamples' | 'm
   readonly minScore: number;
   /** Predict with this; else the truth is drawn, or the results of `predictions`. */
   readonly model: ModelChoice | undefined;
-  readonly engine: string;
+  readonly engine: EngineFlags;
   /** A file with a list of COCO results. */
   readonly predictions: string | undefined;
 }

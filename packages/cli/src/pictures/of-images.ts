@@ -2,10 +2,11 @@ import type { PixelImage } from '@rcnn/core';
 import { drawnDetections } from '@rcnn/visualize';
 import { startEngine } from '../engines/use.ts';
 import { type ModelChoice, openDetector } from '../models/open-model.ts';
+import type { EngineFlags } from '../options/engine-options.ts';
 import type { Picture } from './draw.ts';
 
 export interface PredictedPictures extends ModelChoice {
-  readonly engine: string;
+  readonly engine: EngineFlags;
   readonly minScore: number;
 }
 
