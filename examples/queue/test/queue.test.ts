@@ -15,7 +15,8 @@ interface Kept {
   readonly objects: readonly { readonly label: string; readonly score: number; readonly box: readonly number[] }[];
 }
 
-describe.skipIf(program === undefined)('neither valkey-server nor redis-server is installed', () => {
+const needs = { meta: { whySkipped: 'needs valkey-server or redis-server' } };
+describe.skipIf(program === undefined)('the queue', needs, () => {
   test('a worker dies in the middle, and each photograph is answered once, as one process would', async () => {
     const { photos, answers, failed } = await show(program!, 9, folder, () => undefined);
     expect(new Set(photos).size).toBe(9);

@@ -118,7 +118,8 @@ describe.skipIf(missing !== undefined)('launch', { meta: { whySkipped: missing }
   });
 });
 
-describe.skipIf(missing !== undefined || KILLS === 0)(`launch, killed ${KILLS} times (RCNN_RANK_KILLS)`, () => {
+const byHand = { meta: { whySkipped: missing ?? 'takes many minutes: set RCNN_RANK_KILLS to how many' } };
+describe.skipIf(missing !== undefined || KILLS === 0)(`launch, killed ${KILLS} times`, byHand, () => {
   test('each time all leave soon, and the run ends with the weights of an undisturbed one', async () => {
     expect((await run(together('whole', STEPS))).code).toBe(0);
     let slowest = 0;
