@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShapes } from '@rcnn/coco-data/node';
 import { Random } from '@rcnn/core/random';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type PartialConfig, resume, type TrainEvent, train } from '../src/index.ts';
 import { tinyMaskRcnn } from './tiny-architecture.ts';
 
@@ -12,6 +12,22 @@ import { tinyMaskRcnn } from './tiny-architecture.ts';
 // with a toy. RCNN_STOPS sets how often; a release run asks for 100.
 const STOPS = Number(process.env.RCNN_STOPS ?? 2);
 const STEPS = 9; // three epochs of three steps
+
+// Nothing of what is drawn goes into the weights, and it takes longer than nine steps: train.test.ts looks at it.
+const { write, draw } = vi.hoisted(() => {
+  const dot = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+  return {
+    write: async (): Promise<void> => {},
+    draw: async (path: string): Promise<void> => (await import('node:fs')).writeFileSync(path, dot, 'base64'),
+  };
+});
+vi.mock('../src/report/write-report.ts', () => ({ writeReport: write }));
+vi.mock('../src/report/pictures.ts', async (original) => ({
+  ...(await original<object>()),
+  drawBatch: draw,
+  drawExamples: draw,
+  drawReport: draw,
+}));
 
 const architectures = [tinyMaskRcnn];
 
