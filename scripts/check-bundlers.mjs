@@ -26,7 +26,12 @@ import commonjs from '@rollup/plugin-commonjs';
 import json from '@rollup/plugin-json';
 export default {
   input: 'main.mjs',
-  output: { dir: 'out-rollup', format: 'esm', entryFileNames: '[name].mjs' },
+  output: {
+    dir: 'out-rollup',
+    format: 'esm',
+    entryFileNames: '[name].mjs',
+    banner: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
+  },
   plugins: [resolve({ preferBuiltins: true, exportConditions: ['node'] }), commonjs({ ignoreDynamicRequires: true }), json()],
 };`;
 const VITE = `export default {

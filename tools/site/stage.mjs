@@ -10,6 +10,7 @@ import {
   sourceAddress,
   withoutCode,
 } from '../../scripts/page-links.mjs';
+import { HOME } from './home.mjs';
 
 export const REPOSITORY = 'https://github.com/rcnn-js/rcnn';
 
@@ -30,7 +31,8 @@ export function stagePages(root, out) {
     const name = siteName(page);
     const text = mapLinks(readFileSync(join(root, page), 'utf8'), (target) => addressOf(root, page, name, target));
     mkdirSync(dirname(join(out, name)), { recursive: true });
-    writeFileSync(join(out, name), asTemplate(withoutComments(text)));
+    const prose = asTemplate(withoutComments(text));
+    writeFileSync(join(out, name), name === 'index.md' ? asHome(prose) : prose);
   }
   cpSync(join(root, 'docs', 'pictures'), join(out, 'pictures'), { recursive: true });
   // What the site's head names keeps its name; pictures of pages get theirs from the build.
@@ -58,6 +60,11 @@ function addressOf(root, page, name, target) {
 /** Comments hold what snippets take for granted when they are tried; readers do not see them on a code host either. */
 function withoutComments(text) {
   return text.replaceAll(/^<!--[^]*?-->\n*/gm, '');
+}
+
+/** The first page, under its head instead of its heading. A head in JSON is one in YAML, and no formatter touches it. */
+function asHome(text) {
+  return `---\n${JSON.stringify(HOME, undefined, 2)}\n---\n\n${text.slice(text.indexOf('\n## ') + 1)}`;
 }
 
 /** Elements that pages use; anything else between angle brackets is meant as written. */
