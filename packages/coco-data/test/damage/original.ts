@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Random } from '@rcnn/core/random';
-import { boxOf, type Drawn, flat, HEIGHT, type Part, pictureFile, raster, WIDTH } from './picture.ts';
+import { boxOf, type Drawn, type Format, flat, HEIGHT, type Part, pictureFile, raster, WIDTH } from './picture.ts';
 
 export interface OriginalImage {
   readonly file: string;
@@ -18,10 +18,14 @@ export const CLASSES = ['red bird', 'cat', 'Hund'] as const;
 
 /** Two splits of a few pictures with one to four objects each; no file is in both. */
 export function drawSplits(random: Random): readonly OriginalSplit[] {
+  const format: Format = random.chance(0.1) ? 'png' : 'bmp';
   let number = 0;
   return ['train', 'val'].map((name, s) => ({
     name,
-    images: Array.from({ length: s === 0 ? 4 : 2 }, () => ({ file: `p${number++}.png`, objects: drawObjects(random) })),
+    images: Array.from({ length: s === 0 ? 4 : 2 }, () => ({
+      file: `p${number++}.${format}`,
+      objects: drawObjects(random),
+    })),
   }));
 }
 
@@ -145,7 +149,8 @@ export function put(folder: string, file: string, content: string | Uint8Array):
 }
 
 export async function putPictures(folder: string, images: readonly OriginalImage[]): Promise<void> {
-  for (const { file, objects } of images) put(folder, file, await pictureFile(objects, 'png'));
+  for (const { file, objects } of images)
+    put(folder, file, await pictureFile(objects, file.endsWith('.bmp') ? 'bmp' : 'png'));
 }
 
 /** As a project of VIA 3, of objects of one part. */

@@ -1,11 +1,10 @@
 // COCO sets, damaged.
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import type { Damaged, Plant } from './damaged.ts';
 import { COCO_FAULTS, damage, type Victim } from './faults.ts';
 import { type CocoJson, cocoJson, type Json, type OriginalSplit, put, putPictures } from './original.ts';
-import { boxPart, type Part, pictureFile, raster } from './picture.ts';
+import { boxPart, halfPicture, type Part, pictureFile, raster } from './picture.ts';
 
 export const plantCoco: Plant = async (folder, splits, random, faults) => {
   const damaged: Damaged[] = [];
@@ -41,13 +40,8 @@ export async function spoilPicture(path: string, split: OriginalSplit, index: nu
   else if (fault === 'cut') truncateSync(path, 60);
   else if (fault === 'empty') writeFileSync(path, '');
   else if (fault === 'text') writeFileSync(path, 'not a picture');
-  else if (fault === 'resized') {
-    const half = await sharp(await pictureFile(split.images[index]!.objects, 'png'))
-      .resize(32, 24, { kernel: 'nearest' })
-      .png()
-      .toBuffer();
-    writeFileSync(path, half);
-  } else writeFileSync(path, await pictureFile(split.images[index]!.objects, 'jpg', fault === 'turned right' ? 6 : 8));
+  else if (fault === 'resized') writeFileSync(path, await halfPicture(split.images[index]!.objects));
+  else writeFileSync(path, await pictureFile(split.images[index]!.objects, 'jpg', fault === 'turned right' ? 6 : 8));
 }
 
 function damagedCoco(split: OriginalSplit, json: CocoJson, victim: Victim): Damaged {
