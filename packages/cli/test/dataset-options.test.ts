@@ -100,16 +100,24 @@ const FOREIGN =
 
 describe('an option that a text names exists in the command that prints it', () => {
   const packages = fileURLToPath(new URL('../..', import.meta.url));
-  const found = readdirSync(packages).flatMap((name) => {
+  const texts = readdirSync(packages).flatMap((name) => {
     const source = join(packages, name, 'src');
     const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
     // Former spellings are there to be told the new ones.
     return files
       .filter((file) => !file.endsWith('old-spellings.ts'))
-      .flatMap((file) => {
-        const texts = textsOf(readFileSync(join(source, file), 'utf8')).map((text) => text.replaceAll(FOREIGN, ''));
-        return texts.filter((text) => OPTION.test(text)).map((text) => ({ name, file, text }));
-      });
+      .flatMap((file) => textsOf(readFileSync(join(source, file), 'utf8')).map((text) => ({ name, file, text })));
+  });
+  const found = texts
+    .map(({ text, ...place }) => ({ ...place, text: text.replaceAll(FOREIGN, '') }))
+    .filter(({ text }) => OPTION.test(text));
+
+  test('and so does every command that a text names', () => {
+    const named = texts.flatMap(({ file, text }) =>
+      [...text.matchAll(/\bmask-rcnn ([a-z][a-z-]*)/g)].map(([, command]) => ({ file, command: command! })),
+    );
+    expect(named.length).toBeGreaterThan(60);
+    expect(named.filter(({ command }) => !SHARED.includes(command))).toEqual([]);
   });
 
   test('texts are found in every package that speaks of options', () => {
@@ -132,10 +140,10 @@ describe('an option that a text names exists in the command that prints it', () 
 
 const OPTION = /(?<![\w-])(--[a-z][a-z0-9-]*)/;
 
-/** The texts of a source that name an option; what is said in comments is for readers of the source. */
+/** The texts of a source; what is said in comments is for readers of the source. */
 function textsOf(source: string): string[] {
   const pieces = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`)/g;
-  return [...source.matchAll(pieces)].flatMap(([, text]) => (text !== undefined && OPTION.test(text) ? [text] : []));
+  return [...source.matchAll(pieces)].flatMap(([, text]) => (text === undefined ? [] : [text]));
 }
 
 function speakers(name: string, file: string): readonly string[] {

@@ -2,6 +2,12 @@ import type { ClassEntry } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Category } from './records.ts';
 
+/** A class, and its id as annotation files write it. */
+export interface MappedClass extends ClassEntry {
+  /** Where those files have text for the id: `categoryId` is then a number of ours. */
+  readonly textId?: string | undefined;
+}
+
 /** What two spellings of one name have in common: case, spaces and the form of Unicode say nothing to people. */
 export function plainName(name: string): string {
   return name.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase();
@@ -10,7 +16,11 @@ export function plainName(name: string): string {
 /** A {@link ClassMap} as it is kept with a model. */
 export interface ClassMapJSON {
   readonly numClasses: number;
-  readonly classes: readonly ClassEntry[];
+  readonly classes: readonly MappedClass[];
+}
+
+function entryOf({ id, name, textId }: Category, label: number): MappedClass {
+  return { label, name, categoryId: id, ...(textId !== undefined && { textId }) };
 }
 
 /**
@@ -19,14 +29,14 @@ export interface ClassMapJSON {
  * torchvision's weights have); `ClassMap.contiguous` closes the gaps (1 … K).
  */
 export class ClassMap {
-  readonly classes: readonly ClassEntry[];
+  readonly classes: readonly MappedClass[];
   /** Outputs that a model needs: the highest label, and the background. */
   readonly numClasses: number;
-  readonly #byLabel: ReadonlyMap<number, ClassEntry>;
-  readonly #byCategory: ReadonlyMap<number, ClassEntry>;
+  readonly #byLabel: ReadonlyMap<number, MappedClass>;
+  readonly #byCategory: ReadonlyMap<number, MappedClass>;
 
   /** @throws LABEL_OUT_OF_RANGE for label 0, DUPLICATE_ID for a label or category that comes twice */
-  constructor(classes: readonly ClassEntry[], numClasses?: number) {
+  constructor(classes: readonly MappedClass[], numClasses?: number) {
     this.classes = [...classes].sort((a, b) => a.label - b.label);
     const highest = this.classes.at(-1)?.label ?? 0;
     this.numClasses = numClasses ?? highest + 1;
@@ -38,16 +48,24 @@ export class ClassMap {
   /** Labels 1 … K in the order of the category ids. */
   static contiguous(categories: readonly Category[]): ClassMap {
     const sorted = [...categories].sort((a, b) => a.id - b.id);
-    return new ClassMap(sorted.map(({ id, name }, i) => ({ label: i + 1, name, categoryId: id })));
+    return new ClassMap(sorted.map((category, i) => entryOf(category, i + 1)));
   }
 
   /** Labels are the category ids. An id of 0 is refused: that label is the background. */
   static ids(categories: readonly Category[]): ClassMap {
-    return new ClassMap(categories.map(({ id, name }) => ({ label: id, name, categoryId: id })));
+    return new ClassMap(categories.map((category) => entryOf(category, category.id)));
   }
 
   static fromJSON({ classes, numClasses }: ClassMapJSON): ClassMap {
     return new ClassMap(classes, numClasses);
+  }
+
+  /** The same classes with the texts that a dataset has for their ids; this map where it has none. */
+  withTexts(categories: readonly Category[]): ClassMap {
+    const texts = new Map(categories.map(({ id, textId }) => [id, textId]));
+    if (![...texts.values()].some((text) => text !== undefined)) return this;
+    const withText = this.classes.map((entry) => ({ ...entry, textId: texts.get(entry.categoryId) ?? entry.textId }));
+    return new ClassMap(withText, this.numClasses);
   }
 
   toJSON(): ClassMapJSON {
@@ -55,12 +73,13 @@ export class ClassMap {
   }
 
   /** The label of a category id, or undefined when the map does not know it. */
-  labelOf(categoryId: number): number | undefined {
-    return this.#byCategory.get(categoryId)?.label;
+  labelOf(categoryId: number | string): number | undefined {
+    if (typeof categoryId === 'number') return this.#byCategory.get(categoryId)?.label;
+    return this.classes.find(({ textId }) => textId === categoryId)?.label;
   }
 
   /** What a label stands for, or undefined when the map does not know it. */
-  entryOf(label: number): ClassEntry | undefined {
+  entryOf(label: number): MappedClass | undefined {
     return this.#byLabel.get(label);
   }
 
@@ -81,7 +100,7 @@ export class ClassMap {
     );
   }
 
-  #entry(label: number): ClassEntry {
+  #entry(label: number): MappedClass {
     const entry = this.#byLabel.get(label);
     if (entry !== undefined) return entry;
     throw new RcnnError('LABEL_OUT_OF_RANGE', {

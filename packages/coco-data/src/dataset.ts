@@ -74,7 +74,7 @@ export class Dataset {
   ): Dataset {
     const checked = checkRecords(set, problems);
     if (policy === 'fail') problems.throwErrors(set.source);
-    const map = classes instanceof ClassMap ? classes : mapOf(checked, classes, policy);
+    const map = classes instanceof ClassMap ? classes.withTexts(set.categories) : mapOf(checked, classes, policy);
     if (policy === 'fail') checkMapped(checked, map);
     if (policy === 'fail') checkNames(checked, map);
     const images = keepEmpty ? checked.images : checked.images.filter(({ id }) => checked.byImage.get(id)!.length > 0);

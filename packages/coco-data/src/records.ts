@@ -31,6 +31,8 @@ export interface ImageRecord {
 
 export interface Category {
   readonly id: number;
+  /** The id as the file writes it, where that is text: `id` is then a number of ours. */
+  readonly textId?: string;
   readonly name: string;
   readonly supercategory?: string;
   /** Names of the keypoints, for categories that have them. */

@@ -53,13 +53,13 @@ const faults: Record<string, Fault> = {
     place: '/images/1/file_name',
     plant: ({ images }) => delete images[1]!['file_name'],
   },
-  'an image without a height': {
-    kind: 'field-missing',
+  'an image of negative height': {
+    kind: 'field-type',
     place: '/images/1/height',
-    plant: ({ images }) => delete images[1]!['height'],
+    plant: ({ images }) => (images[1]!['height'] = -48),
   },
   'a width that is text': {
-    kind: 'field-type',
+    kind: 'number-text',
     place: '/images/1/width',
     plant: ({ images }) => (images[1]!['width'] = '64'),
   },

@@ -130,9 +130,9 @@ describe('COCO as tools write it', () => {
     });
   });
 
-  test('ids that a number cannot hold are refused, never rounded together', async () => {
+  test('ids that a number cannot hold are kept apart, never rounded together', async () => {
     put('big/_annotations.coco.json', coco().replaceAll('"image_id":1', '"image_id":1541715161404000001'));
-    await expect(openDataset(join(root, 'big'))).rejects.toMatchObject({ code: 'DATASET_INVALID' });
+    await expect(openDataset(join(root, 'big'))).rejects.toMatchObject({ code: 'UNKNOWN_ID' });
   });
 
   test('NaN is named where it stands', async () => {

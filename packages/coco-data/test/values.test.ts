@@ -5,6 +5,7 @@ import type { InstanceMask } from '@rcnn/core';
 import { Mask, runsToString } from '@rcnn/masks';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
+import { cocoResults, listedDetections } from '../src/index.ts';
 import { inspectDataset, openDataset, repairDataset } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
@@ -103,16 +104,63 @@ describe('COCO, read as it is', () => {
   });
 });
 
+describe('COCO with text for numbers, read, told and mended', () => {
+  test.each<[string, string, (set: Coco) => void]>([
+    ['coordinates', 'mended field', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = (item['segmentation'] as number[][]).map((part) => part.map(String))))],
+    ['boxes, areas and marks of crowds', 'mended field', ({ annotations }) => each(annotations, (item) => Object.assign(item, { bbox: (item['bbox'] as number[]).map(String), area: '36.0', iscrowd: '0' }))],
+    ['sizes, pictures in a folder of their own', 'mended field', ({ images }) => each(images, (item) => Object.assign(item, { width: '20', height: '12', file_name: `/data/${String(item['file_name'])}` }))],
+    ['names for ids of categories', 'matched id', ({ annotations, categories }) => { each(annotations, (item) => (item['category_id'] = categories[(item['category_id'] as number) - 1]!['name'])); each(categories, (item) => (item['id'] = item['name'])); }],
+  ])('%s', async (name, action, change) => {
+    const set = coco();
+    change(set);
+    const path = await put(`told/${name}`, 'annotations.json', set);
+    const inspection = await inspectDataset(path);
+    expect(inspection.report.counts.error).toBe(0);
+    expect(inspection.report.counts.warning).toBeGreaterThan(0); // never in silence
+    expect(await objects(path)).toEqual(WHOLE);
+    const copy = join(root, `told/${name}-copy`);
+    const { account, repairs } = await repairDataset(inspection, copy);
+    expect(account).toMatchObject({ objects: { copy: 4, leftOut: 0 }, isLossy: false });
+    expect(repairs.map((repair) => repair.action)).toContain(action);
+    expect(await objects(copy)).toEqual(WHOLE);
+  }); // biome-ignore format: a line each
+
+  test('text ids of categories mean the same in each split, and results can have them', async () => {
+    const named = (names: readonly string[]) => {
+      const { annotations, categories, ...rest } = coco();
+      const nameOf = new Map(categories.map(({ id, name }) => [id, name]));
+      for (const item of annotations) item['category_id'] = nameOf.get(item['category_id']);
+      return {
+        ...rest,
+        categories: names.map((name) => ({ id: name, name })),
+        annotations: annotations.filter(({ category_id }) => names.includes(category_id as string)),
+      };
+    };
+    const names = coco().categories.map(({ name }) => name as string);
+    const train = await openDataset(await put('named/train', 'annotations.json', named(names)));
+    const last = names.at(-1)!;
+    const val = await openDataset(await put('named/val', 'annotations.json', named([last])), {
+      classes: train.classes,
+    });
+    expect(train.classes.names.slice(1)).toEqual(names);
+    const labels = val.images.flatMap((_, i) => [...val.sample(i).target.labels]);
+    expect([labels.length > 0, new Set(labels)]).toEqual([true, new Set([names.length])]);
+    const found = [{ box: [0, 0, 4, 4] as const, label: names.length, score: 1 }];
+    expect(cocoResults(found, 1, train.classes, 'written')[0]!.category_id).toBe(last);
+    expect(listedDetections(cocoResults(found, 1, train.classes, 'written'), val.classes, 'x').get(1)![0]!.label).toBe(
+      names.length,
+    );
+  });
+});
+
 describe('COCO, mended', () => {
   test.each<[string, string, (set: Coco) => void]>([
-    ['text for coordinates', 'wrapped polygon', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = (item['segmentation'] as number[][]).map((part) => part.map(String))))],
     ['corners by name', 'wrapped polygon', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = [SQUARES[(item['category_id'] as number) - 1]!].map(([x, y]) => [{ x, y }, { x: x + 6, y }, { x: x + 6, y: y + 6 }, { x, y: y + 6 }])))],
     ['JSON in a text', 'mended field', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = JSON.stringify(item['segmentation'])))],
     ['run lengths in a list', 'mended field', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = [runs(item)]))],
     ['run lengths by their letters', 'mended field', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = { size: [HEIGHT, WIDTH], counts: [...Buffer.from(letters(item))] }))],
     ['a box by name', 'mended field', ({ annotations }) => each(annotations, (item) => { const [x, y, width, height] = item['bbox'] as number[]; item['bbox'] = { x, y, width, height }; })],
     ['a box in a list', 'mended field', ({ annotations }) => each(annotations, (item) => (item['bbox'] = [item['bbox']]))],
-    ['sizes of text, pictures in a folder of their own', 'mended field', ({ images }) => each(images, (item) => Object.assign(item, { width: '20', height: '12', file_name: `/data/${String(item['file_name'])}` }))],
     ['outlines in fractions', 'read as fractions', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = [flat(SQUARES[(item['category_id'] as number) - 1]!).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH))]))],
     ['everything in fractions', 'read as fractions', ({ annotations }) => each(annotations, (item) => { item['segmentation'] = [flat(SQUARES[(item['category_id'] as number) - 1]!).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH))]; item['bbox'] = (item['bbox'] as number[]).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH)); item['area'] = 0.15; })],
   ])('%s', async (name, action, change) => {

@@ -1,5 +1,5 @@
 import type { ClassMap } from '@rcnn/coco-data';
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import type { ModelFlags, Predicting } from '../models/load.ts';
@@ -150,21 +150,13 @@ async function withData(
   const { knownClasses } = await import('../models/known-classes.ts');
   if (data === undefined) return { units: named, classes: knownClasses(loaded) };
   const own = loaded.profile?.classes && knownClasses(loaded);
-  const { openDataset } = await import('@rcnn/coco-data/node');
+  const { openFor } = await import('../models/open-for.ts');
   const { datasetUnits, knownUnits } = await import('../predict/dataset-inputs.ts');
   const { validationOf } = await import('../models/validation-split.ts');
   const open = await validationOf(data, await openOptions(flags));
-  let classes: ClassMap | undefined;
-  const dataset = await openDataset(data, { ...open, ...(own && { classes: own }) }).catch(async (error: unknown) => {
-    if (own === undefined || !isRcnnError(error, 'LABEL_OUT_OF_RANGE')) throw error;
-    const { byName } = await import('../models/known-classes.ts');
-    const bare = await openDataset(data, open); // other numbers for the same names: results have those of the data
-    classes = byName(own, bare.classes);
-    if (classes === undefined) throw error;
-    return bare;
-  });
+  const dataset = await openFor(own, data, open);
   const units = named.length > 0 ? knownUnits(named, dataset) : all ? datasetUnits(dataset) : [];
-  return { units, classes: classes ?? dataset.classes };
+  return { units, classes: dataset.classes };
 }
 
 async function predictAll(

@@ -25,12 +25,12 @@ export function knownClasses(loaded: Pick<Predicting, 'model' | 'profile'>): Cla
  * for then an id may mean another class there.
  */
 export function byName(own: ClassMap, data: ClassMap): ClassMap | undefined {
-  const ids = new Map(data.classes.map(({ name, categoryId }) => [name, categoryId]));
+  const ids = new Map(data.classes.map(({ name, categoryId, textId }) => [name, { categoryId, textId }]));
   const isUnclear =
     ids.size < data.classes.length || new Set(own.classes.map(({ name }) => name)).size < own.classes.length;
   if (isUnclear || !own.classes.every(({ name }) => ids.has(name))) return undefined;
   return new ClassMap(
-    own.classes.map(({ label, name }) => ({ label, name, categoryId: ids.get(name)! })),
+    own.classes.map(({ label, name }) => ({ label, name, ...ids.get(name)! })),
     own.numClasses,
   );
 }

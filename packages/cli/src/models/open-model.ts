@@ -1,5 +1,5 @@
 import { ClassMap, type Dataset } from '@rcnn/coco-data';
-import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
+import type { OpenOptions } from '@rcnn/coco-data/node';
 import type { Detector, KeypointScheme } from '@rcnn/core';
 import type { Architecture } from '@rcnn/models';
 import { loadDetector } from '@rcnn/models/node';
@@ -8,6 +8,7 @@ import { weightsFile } from 'mask-rcnn/node';
 import { compiled } from './compiled.ts';
 import { isExported, openExported } from './exported.ts';
 import type { Predicting } from './load.ts';
+import { openFor } from './open-for.ts';
 
 /** Which weights, and of what. */
 export interface ModelChoice {
@@ -52,6 +53,6 @@ export async function openModel(
   { path, ...options }: OpenOptions & { readonly path: string },
 ): Promise<{ readonly model: Detector; readonly dataset: Dataset }> {
   const { model, classes } = await openDetector(choice);
-  const dataset = await openDataset(path, { ...options, ...(classes && { classes }) });
+  const dataset = await openFor(classes, path, options);
   return { model, dataset };
 }

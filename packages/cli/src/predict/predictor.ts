@@ -46,6 +46,6 @@ export class Predictor {
     const detections = (await model.detect([image], { maskThreshold }))[0]!;
     const shown = detections.filter(({ score }) => score >= scoreThreshold);
     this.uncategorized.add(detections, classes);
-    return { results: cocoResults(detections, id, classes), shown, words: inWords(shown, this.names) };
+    return { results: cocoResults(detections, id, classes, 'written'), shown, words: inWords(shown, this.names) };
   }
 }

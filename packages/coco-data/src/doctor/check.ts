@@ -325,7 +325,10 @@ function isFraction(value: number): boolean {
 
 function checkMissingSegmentations(annotations: readonly AnnotationRecord[], report: Report): void {
   const without = annotations.filter(({ segmentation }) => segmentation === undefined);
-  if (without.length === annotations.length) return;
+  if (without.length === annotations.length) {
+    if (without.length > 0) report('masks-missing', without[0]!.place, `${without.length} objects`);
+    return;
+  }
   for (const annotation of without) report('segmentation-missing', annotation.place, label(annotation));
 }
 

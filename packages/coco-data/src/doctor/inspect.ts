@@ -360,7 +360,8 @@ function compareCategories(splits: readonly InspectedSplit[], problems: Problems
   const first = new Map<number, { readonly name: string; readonly split: string }>();
   for (const { set, source } of splits) {
     if (source.format !== 'coco') continue; // the others have names only
-    for (const [i, { id, name }] of set.categories.entries()) {
+    for (const [i, { id, name, textId }] of set.categories.entries()) {
+      if (textId !== undefined) continue; // the number is ours
       const known = first.get(id);
       if (known === undefined) first.set(id, { name, split: source.split });
       else if (known.name !== name) {

@@ -21,6 +21,8 @@ export type ProblemKind =
   | 'labels-missing'
   | 'field-missing'
   | 'field-type'
+  | 'number-text'
+  | 'category-id-text'
   | 'id-unsafe'
   | 'duplicate-image-id'
   | 'duplicate-annotation-id'
@@ -49,6 +51,7 @@ export type ProblemKind =
   | 'box-mask-disagree'
   | 'area-wrong'
   | 'segmentation-missing'
+  | 'masks-missing'
   | 'polygon-flat'
   | 'polygon-short'
   | 'polygon-odd'
@@ -88,6 +91,12 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   // records
   'field-missing': kind('error', 'DATASET_INVALID', 'a field is missing'),
   'field-type': kind('error', 'DATASET_INVALID', 'a field has the wrong type'),
+  'number-text': kind('warning', 'DATASET_INVALID', 'a number is written as text, and is read as the number'),
+  'category-id-text': kind(
+    'warning',
+    'DATASET_INVALID',
+    'a category is named by text where a number belongs, and is read as the number that it got',
+  ),
   'id-unsafe': kind('error', 'DATASET_INVALID', 'an id is not a whole number that JavaScript can hold'),
   'duplicate-image-id': kind('error', 'DUPLICATE_ID', 'an image id is used twice'),
   'duplicate-annotation-id': kind('error', 'DUPLICATE_ID', 'an annotation id is used twice'),
@@ -126,6 +135,11 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'area-wrong': kind('warning', 'TARGET_INVALID', 'an area and its mask disagree'),
   // masks and keypoints
   'segmentation-missing': kind('warning', 'TARGET_INVALID', 'an annotation has no segmentation while others have'),
+  'masks-missing': kind(
+    'note',
+    'TARGET_INVALID',
+    'no object has a segmentation: a model of boxes can be trained, such as fasterrcnn_small, one of masks cannot',
+  ),
   'polygon-flat': kind('error', 'POLYGON_INVALID', 'a segmentation is a flat list, not a list of polygons'),
   'polygon-short': kind('error', 'POLYGON_INVALID', 'a polygon has fewer than three points'),
   'polygon-odd': kind('error', 'POLYGON_INVALID', 'a polygon has an odd count of numbers'),

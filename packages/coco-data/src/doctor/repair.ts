@@ -89,6 +89,10 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
   const did: Did = (action, place, what) => {
     repairs.push({ split: source.split, action, source: raw.source, place, what });
   };
+  for (const { kind, examples } of reading.list(Number.POSITIVE_INFINITY)) {
+    if (kind !== 'number-text' && kind !== 'category-id-text') continue;
+    for (const { place, found } of examples) did(kind === 'number-text' ? 'mended field' : 'matched id', place, found);
+  }
   const refused = refusedRecords(raw, reading);
   const store = new FolderImages(source.images, options);
   const mended = await rereadRefused(source, new Set(refused.keys()), store, raw.categories);

@@ -226,13 +226,23 @@ function checkParts(truth: GroundTruth, detections: Detections, params: Resolved
   ] as const;
   for (const [where, place, keypoints, count] of sides) {
     if (count === 0 || keypoints?.points === params.oksSigmas.length) continue;
-    throw new RcnnError(place === '/0/keypoints' ? 'DETECTION_INVALID' : 'DATASET_INVALID', {
+    const code = place === '/0/keypoints' ? 'DETECTION_INVALID' : 'DATASET_INVALID';
+    if (keypoints === undefined) {
+      throw new RcnnError(code, {
+        where,
+        place,
+        problem: 'there are no key points to compare',
+        found: `${count} objects without any`,
+        hint: 'Compare boxes or masks: iouType bbox or segm (--iou bbox).',
+      });
+    }
+    throw new RcnnError(code, {
       where,
       place,
       problem: 'the number of keypoints does not fit the sigmas',
-      found: String(keypoints?.points ?? 0),
+      found: String(keypoints.points),
       expected: String(params.oksSigmas.length),
-      hint: 'Give oksSigmas, one for each of your keypoints.',
+      hint: 'Give oksSigmas (--oks-sigmas), one for each of your keypoints.',
     });
   }
 }

@@ -6,6 +6,7 @@ import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, S
 import { FieldReader, isNumberText, show } from '../json/fields.ts';
 import { type ElementVisitor, JSONElements } from '../json/json-stream.ts';
 import { boxAround as boxAroundPoints } from '../outline.ts';
+import { CategoryTexts } from './category-texts.ts';
 import { PolygonStore } from './polygon-store.ts';
 
 export interface CocoOptions {
@@ -65,6 +66,7 @@ class CocoReader implements ElementVisitor {
   readonly #sizeless: boolean;
   /** Whether an id of an image was text in one list and a number in the other. */
   #textIds = false;
+  readonly #categoryTexts = new CategoryTexts();
 
   constructor(source: string, problems: Problems, { sizeless = false }: CocoOptions = {}) {
     this.#source = source;
@@ -99,12 +101,16 @@ class CocoReader implements ElementVisitor {
         expected: 'images, annotations, categories',
       });
     }
-    return {
-      source: this.#source,
-      images: this.#images,
-      annotations: this.#textIds ? matchTextIds(this.#images, this.#annotations) : this.#annotations,
-      categories: this.#withoutRoot(),
-    };
+    const annotations = this.#textIds ? matchTextIds(this.#images, this.#annotations) : this.#annotations;
+    const named = this.#categoryTexts.resolve(this.#categories, annotations, (place, text, isRead) =>
+      this.#problems.add({
+        kind: isRead ? 'category-id-text' : 'field-type',
+        source: this.#source,
+        place,
+        found: isRead ? text : `${text}, expected a whole number`,
+      }),
+    );
+    return { source: this.#source, images: this.#images, ...this.#withoutRoot(named) };
   }
 
   /** COCO has other files beside its instances. @throws DATASET_INVALID for panoptic annotations and captions */
@@ -122,23 +128,22 @@ class CocoReader implements ElementVisitor {
   }
 
   /** Roboflow puts a root without objects above the classes; it is no class. */
-  #withoutRoot(): readonly Category[] {
-    const root = this.#categories.find(({ supercategory }) => supercategory === 'none');
-    const others = this.#categories.filter((category) => category !== root);
-    if (root === undefined || others.length === 0) return this.#categories;
-    if (!others.every(({ supercategory }) => supercategory === root.name)) return this.#categories;
-    if (this.#annotations.some(({ categoryId }) => categoryId === root.id)) return this.#categories;
+  #withoutRoot(all: Pick<AnnotationSet, 'categories' | 'annotations'>): typeof all {
+    const root = all.categories.find(({ supercategory }) => supercategory === 'none');
+    const others = all.categories.filter((category) => category !== root);
+    if (root === undefined || others.length === 0) return all;
+    if (!others.every(({ supercategory }) => supercategory === root.name)) return all;
+    if (all.annotations.some(({ categoryId }) => categoryId === root.id)) return all;
     const found = `${quoteName(root.name)} is the root of the others and was left out`;
     this.#problems.add({ kind: 'category-unused', source: this.#source, place: '/categories', found });
-    return others;
+    return { annotations: all.annotations, categories: others };
   }
 
   #addImage(fields: FieldReader): void {
     const id = fields.imageId('id');
     if (typeof id === 'string') this.#textIds = true;
     const file = fields.has('file_name') ? fields.text('file_name') : fileOfUrl(fields);
-    const isZero = fields.get('height') === 0 && fields.get('width') === 0; // as tools write that could not open it
-    const hasSize = (!isZero && (fields.has('height') || fields.has('width'))) || !this.#sizeless;
+    const hasSize = !this.#sizeless || (statesSide(fields, 'height') && statesSide(fields, 'width'));
     const size = hasSize ? ([fields.side('height'), fields.side('width')] as const) : NO_SIZE;
     const [negative, unlisted] = [idList(fields, 'neg_category_ids'), idList(fields, 'not_exhaustive_category_ids')];
     if (fields.failed) return;
@@ -157,7 +162,7 @@ class CocoReader implements ElementVisitor {
   }
 
   #addCategory(fields: FieldReader): void {
-    const id = fields.id('id');
+    const id = this.#categoryTexts.numberOf(fields, 'id');
     const name = fields.name('name');
     const [supercategory, keypoints, skeleton] = ['supercategory', 'keypoints', 'skeleton'].map((key) =>
       fields.get(key),
@@ -165,6 +170,7 @@ class CocoReader implements ElementVisitor {
     if (fields.failed) return;
     this.#categories.push({
       id,
+      ...this.#categoryTexts.textOf(id),
       name,
       ...(typeof supercategory === 'string' && { supercategory }),
       ...(Array.isArray(keypoints) && { keypoints: keypoints.map(String) }),
@@ -175,7 +181,7 @@ class CocoReader implements ElementVisitor {
   #addAnnotation(fields: FieldReader): void {
     const id = fields.id('id');
     const imageId = fields.imageId('image_id');
-    const categoryId = fields.id('category_id');
+    const categoryId = this.#categoryTexts.numberOf(fields, 'category_id');
     const crowd = fields.flag('iscrowd');
     if (typeof imageId === 'string') this.#textIds = true;
     const area = fields.optionalNumber('area');
@@ -203,8 +209,9 @@ class CocoReader implements ElementVisitor {
   }
 
   #keypoints(fields: FieldReader): Float32Array | undefined | 'bad' {
-    const value = fields.get('keypoints');
-    if (value === undefined) return undefined;
+    const written = fields.get('keypoints');
+    if (written === undefined) return undefined;
+    const value = fields.list('keypoints', written) ?? written;
     const good =
       Array.isArray(value) &&
       value.length % 3 === 0 &&
@@ -217,22 +224,23 @@ class CocoReader implements ElementVisitor {
     const value = fields.get('segmentation');
     const place = `${fields.place}/segmentation`;
     if (value === undefined || isEmpty(value)) return undefined;
-    if (Array.isArray(value)) return value.every(isEmpty) ? undefined : this.#polygons(value, place);
+    if (Array.isArray(value)) return value.every(isEmpty) ? undefined : this.#polygons(value, place, fields);
     return this.#rle(value, place);
   }
 
-  #polygons(value: readonly unknown[], place: string): Segmentation | 'bad' {
+  #polygons(value: readonly unknown[], place: string, fields: FieldReader): Segmentation | 'bad' {
     if (value.some((item) => typeof item === 'number')) return this.#bad('polygon-flat', place, show(value));
+    const parts: (readonly number[])[] = [];
     for (const [i, part] of value.entries()) {
       const at = `${place}/${i}`;
       if (!Array.isArray(part)) return this.#bad('field-type', at, `${show(part)}, expected a list of numbers`);
-      if (!part.every((item) => typeof item === 'number' && Number.isFinite(item))) {
-        return this.#bad('polygon-not-finite', at, show(part));
-      }
-      if (part.length % 2 === 1) return this.#bad('polygon-odd', at, `${part.length} numbers`);
-      if (part.length < 6) return this.#bad('polygon-short', at, show(part));
+      const numbers = part.every(isFinite) ? part : fields.list(`segmentation/${i}`, part);
+      if (numbers === undefined) return this.#bad('polygon-not-finite', at, show(part));
+      if (numbers.length % 2 === 1) return this.#bad('polygon-odd', at, `${part.length} numbers`);
+      if (numbers.length < 6) return this.#bad('polygon-short', at, show(part));
+      parts.push(numbers);
     }
-    return this.#polygonStore.add(value as number[][]);
+    return this.#polygonStore.add(parts);
   }
 
   #rle(value: unknown, place: string): Segmentation | 'bad' {
@@ -245,8 +253,9 @@ class CocoReader implements ElementVisitor {
     const counts = fields.get('counts');
     if (typeof counts === 'string') return { kind: 'rle', size: [height, width], counts: withoutQuotes(counts) };
     if (!Array.isArray(counts)) return this.#bad('rle-invalid', `${place}/counts`, show(counts));
+    const numbers: readonly unknown[] = fields.list('counts', counts) ?? counts;
     let sum = 0;
-    for (const count of counts as unknown[]) {
+    for (const count of numbers) {
       if (!Number.isInteger(count) || (count as number) < 0)
         return this.#bad('rle-invalid', `${place}/counts`, show(count));
       sum += count as number;
@@ -254,7 +263,7 @@ class CocoReader implements ElementVisitor {
     if (sum !== height * width) {
       return this.#bad('rle-invalid', `${place}/counts`, `runs of ${sum} pixels in a mask of ${height}x${width}`);
     }
-    return { kind: 'runs', runs: { size: [height, width], counts: Uint32Array.from(counts as number[]) } };
+    return { kind: 'runs', runs: { size: [height, width], counts: Uint32Array.from(numbers as number[]) } };
   }
 
   #bad(kind: Parameters<Problems['add']>[0]['kind'], place: string, found: string): 'bad' {
@@ -304,6 +313,15 @@ function fileOfUrl(fields: FieldReader): string {
   const url = fields.get('coco_url');
   const steps = typeof url === 'string' ? url.split('/').slice(-2) : [];
   return steps.length === 2 ? steps.join('/') : fields.text('file_name');
+}
+
+function isFinite(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+/** Whether a side is stated; tools that could not open a picture wrote 0 or nothing. */
+function statesSide(fields: FieldReader, name: string): boolean {
+  return fields.has(name) && fields.get(name) !== 0 && fields.get(name) !== '';
 }
 
 function idList(fields: FieldReader, name: string): readonly number[] | undefined {

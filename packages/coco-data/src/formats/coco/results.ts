@@ -7,8 +7,8 @@ import type { ImageId } from '../../records.ts';
 /** One entry of a COCO results list, as pycocotools reads it. */
 export interface CocoResult {
   readonly image_id: ImageId;
-  /** The dataset's own id, never the label that the model learned. */
-  readonly category_id: number;
+  /** The dataset's own id, never the label that the model learned; text where {@link cocoResults} is asked for it. */
+  readonly category_id: number | string;
   /** For people; COCO's tools pass over it. */
   readonly category_name?: string;
   /** `x, y, width, height` in pixels, unrounded. */
@@ -25,16 +25,20 @@ export interface CocoResult {
  * The detections of one image as COCO results. Labels become category ids by the class map of the model; a label that
  * the map does not know (COCO's unused ids, which no dataset can contain) is left out, since it cannot be right.
  * Without a map the labels themselves are the ids: nothing better is known.
+ * @param ids `numbers`, as {@link datasetAsCoco} has them; `written` gives the text of datasets whose ids are text
  */
 export function cocoResults(
   detections: readonly Detection[],
   imageId: ImageId,
   classes: ClassMap | undefined,
+  ids: 'numbers' | 'written' = 'numbers',
 ): CocoResult[] {
   return detections.flatMap((detection): CocoResult[] => {
     if (classes === undefined) return [resultOf(detection, imageId, detection.label)];
     const entry = classes.entryOf(detection.label);
-    return entry === undefined ? [] : [resultOf(detection, imageId, entry.categoryId, entry.name)];
+    if (entry === undefined) return [];
+    const { categoryId, textId = categoryId, name } = entry;
+    return [resultOf(detection, imageId, ids === 'written' ? textId : categoryId, name)];
   });
 }
 
@@ -75,7 +79,7 @@ export class Uncategorized {
 function resultOf(
   { box: [x1, y1, x2, y2], score, mask, maskScore, keypoints }: Detection,
   imageId: ImageId,
-  categoryId: number,
+  categoryId: number | string,
   name?: string,
 ): CocoResult {
   return {
@@ -126,7 +130,7 @@ function listedDetection(value: unknown, classes: ClassMap, where: string): List
   const result = (typeof value === 'object' && value !== null ? value : {}) as Partial<CocoResult>;
   const { image_id: id, category_id: category, bbox, score, segmentation } = result;
   const numbers = Array.isArray(bbox) && bbox.length === 4 && bbox.every((side) => Number.isFinite(side));
-  if ((typeof id !== 'number' && typeof id !== 'string') || typeof category !== 'number' || !numbers) {
+  if (!isId(id) || !isId(category) || !numbers) {
     throw new RcnnError('DETECTION_INVALID', {
       where,
       problem: 'this is not a detection',
@@ -141,6 +145,10 @@ function listedDetection(value: unknown, classes: ClassMap, where: string): List
     score: typeof score === 'number' ? score : 1,
     ...(segmentation && { mask: maskOf(segmentation, where) }),
   };
+}
+
+function isId(id: unknown): id is number | string {
+  return typeof id === 'number' || typeof id === 'string';
 }
 
 /** Compressed as the tools write it, or plain run lengths. */

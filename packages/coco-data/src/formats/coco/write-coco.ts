@@ -1,7 +1,7 @@
 import type { ImageSize } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { Mask, runsToString } from '@rcnn/masks';
-import type { AnnotationRecord, AnnotationSet, ImageId, ImageRecord, Segmentation } from '../../records.ts';
+import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from '../../records.ts';
 
 /** A set as a COCO file: plain data for `JSON.stringify`. */
 export interface CocoFile {
@@ -37,8 +37,14 @@ export function cocoOf(set: AnnotationSet, description = 'written by mask-rcnn')
       id: renumber ? i + 1 : annotation.id,
       image_id: imageIds.get(annotation.imageId),
     })),
-    categories: set.categories.map((category) => ({ ...category })),
+    categories: set.categories.map((category) => ({ ...withoutText(category) })),
   };
+}
+
+/** Copies have numbers for ids, whatever the original has. */
+function withoutText(category: Category): Category {
+  const { textId: _, ...rest } = category;
+  return rest;
 }
 
 /** The id of each image in {@link cocoOf}: its own where all are numbers, else its place from 1. */

@@ -29,9 +29,10 @@ export class FieldReader {
     const value = this.#needed(name);
     if (value === undefined) return Number.NaN;
     if (isNumberText(value)) return Number(value);
-    if (typeof value !== 'number') return this.#wrong(name, value, 'a whole number');
-    if (Number.isSafeInteger(value)) return value;
-    this.#report('id-unsafe', `${this.place}/${name}`, show(value));
+    const isWhole = typeof value === 'number' || isLargeWhole(value);
+    if (!isWhole) return this.#wrong(name, value, 'a whole number');
+    if (Number.isSafeInteger(value)) return value as number;
+    this.#report('id-unsafe', `${this.place}/${name}`, typeof value === 'string' ? value : show(value));
     return Number.NaN;
   }
 
@@ -58,8 +59,11 @@ export class FieldReader {
   side(name: string): number {
     const value = this.#needed(name);
     if (value === undefined) return Number.NaN;
-    if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 31) return value;
-    return this.#wrong(name, value, 'a whole number of pixels from 1');
+    const side = numeric(value) ?? Number.NaN;
+    if (!Number.isInteger(side) || side <= 0 || side >= 2 ** 31)
+      return this.#wrong(name, value, 'a whole number of pixels from 1');
+    if (typeof value !== 'number') this.#told(name, value);
+    return side;
   }
 
   /** Whether the record has the field at all; `null` is how some tools leave one out. */
@@ -71,23 +75,39 @@ export class FieldReader {
   numbers(name: string, count: number): readonly number[] | undefined {
     const value = this.#needed(name);
     if (value === undefined) return undefined;
-    if (Array.isArray(value) && value.length === count && value.every((item) => typeof item === 'number')) return value;
+    const list = this.list(name, value);
+    if (list?.length === count) return list;
     this.#wrong(name, value, `${count} numbers`);
     return undefined;
+  }
+
+  /** A list of numbers, also of those that a tool wrote as text, which is told; undefined for anything else. */
+  list(name: string, value: unknown): readonly number[] | undefined {
+    if (!Array.isArray(value)) return undefined;
+    if (value.every((item) => typeof item === 'number')) return value;
+    const read = value.map(numeric);
+    if (read.includes(undefined)) return undefined;
+    this.#told(name, value);
+    return read as readonly number[];
   }
 
   optionalNumber(name: string): number | undefined {
     const value = this.get(name);
     if (value === undefined || value === null) return undefined;
-    if (typeof value === 'number' && Number.isFinite(value)) return value;
-    this.#wrong(name, value, 'a number');
-    return undefined;
+    const number = numeric(value);
+    if (number === undefined) this.#wrong(name, value, 'a number');
+    else if (typeof value !== 'number') this.#told(name, value);
+    return number;
   }
 
   flag(name: string): boolean {
     const value = this.get(name);
     if (value === undefined || value === null || value === 0 || value === false) return false;
     if (value === 1 || value === true) return true;
+    if (value === '0' || value === '1') {
+      this.#told(name, value);
+      return value === '1';
+    }
     this.#wrong(name, value, '0 or 1');
     return false;
   }
@@ -97,6 +117,12 @@ export class FieldReader {
     if (value !== undefined) return value;
     this.#report('field-missing', `${this.place}/${name}`, `no '${name}'`);
     return undefined;
+  }
+
+  /** A number that is text, and is read all the same. */
+  #told(name: string, value: unknown): void {
+    const place = `${this.place}/${name}`;
+    this.#problems.add({ kind: 'number-text', source: this.#source, place, found: show(value) });
   }
 
   #wrong(name: string, value: unknown, expected: string): number {
@@ -113,6 +139,11 @@ export class FieldReader {
 /** A whole number that a tool wrote as text: `"3"`, without zeros in front, which would make two texts one number. */
 export function isNumberText(value: unknown): value is string {
   return typeof value === 'string' && /^(?:0|-?[1-9]\d{0,15})$/.test(value) && Number.isSafeInteger(Number(value));
+}
+
+/** A whole number beyond what JavaScript holds, which the reader of JSON gives as its digits. */
+function isLargeWhole(value: unknown): boolean {
+  return typeof value === 'string' && /^-?\d{16,}$/.test(value);
 }
 
 /** A number, or one that a tool wrote as text; undefined for anything else. */

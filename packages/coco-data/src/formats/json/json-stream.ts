@@ -1,4 +1,5 @@
 import { RcnnError } from '@rcnn/core/errors';
+import { withExactIds } from './exact-ids.ts';
 import { jsonErrorAt, jsonFault } from './json-error.ts';
 
 /** Told about the arrays at the top level and their elements, in file order. */
@@ -217,7 +218,7 @@ export class JSONElements {
 
   #parse(text: string): unknown {
     try {
-      return JSON.parse(text);
+      return withExactIds(JSON.parse(text), text);
     } catch (cause) {
       const before = text.slice(0, jsonErrorAt(text));
       // Back to where the value began, then forward again line by line.

@@ -77,7 +77,8 @@ export async function openSource(source: DatasetSource, options: OpenOptions = {
   const problems = new Problems();
   const read = await readSource(source, problems, options);
   const { classes } = options;
-  const set = classes instanceof ClassMap && source.format !== 'coco' ? renumbered(read, classes) : read;
+  const hasNamesAlone = source.format !== 'coco' || read.categories.some(({ textId }) => textId !== undefined);
+  const set = classes instanceof ClassMap && hasNamesAlone ? renumbered(read, classes) : read;
   return Dataset.from(set, new FolderImages(source.images, options), problems, {
     name: `${basename(source.format === 'voc' ? dirname(source.images) : dirname(dirname(source.annotations)))} ${source.split}`,
     ...options,

@@ -91,6 +91,7 @@ class Gathered implements MendedRecords {
   matchText(read: readonly Category[]): void {
     const all = [...read, ...this.categories];
     const numbers = new Map<unknown, number>();
+    for (const { id, textId } of read) if (textId !== undefined) numbers.set(textId, id);
     let next = 1 + all.reduce((highest, { id }) => Math.max(highest, id), 0);
     for (const { index, value } of this.#byText.categories) {
       const text = value['id'];
