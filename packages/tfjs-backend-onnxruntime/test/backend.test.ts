@@ -25,6 +25,22 @@ test('what is read stays, though the memory below it is used again', () => {
   tf.dispose([second, product]);
 });
 
+test('a sigmoid is a probability: never above 1, and the logarithm of what is left a number', () => {
+  const count = 400_000;
+  const logits = Float32Array.from({ length: count }, (_, i) => 16 + (4 * i) / count); // where the library's own is above 1
+  logits[0] = Number.NaN;
+  const [least, most, asFused] = tf.tidy(() => {
+    const x = tf.tensor1d(logits.subarray(1));
+    const one = tf.sigmoid(x);
+    const product = tf.fused.matMul({ a: tf.reshape(x, [-1, 1]), b: tf.ones([1, 1]), activation: 'sigmoid' });
+    return [tf.min(tf.log1p(tf.neg(one))), tf.max(one), tf.max(product)].map((value) => value.dataSync()[0]!);
+  }) as unknown as [number, number, number];
+  expect(least).not.toBeNaN();
+  expect(Math.max(most, asFused)).toBeLessThanOrEqual(1);
+  const kept = tf.tidy(() => tf.sigmoid(tf.tensor1d(logits)).dataSync());
+  expect(kept[0]).toBeNaN();
+});
+
 test('what is handed in is copied', () => {
   const mine = new Float32Array(10_000).fill(1);
   const tensor = tf.tensor1d(mine);

@@ -1,10 +1,36 @@
 import { getKernel, type TensorInfo } from '@tensorflow/tfjs-core';
 import { nativeFloats, type OrtBackend } from '../backend.ts';
+import type { NativeTensor } from '../native.ts';
 import { FLOAT } from '../onnx.ts';
+import type { NamedGraph } from '../sessions.ts';
 import { isFloat, type KernelCall, type OrtKernel, singleNode } from './kernel.ts';
 
-/** Activations that are written over their own input. */
-const IN_PLACE: Record<string, string> = { relu: 'Relu', sigmoid: 'Sigmoid' };
+/**
+ * Never above 1: the library's own comes out one bit higher for some values near 18, and the logarithm of what is left,
+ * which every cross-entropy takes, would be NaN. Its second input is {@link ONE}.
+ */
+export const SIGMOID: NamedGraph = {
+  key: 'Sigmoid',
+  graph: () => ({
+    nodes: [
+      { op: 'Sigmoid', inputs: ['i0'], outputs: ['raw'] },
+      { op: 'Min', inputs: ['raw', 'i1'], outputs: ['o0'] },
+    ],
+    inputs: [
+      { name: 'i0', type: FLOAT },
+      { name: 'i1', type: FLOAT },
+    ],
+    outputs: [{ name: 'o0', type: FLOAT }],
+  }),
+};
+
+export const ONE: NativeTensor = { type: 'float32', location: 'cpu', dims: [], data: Float32Array.of(1) };
+
+/** Activations that are written over their own input, and what they read beside it. */
+const IN_PLACE: Record<string, readonly [graph: NamedGraph, ...more: NativeTensor[]]> = {
+  relu: [singleNode('Relu', { op: 'Relu' })],
+  sigmoid: [SIGMOID, ONE],
+};
 
 /** The kernels of the other activations of tfjs. */
 const KERNELS: Record<string, string> = { elu: 'Elu', leakyrelu: 'LeakyRelu', prelu: 'Prelu', relu6: 'Relu6' };
@@ -34,11 +60,12 @@ function addBias(backend: OrtBackend, y: TensorInfo, bias: TensorInfo): void {
 
 /** Consumes `y`: the result is in its memory, or it is disposed of. */
 function activate({ backend, inputs, attrs }: KernelCall, y: TensorInfo, activation: string): TensorInfo {
-  const op = IN_PLACE[activation];
-  if (op) {
+  const inPlace = IN_PLACE[activation];
+  if (inPlace) {
+    const [graph, ...more] = inPlace;
     const values = backend.floats(y);
     const flat = nativeFloats(values, [values.length]);
-    backend.run(singleNode(op, { op }), [flat], [flat]);
+    backend.run(graph, [flat, ...more], [flat]);
   }
   const kernel = KERNELS[activation];
   if (!kernel) return y;

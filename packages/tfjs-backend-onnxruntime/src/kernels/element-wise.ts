@@ -1,7 +1,9 @@
 /** Kernels that treat every element alike, with NumPy's broadcasting. */
 import { broadcast_util, type DataType, type TensorInfo } from '@tensorflow/tfjs-core';
+import type { NativeTensor } from '../native.ts';
 import { BOOL, FLOAT, type GraphNode, INT32 } from '../onnx.ts';
 import type { NamedGraph } from '../sessions.ts';
+import { ONE, SIGMOID } from './activation.ts';
 import { isFloat, type KernelCall, type OrtKernel, singleNode, sizeOf, WORTH_A_CALL } from './kernel.ts';
 
 /** float32 in, float32 out: tfjs kernel to ONNX operator. All of these keep NaN. */
@@ -16,7 +18,6 @@ const UNARY: Record<string, string> = {
   Reciprocal: 'Reciprocal',
   Relu: 'Relu',
   Round: 'Round',
-  Sigmoid: 'Sigmoid',
   Sign: 'Sign',
   Sqrt: 'Sqrt',
   Tanh: 'Tanh',
@@ -87,14 +88,14 @@ const scalar = (value: number) => ({
 /** A float32 tensor that is worth a call: else the `cpu` kernel does it. */
 const large = (x: TensorInfo): boolean => isFloat(x) && sizeOf(x.shape) >= WORTH_A_CALL;
 
-function unary(name: string, graph: NamedGraph): OrtKernel {
+function unary(name: string, graph: NamedGraph, ...more: NativeTensor[]): OrtKernel {
   return {
     name,
     run({ inputs, backend }) {
       const x = inputs['x']!;
       if (!large(x)) return undefined;
       const y = backend.float32(x.shape);
-      backend.run(graph, [flat(backend.native(x))], [flat(backend.native(y))]);
+      backend.run(graph, [flat(backend.native(x)), ...more], [flat(backend.native(y))]);
       return y;
     },
   };
@@ -221,6 +222,7 @@ const addNKernel: OrtKernel = {
 export const elementWise: readonly OrtKernel[] = [
   ...Object.entries(UNARY).map(([name, op]) => unary(name, singleNode(op, { op }))),
   unary('Rsqrt', rsqrt),
+  unary('Sigmoid', SIGMOID, ONE),
   unary('Softplus', singleNode('Softplus', { op: 'Softplus' })),
   ...Object.entries(BINARY).map(([name, op]) => binary(name, singleNode(op, { op }, [FLOAT, FLOAT]))),
   ...Object.entries(COMPARISONS).map(([name, op]) =>
