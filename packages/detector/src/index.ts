@@ -1,4 +1,5 @@
 export { AffinePlacement, type AffinePlacementOptions } from './affine-placement.ts';
+export { BYTES_PER_OUTPUT, bytesOfLayers, type LayerOutputs, outputsOfPyramid } from './bytes-of-step.ts';
 export { type CanvasOptions, FixedSizeTransform, LetterboxTransform } from './canvas-transforms.ts';
 export { type BoxMask, batchMask, boxMask, mapMask } from './found-masks.ts';
 export { ImageTransform, type ImageTransformOptions } from './image-transform.ts';

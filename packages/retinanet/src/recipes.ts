@@ -8,7 +8,7 @@ import { RetinaNetHead } from './retinanet-head.ts';
 
 type BodyOptions = Pick<
   ResNetOptions,
-  'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'strideIn' | 'trainableStages'
+  'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'strideIn' | 'trainableStages' | 'outputStages'
 >;
 
 /** What the recipes take: numbers of the detector and the shape of the network. What is not set is as published. */
@@ -42,7 +42,7 @@ export interface RetinaNetRecipeOptions extends RetinaNetOptions, ImageTransform
 /** A recipe: options in, a detector with fresh weights out. */
 export type RetinaNetRecipe = (options?: RetinaNetRecipeOptions) => RetinaNet;
 
-/** RetinaNet on any ResNet, with a pyramid of five levels on C3 to C5. */
+/** RetinaNet on any ResNet, with a pyramid of five levels: on C3 to C5 unless `outputStages` says otherwise. */
 export const retinaNetResnetFpn: RetinaNetRecipe = (options = {}) => {
   const { numClasses = 91, version = 1, fpnChannels = 256, headDepth: depth, random } = options;
   const { anchors = anchorsOf(options.anchorSizes ?? SIZES), boxLoss = version === 2 ? 'giou' : 'l1' } = options;
@@ -80,13 +80,15 @@ export const retinaNetRecipes: ReadonlyMap<string, RetinaNetRecipe> = new Map<st
 
 const SIZES = [32, 64, 128, 256, 512] as const;
 
+/** The pyramid stands on C2 to C4: in an image of 128 pixels an object of 25 is three cells of C3 wide. */
 const SMALL = {
   ...smallBody,
+  outputStages: [1, 2, 3],
   fpnChannels: 64,
   headDepth: 2,
   minSize: 128,
   maxSize: 192,
-  anchorSizes: [16, 32, 64, 96, 128],
+  anchorSizes: [12, 24, 48, 80, 112],
 } as const satisfies RetinaNetRecipeOptions;
 
 /** Three sides on each level, in whole pixels, cut off as torchvision does. */
@@ -98,9 +100,9 @@ function anchorsOf(sizes: readonly number[]): AnchorGenerator {
 
 function bodyOf(options: RetinaNetRecipeOptions): ResNet {
   const { body = 'resnet50', version = 1, random } = options;
-  const { blocks, planes, stemChannels, norm, normEpsilon, strideIn, trainableStages } = options;
-  const all = { blocks, planes, stemChannels, norm, normEpsilon, strideIn, trainableStages };
+  const { blocks, planes, stemChannels, norm, normEpsilon, strideIn, trainableStages, outputStages } = options;
+  const all = { blocks, planes, stemChannels, norm, normEpsilon, strideIn, trainableStages, outputStages };
   const set = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as BodyOptions;
-  const usual = { norm: version === 2 ? 'batch' : 'frozen', trainableStages: 3 } as const;
-  return new ResNet({ ...resnets[body], ...usual, ...set, outputStages: [2, 3, 4], random });
+  const usual = { norm: version === 2 ? 'batch' : 'frozen', trainableStages: 3, outputStages: [2, 3, 4] } as const;
+  return new ResNet({ ...resnets[body], ...usual, ...set, random });
 }

@@ -20,6 +20,7 @@ import { type ModelTransform, prepare, prepareToLearn } from '@rcnn/detector';
 import type { AnchorSource } from '@rcnn/rpn-anchors';
 import * as tf from '@tensorflow/tfjs-core';
 import { type AnchorLossOptions, anchorLosses, anchorMatcher } from './anchor-losses.ts';
+import { bytesOfStep } from './bytes-of-step.ts';
 import type { RetinaNetHead, RetinaNetOutputs } from './retinanet-head.ts';
 import { type ImagePredictions, type SelectOptions, selectObjects } from './select-objects.ts';
 
@@ -55,12 +56,14 @@ export class RetinaNet extends Module implements Detector {
     this.anchors = anchors;
     this.head = this.register('head', head);
     this.#options = options;
+    const strides = backbone.outputs.map(({ stride }) => stride);
     this.spec = {
       numClasses: head.numClasses,
       learnsFrom: [],
       finds: ['boxes'],
       input: transform.input,
       isPredictor: (name) => name.startsWith('head.classification_head.cls_logits.'),
+      bytesOfStep: (size) => bytesOfStep(this.namedParameters(), size, strides),
     };
   }
 

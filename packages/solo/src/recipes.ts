@@ -81,6 +81,10 @@ export const soloRecipes: ReadonlyMap<string, SOLORecipe> = new Map<string, SOLO
   ['solov2_small', soloV2Small],
 ]);
 
+/**
+ * The finest two levels answer for objects up to three quarters of a small image, and no grid is finer than its map: on
+ * the 8x8 cells of P4 two neighbors of 30 pixels would be one.
+ */
 const SMALL = {
   ...smallBody,
   fpnChannels: 64,
@@ -90,13 +94,13 @@ const SMALL = {
   kernelLength: 64,
   minSize: 128,
   maxSize: 192,
-  grids: [16, 14, 12, 8, 6],
+  grids: [16, 14, 8, 6, 4],
   scaleRanges: [
-    [1, 24],
-    [12, 48],
+    [1, 48],
     [24, 96],
-    [48, 192],
-    [96, 512],
+    [64, 192],
+    [128, 384],
+    [256, 2048],
   ],
 } as const satisfies SOLORecipeOptions;
 

@@ -15,6 +15,7 @@ import {
 import { batchMask, type ModelTransform, prepare, prepareToLearn } from '@rcnn/detector';
 import * as tf from '@tensorflow/tfjs-core';
 import { assignToGrids } from './assign.ts';
+import { bytesOfStep } from './bytes-of-step.ts';
 import type { HeadOutputs, LocationHead } from './head.ts';
 import { checkPyramid } from './levels.ts';
 import { categoryLoss, maskLoss } from './location-losses.ts';
@@ -62,6 +63,7 @@ export class SOLO extends Module implements Detector<MaskDetection> {
       finds: ['boxes', 'masks'],
       input: transform.input,
       isPredictor: (name) => name.startsWith(HEAD) && head.isPredictor(name.slice(HEAD.length)),
+      bytesOfStep: (size) => bytesOfStep(this.namedParameters(), size, head.levels),
     };
   }
 

@@ -1,4 +1,5 @@
 import type { Parameter, StepSize } from '@rcnn/core';
+import { BYTES_PER_OUTPUT, bytesOfLayers, type LayerOutputs, outputsOfPyramid } from '@rcnn/detector';
 
 /** A step of a detector that learns on regions. */
 interface RegionStepSize extends StepSize {
@@ -11,53 +12,34 @@ type Parameters = ReadonlyMap<string, Pick<Parameter, 'shape' | 'size' | 'traina
 /** Share of the regions that have an object, and so a mask: the sampler takes no more. */
 const POSITIVE_SHARE = 0.25;
 
-/**
- * Bytes of one float, times what a process was measured to hold for it (`npm run bench -- memory`): a weight is copied
- * while it is saved; an output is there as its norm keeps it and once more after the activation, and the gradients at
- * hand are few beside all outputs; the stem's are the largest maps, padded and pooled, and their gradients come together;
- * of the regions allowed few have a mask.
- */
-const BYTES = {
-  process: 560 * 2 ** 20,
-  perWeight: 4 * 2.6,
-  perStemOutput: 4 * 16,
-  perOutput: 4 * 2.4,
-  perRegionOutput: 4 * 2,
-};
+const STRIDES = [4, 8, 16, 32, 64] as const;
 
 /** Peak of the resident memory of a training in bytes, from a model's parameters by torchvision's names. */
 export function bytesOfStep(parameters: Parameters, size: RegionStepSize): number {
-  let bytes = BYTES.process;
-  let learns = false; // what comes before the first layer that learns is not kept
-  for (const [name, { shape, trainable, size: count }] of parameters) {
-    bytes += BYTES.perWeight * count * (trainable ? 2 + size.slots : 1);
-    learns ||= trainable;
-    if (!learns || shape.length < 2 || !name.endsWith('weight')) continue;
-    bytes += bytesPerOutput(name) * size.batchSize * positionsOf(name, size) * outChannels(name, shape);
-  }
-  return bytes;
+  return bytesOfLayers(
+    parameters,
+    size,
+    (name, shape) => outputsOfPyramid(name, size.imageSize, STRIDES) ?? outputsAbove(name, shape, size),
+  );
 }
 
-function bytesPerOutput(name: string): number {
-  if (name.startsWith('roi_heads.') && !name.includes('semantic_head')) return BYTES.perRegionOutput;
-  return isStem(name) ? BYTES.perStemOutput : BYTES.perOutput;
+function outputsAbove(name: string, shape: readonly number[], size: RegionStepSize): LayerOutputs {
+  const ofRegions = name.startsWith('roi_heads.') && !name.includes('semantic_head');
+  return {
+    positions: positionsOf(name, size),
+    channels: outChannels(name, shape),
+    bytes: ofRegions ? BYTES_PER_OUTPUT.region : BYTES_PER_OUTPUT.map,
+  };
 }
-
-const isStem = (name: string): boolean => name.includes('.body.') && !name.includes('.layer');
 
 /** Channels that a layer makes. Kernels are `[height, width, in, out]`, transposed ones `[height, width, out, in]`. */
 function outChannels(name: string, shape: readonly number[]): number {
   return shape.at(/conv5_mask|lowres/.test(name) ? -2 : -1)!;
 }
 
-/** Positions per image at which a layer computes. */
+/** Positions per image at which a layer above the pyramid computes. */
 function positionsOf(name: string, { imageSize: [height, width], roisPerImage }: RegionStepSize): number {
   const pixels = height * width;
-  const stage = /body\.layer(\d)/.exec(name)?.[1];
-  if (stage !== undefined) return pixels / 4 ** (Number(stage) + 1);
-  if (isStem(name)) return pixels / 4;
-  const level = /fpn\.\w+\.(\d)/.exec(name)?.[1];
-  if (level !== undefined) return pixels / 4 ** (Number(level) + 2);
   if (name.startsWith('rpn.')) return (pixels / 16) * (4 / 3); // all levels: 1 + 1/4 + 1/16 + …
   if (name.includes('semantic_head')) return pixels / 64; // all levels at the size of P3
   const again = /mask_(?:head|flow)\.(\d)\.(?:\d\.\d\.)?weight/.exec(name)?.[1]; // of a cascade: once in each later stage too

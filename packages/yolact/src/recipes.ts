@@ -12,6 +12,7 @@ type BodyOptions = Pick<
   | 'normEpsilon'
   | 'strideIn'
   | 'trainableStages'
+  | 'outputStages'
   | 'deformableStages'
   | 'deformableInterval'
 >;
@@ -29,10 +30,13 @@ export interface YOLACTRecipeOptions extends Partial<YOLACTOptions>, BodyOptions
 /** Options in, a model with fresh weights out. Draws from `random` (default the stream of `seedLayers`). */
 export type YOLACTRecipe = (options?: YOLACTRecipeOptions) => YOLACT;
 
-/** YOLACT on any ResNet: C3 to C5, a pyramid of five levels with the authors' ReLUs. Frozen norms, all else learns. */
+/**
+ * YOLACT on any ResNet: C3 to C5 unless `outputStages` says otherwise, and a pyramid of five levels with the authors'
+ * ReLUs. Frozen norms, all else learns.
+ */
 export const yolactResnetFpn: YOLACTRecipe = (options = {}) => {
   const { body = 'resnet50', fpnChannels = 256, numClasses = 81, random } = options;
-  const network = new ResNet({ ...resnets[body], ...bodyOptions(options), outputStages: [2, 3, 4], random });
+  const network = new ResNet({ ...resnets[body], outputStages: [2, 3, 4], ...bodyOptions(options), random });
   const backbone = new BackboneWithFPN(network, {
     outChannels: fpnChannels,
     topDown: 'bilinear',
@@ -86,13 +90,18 @@ export const yolactPlusSmall: YOLACTRecipe = (options = {}) => {
   return yolactPlusResnetFpn({ ...SMALL, imageSize, priorScales, maskRescoring: [8, 16, 32], ...options });
 };
 
+/**
+ * The pyramid stands on C2 to C4: in an image of 128 pixels an object of 25 is three cells of C3 wide, too few to tell a
+ * circle from a square by, or to draw a mask on.
+ */
 const SMALL = {
   ...smallBody,
+  outputStages: [1, 2, 3],
   fpnChannels: 64,
 } as const satisfies YOLACTRecipeOptions;
 
-/** Sides of priors as shares of the image: on the small maps of small images each level must find what is in reach. */
-const SMALL_SCALES = [0.18, 0.32, 0.5, 0.7, 0.9] as const;
+/** Sides of priors as shares of the image: from four cells of a level on, so that their centers are close enough to match. */
+const SMALL_SCALES = [0.14, 0.25, 0.42, 0.64, 0.88] as const;
 
 /** Every recipe by name: `yolact_resnet50_fpn`, `yolact_plus_resnet50_fpn`, the same for the other networks, and the small ones. */
 export const yolactRecipes: ReadonlyMap<string, YOLACTRecipe> = new Map<string, YOLACTRecipe>([
@@ -109,9 +118,9 @@ export const yolactRecipes: ReadonlyMap<string, YOLACTRecipe> = new Map<string, 
 ]);
 
 function bodyOptions(options: YOLACTRecipeOptions): BodyOptions {
-  const { blocks, planes, stemChannels, norm, normEpsilon, strideIn, trainableStages } = options;
-  const { deformableStages, deformableInterval } = options;
-  const ofStages = { trainableStages, deformableStages, deformableInterval };
+  const { blocks, planes, stemChannels, norm, normEpsilon, strideIn } = options;
+  const { trainableStages, outputStages, deformableStages, deformableInterval } = options;
+  const ofStages = { trainableStages, outputStages, deformableStages, deformableInterval };
   const all = { blocks, planes, stemChannels, norm, normEpsilon, strideIn, ...ofStages };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as BodyOptions;
 }

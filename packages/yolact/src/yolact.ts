@@ -29,6 +29,7 @@ import {
   prepareToLearn,
 } from '@rcnn/detector';
 import * as tf from '@tensorflow/tfjs-core';
+import { bytesOfStep } from './bytes-of-step.ts';
 import { MaskIoUNet } from './mask-iou-net.ts';
 import { type MatchOptions, matchPriors } from './match-priors.ts';
 import { PredictionHead } from './prediction-head.ts';
@@ -139,8 +140,9 @@ export class YOLACT extends Module implements Detector<MaskDetection> {
       const rescoring = { numClasses, channels: maskRescoring === true ? undefined : maskRescoring, random };
       this.maskIoUNet = this.register('maskiou_net', new MaskIoUNet(rescoring));
     }
-    this.#maskSampler =
-      options.maskSampler ?? new BalancedSampler({ batchSize: options.masksToTrain ?? 100, positiveFraction: 1 });
+    const { masksToTrain = 100 } = options;
+    this.#maskSampler = options.maskSampler ?? new BalancedSampler({ batchSize: masksToTrain, positiveFraction: 1 });
+    const strides = backbone.outputs.map(({ stride }) => stride);
     this.spec = {
       numClasses,
       learnsFrom: ['masks'],
@@ -149,6 +151,7 @@ export class YOLACT extends Module implements Detector<MaskDetection> {
       isPredictor: (name) =>
         /^(prediction_layers\.0\.conf_layer|semantic_seg_conv)\./.test(name) ||
         (this.maskIoUNet !== undefined && name.startsWith(`maskiou_net.${this.maskIoUNet.predictor}.`)),
+      bytesOfStep: (size) => bytesOfStep(this.namedParameters(), size, { strides, masksToTrain }),
     };
   }
 
