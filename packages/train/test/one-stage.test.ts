@@ -10,7 +10,7 @@ import { type PartialConfig, resume, type TrainEvent, train } from '../src/index
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'one-stage-'));
-  await writeShapes(join(folder, 'data'), { splits: { train: 6, val: 2 }, size: [64, 64] });
+  await writeShapes(join(folder, 'data'), { splits: { train: 4, val: 2 }, size: [64, 64] });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -60,6 +60,7 @@ test.each(METHODS)('$arch is trained, stopped, gone on with to the same bits, me
     out: join(folder, 'runs'),
     name: `${arch}-${name}`,
     epochs: 2,
+    evaluateEvery: 2,
   });
   const steps: Extract<TrainEvent, { kind: 'step' }>[] = [];
   const whole = await train(config('whole'), {
@@ -71,7 +72,7 @@ test.each(METHODS)('$arch is trained, stopped, gone on with to the same bits, me
 
   let seen = 0;
   const onEvent = ({ kind }: TrainEvent): void => void (kind === 'step' && seen++);
-  const stopped = await train(config('parts'), { onEvent, shouldStop: () => seen >= 4 }); // in the middle of epoch 2
+  const stopped = await train(config('parts'), { onEvent, shouldStop: () => seen >= 3 }); // in the middle of epoch 2
   expect(stopped.reason).toBe('stopped');
   const parts = await resume(stopped.folder.path);
   expect(digest(parts.folder.last)).toBe(digest(whole.folder.last));
