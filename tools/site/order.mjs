@@ -16,6 +16,7 @@ const LOOK_UP = [
   ['Weights and checkpoints', 'checkpoints'],
   ['Engines', 'engines'],
   ['Numbers, and how they were measured', 'numbers'],
+  ['The methods side by side', 'family'],
 ];
 const BUILD = [
   ['How Mask R-CNN works', 'how-it-works'],

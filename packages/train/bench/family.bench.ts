@@ -1,131 +1,77 @@
-// The methods beside each other: each small architecture trains for the same steps on the same generated shapes, and is
-// measured on the same pictures. Prints a Markdown table and keeps it as family.md in the folder; called again, it goes on
-// with what is not there yet.
-//   npm run bench -- family [--steps 600] [--only yolact_small,solov2_small] [--engine onnxruntime] [--out runs/family]
+// The methods beside each other: each small architecture trains from nothing for the same steps on the same generated
+// pictures, in a process of its own, and is measured on the same others. Writes family.md and family.svg into the folder;
+// called again, it goes on with what is not there yet. With --docs the table and the chart go into docs/ too.
+//   npm run bench -- family [--only yolact_small,solov2_small] [--epochs 5] [--scene gentle|usual] [--engine onnxruntime]
+//     [--out runs/family] [--docs]
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { type Dataset, datasetAsCoco, numberImages } from '@rcnn/coco-data';
-import { openDataset, writeShapes } from '@rcnn/coco-data/node';
-import { type CocoDataset, evaluate, type IoUType } from '@rcnn/coco-eval';
-import { countParameters, useEngine } from '@rcnn/core';
+import { fileURLToPath } from 'node:url';
 import { architectures } from '@rcnn/models';
-import { loadDetector } from '@rcnn/models/node';
-import { evaluateModel, type ModelEvaluation, resume, train } from '../src/index.ts';
+import { benchOptions, machine } from '@rcnn/shared/bench';
+import { renderChart } from '../src/report/charts.ts';
+import { chartOf } from './family/chart.ts';
+import { measured, type Task } from './family/measured.ts';
+import { drawnPictures, isScene } from './family/pictures.ts';
+import { asMarkdown, type Row } from './family/table.ts';
 
-/** Pictures of the default difficulty, as the program's own `shapes` draws them. */
-const PICTURES = { train: 500, val: 100 };
-
-interface Row {
-  readonly arch: string;
-  readonly steps: number;
-  readonly parameters: number;
-  readonly millisecondsPerPicture: number;
-  readonly peakMiB: number;
-  /** Of masks; absent where the method finds none. */
-  readonly segm?: Numbers | undefined;
-  readonly bbox: Numbers;
+const [flag, asked] = process.argv.slice(2);
+if (flag === '--measure') {
+  const task = JSON.parse(asked!) as Task;
+  writeFileSync(task.file, `${JSON.stringify(await measured(task), undefined, 2)}\n`);
+  process.exit(0);
 }
 
-interface Numbers {
-  readonly ap: number;
-  readonly ap50: number;
-  /** AP at an IoU of 0.9. */
-  readonly ap90: number;
-  /** Boundary AP, of masks. */
-  readonly boundary?: number | undefined;
-}
-
-const { values } = parseArgs({
-  options: {
-    steps: { type: 'string', default: '600' },
-    only: { type: 'string' },
-    engine: { type: 'string', default: 'onnxruntime' },
-    out: { type: 'string', default: 'runs/family' },
-  },
+const { only, epochs, scene, engine, out, docs } = benchOptions({
+  only: { type: 'string' },
+  epochs: { type: 'string', default: '5' },
+  scene: { type: 'string', default: 'gentle' },
+  engine: { type: 'string', default: 'onnxruntime' },
+  out: { type: 'string', default: 'runs/family' },
+  docs: { type: 'boolean', default: false },
 });
-const steps = Number(values.steps);
-const small = architectures
-  .map(({ name }) => name)
-  .filter((name) => name.endsWith('_small') && !name.startsWith('keypoint'));
-const wanted = values.only?.split(',') ?? small;
-const data = join(values.out, 'shapes');
-mkdirSync(values.out, { recursive: true });
-if (!existsSync(join(data, 'annotations'))) await writeShapes(data, { splits: PICTURES });
-const engine = values.engine as NonNullable<Parameters<typeof useEngine>[0]>;
-const rows: Row[] = [];
-for (const arch of wanted) {
-  const kept = join(values.out, `${arch}.json`);
-  if (!existsSync(kept)) writeFileSync(kept, JSON.stringify(await measured(arch), undefined, 2));
-  rows.push(JSON.parse(readFileSync(kept, 'utf8')) as Row);
-  console.log(`${arch}: measured`);
+if (!isScene(scene)) {
+  console.error(`There is no scene '${scene}': gentle or usual.`);
+  process.exit(2);
 }
-const table = asMarkdown(rows);
-writeFileSync(join(values.out, 'family.md'), table);
+const small = architectures.map(({ name }) => name).filter((name) => name.endsWith('_small'));
+mkdirSync(out, { recursive: true });
+const rows: Row[] = [];
+for (const arch of small) {
+  const file = join(out, `${arch}.json`);
+  const isWanted = only === undefined || only.split(',').includes(arch);
+  if (isWanted && !existsSync(file)) {
+    const data = await drawnPictures(out, arch, scene);
+    measureInAProcess({ arch, data, engine, epochs: Number(epochs), folder: join(out, arch), file });
+  }
+  if (existsSync(file)) rows.push(JSON.parse(readFileSync(file, 'utf8')) as Row);
+}
+const table = asMarkdown(rows, { scene, epochs: Number(epochs), missing: missing(), machine: machine(), engine });
+const chart = `${await renderChart(chartOf(rows))}\n`;
+writeFileSync(join(out, 'family.md'), table);
+writeFileSync(join(out, 'family.svg'), chart);
+if (docs) writeDocs();
 console.log(table);
 
-/** Trains, or goes on with what an earlier call began, and measures the last weights. */
-async function measured(arch: string): Promise<Row> {
-  const out = join(values.out, arch);
-  const latest = join(out, 'run');
-  const rates = { optimizer: 'adamw', learningRate: 1e-3, schedule: 'cosine', batchSize: 4 } as const;
-  const result = existsSync(join(latest, 'config.yaml'))
-    ? await resume(latest)
-    : await train({ data, out, name: 'run', arch, steps, engine, memory: 'ignore', ...rates });
-  const peakMiB = process.resourceUsage().maxRSS / 2 ** 10;
-  await useEngine(engine);
-  const { model } = await loadDetector(result.folder.last);
-  const dataset = await openDataset(data, { split: 'val' });
-  const evaluation = await evaluateModel(model, dataset, { losses: false });
-  const parameters = countParameters(model);
-  const finds = model.spec.finds.includes('masks');
-  model.dispose();
-  return {
-    arch,
-    steps,
-    parameters,
-    peakMiB,
-    millisecondsPerPicture: (1000 * evaluation.record.seconds) / evaluation.record.images,
-    bbox: numbersOf('bbox', evaluation, dataset),
-    ...(finds && { segm: numbersOf('segm', evaluation, dataset) }),
-  };
+/** Between the marks of the page, and beside its other pictures. */
+function writeDocs(): void {
+  const folder = fileURLToPath(new URL('../../../docs/', import.meta.url));
+  const page = join(folder, 'family.md');
+  const picture = '![Four measures of the masks of each method, and mask AP against time](pictures/family.svg)';
+  const marked = /(<!-- table -->\n)[\s\S]*(<!-- \/table -->)/;
+  const text = readFileSync(page, 'utf8').replace(marked, (_, begin: string, end: string) => `${begin}\n${picture}\n\n${table}\n${end}`); // biome-ignore format: one line
+  writeFileSync(page, text);
+  writeFileSync(join(folder, 'pictures', 'family.svg'), chart);
 }
 
-function numbersOf(iouType: 'bbox' | 'segm', { predictions, scores }: ModelEvaluation, dataset: Dataset): Numbers {
-  const truth = datasetAsCoco(dataset) as unknown as CocoDataset;
-  const numbers = numberImages(dataset.images);
-  const found = predictions.map((result) => ({
-    ...result,
-    image_id: numbers.get(result.image_id)!,
-    score: iouType === 'segm' ? (result.mask_score ?? result.score) : result.score,
-  }));
-  const ap = (kind: IoUType, iouThresholds?: readonly number[]): number =>
-    evaluate(truth, found, { iouType: kind, ...(iouThresholds && { iouThresholds }) }).stats[0]!;
-  return {
-    ap: scores[`${iouType}/AP`]!,
-    ap50: scores[`${iouType}/AP50`]!,
-    ap90: ap(iouType, [0.9]),
-    ...(iouType === 'segm' && { boundary: ap('boundary') }),
-  };
+function missing(): string[] {
+  return small.filter((arch) => rows.every((row) => row.arch !== arch));
 }
 
-function asMarkdown(measuredRows: readonly Row[]): string {
-  const percent = (value: number | undefined): string => (value === undefined ? '' : (100 * value).toFixed(1));
-  const head = ['Method', 'mask AP', 'AP50', 'AP at 0.9', 'boundary AP', 'box AP', 'box AP50', 'ms a picture', 'parameters', 'peak MiB']; // biome-ignore format: one line
-  const lines = measuredRows.map(({ arch, segm, bbox, ...row }) => [
-    arch,
-    percent(segm?.ap),
-    percent(segm?.ap50),
-    percent(segm?.ap90),
-    percent(segm?.boundary),
-    percent(bbox.ap),
-    percent(bbox.ap50),
-    row.millisecondsPerPicture.toFixed(0),
-    `${(row.parameters / 1e6).toFixed(2)} M`,
-    row.peakMiB.toFixed(0),
-  ]);
-  const cells = [head, head.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`);
-  const about = `${PICTURES.train} shapes to learn from, ${PICTURES.val} to measure on, ${steps} steps of 4; ${cpus()[0]?.model ?? 'a processor'}, load ${loadavg()[0]!.toFixed(1)}, ${values.engine}. Peaks are of this process so far.`; // biome-ignore format: one line
-  return `${cells.join('\n')}\n\n${about}\n`;
+/** A process of its own: its peak of memory and its processor's time are those of one method. */
+function measureInAProcess(task: Task): void {
+  const script = fileURLToPath(import.meta.url);
+  const options = ['--import', 'tsx', script, '--measure', JSON.stringify(task)];
+  const { status } = spawnSync(process.execPath, options, { stdio: 'inherit' });
+  if (status !== 0) console.error(`${task.arch}: the process ended with status ${status}; call again to go on.`);
 }

@@ -21,6 +21,15 @@ const CONFIGS: readonly (PartialConfig & { readonly size: readonly [number, numb
   { size: [800, 1333], arch: 'maskrcnn_resnet50_fpn', batchSize: 2 },
   { size: [800, 1333], arch: 'maskrcnn_resnet18_fpn', batchSize: 2 },
   { size: [480, 640], arch: 'fasterrcnn_resnet50_fpn', batchSize: 1, roisPerImage: 128 },
+  { size: [128, 128], arch: 'yolact_small', batchSize: 4, optimizer: 'adamw' },
+  { size: [384, 384], arch: 'yolact_small', batchSize: 4, optimizer: 'adamw' },
+  { size: [550, 550], arch: 'yolact_resnet50_fpn', batchSize: 2 },
+  { size: [550, 550], arch: 'yolact_plus_resnet50_fpn', batchSize: 1 },
+  { size: [128, 128], arch: 'solov2_small', batchSize: 4, optimizer: 'adamw' },
+  { size: [384, 384], arch: 'solov2_small', batchSize: 4, optimizer: 'adamw' },
+  { size: [480, 640], arch: 'solov2_resnet50_fpn', batchSize: 2 },
+  { size: [480, 640], arch: 'decoupled_solo_resnet50_fpn', batchSize: 1 },
+  { size: [480, 640], arch: 'retinanet_resnet50_fpn', batchSize: 2 },
 ];
 
 const [flag, which] = process.argv.slice(2);
@@ -34,7 +43,8 @@ async function measure({ size, ...config }: (typeof CONFIGS)[number]): Promise<v
   const folder = mkdtempSync(join(tmpdir(), 'memory-'));
   const data = join(folder, 'data');
   await writeShapes(data, { splits: { train: 2 * config.batchSize! }, size: [...size] });
-  const options = { data, out: folder, minSize: size[0], maxSize: size[1], steps: 3, workers: 1 } as const;
+  const sides = config.arch!.startsWith('yolact') ? { imageSize: size[0] } : { minSize: size[0], maxSize: size[1] };
+  const options = { data, out: folder, model: sides, steps: 3, workers: 1 } as const;
   let estimate = '';
   await train(
     { ...config, ...options, engine: 'onnxruntime', memory: 'ignore' },

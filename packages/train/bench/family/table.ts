@@ -1,0 +1,92 @@
+import { PICTURES } from './pictures.ts';
+import { published } from './published.ts';
+
+export interface Row {
+  readonly arch: string;
+  readonly steps: number;
+  readonly parameters: number;
+  /** Of all threads, for the whole training; absent where two processes shared it. */
+  readonly trainingSeconds?: number | undefined;
+  readonly millisecondsPerPicture: number;
+  /** The same by the processor's clock, of all threads: what other work on the machine does not change. */
+  readonly processorMillisecondsPerPicture: number;
+  readonly peakMiB: number;
+  /** What the method finds. */
+  readonly segm?: Numbers | undefined;
+  readonly keypoints?: Numbers | undefined;
+  readonly bbox: Numbers;
+}
+
+export interface Numbers {
+  readonly ap: number;
+  readonly ap50: number;
+  /** AP at an IoU of 0.9. */
+  readonly ap90: number;
+  /** Boundary AP, of masks. */
+  readonly boundary?: number | undefined;
+}
+
+export interface TableFacts {
+  readonly scene: string;
+  readonly epochs: number;
+  /** Architectures that were not measured. */
+  readonly missing: readonly string[];
+  readonly machine: string;
+  readonly engine: string;
+}
+
+/** What was seen, a line for each method; beside it what its owners published. */
+export function asMarkdown(rows: readonly Row[], facts: TableFacts): string {
+  const { scene, missing, machine, engine } = facts;
+  const about = [
+    `${PICTURES.train} pictures to learn from (${scene} shapes; for key points stick figures), ${PICTURES.val} others to measure on, batches of 4, ${engine}.`,
+    `${machine}.`,
+    'Times of pictures and trainings are of the processor, all threads together; a picture is predicted with its masks.',
+    ...(missing.length > 0 ? [`Not measured: ${missing.join(', ')}.`] : []),
+  ];
+  return `${seen(rows)}\n\n${about.join(' ')}\n\n${claimed(rows)}\n`;
+}
+
+const SEEN = ['Method', 'mask AP', 'AP50', 'AP at 0.9', 'boundary AP', 'box AP', 'box AP50', 'key point AP', 'AP50', 'ms a picture', 'steps', 'minutes', 'parameters', 'peak MiB']; // biome-ignore format: one line
+
+function seen(rows: readonly Row[]): string {
+  const lines = rows.map(({ arch, segm, keypoints, bbox, ...row }) => [
+    arch,
+    percent(segm?.ap),
+    percent(segm?.ap50),
+    percent(segm?.ap90),
+    percent(segm?.boundary),
+    percent(bbox.ap),
+    percent(bbox.ap50),
+    percent(keypoints?.ap),
+    percent(keypoints?.ap50),
+    row.processorMillisecondsPerPicture.toFixed(0),
+    String(row.steps),
+    row.trainingSeconds === undefined ? '' : (row.trainingSeconds / 60).toFixed(1),
+    `${(row.parameters / 1e6).toFixed(2)} M`,
+    row.peakMiB.toFixed(0),
+  ]);
+  return markdownTable([SEEN, ...lines]);
+}
+
+/** Mask AP (key points: theirs) minus Mask R-CNN's, as seen here and as published. */
+function claimed(rows: readonly Row[]): string {
+  const main = (row: Row | undefined): number | undefined => (row?.segm ?? row?.keypoints ?? row?.bbox)?.ap;
+  const base = rows.find(({ arch }) => arch === 'maskrcnn_small');
+  const lines = rows.map((row) => {
+    const { model, ap, seconds, source } = published[row.arch] ?? { model: '', ap: '', seconds: '', source: '' };
+    const apart = base?.segm && row.segm ? 100 * (main(row)! - main(base)!) : undefined;
+    const signed = apart === undefined ? '' : `${apart >= 0 ? '+' : ''}${apart.toFixed(1)}`;
+    return [row.arch, signed, model, ap, seconds, source];
+  });
+  const head = ['Method', 'here, against maskrcnn_small', 'published as', 'AP on COCO', 'time of a picture', 'by'];
+  return markdownTable([head, ...lines]);
+}
+
+function percent(value: number | undefined): string {
+  return value === undefined ? '' : (100 * value).toFixed(1);
+}
+
+function markdownTable([head, ...lines]: readonly (readonly string[])[]): string {
+  return [head!, head!.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
+}
