@@ -4,14 +4,21 @@
  * it where a bound in seconds would fail on a slower machine.
  */
 export async function effort<T>(body: () => T | Promise<T>): Promise<{ readonly spent: number; readonly result: T }> {
-  const unit = effortUnit();
+  const one = effortUnit();
   const begin = process.cpuUsage();
   const result = await body();
-  return { spent: microseconds(process.cpuUsage(begin)) / unit, result };
+  return { spent: microseconds(process.cpuUsage(begin)) / one, result };
 }
 
-/** Microseconds of this processor that count as an effort of 1: about 200,000 on one of 2020. */
+let unit: number | undefined;
+
+/** Microseconds of this processor that count as an effort of 1: about 200,000 on one of 2020. Measured once a process. */
 export function effortUnit(): number {
+  unit ??= measuredUnit();
+  return unit;
+}
+
+function measuredUnit(): number {
   yardstick(); // compiles it
   const start = process.cpuUsage();
   yardstick();
