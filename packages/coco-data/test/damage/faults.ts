@@ -64,6 +64,12 @@ const image =
 
 const file = (fault: FileFault): Fault => image((_, { files }, index) => void files.set(index, fault));
 
+/** An id changed as a number, also where a fault before made text of it: both lists must change alike. */
+function renumbered(value: unknown, change: (id: number) => number): unknown {
+  if (typeof value === 'number') return change(value);
+  return typeof value === 'string' && /^\d+$/.test(value) ? String(change(Number(value))) : value;
+}
+
 /** Photographs of a telephone: stored on their side, annotated as people see them. */
 const turned: Fault = image(
   (_, { files, random }, index) => void files.set(index, random.chance(0.5) ? 'turned right' : 'turned left'),
@@ -185,11 +191,12 @@ export const COCO_FAULTS: Readonly<Record<string, Fault>> = {
   'a name that leads out': image((record) => (record['file_name'] = '../outside.png')),
   // categories
   'categories from zero': ({ json }) => {
-    for (const record of json.categories) if (typeof record?.['id'] === 'number') record['id']--;
-    for (const record of json.annotations) if (typeof record?.['category_id'] === 'number') record['category_id']--;
+    for (const record of json.categories) if (record) record['id'] = renumbered(record['id'], (id) => id - 1);
+    for (const record of json.annotations)
+      if (record) record['category_id'] = renumbered(record['category_id'], (id) => id - 1);
   },
   'categories in another order': ({ json }) => {
-    const other = (id: unknown): unknown => (id === 1 ? 2 : id === 2 ? 1 : id);
+    const other = (value: unknown): unknown => renumbered(value, (id) => (id === 1 ? 2 : id === 2 ? 1 : id));
     for (const record of json.categories) if (record) record['id'] = other(record['id']);
     for (const record of json.annotations) if (record) record['category_id'] = other(record['category_id']);
   },
