@@ -125,5 +125,6 @@ test('an object with another number of points than most is refused; a point outs
   expect(dataset.problems.list().map(({ kind, count, examples }) => [kind, count, examples[0]!.place])).toEqual([
     ['keypoints-invalid', 1, '/annotations/0/keypoints'],
     ['keypoint-outside', 1, '/annotations/2/keypoints'],
+    ['masks-missing', 1, '/annotations/1'],
   ]);
 });

@@ -31,7 +31,8 @@ test(`${ANNOTATIONS} annotations`, async () => {
     `${(bytes / 2 ** 20).toFixed(0)} MiB: holds ${(held / ANNOTATIONS).toFixed(0)} bytes each, peak ${peak} MiB`,
   );
   expect(images).toBe(Math.ceil(ANNOTATIONS / PER_IMAGE));
-  expect(held / ANNOTATIONS).toBeLessThan(650); // an array per outline and per box made it 1100
+  // An array per outline and per box made it 1100. What it is below that, 510 to 710, depends on what V8 chooses to inline.
+  expect(held / ANNOTATIONS).toBeLessThan(800);
   if (bytes > 2 ** 30) expect(peak).toBeLessThan(2048);
 });
 
