@@ -20,19 +20,23 @@ test(`${ANNOTATIONS} annotations`, async () => {
   const entry = new URL('../dist/node/index.js', import.meta.url).href;
   const script = `
     const { openDataset } = await import(${JSON.stringify(entry)});
-    const held = () => { gc(); const { heapUsed, external } = process.memoryUsage(); return heapUsed + external; };
-    const before = held();
+    const held = async () => {
+      // One collection leaves what optimized code and finalisers still hold: a fifth of what is measured here.
+      for (let i = 0; i < 5; i++) { gc(); await new Promise((resolve) => setTimeout(resolve)); }
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const before = await held();
     const dataset = await openDataset(${JSON.stringify(join(folder, 'large'))});
     const peak = process.resourceUsage().maxRSS / 1024;
-    console.log(JSON.stringify({ held: held() - before, peak, images: dataset.length }));`;
+    console.log(JSON.stringify({ held: (await held()) - before, peak, images: dataset.length }));`;
   const output = execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', script]).toString();
   const { held, peak, images } = JSON.parse(output) as { held: number; peak: number; images: number };
   console.log(
     `${(bytes / 2 ** 20).toFixed(0)} MiB: holds ${(held / ANNOTATIONS).toFixed(0)} bytes each, peak ${peak} MiB`,
   );
   expect(images).toBe(Math.ceil(ANNOTATIONS / PER_IMAGE));
-  // An array per outline and per box made it 1100. What it is below that, 510 to 710, depends on what V8 chooses to inline.
-  expect(held / ANNOTATIONS).toBeLessThan(800);
+  expect(held / ANNOTATIONS).toBeLessThan(650); // an array per outline and per box made it 1100
   if (bytes > 2 ** 30) expect(peak).toBeLessThan(2048);
 });
 

@@ -1,12 +1,6 @@
 import type { ParameterLayout } from '@rcnn/core';
 import { type Axes, type NumberArray, type Reordered, reverseAxes } from './reverse-axes.ts';
 
-/**
- * Three axes are enough: all our layouts are PyTorch's read backwards. With S the positions of the kernel or map,
- * - `conv` and the first dense layer after RoIAlign: theirs `[O, I, S]`, ours `[S, I, O]`;
- * - `transposedConv`: theirs `[I, O, S]`, ours `[S, O, I]`;
- * - `linear`: theirs `[O, I]`, ours `[I, O]`, so S is 1.
- */
 /** The shape that PyTorch gives to a parameter of ours. */
 export function storedShape(ours: readonly number[], layout: ParameterLayout): readonly number[] {
   if (layout === 'same') return ours;

@@ -2,7 +2,13 @@ import { kernelBase64 } from '../kernel-bytes.ts';
 
 export type NumberArray = Float32Array | Int32Array | Uint8Array;
 
-/** Sides of a stored array: see `layout.ts`. */
+/**
+ * Sides of a stored array. Three axes are enough: all our layouts are PyTorch's read backwards. With S the positions of
+ * the kernel or map,
+ * - `conv` and the first dense layer after RoIAlign: theirs `[O, I, S]`, ours `[S, I, O]`;
+ * - `transposedConv`: theirs `[I, O, S]`, ours `[S, O, I]`;
+ * - `linear`: theirs `[O, I]`, ours `[I, O]`, so S is 1.
+ */
 export type Axes = readonly [a: number, b: number, s: number];
 
 /** Numbers of a slab: it and its result take 4 MiB of the kernel's memory, which the second-level cache holds or nearly. */

@@ -54,7 +54,7 @@ export async function evaluateTogether(
       .flatMap((part) => part.answers.map((answer) => ({ ...answer, losses: numbersOf(answer.losses) })))
       .toSorted((a, b) => a.index - b.index);
     const summary = summarize(dataset, answers, { epoch, finds: model.spec.finds });
-    const shown = await showWorst(model, dataset, summary.worstImages().slice(0, worst));
+    const shown = await showWorst(model, dataset, worst > 0 ? summary.worstImages().slice(0, worst) : []);
     const uncategorized = new Uncategorized();
     for (const part of parts) uncategorized.addCounts(part.uncategorized);
     return { ...summary, examples: [...shown, ...examples], skipped, uncategorized: uncategorized.text };
