@@ -1,7 +1,7 @@
 // The table of the README, measured again:
 //   npm run bench -- all [--python PATH] [--json FILE] [--readme] [--only NAME,NAME]
 // Runs the benchmarks that it is made of one after the other, prints their lines as a table and writes them to FILE; with
-// --readme the table in README.md is replaced. PATH is a Python that has the peers (torch, torchvision, pycocotools …).
+// --readme, which wants them all and their peers, the tables of README.md and docs/numbers.md are replaced. PATH is a Python that has the peers (torch, torchvision, pycocotools …).
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,6 +22,8 @@ const BENCHMARKS = {
   checkpoint: { folder: 'checkpoint', options: [] },
 };
 
+/** Where the table stands. */
+const PAGES = ['README.md', join('docs', 'numbers.md')];
 const [START, END] = ['<!-- figures: npm run bench -- all --python PATH --readme -->', '<!-- /figures -->'];
 
 function fail(sentence) {
@@ -41,6 +43,9 @@ function optionsOf() {
     const names = values.only.split(',');
     const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
     if (unknown.length > 0) fail(`--only knows ${Object.keys(BENCHMARKS).join(', ')}; not ${unknown.join(', ')}.`);
+    if (values.readme && (values.python === undefined || values.only !== options.only.default)) {
+      fail('--readme wants the whole table: give --python PATH, and no --only.');
+    }
     if (values.python !== undefined && !existsSync(values.python)) fail(`--python: there is no ${values.python}.`);
     return { ...values, names };
   } catch (error) {
@@ -104,6 +109,16 @@ function tableOf(results) {
   return [line(titles), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
+/** Puts the table into a page, in place of the one that stands there. */
+function renew(page) {
+  const file = join(root, page);
+  const text = readFileSync(file, 'utf8');
+  const [from, to] = [text.indexOf(START), text.indexOf(END)];
+  if (from < 0 || to < from) fail(`${page} has no place for the table.`);
+  const said = machine.replace(/, load .*$/, '');
+  writeFileSync(file, `${text.slice(0, from + START.length)}\n\nSeen on ${said}.\n\n${table}\n\n${text.slice(to)}`);
+}
+
 const { python, json, readme, names } = optionsOf();
 const results = names.map((name) => measure(name, python));
 const machine = results.find((result) => result.machine !== undefined)?.machine ?? 'unknown machine';
@@ -114,12 +129,5 @@ if (json !== undefined) {
 }
 const failed = results.filter((result) => result.failed).map(({ name }) => name);
 if (failed.length > 0) console.error(`These ended with an error, and their lines are missing: ${failed.join(', ')}.`);
-else if (readme) {
-  const file = join(root, 'README.md');
-  const text = readFileSync(file, 'utf8');
-  const [from, to] = [text.indexOf(START), text.indexOf(END)];
-  if (from < 0 || to < from) fail('README.md has no place for the table.');
-  const said = machine.replace(/, load .*$/, '');
-  writeFileSync(file, `${text.slice(0, from + START.length)}\n\nSeen on ${said}.\n\n${table}\n\n${text.slice(to)}`);
-}
+else if (readme) for (const page of PAGES) renew(page);
 process.exitCode = failed.length > 0 ? 1 : 0;

@@ -10,6 +10,7 @@ export {
   type Example,
   evaluateModel,
   type ImageAnswer,
+  lossesFromJson,
   type ModelEvaluation,
   type ModelEvaluationOptions,
   summarize,

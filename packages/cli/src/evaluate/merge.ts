@@ -1,7 +1,7 @@
 import { ClassMap, type ClassMapJSON, type Dataset, SkipLimit } from '@rcnn/coco-data';
 import type { Finding } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { type ImageAnswer, type ModelEvaluation, summarize } from '@rcnn/train';
+import { type ImageAnswer, lossesFromJson, type ModelEvaluation, summarize } from '@rcnn/train';
 import { note } from '../output/print.ts';
 import type { PartSet } from '../shards/part-set.ts';
 import type { EvaluationLine } from './shard.ts';
@@ -36,7 +36,7 @@ export async function mergeEvaluation(
       const { image_id: imageId, error } = line;
       note(`left out image ${imageId}: ${error.message}`);
       limit.add({ index: place, imageId, message: error.message });
-    } else answers.push({ ...line, index: place, losses: numbersOf(line.losses) });
+    } else answers.push({ ...line, index: place, losses: lossesFromJson(line.losses) });
   }
   return summarize(dataset, answers, { finds: String(run['finds']).split(',') as Finding[] });
 }
@@ -48,9 +48,4 @@ export function classesOf({ header }: PartSet): ClassMap {
   } catch (cause) {
     throw new RcnnError('FILE_MALFORMED', { where: 'merge', problem: 'the parts name no classes', cause });
   }
-}
-
-/** JSON has no NaN and no infinity; they stand there as text. */
-function numbersOf(losses: Readonly<Record<string, number | string>> | undefined): ImageAnswer['losses'] {
-  return losses && Object.fromEntries(Object.entries(losses).map(([name, value]) => [name, Number(value)]));
 }

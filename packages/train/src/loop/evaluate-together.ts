@@ -6,6 +6,7 @@ import {
   type Example,
   evaluateModel,
   type ImageAnswer,
+  lossesFromJson,
   type ModelEvaluation,
   type ModelEvaluationOptions,
   showWorst,
@@ -51,7 +52,7 @@ export async function evaluateTogether(
     const skipped = parts.flatMap((part) => part.skipped).toSorted((a, b) => a.index - b.index);
     for (const sample of skipped) limit.add(sample);
     const answers = parts
-      .flatMap((part) => part.answers.map((answer) => ({ ...answer, losses: numbersOf(answer.losses) })))
+      .flatMap((part) => part.answers.map((answer) => ({ ...answer, losses: lossesFromJson(answer.losses) })))
       .toSorted((a, b) => a.index - b.index);
     const summary = summarize(dataset, answers, { epoch, finds: model.spec.finds });
     const shown = await showWorst(model, dataset, worst > 0 ? summary.worstImages().slice(0, worst) : []);
@@ -86,14 +87,10 @@ async function predictShare(
   return { answers, skipped: pass.skipped, uncategorized: [...pass.uncategorized.counts] };
 }
 
-/** JSON has no NaN and no infinity. */
+/** As {@link lossesFromJson} reads them. */
 function textsOf(losses: ImageAnswer['losses']): Readonly<Record<string, number | string>> | undefined {
   const spelled = (value: number): number | string => (Number.isFinite(value) ? value : String(value));
   return losses && Object.fromEntries(Object.entries(losses).map(([name, value]) => [name, spelled(value)]));
-}
-
-function numbersOf(losses: Readonly<Record<string, number | string>> | undefined): ImageAnswer['losses'] {
-  return losses && Object.fromEntries(Object.entries(losses).map(([name, value]) => [name, Number(value)]));
 }
 
 /** The others wait, and get nothing. */

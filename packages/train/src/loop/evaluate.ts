@@ -122,6 +122,13 @@ export interface ImageAnswer {
   readonly seconds: number;
 }
 
+/** Losses of an {@link ImageAnswer} that came as JSON, which has no NaN and no infinity: they stand there as text. */
+export function lossesFromJson(
+  losses: Readonly<Record<string, number | string>> | undefined,
+): Readonly<Record<string, number>> | undefined {
+  return losses && Object.fromEntries(Object.entries(losses).map(([name, value]) => [name, Number(value)]));
+}
+
 export interface EvaluationPassOptions extends Pick<ModelEvaluationOptions, 'losses' | 'badSamples' | 'maxSkipRate'> {
   /** Only these images. Default all. */
   readonly indices?: readonly number[] | undefined;
