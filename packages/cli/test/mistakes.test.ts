@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShapes } from '@rcnn/coco-data/node';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { main } from '../src/main.ts';
 
@@ -22,6 +23,15 @@ beforeAll(async () => {
       file.categories = file.categories.slice(0, 2);
       file.annotations = file.annotations.filter(({ category_id }) => category_id <= 2);
     });
+  }
+  cpSync(at('data'), at('pages'), { recursive: true });
+  cpSync(at('data'), at('small'), { recursive: true });
+  const dot = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer();
+  for (const name of readdirSync(at('data/train'))) {
+    writeFileSync(at(`pages/train/${name}`), '<html>404</html>');
+    writeFileSync(at(`small/train/${name}`), dot);
   }
   mkdirSync(at('empty'));
   writeFileSync(at('options.yaml'), 'data: x\n');
@@ -81,6 +91,16 @@ describe('one clear error, no stack, another exit code than 0', () => {
       'annotations whose images are elsewhere',
       ['train', '{bare}', ...SMALL, '--out', '{none}'],
       /IMAGE_MISSING: .*bare.train: images .* not in this folder; found 2 of 2 .*\.png.*mask-rcnn doctor/,
+    ],
+    [
+      'pictures that are none',
+      ['train', '{pages}', ...SMALL, '--out', '{none}'],
+      /IMAGE_CORRUPT: .*pages.*\.png: this is a web page, which is not read/,
+    ],
+    [
+      'pictures of another size',
+      ['train', '{small}', ...SMALL, '--out', '{none}'],
+      /IMAGE_SIZE_MISMATCH: .*\.png .*another size than its record; found 2x2/,
     ],
     // Windows has no such device.
     [

@@ -335,6 +335,27 @@ describe('val', () => {
     expect(reports).toEqual(await of('val', 'shapes', ...MODEL));
   });
 
+  test('what no category stands for is told of all parts together', async () => {
+    await savePatches('two.safetensors', ['circle', 'square']);
+    mkdirSync('two/images', { recursive: true });
+    const images = [1, 2, 3].map((id) => ({ id, file_name: `${id}.png`, width: 16, height: 12 }));
+    for (const { id } of images) {
+      const { data, width, height } = picture([12, 16], [[2, 2, 3, 1], [10, 6, 4, 3]]); // biome-ignore format: rows
+      const pixels = sharp(Buffer.from(data.buffer as ArrayBuffer), { raw: { width, height, channels: 3 } });
+      writeFileSync(`two/images/${id}.png`, await pixels.png().toBuffer());
+    }
+    const annotations = images.map(({ id }) => ({ id, image_id: id, category_id: 1, bbox: [2, 2, 3, 3], area: 9 }));
+    const categories = ['circle', 'square'].map((name, i) => ({ id: i + 1, name }));
+    writeFileSync('two/annotations.json', JSON.stringify({ images, annotations, categories }));
+    const two = (...args: string[]): Promise<Call> =>
+      call('val', 'two', '--weights', 'two.safetensors', '--engine', 'cpu', '--no-losses', ...args);
+    const told = /^warning: 3 objects were left out: no category has their label \(3\)\.$/m;
+    expect((await two()).err).toMatch(told);
+    await allShards((shard) => two('--shard', shard, '--parts', 'two-parts'), 2);
+    const merged = await call('merge', 'two-parts', '--data', 'two');
+    expect([merged.code, merged.err]).toEqual([0, expect.stringMatching(told)]);
+  });
+
   test('other data, no data, and parts of predict are refused', async () => {
     expect((await call('merge', 'val-parts')).err).toMatch(/^error INVALID_ARGUMENT: --data/m);
     const other = await call('merge', 'val-parts', '--data', 'shapes', '--split', 'train');

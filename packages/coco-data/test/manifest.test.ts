@@ -70,6 +70,8 @@ test('any name is kept, and what is no manifest is refused with its line', async
   );
   await writeManifest(file, digests);
   expect(await readManifest(file)).toEqual(digests);
+  const lost = join(root, 'no such folder/m');
+  await expect(writeManifest(lost, digests)).rejects.toMatchObject({ where: lost, message: /^(?!.*\.part)/s });
   expect(await readManifest(join(root, 'none'))).toBeUndefined();
   writeFileSync(file, `${'0'.repeat(64)}  a.jpg\n${'0'.repeat(63)}  b.jpg\n`);
   await expect(readManifest(file)).rejects.toMatchObject({ code: 'FILE_MALFORMED', place: '2:1' });

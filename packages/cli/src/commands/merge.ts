@@ -4,7 +4,7 @@ import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { fraction } from '../options/flags.ts';
 import { requireWritable } from '../options/output-file.ts';
-import { printJson } from '../output/print.ts';
+import { note, printJson } from '../output/print.ts';
 import type { PartSet } from '../shards/part-set.ts';
 import { REPORT } from './val.ts';
 
@@ -78,5 +78,7 @@ async function mergeVal(parts: PartSet, flags: Flags): Promise<void> {
   const { validationOf } = await import('../models/validation-split.ts');
   const open = await validationOf(flags.data, await openOptions(flags));
   const dataset = await openDataset(flags.data, { ...open, classes: classesOf(parts) });
-  await reportEvaluation(await mergeEvaluation(parts, dataset, datasetSettings(flags).maxSkipRate), flags);
+  const evaluation = await mergeEvaluation(parts, dataset, datasetSettings(flags).maxSkipRate);
+  if (evaluation.uncategorized !== undefined) note(`warning: ${evaluation.uncategorized}`);
+  await reportEvaluation(evaluation, flags);
 }

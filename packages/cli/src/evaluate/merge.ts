@@ -1,4 +1,4 @@
-import { ClassMap, type ClassMapJSON, type Dataset, SkipLimit } from '@rcnn/coco-data';
+import { ClassMap, type ClassMapJSON, type Dataset, SkipLimit, Uncategorized } from '@rcnn/coco-data';
 import type { Finding } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { type ImageAnswer, lossesFromJson, type ModelEvaluation, summarize } from '@rcnn/train';
@@ -16,7 +16,7 @@ export async function mergeEvaluation(
   parts: PartSet,
   dataset: Dataset,
   maxSkipRate: number | undefined,
-): Promise<Pick<ModelEvaluation, 'record' | 'scores' | 'predictions' | 'analysis'>> {
+): Promise<Pick<ModelEvaluation, 'record' | 'scores' | 'predictions' | 'analysis' | 'uncategorized'>> {
   const { run } = parts.header;
   const digest = truthDigest(dataset);
   if (digest !== run['data']) {
@@ -29,6 +29,7 @@ export async function mergeEvaluation(
     });
   }
   const answers: ImageAnswer[] = [];
+  const uncategorized = new Uncategorized();
   const limit = new SkipLimit(dataset, maxSkipRate);
   for await (const lines of parts.items()) {
     const { place, ...line } = lines[0] as EvaluationLine;
@@ -36,9 +37,14 @@ export async function mergeEvaluation(
       const { image_id: imageId, error } = line;
       note(`left out image ${imageId}: ${error.message}`);
       limit.add({ index: place, imageId, message: error.message });
-    } else answers.push({ ...line, index: place, losses: lossesFromJson(line.losses) });
+    } else {
+      const { uncategorized: counts = [], ...answer } = line;
+      uncategorized.addCounts(counts);
+      answers.push({ ...answer, index: place, losses: lossesFromJson(line.losses) });
+    }
   }
-  return summarize(dataset, answers, { finds: String(run['finds']).split(',') as Finding[] });
+  const summary = summarize(dataset, answers, { finds: String(run['finds']).split(',') as Finding[] });
+  return { ...summary, uncategorized: uncategorized.text };
 }
 
 /** The classes that the model of the parts knows. @throws FILE_MALFORMED */

@@ -37,14 +37,16 @@ export const patchesArchitecture: Architecture = {
   build: () => new PatchesDetector(),
 };
 
-/** Writes weights for it. */
-export async function savePatches(file: string): Promise<void> {
+const CLASSES = ['circle', 'square', 'triangle', 'star'];
+
+/** Writes weights for it. @param classes names of the first labels; what has none is found all the same */
+export async function savePatches(file: string, classes: readonly string[] = CLASSES): Promise<void> {
   const model = new PatchesDetector();
   const profile = torchvisionProfile({
     source: 'a test',
     architecture: 'patches',
     numClasses: 5,
-    classes: ['circle', 'square', 'triangle', 'star'].map((name, i) => ({ label: i + 1, name, categoryId: i + 1 })),
+    classes: classes.map((name, i) => ({ label: i + 1, name, categoryId: i + 1 })),
   });
   await saveCheckpoint(file, { weights: (await stateDict(model)).values(), profile: { ...profile, options: {} } });
   model.dispose();

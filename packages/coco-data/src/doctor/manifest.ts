@@ -1,6 +1,6 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
-import { readTextSync, requireReplaceable } from '@rcnn/files';
+import { readTextSync, requireReplaceable, writeError } from '@rcnn/files';
 
 /** SHA-256 of files, in hexadecimal, by their path below a dataset's folder (with `/`). */
 export type Digests = ReadonlyMap<string, string>;
@@ -40,8 +40,14 @@ export async function readManifest(file: string): Promise<Digests | undefined> {
 export async function writeManifest(file: string, digests: Digests): Promise<void> {
   const lines = [...digests].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, digest]) => lineOf(path, digest));
   await requireReplaceable(file);
-  await writeFile(`${file}.part`, lines.join(''));
-  await rename(`${file}.part`, file);
+  const part = `${file}.${process.pid}.part`;
+  try {
+    await writeFile(part, lines.join(''), { flag: 'wx' });
+    await rename(part, file);
+  } catch (cause) {
+    await rm(part, { force: true });
+    throw writeError(file, cause); // by the name that was asked for
+  }
 }
 
 /** Where a name has a backslash or a line break, sha256sum escapes both and says so in front. */

@@ -23,8 +23,9 @@ export interface TrainingData {
   readonly source: BatchSource;
 }
 
-const TRAIN = /^train(ing)?(\d{4})?$/i;
-const VAL = /^(val|valid|validation)(\d{4})?$/i;
+/** Whole names of splits, or what they end in: `train2017`, `lvis_v1_train`. */
+const TRAIN = /(?:^|[_\-. ])train(ing)?(\d{4})?$/i;
+const VAL = /(?:^|[_\-. ])(val|valid|validation)(\d{4})?$/i;
 
 /** The data of a config, or those given; every fault of the annotations is reported here, before anything is computed. */
 export async function openData(
@@ -134,17 +135,22 @@ export function validationSplit(sources: readonly DatasetSource[]): DatasetSourc
   return sources.find(({ split }) => VAL.test(split));
 }
 
-/** How many files are looked for before training begins: enough to notice a wrong folder, at no cost. */
+/** How many files are looked at before training begins: enough to notice a wrong folder, at no cost. */
 const PROBES = 16;
 
-/** @throws IMAGE_MISSING when images are not where they should be, before a run folder is made for them */
+/**
+ * Looks at some of the images before a run folder is made for them.
+ * @throws IMAGE_MISSING when they are not where they should be, and what says why one cannot be used
+ */
 async function requireImages({ images, store, length }: Dataset, { data, badSamples }: TrainConfig): Promise<void> {
   if (!(store instanceof FolderImages)) return;
   const count = Math.min(PROBES, length);
-  const files = Array.from({ length: count }, (_, i) => images[Math.floor((i * length) / count)]!.file);
-  const found = await Promise.allSettled(files.map((file) => store.locate(file)));
-  const missing = files.filter((_, i) => isMissing(found[i]!));
-  if (missing.length === 0 || (badSamples === 'skip' && missing.length < count)) return;
+  const probes = Array.from({ length: count }, (_, i) => images[Math.floor((i * length) / count)]!);
+  const found = await Promise.allSettled(probes.map((image) => store.check(image)));
+  const bad = found.filter((result) => result.status === 'rejected');
+  if (bad.length === 0 || (badSamples === 'skip' && bad.length < count)) return;
+  const missing = probes.filter((_, i) => isMissing(found[i]!)).map(({ file }) => file);
+  if (missing.length === 0) throw bad[0]!.reason;
   throw new RcnnError('IMAGE_MISSING', {
     where: store.root,
     problem: 'images of the annotations are not in this folder',
@@ -153,8 +159,8 @@ async function requireImages({ images, store, length }: Dataset, { data, badSamp
   });
 }
 
-/** Not there; files that are refused for another reason are told by the loader. */
-function isMissing(result: PromiseSettledResult<string>): boolean {
+/** Not there; what is wrong with other files, their errors say. */
+function isMissing(result: PromiseSettledResult<void>): boolean {
   if (result.status === 'fulfilled') return false;
   return isRcnnError(result.reason, 'IMAGE_MISSING') || isRcnnError(result.reason, 'FILE_MISSING');
 }

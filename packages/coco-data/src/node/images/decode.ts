@@ -159,7 +159,8 @@ function decodeError(cause: unknown, name: string, maxPixels: number): RcnnError
   return new RcnnError('IMAGE_CORRUPT', {
     where: name,
     problem: 'the image cannot be decoded',
-    found: message.trim().replaceAll('\n', '; '),
+    // The decoders' words are in one place for all threads: now and then another thread has taken them.
+    found: message === 'Unknown error' ? 'damaged or missing data' : message.trim().replaceAll('\n', '; '),
     hint: 'Fetch the file again, or leave it out of the dataset.',
     cause,
   });

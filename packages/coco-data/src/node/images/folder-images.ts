@@ -34,14 +34,22 @@ export class FolderImages implements ImageStore {
     const { orientation } = await readImageHeader(bytes, name);
     if (orientation >= 5 && pixels.height === width && pixels.width === height)
       return decodeImage(bytes, { ...this.options, name, orientation: 'apply' });
-    throw new RcnnError('IMAGE_SIZE_MISMATCH', {
-      where: image.file,
-      place: `image ${image.id}`,
-      problem: 'the image has another size than its record',
-      found: `${pixels.width}x${pixels.height}`,
-      expected: `${width}x${height}`,
-      hint: 'Boxes and masks would be in the wrong place. A rotated photograph may need the orientation setting.',
-    });
+    throw otherSize(image, [pixels.height, pixels.width]);
+  }
+
+  /**
+   * Whether a picture is there, may be read, begins as a picture does and has the size of its record: all that can be told
+   * without decoding it.
+   * @throws what {@link load} throws
+   */
+  async check(image: ImageRecord): Promise<void> {
+    const name = `${this.root}${sep}${image.file}`;
+    const { size, orientation } = await readImageHeader(await this.locate(image.file), name);
+    const [height, width] = image.size;
+    const isStored = size[0] === height && size[1] === width;
+    const isShown = orientation >= 5 && size[0] === width && size[1] === height;
+    if (!isShown && !(isStored && (this.options.orientation !== 'apply' || orientation < 5 || height === width)))
+      throw otherSize(image, this.options.orientation === 'apply' && orientation >= 5 ? [size[1], size[0]] : size);
   }
 
   /** The bytes of a file below the folder. @throws PATH_REFUSED, IMAGE_MISSING, FILE_REFUSED for what is no file */
@@ -72,6 +80,17 @@ export class FolderImages implements ImageStore {
       throw refused(file, 'is a link that leaves its folder');
     return path;
   }
+}
+
+function otherSize({ file, id, size }: ImageRecord, found: ImageRecord['size']): RcnnError {
+  return new RcnnError('IMAGE_SIZE_MISMATCH', {
+    where: file,
+    place: `image ${id}`,
+    problem: 'the image has another size than its record',
+    found: `${found[1]}x${found[0]}`,
+    expected: `${size[1]}x${size[0]}`,
+    hint: 'Boxes and masks would be in the wrong place. A rotated photograph may need the orientation setting.',
+  });
 }
 
 /** Not missing, as everything else is that has no real path. */
