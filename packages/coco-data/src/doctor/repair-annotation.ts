@@ -1,6 +1,7 @@
 import type { ImageSize } from '@rcnn/core';
 import { isRcnnError } from '@rcnn/core/errors';
 import { PatchMask } from '@rcnn/transforms';
+import { boxAround } from '../formats/outline.ts';
 import { maskOf } from '../masks.ts';
 import type { AnnotationRecord, Category, ImageRecord, Segmentation } from '../records.ts';
 import { isAreaFarOff } from './check.ts';
@@ -51,6 +52,18 @@ export function repairAnnotation(written: AnnotationRecord, context: AnnotationC
     ...(area !== undefined && { area }),
     ...(keypoints && { keypoints }),
   };
+}
+
+/**
+ * The annotation in a picture of another size than its reader believed: readers that make boxes from outlines clip them to
+ * the picture, and here the picture is another one.
+ */
+export function unclipped(annotation: AnnotationRecord, believed: ImageSize, size: ImageSize): AnnotationRecord {
+  const { box, segmentation } = annotation;
+  if (same(believed, size) || segmentation?.kind !== 'polygons') return annotation;
+  const points = segmentation.parts.flatMap((part) => [...part]);
+  const isClipped = boxAround(points, believed).every((side, i) => side === box[i]);
+  return isClipped ? { ...annotation, box: boxAround(points, size) } : annotation;
 }
 
 /** What was counted in fractions of the image, in its pixels. */

@@ -22,6 +22,8 @@ export interface ImageEvidence {
   readonly annotations: readonly AnnotationRecord[];
   /** The record states no size. */
   readonly sizeless: boolean;
+  /** The file has places as fractions of the picture: they fit every size, and say nothing of it. */
+  readonly inFractions: boolean;
   /** The user says that annotations were drawn on pictures as shown. */
   readonly asShown: boolean;
 }
@@ -51,12 +53,13 @@ export function judgeImages(evidence: readonly ImageEvidence[]): readonly ImageV
 }
 
 function judge(evidence: ImageEvidence, swappedByTool: boolean): ImageVerdict {
-  const { image, facts, annotations, sizeless, asShown } = evidence;
+  const { image, facts, annotations, sizeless, inFractions, asShown } = evidence;
   const { stored, shown, orientation } = facts;
   const record = image.size;
   const turn = `EXIF orientation ${orientation}: drawn on the picture as shown, which is written upright`;
   if (sizeless) {
-    const either = !asShown && !same(stored, shown) && fit(annotations, stored) && fit(annotations, shown);
+    const fitBoth = inFractions || (fit(annotations, stored) && fit(annotations, shown));
+    const either = !asShown && !same(stored, shown) && fitBoth;
     if (either && annotations.length > 0) return { keep: false, because: UNDECIDED };
     const couldSay = image.sizeOfFile !== 'format';
     if (couldSay && !fit(annotations, stored) && !fit(annotations, shown)) return { keep: false, because: OUTSIDE };

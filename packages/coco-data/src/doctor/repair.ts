@@ -14,7 +14,7 @@ import { examineImage, type InspectedSplit, type Inspection } from './inspect.ts
 import { numberCategories } from './number-categories.ts';
 import { type ProblemCount, Problems } from './problems.ts';
 import { refusedRecords } from './refused.ts';
-import { repairAnnotation } from './repair-annotation.ts';
+import { repairAnnotation, unclipped } from './repair-annotation.ts';
 import { type FileFacts, imagesById, judgeImages, sharedIds, withIdsOfFiles } from './repair-images.ts';
 import { accountOf, type Did, type Repair, type RepairAccount } from './repairs.ts';
 
@@ -151,6 +151,7 @@ function repairSplit(
   const { raw, did } = patient;
   const { images, upright, reasons } = repairImages(patient);
   const find = imagesById(images);
+  const findRead = imagesById(raw.images);
   const corners = looksLikeCorners(raw.annotations, (id) => find(id)?.size) !== undefined;
   const fractions = looksLikeFractions(raw.annotations, (id) => find(id)?.size);
   const annotations = raw.annotations
@@ -159,7 +160,9 @@ function repairSplit(
       const missing = reasons(annotation.imageId) ?? `there is no image ${JSON.stringify(annotation.imageId)}`;
       const category = categoryOf.get(annotation.categoryId);
       const isPartial = patient.partial.has(annotation.place);
-      return repairAnnotation(annotation, { image, missing, category, corners, fractions, isPartial, did });
+      const original = image && findRead(image.id);
+      const whole = original && image ? unclipped(annotation, original.size, image.size) : annotation;
+      return repairAnnotation(whole, { image, missing, category, corners, fractions, isPartial, did });
     })
     .filter((annotation) => annotation !== undefined);
   const set = { source: raw.source, images, annotations: renumberAnnotations(annotations, did), categories };
@@ -200,6 +203,7 @@ function repairImages({ split, raw, files, sizeless, asShown, did }: Patient): {
       facts: files.get(image)!,
       annotations: byImage.get(image)!,
       sizeless: sizeless.has(image),
+      inFractions: split.source.format === 'yolo',
       asShown,
     })),
   );
