@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { exportDataset, inspectDataset, openDataset, selectSources } from '../src/node/index.ts';
+import { exportDataset, inspectDataset, openDataset, repairDataset, selectSources } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
 const root = temporaryFolder();
@@ -181,8 +181,99 @@ describe('folders', () => {
       },
       ['train: 2 pictures, 2 red 2 blue'],
     ],
+    [
+      'YOLO with the name that Ultralytics also takes',
+      {
+        'data.yaml': 'train: train/images\nvalidation: val/images\nnames: [red, blue]\n',
+        'train/images/a.png': 1,
+        'train/labels/a.txt': LABELS,
+        'val/images/b.png': 2,
+        'val/labels/b.txt': LABELS,
+      },
+      TWO,
+    ],
+    [
+      'darknet of Roboflow',
+      {
+        'train/_darknet.labels': 'red\nblue\n',
+        'train/a.png': 1,
+        'train/a.txt': LABELS,
+        'val/_darknet.labels': 'red\nblue\n',
+        'val/b.png': 2,
+        'val/b.txt': LABELS,
+      },
+      TWO,
+    ],
+    ['COCO of FiftyOne', { 'labels.json': coco('a.png'), 'data/a.png': 1 }, ['here: 1 pictures, 1 red 1 blue']],
+    [
+      'COCO of FiftyOne by split',
+      {
+        'train/labels.json': coco('a.png'),
+        'train/data/a.png': 1,
+        'val/labels.json': coco('b.png'),
+        'val/data/b.png': 2,
+      },
+      TWO,
+    ],
+    [
+      'names that end in the split, folders with a year',
+      {
+        'annotations/lvis_v1_train.json': coco('a.png'),
+        'train2017/a.png': 1,
+        'annotations/lvis_v1_val.json': coco('b.png'),
+        'val2017/b.png': 2,
+      },
+      ['lvis_v1_train: 1 pictures, 1 red 1 blue', 'lvis_v1_val: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'names that end in the split, pictures in folders of it',
+      {
+        'custom_train.json': coco('a.png'),
+        'images/train/a.png': 1,
+        'custom_val.json': coco('b.png'),
+        'images/val/b.png': 2,
+      },
+      ['custom_train: 1 pictures, 1 red 1 blue', 'custom_val: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'VIA under a name of its own',
+      { 'labels_my-project.json': via('a.png', CLASSES), 'a.png': 1 },
+      ['labels_my-project: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'labelme with a list of classes beside it',
+      { 'classes.txt': 'red\nblue\n', 'a.json': labelme('a.png'), 'a.png': 1 },
+      ['here: 1 pictures, 1 red 1 blue'],
+    ],
+    ['VOC in capitals', { 'A.XML': xml('A.PNG'), 'A.PNG': 1 }, ['here: 1 pictures, 1 red 1 blue']],
   ])('%s', async (name, files, expected) => {
     expect(await found(put(`folders/${name}/here`, files))).toEqual(expected);
+  });
+
+  const HIDDEN = '\0\x05\x16\x07'; // what macOS writes beside files on disks of others
+  test.each<[string, Files]>([
+    ['COCO', { '_annotations.coco.json': coco('a.png'), '._annotations.coco.json': HIDDEN }],
+    ['VIA', { 'via_region_data.json': via('a.png', CLASSES), '._via_region_data.json': HIDDEN }],
+    ['VOC', { 'a.xml': xml('a.png'), '._a.xml': HIDDEN }],
+    ['labelme', { 'a.json': labelme('a.png'), '._a.json': HIDDEN }],
+    ['YOLO', { 'classes.txt': 'red\nblue', 'a.txt': LABELS, '._a.txt': HIDDEN }],
+  ])('hidden files are nobody’s: %s', async (name, files) => {
+    const path = put(`hidden/${name}/here`, { ...files, 'a.png': 1, '._a.png': HIDDEN });
+    expect(await found(path)).toEqual(['here: 1 pictures, 1 red 1 blue']);
+    expect((await inspectDataset(path)).report.problems.filter(({ severity }) => severity === 'error')).toEqual([]);
+  });
+
+  test('splits that a data.yaml names and that are not there are told once', async () => {
+    const path = put('splits missing', {
+      'data.yaml': 'train: train/*.png\nval: val/images\ntest: ../test/images\nnames: [red, blue]\n',
+      'val/images/b.png': 2,
+      'val/labels/b.txt': LABELS,
+    });
+    const { report } = await inspectDataset(path);
+    const told = report.problems.filter(({ kind }) => kind === 'split-missing');
+    expect(told.map(({ count, examples }) => [count, examples.map(({ place }) => place)])).toEqual([
+      [2, ['train', 'test']],
+    ]);
   });
 
   test('labels beside their pictures are found below a folder that is called images', async () => {
@@ -198,6 +289,8 @@ describe('folders', () => {
     });
     const { report } = await inspectDataset(path);
     expect(report.problems[0]).toMatchObject({ kind: 'image-missing', examples: [{ place: 'train.txt:2' }] });
+    const { account } = await repairDataset(await inspectDataset(path), `${path}-copy`);
+    expect(account).toMatchObject({ images: { original: 2, copy: 1 }, objects: { original: 0 }, isLossy: true });
   });
 });
 
@@ -284,6 +377,26 @@ test.each<[string, Files, string, RegExp]>([
   ['Supervisely', { 'meta.json': {}, 'ds/ann/a.png.json': { objects: [{ classTitle: 'red' }] }, 'ds/img/a.png': 1 }, 'a project of Supervisely', /COCO/],
   ['ISAT', { 'a.json': { info: { description: 'ISAT' }, objects: [] }, 'a.png': 1 }, 'annotations of ISAT', /COCO/],
   ['Labelbox', { 'export.ndjson': '{"data_row":{"id":"c"}}', 'a.png': 1 }, 'an export of Labelbox', /COCO/],
+  ['Labelbox of old', { 'export.json': [{ 'Labeled Data': 'https://x/a.png' }] }, 'an export of Labelbox', /COCO/],
+  ['Hasty', { 'h.json': { label_classes: [], images: [{ image_name: 'a.png', labels: [{ bbox: [1, 2, 3, 4] }] }] } }, 'a JSON export of Hasty', /Hasty as COCO/],
+  ['V7', { 'a.json': { version: '2.0', schema_ref: 'https://x/darwin_json/2.0', annotations: [{ bounding_box: {} }] } }, 'an export of V7 (Darwin JSON)', /COCO/],
+  ['V7 of old', { 'a.json': { image: { original_filename: 'a.png', filename: 'a.png' }, annotations: [] } }, 'an export of V7 (Darwin JSON)', /COCO/],
+  ['SuperAnnotate', { 'annotations.json': { 'a.png': { instances: [{ className: 'red' }] } } }, 'an export of SuperAnnotate', /COCO/],
+  ['Scale', { 'tasks.json': [{ task_id: '5', response: { annotations: [] } }] }, 'tasks of Scale', /COCO/],
+  ['Segments.ai', { 'annotations/r.json': { dataset: { task_type: 'segmentation-bitmap' } } }, 'a release of Segments.ai', /COCO/],
+  ['Kili', { 'k.json': [{ labels: [{ jsonResponse: {} }] }] }, 'an export of Kili', /COCO/],
+  ['Encord', { 'e.json': [{ data_units: { x: { data_hash: 'x' } } }] }, 'an export of Encord', /COCO/],
+  ['Dataloop', { 'a.json': { datasetId: '2', filename: '/a.png', annotations: [] } }, 'annotations of Dataloop', /COCO/],
+  ['VoTT', { 'x.json': { securityToken: 's', assets: {} } }, 'a project of VoTT', /COCO/],
+  ['FiftyOne', { 'metadata.json': { media_type: 'image' }, 'samples.json': { samples: [{ filepath: 'data/a.png' }] } }, 'a dataset of FiftyOne', /COCODetectionDataset/],
+  ['Datumaro', { 'annotations/default.json': { dm_format_version: '1.0', items: [] } }, 'a dataset of Datumaro', /COCO/],
+  ['Ground Truth', { 'output.manifest': '{"source-ref":"s3://b/a.png"}' }, 'a manifest of SageMaker Ground Truth', /COCO/],
+  ['detections', { 'results.json': [{ image_id: 1, category_id: 1, bbox: [1, 2, 3, 4], score: 0.9 }] }, 'detections of a model, not annotations', /--gt/],
+  ['run lengths in a table', { 'train.csv': 'ImageId,EncodedPixels\n', 'a.png': 1 }, 'a table of run lengths (CSV)', /COCO/],
+  ['a table without a head', { 'labels.csv': 'red,2,3,6,6,a.png,20,12\n', 'a.png': 1 }, 'a table (CSV)', /COCO/],
+  ['masks of CVAT', { 'labelmap.txt': '# label', 'SegmentationClass/a.png': 1, 'JPEGImages/a.png': 2 }, 'masks as pictures', /polygons/],
+  ['DOTA', { 'images/a.png': 1, 'labelTxt/a.txt': '1 2 3 4 5 6 7 8 red 0' }, 'turned boxes of DOTA', /COCO/],
+  ['Hugging Face', { 'metadata.jsonl': '{"file_name":"a.png","objects":{}}', 'a.png': 1 }, 'metadata of an image folder of Hugging Face', /COCO/],
   ['archives', { 'a.zip': 'PK' }, 'an archive', /Unpack/],
   ['pictures', { 'a.png': 1, 'masks/a.png': 2 }, 'pictures without annotations', /--images/],
   ['labels without names', { 'images/a.png': 1, 'labels/a.txt': LABELS }, 'labels of YOLO without the names of their classes', /classes\.txt/],

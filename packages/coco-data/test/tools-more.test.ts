@@ -1,5 +1,5 @@
 // What tools write beside the plain cases of tools.test.ts: each line is a dialect somebody met, and what is read of it.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -70,6 +70,12 @@ describe('labelme', () => {
   test.each<[string, object, readonly string[]]>([
     ['a rectangle of four corners', labelme([{ shape_type: 'rectangle', points: square }]), ['cat 2,3,8,9']],
     ['a rectangle that is turned', labelme([{ shape_type: 'rotation', points: square }]), ['cat 2,3,8,9']],
+    [
+      'a rectangle that labelme turned',
+      labelme([{ shape_type: 'oriented_rectangle', points: square }]),
+      ['cat 2,3,8,9'],
+    ],
+    ['four corners of any shape', labelme([{ shape_type: 'quadrilateral', points: square }]), ['cat 2,3,8,9']],
     ['a size of text', labelme([{ points: square }], { imageHeight: '12', imageWidth: null }), ['cat 2,3,8,9']],
     ['the path of another machine', labelme([{ points: square }], { imagePath: 'C:\\u\\b.jpg' }), ['cat 2,3,8,9']],
   ])('%s', async (name, file, expected) => {
@@ -254,6 +260,19 @@ describe('VIA', () => {
     expect(await errors(`via/${name}`)).toEqual(told);
   });
 
+  test.each<[string, readonly object[], readonly string[], readonly string[]]>([
+    ['the name of an attribute without a value is the class', [{ red: '' }, { blue: '' }], ['red', 'blue'], []],
+    ['a box that is ticked or not', [{ red: {} }, { blue: { yes: true } }], ['red', 'blue'], []],
+    ['an attribute that nobody filled in', [{ kind: '' }, { kind: '' }], ['object', 'object'], ['class-unsaid /k/regions/0/region_attributes']],
+    ['no attributes', [{}, {}], ['object', 'object'], []],
+  ])('classes: %s', async (name, attributes, expected, told) => {
+    const regions = attributes.map((region_attributes) => ({ shape_attributes: rect, region_attributes }));
+    put(`via classes/${name}/via_project.json`, { k: { filename: 'a.png', regions } });
+    put(`via classes/${name}/a.png`, png);
+    expect(await dropped(`via classes/${name}`)).toEqual(expected.map((one) => `a.png ${one} 2,3,8,9`));
+    expect((await warnings(`via classes/${name}`)).filter((one) => one.startsWith('class'))).toEqual(told);
+  }); // biome-ignore format: a line each
+
   test.each<[string, object, readonly string[]]>([
     ['a view of no file', { vid: '9' }, ['field-type /metadata/m/vid']],
     ['a shape of text', { xy: 'x' }, ['field-type /metadata/m']],
@@ -292,6 +311,14 @@ describe('Pascal VOC', () => {
       object(`<name>red</name>${box}`) + object(box),
       ['red 2,3,8,9 box'],
       ['field-type Annotations/a.xml object 2'],
+    ],
+    [
+      'an outline of LabelMe, and an object that was taken back',
+      object(
+        '<name>red</name><deleted>0</deleted><polygon><pt><x>2</x><y>3</y></pt><pt><x>8</x><y>3</y></pt><pt><x>8</x><y>9</y></pt><username></username></polygon>',
+      ) + object(`<name>red</name><deleted>1</deleted>${box}`),
+      ['red 2,3,8,9'],
+      [],
     ],
     [
       'a side of text',
@@ -396,6 +423,51 @@ describe('photographs that are stored turned, written for other tools', () => {
     expect([picture.width, picture.height]).toEqual([width, height]);
     const path = join(out, to === 'yolo' ? 'images/train/a.png' : 'train/a.png');
     expect((await sharp(path).metadata()).orientation ?? 1).toBe(1);
+  });
+});
+
+describe('photographs that are stored turned, and files that say no size', () => {
+  const outline = [2, 8, 8, 8, 8, 18, 2, 18]; // reaches beyond the stored picture, which is 12 pixels high
+  const pairs = [0, 2, 4, 6].map((i) => [outline[i]!, outline[i + 1]!]);
+  const files: Readonly<Record<string, (name: string) => void>> = {
+    labelme: (name) =>
+      put(`${name}/a.json`, { shapes: [{ label: 'cat', shape_type: 'polygon', points: pairs }], imagePath: 'a.png' }),
+    via: (name) =>
+      put(`${name}/via_region_data.json`, {
+        k: {
+          filename: 'a.png',
+          regions: [
+            {
+              shape_attributes: { name: 'rect', x: 2, y: 8, width: 6, height: 10 },
+              region_attributes: { kind: 'cat' },
+            },
+          ],
+        },
+      }),
+    yolo: (name) => {
+      put(`${name}/classes.txt`, 'cat');
+      put(`${name}/a.txt`, `0 ${outline.map((value, i) => value / (i % 2 ? 20 : 12)).join(' ')}`);
+    },
+  };
+  const box = { bbox: [2, 8, 6, 10] };
+
+  test.each<[string, readonly object[], 'apply' | undefined]>([
+    ['labelme', [box], undefined],
+    ['via', [box], undefined],
+    ['yolo', [], undefined], // fractions fit every picture: who does not say it gets nothing in a wrong place
+    ['yolo', [box], 'apply'],
+  ])('%s: objects of the copy are whole', async (format, expected, orientation) => {
+    const name = `sizeless-${format}-${orientation}`;
+    files[format]!(name);
+    put(`${name}/a.png`, await sharp(png).withMetadata({ orientation: 6 }).png().toBuffer());
+    const options = orientation === undefined ? {} : { orientation };
+    const { account } = await repairDataset(
+      await inspectDataset(join(root, name), options),
+      join(root, `${name}-copy`),
+    );
+    expect(account).toMatchObject({ objects: { original: 1, copy: expected.length }, isLossy: expected.length === 0 });
+    const copy = readFileSync(join(root, `${name}-copy/annotations/instances_${name}.json`), 'utf8');
+    expect((JSON.parse(copy) as { annotations: object[] }).annotations).toMatchObject(expected);
   });
 });
 

@@ -74,7 +74,10 @@ function reportLines({ path, splits, classes, problems, counts }: DatasetReport)
   );
   for (const { severity, kind, title, count, examples } of problems) {
     lines.push(`${severity} ${kind}: ${title} (${count})`);
-    for (const { source, place, found } of examples.slice(0, SHOWN)) lines.push(`  ${source} ${place}: ${found}`);
+    for (const { source, place, found } of examples.slice(0, SHOWN)) {
+      const at = [source, place].filter((part) => part !== '' && part !== '.'); // the folder that one stands in, a whole file
+      lines.push(`  ${at.join(' ')}: ${found}`);
+    }
     if (count > SHOWN) lines.push(`  … and ${count - SHOWN} more`);
   }
   if (problems.length > 0) lines.push('');

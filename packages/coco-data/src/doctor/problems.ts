@@ -19,6 +19,7 @@ export type ProblemKind =
   | 'file-malformed'
   | 'file-refused'
   | 'labels-missing'
+  | 'split-missing'
   | 'field-missing'
   | 'field-type'
   | 'number-text'
@@ -36,6 +37,7 @@ export type ProblemKind =
   | 'unknown-category'
   | 'category-unused'
   | 'category-differs'
+  | 'class-unsaid'
   | 'region-unsupported'
   | 'region-ignored'
   | 'object-unmatched'
@@ -88,6 +90,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'file-malformed': kind('error', 'FILE_MALFORMED', 'an annotation file cannot be read'),
   'file-refused': kind('error', 'FILE_REFUSED', 'an annotation file is refused'),
   'labels-missing': kind('warning', 'FILE_MISSING', 'no picture of a split has a file of labels'),
+  'split-missing': kind('warning', 'FILE_MISSING', 'a split that the dataset names is not there'),
   // records
   'field-missing': kind('error', 'DATASET_INVALID', 'a field is missing'),
   'field-type': kind('error', 'DATASET_INVALID', 'a field has the wrong type'),
@@ -114,6 +117,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'unknown-category': kind('error', 'UNKNOWN_ID', 'an annotation names a category that does not exist'),
   'category-unused': kind('note', 'DATASET_INVALID', 'a category has no annotation'),
   'category-differs': kind('error', 'LABEL_OUT_OF_RANGE', 'a category id means something else in another split'),
+  'class-unsaid': kind('warning', 'DATASET_INVALID', 'attributes of regions have no values, and the class is not said'),
   'region-unsupported': kind('error', 'DATASET_INVALID', 'a region has a shape without an area'),
   'region-ignored': kind('note', 'DATASET_INVALID', 'a region says that it is no object'),
   'object-unmatched': kind('error', 'DATASET_INVALID', 'an object and its segmentation do not belong together'),

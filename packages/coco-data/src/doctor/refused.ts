@@ -34,13 +34,14 @@ export function refusedRecords(set: AnnotationSet, reading: Problems): ReadonlyM
 }
 
 /** The record that a place lies in. */
-function recordAt({ place }: Problem): { place: string; kind: RefusedRecord['kind'] } {
+function recordAt({ place, kind: problem }: Problem): { place: string; kind: RefusedRecord['kind'] } {
   const coco = /^\/(annotation|image|categorie)s?\/\d+/.exec(place);
   if (coco) return { place: coco[0], kind: coco[1] === 'annotation' || coco[1] === 'image' ? coco[1] : 'category' };
   const region = /^.*\/regions\/[^/]+|^\/metadata\/[^/]+/.exec(place);
   if (region) return { place: region[0], kind: 'annotation' };
   const inFile = /^.* object \d+$|^.*\.json shape \d+(?=\/|$)|^.*\.txt:\d+$/.exec(place);
-  if (inFile) return { place: inFile[0], kind: 'annotation' };
+  // A line of a list of pictures is a picture, one of labels an object.
+  if (inFile) return { place: inFile[0], kind: problem === 'image-missing' ? 'image' : 'annotation' };
   const json = /^(?!\/).*\.json(?=\/|$)/.exec(place);
   if (json) return { place: json[0], kind: 'file' };
   const image = /^(?:\/_via_img_metadata|\/file)?\/[^/]+/.exec(place);

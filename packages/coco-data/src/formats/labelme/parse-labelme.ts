@@ -109,11 +109,13 @@ function pointsOf(value: unknown): readonly (readonly [number, number])[] | unde
   return points.every((point) => !point.includes(undefined)) ? (points as [number, number][]) : undefined;
 }
 
+/** Shapes that are written corner by corner. labelme and X-AnyLabeling have names of their own for turned rectangles. */
+const OUTLINES: readonly unknown[] = ['polygon', 'rotation', 'oriented_rectangle', 'quadrilateral'];
+
 /** The outline of a shape; undefined for points and lines, which have no area. */
 function outlineOf(kind: unknown, points: readonly (readonly [number, number])[]): Float64Array | undefined {
   const [a, b] = points;
-  // X-AnyLabeling calls rectangles that are turned so, by their four corners.
-  if (kind === 'polygon' || kind === 'rotation') return Float64Array.from(points.flat());
+  if (OUTLINES.includes(kind)) return Float64Array.from(points.flat());
   if (a === undefined || b === undefined || (kind !== 'rectangle' && kind !== 'circle')) return undefined;
   // labelme writes two corners, X-AnyLabeling all four.
   if (kind === 'rectangle' && points.length === 4) return Float64Array.from(points.flat());

@@ -1,11 +1,11 @@
 import type { ImageSize } from '@rcnn/core';
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import type { Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { FieldReader, numeric, show } from '../json/fields.ts';
 import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
 import { isVia3, PLACE, type PlacedRegion, via2Of } from './parse-via3.ts';
-import { classRule } from './region-class.ts';
+import { classRule, keysOf } from './region-class.ts';
 
 export interface ViaOptions {
   /** Size of an image, which VIA does not store. Called once per image with regions or without. */
@@ -70,6 +70,7 @@ export async function parseVia(
   // Where no region has a class there is one; where some have, those without were forgotten.
   const alone = classes.every((name) => name === undefined) ? 'object' : undefined;
   const names = classes.map((name) => name ?? alone);
+  if (alone !== undefined) reportUnsaid(regions, source, problems);
   const categories: Category[] = [...new Set(names.filter((name) => name !== undefined))]
     .sort()
     .map((name, i) => ({ id: i + 1, name }));
@@ -103,6 +104,14 @@ export async function parseVia(
     });
   }
   return { source, images, annotations, categories };
+}
+
+/** Attributes without a value on any region may hold what nobody filled in: then one class for all is no answer in silence. */
+function reportUnsaid(regions: readonly Region[], source: string, problems: Problems): void {
+  const [first] = keysOf(regions.map(({ attributes }) => attributes));
+  if (first === undefined) return;
+  const found = `no region has a value in ${quoteName(first)}: all are 'object'; className (--class-name) names them`;
+  problems.add({ kind: 'class-unsaid', source, place: `${regions[0]!.place}/region_attributes`, found });
 }
 
 function namesOf(root: JSONObject): readonly string[] {

@@ -28,12 +28,22 @@ export function classRule(all: readonly unknown[], source: string, wanted?: stri
       throw unclear(source, names, `no region has the attribute ${quoteName(wanted)}`);
     return (attributes) => textOr(attributes, (fields) => valueOf(fields, wanted));
   }
+  const keys = keysOf(all);
+  const oneKeyEach = keys.size > 1 && all.every((one) => !isObject(one) || Object.keys(one).length <= 1);
+  // Without any value the name alone can be the class: one attribute for all would be on all of them.
+  if (oneKeyEach && all.every((attributes) => !isObject(attributes) || namesItself(attributes)))
+    return (attributes) => textOr(attributes, (fields) => Object.keys(fields)[0]);
   if (names.size <= 1) return (attributes) => textOr(attributes, (fields) => valueOf(fields, [...names][0] ?? ''));
   if (onePerRegion && all.every((attributes) => !isObject(attributes) || namesItself(attributes)))
     return (attributes) =>
       textOr(attributes, (fields) => Object.keys(fields).find((name) => valueOf(fields, name) !== undefined));
   if (fallback !== undefined) return (attributes) => textOr(attributes, () => undefined);
   throw unclear(source, names, 'regions have several attributes, and it is not clear which holds the class');
+}
+
+/** Names of all attributes, those without a value as well. */
+export function keysOf(all: readonly unknown[]): ReadonlySet<string> {
+  return new Set(all.flatMap((attributes) => (isObject(attributes) ? Object.keys(attributes) : [])));
 }
 
 function unclear(source: string, names: ReadonlySet<string>, problem: string): RcnnError {

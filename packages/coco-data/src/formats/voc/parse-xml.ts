@@ -56,6 +56,7 @@ export function parseVocXml(text: string, where: string): VocFile {
   const refused: RefusedObject[] = [];
   for (const [i, node] of root.children.filter(({ name }) => name === 'object').entries()) {
     const number = i + 1;
+    if (isDeleted(node)) continue;
     try {
       objects.push(objectOf(node, number, `${where} object ${number}`));
     } catch (error) {
@@ -64,6 +65,11 @@ export function parseVocXml(text: string, where: string): VocFile {
     }
   }
   return { filename: child(root, 'filename')?.text.trim() ?? '', size: sizeOf(root), objects, refused };
+}
+
+/** LabelMe keeps objects that were taken back. */
+function isDeleted(object: Node): boolean {
+  return child(object, 'deleted')?.text.trim() === '1';
 }
 
 /** What is left of an object whose outline cannot be used; nothing where its name or box cannot either. */
@@ -96,7 +102,9 @@ function polygonOf(node: Node, where: string): readonly number[] | undefined {
   const polygon = child(node, 'polygon');
   if (polygon === undefined || polygon.children.length === 0) return undefined;
   const points: number[] = [];
-  for (const { name, text } of polygon.children.flatMap(numberedPoint)) {
+  const pairs = polygon.children.filter(({ name }) => name === 'pt');
+  // LabelMe's XML says in the outline who drew it.
+  for (const { name, text } of pairs.length > 0 ? pairs.flatMap(numberedPoint) : polygon.children) {
     const [, axis, number] = /^([xy])([1-9]\d{0,5})$/.exec(name) ?? [];
     const value = Number(text.trim() || Number.NaN);
     if (axis === undefined || !Number.isFinite(value)) throw fieldError(where, `polygon/${name}`, text);
@@ -109,7 +117,6 @@ function polygonOf(node: Node, where: string): readonly number[] | undefined {
 
 /** A `<pt>` of LabelMe's XML as the two elements that others write in its place. */
 function numberedPoint(point: Node, index: number): readonly Node[] {
-  if (point.name !== 'pt') return [point];
   return ['x', 'y'].flatMap((axis) => {
     const side = child(point, axis);
     return side === undefined ? [] : [{ ...side, name: `${axis}${index + 1}` }];

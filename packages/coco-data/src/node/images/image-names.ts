@@ -6,7 +6,7 @@ import { pathProblem } from '../../images/image-path.ts';
 const ENDING = /\.(?:jpe?g|png|bmp|webp|tiff?|gif|avif|heic)$/i;
 
 /** Where pictures are when not where the names say: exports have them in a folder of their own. */
-const FOLDERS: readonly string[] = ['images', 'img', 'JPEGImages'];
+const FOLDERS: readonly string[] = ['images', 'img', 'JPEGImages', 'data'];
 
 /**
  * Finds the files below a folder of images that annotations mean. Tools write names as their own machine has them: with

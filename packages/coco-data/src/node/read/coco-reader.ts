@@ -6,6 +6,7 @@ import { readHead, utf8Chunks } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
 import { annotationFiles, isFolder, sourceOfFile, splitOf } from './folders.ts';
+import { foreignTool } from './foreign.ts';
 import { ImageSizes } from './image-sizes.ts';
 import { looseCocoFiles, sourceOfLoose } from './loose-files.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
@@ -25,7 +26,8 @@ export const cocoReader: DatasetReader = {
     const isOthers = heads.some((head) => OTHERS.test(head) && !LISTS.test(head));
     for (const [i, file] of files.entries()) {
       // A file that says nothing is of the kind of those beside it.
-      const isOwn = LISTS.test(heads[i]!) || (!OTHERS.test(heads[i]!) && !isOthers);
+      const isOwn =
+        foreignTool(file, heads[i]!) === undefined && (LISTS.test(heads[i]!) || (!OTHERS.test(heads[i]!) && !isOthers));
       if (options.format !== 'coco' && !isOwn) continue;
       own.push(
         await sourceOfFile(file, 'coco', {

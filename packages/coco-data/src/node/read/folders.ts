@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import type { DatasetSource } from './reader.ts';
 
 export async function isFolder(path: string): Promise<boolean> {
@@ -9,9 +9,23 @@ export async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-/** Names in a folder, sorted; none where there is no such folder. */
+/** Names in a folder, sorted, without hidden ones; none where there is no such folder. */
 export async function namesIn(folder: string): Promise<readonly string[]> {
-  return (await readdir(folder).catch(() => [])).sort();
+  return (await readdir(folder).catch(() => [])).filter(isShown).sort();
+}
+
+/** Names of files in a folder and in those below it, with slashes, sorted, without hidden ones. */
+export async function namesBelow(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { recursive: true }).catch(() => [] as string[]);
+  return names
+    .map((name) => name.replaceAll(sep, '/'))
+    .filter((name) => name.split('/').every(isShown))
+    .sort();
+}
+
+/** macOS leaves a `._a.png` beside every `a.png` on disks of others: with the ending of a picture, and none. */
+function isShown(name: string): boolean {
+  return !name.startsWith('.');
 }
 
 /** Folders right below a folder, sorted. */
@@ -108,9 +122,23 @@ export async function sourceOfFile(
   const name = split ?? (inAnnotations ? splitOf(file) : nameOf(folder));
   if (images !== undefined) return { format, split: name, annotations: file, images };
   if (!inAnnotations) return { format, split: name, annotations: file, images: folder };
-  for (const at of [name, join('images', name), 'images']) {
-    const path = join(dirname(folder), at);
-    if (await isFolder(path)) return { format, split: name, annotations: file, images: path };
-  }
-  return { format, split: name, annotations: file, images: dirname(folder) };
+  const above = dirname(folder);
+  const named = (await folderOfSplit(above, name)) ?? (await folderOfSplit(join(above, 'images'), name));
+  const all = join(above, 'images');
+  return { format, split: name, annotations: file, images: named ?? ((await isFolder(all)) ? all : above) };
+}
+
+/**
+ * The folder of a split's pictures: called like the split, or like the end of its name with or without a year:
+ * `lvis_v1_train.json` has its pictures in `train2017`.
+ */
+export async function folderOfSplit(above: string, split: string): Promise<string | undefined> {
+  const end = split.split(/[_\-. ]/).at(-1)!;
+  for (const name of [split, end]) if (await isFolder(join(above, name))) return join(above, name);
+  const named = (await foldersIn(above)).filter((name) => withoutYear(name) === withoutYear(end));
+  return named.length === 1 ? join(above, named[0]!) : undefined;
+}
+
+function withoutYear(split: string): string {
+  return split.replace(/\d{4}$/, '');
 }

@@ -152,7 +152,8 @@ export function assemble(source: string, images: readonly ImageRecord[], drafts:
   return { source, images, annotations, categories: names.map((name, i) => ({ id: i + 1, name })) };
 }
 
-async function hasLabelme(folder: string): Promise<boolean> {
+/** Whether a folder has files of labelme. */
+export async function hasLabelme(folder: string): Promise<boolean> {
   for (const name of (await namesIn(folder)).filter((one) => one.endsWith('.json')).slice(0, 5)) {
     const head = await readHead(join(folder, name), 2 ** 20).catch(() => '');
     if (/"shapes"\s*:/.test(head) && /"(?:shape_type|points|imagePath)"\s*:/.test(head)) return true;

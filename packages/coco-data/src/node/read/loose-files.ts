@@ -1,6 +1,7 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { readHead } from '../files/text.ts';
-import { foldersIn, isFolder, nameOf, namesIn } from './folders.ts';
+import { folderOfSplit, foldersIn, nameOf, namesIn } from './folders.ts';
+import { foreignTool } from './foreign.ts';
 import type { DatasetSource } from './reader.ts';
 
 /** More JSON files than this in one folder are one per picture. */
@@ -13,14 +14,22 @@ const FIELDS = /"(?:file_name|image_id|category_id|bbox|supercategory|coco_url)"
 const PLAIN = /^(?:_?annotations?(?:\.coco)?|instances(?:_default)?|labels|coco|result|dataset|data|default)$/i;
 
 /** COCO files under names of people's own, in a folder or up to two steps below it. */
-export async function looseCocoFiles(root: string): Promise<readonly string[]> {
+export function looseCocoFiles(root: string): Promise<readonly string[]> {
+  return looseFiles(root, looksLikeCoco);
+}
+
+/** JSON files that are what is looked for, in a folder or up to two steps below it. */
+export async function looseFiles(
+  root: string,
+  isWanted: (file: string) => Promise<boolean>,
+): Promise<readonly string[]> {
   let level: readonly string[] = [root];
   for (let depth = 0; depth <= 2; depth++) {
     const found: string[] = [];
     for (const folder of level) {
       const names = (await namesIn(folder)).filter((name) => name.toLowerCase().endsWith('.json'));
       if (names.length > MAX_FILES) continue;
-      for (const name of names) if (await looksLikeCoco(join(folder, name))) found.push(join(folder, name));
+      for (const name of names) if (await isWanted(join(folder, name))) found.push(join(folder, name));
     }
     if (found.length > 0) return found;
     const below = await Promise.all(level.map(async (at) => (await foldersIn(at)).map((name) => join(at, name))));
@@ -31,18 +40,22 @@ export async function looseCocoFiles(root: string): Promise<readonly string[]> {
 
 async function looksLikeCoco(file: string): Promise<boolean> {
   const head = await readHead(file).catch(() => '');
-  return LISTS.test(head) && FIELDS.test(head) && !/"segments_info"|"caption"/.test(head);
+  if (!LISTS.test(head) || !FIELDS.test(head) || /"segments_info"|"caption"/.test(head)) return false;
+  return foreignTool(file, head) === undefined;
 }
 
 /** `train.json` has its pictures in `train`, `images/train` or beside it; `<split>/annotations/instances.json` in `<split>`. */
-export async function sourceOfLoose(file: string, images: string | undefined): Promise<DatasetSource> {
+export async function sourceOfLoose(
+  file: string,
+  images: string | undefined,
+  format: string = 'coco',
+): Promise<DatasetSource> {
   const folder = dirname(file);
   const stem = basename(file, extname(file)).replace(/^(?:instances|coco|annotations)[_-]/, '');
   const top = /^(?:annotations?|labels|coco)$/i.test(nameOf(folder)) ? dirname(folder) : folder;
   const split = PLAIN.test(stem) ? nameOf(top) : stem;
-  const found = { format: 'coco', split, annotations: file };
+  const found = { format, split, annotations: file };
   if (images !== undefined) return { ...found, images };
-  for (const at of [join(top, split), join(top, 'images', split)])
-    if (await isFolder(at)) return { ...found, images: at };
-  return { ...found, images: top };
+  const named = (await folderOfSplit(top, split)) ?? (await folderOfSplit(join(top, 'images'), split));
+  return { ...found, images: named ?? top };
 }

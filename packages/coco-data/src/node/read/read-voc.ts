@@ -11,7 +11,7 @@ import { readText } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
 import { fileProblem } from './file-problem.ts';
-import { PICTURE } from './folders.ts';
+import { namesIn, PICTURE } from './folders.ts';
 import { ImageSizes } from './image-sizes.ts';
 import type { OpenOptions } from './open.ts';
 
@@ -54,10 +54,12 @@ export async function readVoc(
   const sizes = new ImageSizes(new FolderImages(folders.images, options));
   const names = new ImageNames(sizes.store.root);
   const entries: VocEntry[] = [];
-  for (const stem of await stemsOf(folders)) {
-    const place = `${basename(folders.xml)}/${stem}.xml`;
+  const files = await xmlFiles(folders.xml);
+  for (const stem of await stemsOf(folders, files)) {
+    const file = files.get(stem) ?? `${stem}.xml`;
+    const place = `${basename(folders.xml)}/${file}`;
     try {
-      entries.push(await readEntry(folders, stem, place, sizes, names));
+      entries.push(await readEntry(folders, stem, file, place, sizes, names));
     } catch (error) {
       if (!isRcnnError(error)) throw error;
       problems.add({ kind: fileProblem(error), source: root, place, found: error.message });
@@ -70,6 +72,7 @@ export async function readVoc(
 async function readEntry(
   { xml }: VocFolders,
   stem: string,
+  name: string,
   place: string,
   sizes: ImageSizes,
   names: ImageNames,
@@ -77,7 +80,7 @@ async function readEntry(
   const unsafe = pathProblem(stem);
   if (unsafe !== undefined)
     throw new RcnnError('PATH_REFUSED', { where: quoteName(stem), problem: `the name ${unsafe}` });
-  const written = parseVocXml(await readText(join(xml, `${stem}.xml`), MAX_XML_BYTES), place);
+  const written = parseVocXml(await readText(join(xml, name), MAX_XML_BYTES), place);
   const image = await imageName(names, stem, written.filename);
   const isSizeOfFile = written.size[0] === 0;
   const file = isSizeOfFile ? { ...written, size: await sizes.of(image) } : written;
@@ -106,21 +109,21 @@ async function imageName(names: ImageNames, stem: string, filename: string): Pro
   return (await names.findPicture(stem)) ?? (named && (await names.find(named))) ?? `${stem}.jpg`;
 }
 
-async function stemsOf({ list, xml }: VocFolders): Promise<readonly string[]> {
-  if (list === xml) {
-    return (await readdir(list))
-      .filter((name) => name.endsWith('.xml'))
-      .sort()
-      .map((name) => basename(name, '.xml'));
-  }
+/** The XML files of a folder by their names without ending. */
+async function xmlFiles(folder: string): Promise<ReadonlyMap<string, string>> {
+  const names = (await namesIn(folder)).filter((name) => /\.xml$/i.test(name));
+  return new Map(names.map((name) => [name.slice(0, -'.xml'.length), name]));
+}
+
+async function stemsOf({ list, xml }: VocFolders, files: ReadonlyMap<string, string>): Promise<readonly string[]> {
+  if (list === xml) return [...files.keys()];
   const lines = (await readText(list)).split(/\r?\n/);
-  const names = new Set(await readdir(xml).catch(() => []));
   return lines
     .map((line) => line.trim().split(/\s+/)[0]!)
     .filter((stem) => stem !== '')
     .map((written) => {
       const plain = basename(written).replace(PICTURE, ''); // some lists have the paths of pictures
-      return !names.has(`${written}.xml`) && names.has(`${plain}.xml`) ? plain : written;
+      return !files.has(written) && files.has(plain) ? plain : written;
     });
 }
 

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readHead } from '../files/text.ts';
 import { foldersWith, isFolder, nameOf, namesIn, sourcesOfFolders } from './folders.ts';
 import { readVoc, vocSplits } from './read-voc.ts';
@@ -7,6 +7,8 @@ import type { DatasetReader, DatasetSource } from './reader.ts';
 const FORMAT = 'voc';
 
 const LIST = /\.txt$/;
+
+const XML = /\.xml$/i;
 
 /**
  * Pascal VOC: the benchmark's own folders (`Annotations`, `JPEGImages`, `ImageSets`), or XML files beside their pictures,
@@ -65,7 +67,7 @@ async function xmlFolder(annotations: string): Promise<string> {
 }
 
 async function hasXml(folder: string): Promise<boolean> {
-  const names = (await namesIn(folder)).filter((name) => name.endsWith('.xml') && !basename(name).startsWith('.'));
+  const names = (await namesIn(folder)).filter((name) => XML.test(name));
   for (const name of names.slice(0, 3)) {
     const head = await readHead(join(folder, name)).catch(() => '');
     if (!/<annotations[\s>]/.test(head)) return true; // CVAT's own XML is another format

@@ -9,6 +9,9 @@ import { isFolder, namesIn } from './folders.ts';
 
 export const SPLITS: readonly string[] = ['train', 'val', 'valid', 'test'];
 
+/** Names that Ultralytics takes as well. */
+const ALIASES: Readonly<Record<string, string>> = { val: 'validation' };
+
 /** Of `data.yaml`: names and folders. */
 const MAX_YAML_BYTES = 2 ** 20;
 
@@ -43,7 +46,7 @@ async function readDataYaml(file: string): Promise<DataYaml> {
   const fields = (typeof value === 'object' && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
   const places = new Map<string, readonly string[]>();
   for (const split of SPLITS) {
-    const named = [fields[split]].flat().filter((place) => typeof place === 'string');
+    const named = [fields[split] ?? fields[ALIASES[split] ?? '']].flat().filter((place) => typeof place === 'string');
     if (named.length > 0) places.set(split, named);
   }
   // A split of another name, as the writer here keeps it.

@@ -1,11 +1,10 @@
-import { readdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { quoteName } from '@rcnn/core/errors';
 import type { Problems } from '../../doctor/problems.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import { readText } from '../files/text.ts';
 import { ImageNames } from '../images/image-names.ts';
-import { namesIn, PICTURE } from './folders.ts';
+import { namesBelow, namesIn, PICTURE } from './folders.ts';
 import { folderOf, stepsOf } from './yolo-data.ts';
 
 /** A split that is a list of pictures (`train.txt`), or several folders, has its pictures anywhere below the file. */
@@ -72,9 +71,5 @@ async function listAt(base: string, root: string | undefined, named: string): Pr
 
 /** Pictures in a folder and in those below it, sorted. */
 export async function picturesBelow(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder, { recursive: true }).catch(() => [] as string[]);
-  return names
-    .map((name) => name.replaceAll(sep, '/'))
-    .filter((name) => PICTURE.test(name))
-    .sort();
+  return (await namesBelow(folder)).filter((name) => PICTURE.test(name));
 }

@@ -1,14 +1,14 @@
-import { readdir } from 'node:fs/promises';
 import { dirname, extname, join, sep } from 'node:path';
-import { isRcnnError } from '@rcnn/core/errors';
+import { isRcnnError, quoteName } from '@rcnn/core/errors';
 import type { Problem, Problems } from '../../doctor/problems.ts';
 import { parseYoloLabels } from '../../formats/yolo/parse-yolo.ts';
 import type { AnnotationRecord, ImageRecord } from '../../records.ts';
 import { readText } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { fileProblem } from './file-problem.ts';
-import { isFolder, nameOf, namesIn } from './folders.ts';
+import { foldersWith, isFolder, nameOf, namesBelow, namesIn } from './folders.ts';
 import { ImageSizes } from './image-sizes.ts';
+import { hasLabelme } from './labelme-reader.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
 import { type DataYaml, folderOf, readDataFile, SPLITS, yamlIn } from './yolo-data.ts';
 import { isListed, picturesBelow, picturesOf } from './yolo-pictures.ts';
@@ -30,12 +30,13 @@ export const yoloReader: DatasetReader = {
       if (format === FORMAT || file === path || !isRcnnError(error) || (await hasLabels(path))) throw error;
       return [];
     }
-    const found: DatasetSource[] = [];
-    for (const [split, named] of data.places) {
-      const folder = isListed(named) ? dirname(file) : named[0] && (await folderOf(dirname(file), data.root, named[0]));
-      if (folder) found.push({ format: FORMAT, split, annotations: file, images: images ?? folder });
-    }
-    return found;
+    const folders = await foldersOf(file, data);
+    return [...folders].map(([split, folder]) => ({
+      format: FORMAT,
+      split,
+      annotations: file,
+      images: images ?? folder,
+    }));
   },
 
   async read({ annotations, images, split }, problems, options) {
@@ -59,6 +60,7 @@ export const yoloReader: DatasetReader = {
       }
     }
     sizes.report(annotations, problems);
+    await reportSplitsMissing(annotations, data, split, problems);
     if (labels.found === 0 && labels.missing !== undefined) {
       const found = `${records.length} pictures without labels; that of ${labels.missing} was looked for at ${labelFile(join(store.root, labels.missing))} and beside it`;
       problems.add({ kind: 'labels-missing', source: annotations, place: labels.missing, found });
@@ -67,6 +69,27 @@ export const yoloReader: DatasetReader = {
     return { source: annotations, images: records, annotations: objects, categories: data.names };
   },
 };
+
+/** The folders of the splits that are there. */
+async function foldersOf(file: string, { places, root }: DataYaml): Promise<ReadonlyMap<string, string>> {
+  const folders = new Map<string, string>();
+  for (const [split, named] of places) {
+    const folder = isListed(named) ? dirname(file) : named[0] && (await folderOf(dirname(file), root, named[0]));
+    if (folder) folders.set(split, folder);
+  }
+  return folders;
+}
+
+/** Tells once, with the first split, of those that the file names and that are not there. */
+async function reportSplitsMissing(file: string, data: DataYaml, split: string, problems: Problems): Promise<void> {
+  const folders = await foldersOf(file, data);
+  if (split !== [...folders.keys()][0]) return;
+  for (const [place, named] of data.places) {
+    if (folders.has(place)) continue;
+    const found = `${quoteName(named[0] ?? '')} is no folder below ${dirname(file)}`;
+    problems.add({ kind: 'split-missing', source: file, place, found });
+  }
+}
 
 /** Labels whose picture is gone would be missing in silence: the reader goes by the pictures. */
 async function reportLabelsAlone(
@@ -77,8 +100,8 @@ async function reportLabelsAlone(
 ): Promise<void> {
   const folder = labelFile(join(root, 'x.png')).slice(0, -'x.txt'.length);
   const known = new Set(pictures.map((file) => file.replace(/\.[^.]+$/, '')));
-  const names = folder.startsWith(`${root}${sep}`) ? [] : await readdir(folder, { recursive: true }).catch(() => []);
-  for (const name of names.map((one) => one.replaceAll(sep, '/')).sort()) {
+  const names = folder.startsWith(`${root}${sep}`) ? [] : await namesBelow(folder);
+  for (const name of names) {
     if (!name.endsWith('.txt') || known.has(name.slice(0, -4)) || /(?:^|\/)classes\.txt$/.test(name)) continue;
     problems.add({ kind: 'image-missing', source, place: name, found: `${name} has no picture in ${root}` });
   }
@@ -151,7 +174,7 @@ function labelFile(image: string): string {
  * `labels` or beside the pictures, `obj.names` of darknet and CVAT.
  */
 async function sourcesOfNames(path: string, images: string | undefined): Promise<readonly DatasetSource[]> {
-  const at = [path, join(path, 'labels'), join(path, 'data')];
+  const at = ['', 'labels', 'data', ...SPLITS].map((folder) => join(path, folder)); // darknet of Roboflow: in every split
   let file: string | undefined;
   for (const folder of at) {
     const name = (await namesIn(folder)).find((one) => NAMES.test(one));
@@ -173,9 +196,21 @@ async function sourcesOfNames(path: string, images: string | undefined): Promise
         break;
       }
   }
-  if (folders.length > 0) return folders.map(([split, folder]) => source(split, folder));
   const all = join(path, 'images');
-  return [source(nameOf(path), (await isFolder(all)) ? all : path)];
+  const sources =
+    folders.length > 0
+      ? folders.map(([split, folder]) => source(split, folder))
+      : [source(nameOf(path), (await isFolder(all)) ? all : path)];
+  for (const { images: folder } of sources) if (await hasTexts(folder)) return sources;
+  // X-AnyLabeling writes classes.txt beside labelme's files.
+  return (await foldersWith(path, hasLabelme)).length > 0 ? [] : sources;
 }
 
-const NAMES = /^(?:classes\.txt|[\w-]+\.names)$/i;
+/** Whether labels lie where those of a folder of pictures are looked for. */
+async function hasTexts(folder: string): Promise<boolean> {
+  const places = [dirname(labelFile(join(folder, 'x.png'))), folder];
+  const names = await Promise.all(places.map(namesBelow));
+  return names.flat().some((name) => /\.txt$/i.test(name) && !NAMES.test(name.slice(name.lastIndexOf('/') + 1)));
+}
+
+const NAMES = /^(?:classes\.txt|[\w-]+\.names|_darknet\.labels)$/i;
