@@ -1,4 +1,4 @@
-import { type Layer, Module, type Phase, type Random } from '@rcnn/core';
+import { type BatchNormFactory, type Layer, Module, type Phase, type Random } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { BasicBlock, Bottleneck, type ResidualBlock } from './blocks.ts';
 import { type NormChoice, normFactory } from './resnet.ts';
@@ -17,6 +17,8 @@ export interface ResNetStageOptions extends Omit<ResNetShape, 'blocks'> {
   /** Default `frozen`. */
   readonly norm?: NormChoice | undefined;
   readonly normEpsilon?: number | undefined;
+  /** Makes the norms of `batch`. Default `BatchNorm`. */
+  readonly batchNorm?: BatchNormFactory | undefined;
   readonly random?: Random | undefined;
 }
 
@@ -32,7 +34,7 @@ export class ResNetStage extends Module implements Layer {
   constructor({ block, blocks, groups = 1, widthPerGroup = 64, strideIn = '3x3', ...options }: ResNetStageOptions) {
     super();
     const { inChannels, planes, stride = 2, random } = options;
-    const norm = normFactory(options.norm ?? 'frozen', options.normEpsilon ?? 1e-5);
+    const norm = normFactory(options.norm ?? 'frozen', options.normEpsilon ?? 1e-5, options.batchNorm);
     const Block = block === 'basic' ? BasicBlock : Bottleneck;
     const shared = { planes, groups, widthPerGroup, strideIn, norm, random };
     const made: ResidualBlock[] = [];

@@ -2,6 +2,7 @@ import {
   type Backbone,
   type BackboneStep,
   BatchNorm,
+  type BatchNormFactory,
   Conv2d,
   ConvNorm,
   type FeatureSpec,
@@ -41,6 +42,8 @@ export interface ResNetOptions extends Partial<ResNetShape> {
   readonly norm?: NormChoice;
   /** Of the named norms. Default 1e-5; torchvision's published v1 COCO weights want 0. */
   readonly normEpsilon?: number | undefined;
+  /** Makes the norms of `batch`. Default `BatchNorm`; processes that train together can share theirs. */
+  readonly batchNorm?: BatchNormFactory | undefined;
   /** Where a bottleneck strides: `3x3` as torchvision, `1x1` as the paper and detectron2. Default `3x3`. */
   readonly strideIn?: '3x3' | '1x1' | undefined;
   /** Stages to hand out: 0 is the stem before its pool (stride 2), 1–4 the residual stages. Default all but the stem. */
@@ -83,7 +86,7 @@ export class ResNet extends Module implements Backbone {
     } = shape;
     checkOptions({ blocks, planes, outputStages, trainableStages });
     checkDeformable(deformableStages, { ...shape, dilatedStages });
-    const norm = normFactory(shape.norm ?? 'frozen', shape.normEpsilon ?? 1e-5);
+    const norm = normFactory(shape.norm ?? 'frozen', shape.normEpsilon ?? 1e-5, shape.batchNorm);
     const Block = shape.block === 'basic' ? BasicBlock : Bottleneck;
 
     const stages = [...outputStages].sort((a, b) => a - b);
@@ -194,14 +197,21 @@ function checkDeformable(
   });
 }
 
-/** The factory of a norm by name; a factory is handed back. */
-export function normFactory(choice: NormChoice, epsilon: number): NormFactory {
+/**
+ * The factory of a norm by name; a factory is handed back.
+ * @param batchNorm makes those of `batch`. Default `BatchNorm`
+ */
+export function normFactory(
+  choice: NormChoice,
+  epsilon: number,
+  batchNorm: BatchNormFactory = (channels, options) => new BatchNorm(channels, options),
+): NormFactory {
   if (typeof choice === 'function') return choice;
   switch (choice) {
     case 'frozen':
       return (channels) => new FrozenBatchNorm(channels, { epsilon });
     case 'batch':
-      return (channels) => new BatchNorm(channels, { epsilon });
+      return (channels) => batchNorm(channels, { epsilon });
     case 'group':
       return (channels) => new GroupNorm(channels, { epsilon });
     default:

@@ -116,6 +116,35 @@ describe.skipIf(missing !== undefined)('launch', { meta: { whySkipped: missing }
     expect(again.code).toBe(0);
     await expectSameWeights('killed', 'two');
   });
+
+  test('with restarts it goes on by itself, to the same end', async () => {
+    let killed = false;
+    const [launching, ...rest] = together('restarted', 3);
+    const { code, output } = await run([launching!, '--max-restarts', '1', ...rest], (line) => {
+      if (killed || !line.includes('step 2/3')) return;
+      killed = true;
+      killRank(0, 'restarted');
+    });
+    expect(output).toMatch(/Exit code 137; restart 1 of 1, 2 processes, from the last save of runs\/restarted/);
+    expect(code).toBe(0);
+    await expectSameWeights('restarted', 'two');
+  });
+
+  test('processes whose norms count their batches as one train to the same weights, and no tensor is gained', async () => {
+    const { code, output } = await run(together('shared', 3, '--sync-batch-norm'));
+    expect(code).toBe(0);
+    expect(output).not.toContain('had drifted');
+    const lines = readFileSync(join(folder, 'runs', 'shared', 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n');
+    const tensors = lines
+      .map((line) => (JSON.parse(line) as { tensors?: number }).tensors)
+      .filter((n) => n !== undefined);
+    expect(tensors.length).toBeGreaterThan(1);
+    expect(new Set(tensors.slice(1)).size).toBe(1);
+    const [own, shared] = await Promise.all([weightsOf('two'), weightsOf('shared')]);
+    expect([...own].some(([name, bytes]) => !shared.get(name)!.equals(bytes))).toBe(true);
+  });
 });
 
 const byHand = { meta: { whySkipped: missing ?? 'takes many minutes: set RCNN_RANK_KILLS to how many' } };

@@ -29,6 +29,7 @@ export { makeParameter, seedLayers, withoutInitialising } from './layers/make-pa
 export {
   type Affine,
   BatchNorm,
+  type BatchNormFactory,
   type BatchNormOptions,
   FrozenBatchNorm,
   GroupNorm,
@@ -44,6 +45,7 @@ export { type DeformGeometry, deformColumns } from './ops/deform-columns.ts';
 export { linear } from './ops/linear.ts';
 export { maxPool2d } from './ops/max-pool.ts';
 export { type ResizeBilinearOptions, resizeBilinear } from './ops/resize-bilinear.ts';
+export type { GradientSums, PartMoments, SharedBatch } from './ops/shared-batch-norm.ts';
 export { takeRows } from './ops/take-rows.ts';
 export * from './parameter.ts';
 export * from './random.ts';

@@ -17,6 +17,12 @@ export function failingAt(inner: ProcessGroup, call: number, error: () => Error)
     rank: inner.rank,
     size: inner.size,
     allReduceMean: (tensors: readonly tf.Tensor[]) => meet(() => inner.allReduceMean(tensors)),
+    allReduceMeanSync: (tensors: readonly tf.Tensor[]) => {
+      calls++;
+      if (calls < call) return inner.allReduceMeanSync(tensors);
+      inner.close();
+      throw error();
+    },
     broadcast: (tensors: readonly tf.Tensor[], from?: number) => meet(() => inner.broadcast(tensors, from)),
     barrier: () => meet(() => inner.barrier()),
     reset: () => inner.reset(),

@@ -61,6 +61,10 @@ class MemberInTurn implements ProcessGroup {
     return this.#meet(() => this.#inner.allReduceMean(tensors));
   }
 
+  allReduceMeanSync(tensors: readonly tf.Tensor[]): tf.Tensor[] {
+    return this.#inner.allReduceMeanSync(tensors);
+  }
+
   broadcast(tensors: readonly tf.Tensor[], from?: number): Promise<tf.Tensor[]> {
     return this.#meet(() => this.#inner.broadcast(tensors, from));
   }

@@ -14,3 +14,4 @@ export {
   onRankZero,
   peerFailed,
 } from './share.ts';
+export { endedByOthers, SharedNorms } from './shared-norms.ts';

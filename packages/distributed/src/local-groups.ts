@@ -41,6 +41,15 @@ class LocalMember implements ProcessGroup {
     return this.#room.meet('allReduceMean', this.rank, tensors, meanOf);
   }
 
+  allReduceMeanSync(tensors: readonly tf.Tensor[]): tf.Tensor[] {
+    if (this.size === 1) return meanOf([tensors]);
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'allReduceMeanSync',
+      problem: 'ranks of one thread cannot wait for each other without going on in turns',
+      hint: 'inThreads of @rcnn/distributed/testing gives each a thread of its own.',
+    });
+  }
+
   broadcast(tensors: readonly tf.Tensor[], from = 0): Promise<tf.Tensor[]> {
     return this.#room.meet('broadcast', this.rank, tensors, (ofRanks) =>
       ofRanks[from]!.map((tensor) => tf.clone(tensor)),

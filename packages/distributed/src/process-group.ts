@@ -18,6 +18,12 @@ export interface ProcessGroup {
    */
   allReduceMean(tensors: readonly tf.Tensor[]): Promise<tf.Tensor[]>;
   /**
+   * The same for what cannot wait, inside a forward or a backward pass: JavaScript stands still until all ranks have come,
+   * so no timer runs and no signal is heard meanwhile.
+   * @throws INVALID_ARGUMENT where ranks are played in turns by one thread; otherwise as {@link allReduceMean}
+   */
+  allReduceMeanSync(tensors: readonly tf.Tensor[]): tf.Tensor[];
+  /**
    * The tensors of one rank, on every rank. What the others give says only the shapes that they expect.
    * @param from whose. Default rank 0
    * @throws SHAPE_MISMATCH, PEER_LOST, TIMEOUT

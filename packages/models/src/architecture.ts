@@ -1,5 +1,5 @@
 import type { JsonValue, TensorSource, WeightsProfile } from '@rcnn/checkpoint';
-import type { Detector, InputSpec, Random, TargetExtra } from '@rcnn/core';
+import type { BatchNormFactory, Detector, InputSpec, Random, TargetExtra } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { z } from 'zod';
 
@@ -20,10 +20,20 @@ export interface BuildRequest {
   readonly scoreThreshold?: number | undefined;
   /** Most detections of an image. Default the method's own. */
   readonly detectionsPerImage?: number | undefined;
-  /** For a detector that will learn: whether it begins without weights, and whether images come at their final size. */
-  readonly training?: { readonly fromNothing: boolean; readonly resizes: boolean } | undefined;
+  /** For a detector that will learn. */
+  readonly training?: TrainingRequest | undefined;
   /** Draws the first weights. */
   readonly random?: Random | undefined;
+}
+
+/** How a detector will learn. */
+export interface TrainingRequest {
+  /** Whether it begins without weights. */
+  readonly fromNothing: boolean;
+  /** Whether images come at their final size. */
+  readonly resizes: boolean;
+  /** Makes the norms that learn from batches. Default `BatchNorm`; processes that train together can share theirs. */
+  readonly batchNorm?: BatchNormFactory | undefined;
 }
 
 /**

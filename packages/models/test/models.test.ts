@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { memorySource, stateDict } from '@rcnn/checkpoint';
 import { saveCheckpoint } from '@rcnn/checkpoint/node';
-import { Conv2d, type Detector, Module, Random } from '@rcnn/core';
+import { BatchNorm, Conv2d, type Detector, Module, Random, withoutInitialising } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import type { AnchorLattice, MaskRCNN } from '@rcnn/two-stage';
 import * as tf from '@tensorflow/tfjs-core';
@@ -194,6 +194,30 @@ test('from nothing everything learns; with weights three stages do, unless told 
   };
   expect([frozen(true), frozen(false), frozen(false, { trainableStages: 5 })]).toEqual([false, true, false]);
 });
+
+test('every norm that learns from batches is made as it was asked for', () => {
+  const smalls = architectures.filter(({ name }) => name.endsWith('_small')).map(({ name }) => name);
+  const others = ['maskrcnn_resnet18_fpn_v2', 'retinanet_resnet18_fpn_v2', 'maskrcnn_mobilenet_v3_large_320_fpn'];
+  for (const name of [...smalls, ...others, 'fasterrcnn_resnet18_c4']) {
+    const architecture = findArchitecture(architectures, name);
+    let made = 0;
+    const batchNorm = (channels: number, options?: object): BatchNorm => {
+      made++;
+      return new BatchNorm(channels, options);
+    };
+    const training = { fromNothing: true, resizes: true, batchNorm };
+    const options = checkOptions(architecture, {});
+    const model = withoutInitialising(() => architecture.build({ numClasses: 3, options, training }));
+    const parameters = model.namedParameters();
+    const learning = [...parameters.keys()].filter((parameter) => {
+      const [, norm] = /^(.*)\.running_mean$/.exec(parameter) ?? [];
+      return norm !== undefined && parameters.get(`${norm}.weight`)!.learnable;
+    });
+    expect({ name, learning: learning.length }).toEqual({ name, learning: made });
+    expect(made).toBeGreaterThan(5);
+    model.dispose();
+  }
+}, 60_000);
 
 describe('checkpoints', () => {
   let folder: string;

@@ -25,12 +25,11 @@ export async function exchange(group: ProcessGroup, model: TrainableModel, part:
   const buffer = new StepBuffer(model, group.size);
   const mean = await meanOf(group, buffer.pack(checked(part), group.rank));
   try {
-    const { records, present } = await buffer.readHead(mean);
+    const { records, present, moved } = await buffer.readHead(mean);
     const failed = records.findIndex((record) => record.failed);
     if (failed >= 0) throw await failureOf(group, failed, part.error);
     const losses = await lossesOf(group, records, Object.keys(part.losses));
-    const computing = records.filter(({ batches }) => batches > 0).length;
-    if (computing > 0) buffer.applyStatistics(mean, part.statistics, computing / group.size);
+    buffer.applyStatistics(mean, part.statistics, moved);
     return {
       gradients: buffer.gradients(mean, present),
       losses,

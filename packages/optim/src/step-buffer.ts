@@ -40,7 +40,8 @@ const RECORD = FLAGS + MOST_LOSSES;
  * One flat buffer for all that ranks must know of each other in a step, of which the ranks' mean is taken:
  *
  *     [ a record per rank: failed, stop, batches, names of losses, losses
- *     | a bit per parameter: has a gradient | gradients of all parameters | changes of running statistics ]
+ *     | a bit per parameter: has a gradient, and per running statistic: has moved
+ *     | gradients of all parameters | changes of running statistics ]
  *
  * Its layout follows from the model alone. Each rank leaves zeros in the records of others, so a mean is what a rank wrote
  * over the number of ranks; and zeros where it has no gradient.
@@ -66,6 +67,10 @@ export class StepBuffer {
     for (const [i, [name]] of this.#parameters.entries()) {
       if (counts && part.gradients.has(name)) header[this.#size * RECORD + i] = 1;
     }
+    const bits = this.#size * RECORD + this.#parameters.length;
+    for (const [i, [name, { value }]] of this.#statistics.entries()) {
+      if (counts && value.dataId !== part.statistics.get(name)!.dataId) header[bits + i] = 1;
+    }
     return tf.tidy(() => {
       const zeros = ({ size }: Parameter): tf.Tensor1D => tf.zeros([size]);
       const gradients = this.#parameters.map(([name, parameter]) => {
@@ -80,8 +85,15 @@ export class StepBuffer {
     });
   }
 
-  /** What the ranks said of themselves, and which parameters have a gradient on any of them. */
-  async readHead(mean: tf.Tensor): Promise<{ records: RankRecord[]; present: ReadonlySet<string> }> {
+  /**
+   * What the ranks said of themselves, which parameters have a gradient on any of them, and on how many each running
+   * statistic has moved, where on any.
+   */
+  async readHead(mean: tf.Tensor): Promise<{
+    records: RankRecord[];
+    present: ReadonlySet<string>;
+    moved: ReadonlyMap<string, number>;
+  }> {
     const head = tf.tidy(() => tf.slice(mean, 0, this.#headLength));
     const values = await head.data();
     head.dispose();
@@ -94,7 +106,9 @@ export class StepBuffer {
       losses: Array.from({ length: MOST_LOSSES }, (_loss, i) => Math.fround(told(rank, FLAGS + i))),
     }));
     const present = this.#parameters.filter((_, i) => values[this.#size * RECORD + i]! > 0).map(([name]) => name);
-    return { records, present: new Set(present) };
+    const bits = this.#size * RECORD + this.#parameters.length;
+    const moved = this.#statistics.map(([name], i) => [name, Math.round(values[bits + i]! * this.#size)] as const);
+    return { records, present: new Set(present), moved: new Map(moved.filter(([, ranks]) => ranks > 0)) };
   }
 
   /** The gradients of a mean by name, of those parameters that have one. The caller owns them. */
@@ -115,25 +129,27 @@ export class StepBuffer {
   }
 
   /**
-   * Sets the running statistics to what they were before the step and the mean change of the ranks that computed.
-   * @param share computing ranks over all ranks
+   * Sets the running statistics to what they were before the step and the mean change of the ranks that moved them: a rank
+   * without images, or without the objects that a head looks at, moves none.
+   * @param moved on how many ranks; those that did not move anywhere are frozen
    */
-  applyStatistics(mean: tf.Tensor, before: ReadonlyMap<string, tf.Tensor>, share: number): void {
+  applyStatistics(mean: tf.Tensor, before: ReadonlyMap<string, tf.Tensor>, moved: ReadonlyMap<string, number>): void {
     let at = this.#headLength + this.#parameters.reduce((sum, [, { size }]) => sum + size, 0);
     for (const [name, parameter] of this.#statistics) {
       const begin = at;
       const old = before.get(name)!;
       at += parameter.size;
-      if (parameter.value.dataId === old.dataId) continue; // frozen: nobody changes it
+      const ranks = moved.get(name);
+      if (ranks === undefined) continue;
       tf.tidy(() => {
         const change = tf.reshape(tf.slice(mean, begin, parameter.size), [...parameter.shape]);
-        parameter.assign(tf.add(old, share === 1 ? change : tf.div(change, share)));
+        parameter.assign(tf.add(old, ranks === this.#size ? change : tf.div(change, ranks / this.#size)));
       });
     }
   }
 
   get #headLength(): number {
-    return this.#size * RECORD + this.#parameters.length;
+    return this.#size * RECORD + this.#parameters.length + this.#statistics.length;
   }
 }
 

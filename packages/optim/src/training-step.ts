@@ -1,5 +1,5 @@
-import { hostValues, type Random, trainableParameters, valueAndGradients } from '@rcnn/core';
-import { localGroups, type ProcessGroup } from '@rcnn/distributed';
+import { hostValues, type Random, type RcnnError, trainableParameters, valueAndGradients } from '@rcnn/core';
+import { endedByOthers, localGroups, type ProcessGroup, type SharedNorms } from '@rcnn/distributed';
 import * as tf from '@tensorflow/tfjs-core';
 import { exchange, type Whole } from './exchange.ts';
 import { requireFinite, requireFiniteNorm, requireFiniteRate } from './finite.ts';
@@ -53,6 +53,8 @@ export async function trainingStep(
 /** A step that many processes take together. */
 export interface SharedStepOptions extends StepOptions {
   readonly group: ProcessGroup;
+  /** The batch norms of the model that count the batches of all ranks as one, where it has such. */
+  readonly norms?: SharedNorms | undefined;
 }
 
 /** What this rank has for a step. */
@@ -81,14 +83,14 @@ export interface SharedStepResult {
  * @throws NON_FINITE and the like on the rank that failed; PEER_FAILED on the others; PEER_LOST, TIMEOUT
  */
 export async function sharedStep(
-  { model, optimizer, groups = new Map(), clipNorm, group }: SharedStepOptions,
+  { model, optimizer, groups = new Map(), clipNorm, group, norms }: SharedStepOptions,
   share: Share,
   { step, learningRate, random }: StepContext,
 ): Promise<SharedStepResult> {
   const statistics = keepStatistics(model);
   let gradients = new Map<string, tf.Tensor>();
   try {
-    const own = await compute(model, share, { step, learningRate, random, before: statistics.kept });
+    const own = await compute({ model, norms }, share, { step, learningRate, random, before: statistics.kept });
     gradients = own.gradients;
     let { squares } = own;
     let whole: Omit<Whole, 'gradients'>;
@@ -102,6 +104,7 @@ export async function sharedStep(
       const { gradients: means, ...rest } = await exchange(group, model, part);
       tf.dispose([...gradients.values()]);
       gradients = means;
+      if (own.ended !== undefined) throw own.ended; // the rank that is to blame has said so just now, unless all are
       whole = rest;
     }
     if (whole.batches === 0) return { result: undefined, stop: whole.stop };
@@ -131,36 +134,44 @@ interface Own {
   /** Of the last batch. */
   readonly squares: ReadonlyMap<string, number>;
   readonly failed?: { readonly error: {} };
+  /** Another rank ended the batch in the middle. */
+  readonly ended?: RcnnError | undefined;
 }
 
 async function compute(
-  model: TrainableModel,
+  { model, norms }: Pick<SharedStepOptions, 'model' | 'norms'>,
   { batches, first = 0, error: before }: Share,
   { step, learningRate, random, before: kept }: StepContext & { readonly before: Statistics },
 ): Promise<Own> {
   const gradients = new Map<string, tf.Tensor>();
   const rows: Record<string, number>[] = [];
   let squares: ReadonlyMap<string, number> = new Map();
+  const computeOne = async (batch: TrainingBatch, i: number): Promise<void> => {
+    const part = await differentiate(model, batch, { step, random: random.fork('batch', first + i), before: kept });
+    accumulate(gradients, part.gradients);
+    rows.push(part.losses);
+    squares = part.squares;
+  };
   try {
-    if (before !== undefined) throw before;
-    requireFiniteRate(learningRate, step);
+    try {
+      if (before !== undefined) throw before;
+      requireFiniteRate(learningRate, step);
+    } catch (error) {
+      norms?.fail();
+      throw error;
+    }
     for (const [i, batch] of batches.entries()) {
-      if (batch.images.length === 0) continue;
-      const part = await differentiate(model, batch, { step, random: random.fork('batch', first + i), before: kept });
-      accumulate(gradients, part.gradients);
-      rows.push(part.losses);
-      squares = part.squares;
+      const work = batch.images.length === 0 ? undefined : () => computeOne(batch, i);
+      await (norms === undefined ? work?.() : norms.during(work));
     }
     return { gradients, losses: sumOf(rows), batches: rows.length, squares };
   } catch (error) {
     tf.dispose([...gradients.values()]);
-    return {
-      gradients: new Map(),
-      losses: {},
-      batches: 0,
-      squares,
-      failed: { error: error ?? new Error('no reason was given') },
-    };
+    const ended = endedByOthers(error);
+    const nothing = { gradients: new Map<string, tf.Tensor>(), losses: {}, batches: 0, squares };
+    return ended === undefined
+      ? { ...nothing, failed: { error: error ?? new Error('no reason was given') } }
+      : { ...nothing, ended };
   }
 }
 

@@ -146,13 +146,14 @@ function nan<T extends { readonly data: ArrayLike<number> }>(image: T): T {
   return { ...image, data: new Float32Array(image.data.length).fill(Number.NaN) };
 }
 
-/** A model of which each rank trains another branch, with a running statistic. */
+/** A model of which each rank trains another branch, with a running statistic of both and one of rank 0 alone. */
 class Branches implements TrainableModel {
   readonly #parameters = new Map([
     ['left', new Parameter(tf.tensor1d([1]))],
     ['right', new Parameter(tf.tensor1d([1]))],
     ['unused', new Parameter(tf.tensor1d([1]))],
     ['seen', new Parameter(tf.tensor1d([0]), { learnable: false })],
+    ['seenByOne', new Parameter(tf.tensor1d([0]), { learnable: false })],
   ]);
   readonly #rank: number;
 
@@ -169,8 +170,9 @@ class Branches implements TrainableModel {
   }
 
   async losses(): Promise<Record<string, tf.Tensor>> {
-    const { seen, ...branches } = Object.fromEntries(this.#parameters);
+    const { seen, seenByOne, ...branches } = Object.fromEntries(this.#parameters);
     seen!.assign(tf.tensor1d([this.#rank + 1]));
+    if (this.#rank === 0) seenByOne!.assign(tf.tensor1d([4])); // a head that had nothing to look at on the other
     return { loss: tf.sum(tf.square((this.#rank === 0 ? branches['left'] : branches['right'])!.value)) };
   }
 }
@@ -185,10 +187,10 @@ test('a gradient that one rank alone has counts half; what no rank has stays; st
     await sharedStep({ model, optimizer, groups, group }, share, { step: 1, learningRate: 0.1, random: new Random(1) });
     return [...weightsOf(model)];
   });
-  // left and right: 1 - 0.1 * (2 / 2 + 0.5 * 1); unused: no decay either; seen: the mean of 1 and 2
+  // left and right: 1 - 0.1 * (2 / 2 + 0.5 * 1); unused: no decay either; seen: the mean of 1 and 2; seenByOne: 4
   for (const ending of endings) {
     const values = (ending as PromiseFulfilledResult<number[]>).value;
-    for (const [i, expected] of [0.85, 0.85, 1, 1.5].entries()) expect(values[i]).toBeCloseTo(expected, 6);
+    for (const [i, expected] of [0.85, 0.85, 1, 1.5, 4].entries()) expect(values[i]).toBeCloseTo(expected, 6);
   }
 });
 

@@ -8,7 +8,15 @@ import { RetinaNetHead } from './retinanet-head.ts';
 
 type BodyOptions = Pick<
   ResNetOptions,
-  'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'strideIn' | 'trainableStages' | 'outputStages'
+  | 'blocks'
+  | 'planes'
+  | 'stemChannels'
+  | 'norm'
+  | 'normEpsilon'
+  | 'batchNorm'
+  | 'strideIn'
+  | 'trainableStages'
+  | 'outputStages'
 >;
 
 /** What the recipes take: numbers of the detector and the shape of the network. What is not set is as published. */
@@ -100,8 +108,9 @@ function anchorsOf(sizes: readonly number[]): AnchorGenerator {
 
 function bodyOf(options: RetinaNetRecipeOptions): ResNet {
   const { body = 'resnet50', version = 1, random } = options;
-  const { blocks, planes, stemChannels, norm, normEpsilon, strideIn, trainableStages, outputStages } = options;
-  const all = { blocks, planes, stemChannels, norm, normEpsilon, strideIn, trainableStages, outputStages };
+  const { blocks, planes, stemChannels, norm, normEpsilon, batchNorm, strideIn, trainableStages } = options;
+  const { outputStages } = options;
+  const all = { blocks, planes, stemChannels, norm, normEpsilon, batchNorm, strideIn, trainableStages, outputStages };
   const set = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as BodyOptions;
   const usual = { norm: version === 2 ? 'batch' : 'frozen', trainableStages: 3, outputStages: [2, 3, 4] } as const;
   return new ResNet({ ...resnets[body], ...usual, ...set, random });

@@ -14,7 +14,7 @@ export interface SOLORecipeOptions
     ImageTransformOptions,
     Pick<
       ResNetOptions,
-      'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'strideIn' | 'trainableStages'
+      'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'batchNorm' | 'strideIn' | 'trainableStages'
     > {
   /** Default 81: the 80 classes of COCO's boxes and masks, with the background. */
   readonly numClasses?: number | undefined;
@@ -122,7 +122,8 @@ function build(options: SOLORecipeOptions, makeHead: (settings: HeadSettings) =>
 }
 
 function backboneOf({ body = 'resnet50', fpnChannels = 256, random, ...options }: SOLORecipeOptions): BackboneWithFPN {
-  const { blocks, planes, stemChannels, norm = 'frozen', normEpsilon, strideIn, trainableStages = 3 } = options;
+  const { blocks, planes, stemChannels, norm = 'frozen', normEpsilon, batchNorm, strideIn } = options;
+  const { trainableStages = 3 } = options;
   const network = new ResNet({
     ...resnets[body],
     ...(blocks && { blocks }),
@@ -130,6 +131,7 @@ function backboneOf({ body = 'resnet50', fpnChannels = 256, random, ...options }
     ...(stemChannels && { stemChannels }),
     norm,
     normEpsilon,
+    batchNorm,
     strideIn,
     trainableStages,
     random,

@@ -176,18 +176,15 @@ static napi_value EnableCollectives(napi_env env, napi_callback_info info) {
   return Start(env, std::move(work));
 }
 
-// executeOpAsync(name, attributes, inputIds, numOutputs): Promise<{ id, shape, dtype }[]>
-// As the package's executeOp, without holding up the event loop.
-static napi_value ExecuteOpAsync(napi_env env, napi_callback_info info) {
-  napi_value args[4];
-  if (!Arguments(env, info, 4, args)) return nullptr;
-  TFJSBackend *const backend = GetTFJSBackend(env);
-  if (!backend) return nullptr;
+using Op = std::shared_ptr<TFE_Op>;
+
+// The op of the arguments name, attributes, inputIds; null when an exception is pending.
+static Op MakeOp(napi_env env, TFJSBackend *backend, napi_value *args) {
   std::string name;
   ENSURE_NAPI_OK_RETVAL(env, GetStringParam(env, args[0], name), nullptr);
 
   TF_AutoStatus status;
-  std::shared_ptr<TFE_Op> op(TFE_NewOp(backend->tfe_context_, name.c_str(), status.status), [](TFE_Op *made) {
+  Op op(TFE_NewOp(backend->tfe_context_, name.c_str(), status.status), [](TFE_Op *made) {
     if (made != nullptr) TFE_DeleteOp(made);
   });
   ENSURE_TF_OK_RETVAL(env, status, nullptr);
@@ -214,25 +211,130 @@ static napi_value ExecuteOpAsync(napi_env env, napi_callback_info info) {
     AssignOpAttr(env, op.get(), attribute);
     if (IsExceptionPending(env)) return nullptr;
   }
+  return op;
+}
+
+using Outputs = std::vector<TFE_TensorHandle *>;
+
+static void Execute(TFE_Op *op, Outputs *outputs, TF_Status *status) {
+  int size = static_cast<int>(outputs->size());
+  TFE_Execute(op, outputs->data(), &size, status);
+}
+
+static napi_value InfosOf(napi_env env, TFJSBackend *backend, const Outputs &outputs) {
+  napi_value infos = nullptr;
+  napi_create_array_with_length(env, outputs.size(), &infos);
+  for (uint32_t i = 0; i < outputs.size(); i++) {
+    napi_set_element(env, infos, i, backend->GenerateOutputTensorInfo(env, outputs[i]));
+  }
+  return infos;
+}
+
+// executeOpAsync(name, attributes, inputIds, numOutputs): Promise<{ id, shape, dtype }[]>
+// As the package's executeOp, without holding up the event loop.
+static napi_value ExecuteOpAsync(napi_env env, napi_callback_info info) {
+  napi_value args[4];
+  if (!Arguments(env, info, 4, args)) return nullptr;
+  TFJSBackend *const backend = GetTFJSBackend(env);
+  if (!backend) return nullptr;
+  const Op op = MakeOp(env, backend, args);
+  if (op == nullptr) return nullptr;
   int32_t num_outputs;
   ENSURE_NAPI_OK_RETVAL(env, napi_get_value_int32(env, args[3], &num_outputs), nullptr);
 
-  auto outputs = std::make_shared<std::vector<TFE_TensorHandle *>>(num_outputs, nullptr);
+  auto outputs = std::make_shared<Outputs>(num_outputs, nullptr);
   auto work = std::make_unique<Work>();
-  work->run = [op, outputs](TF_Status *status) {
-    int size = static_cast<int>(outputs->size());
-    TFE_Execute(op.get(), outputs->data(), &size, status);
-  };
-  work->finish = [backend, outputs](napi_env env, bool succeeded) {
-    napi_value infos = nullptr;
-    if (!succeeded) return infos;
-    napi_create_array_with_length(env, outputs->size(), &infos);
-    for (uint32_t i = 0; i < outputs->size(); i++) {
-      napi_set_element(env, infos, i, backend->GenerateOutputTensorInfo(env, (*outputs)[i]));
-    }
-    return infos;
+  work->run = [op, outputs](TF_Status *status) { Execute(op.get(), outputs.get(), status); };
+  work->finish = [backend, outputs](napi_env env, bool succeeded) -> napi_value {
+    return succeeded ? InfosOf(env, backend, *outputs) : nullptr;
   };
   return Start(env, std::move(work));
+}
+
+// Looks after other processes while JavaScript stands still, as its timers do otherwise: one that is silent twice in a
+// row is gone, and what waits for it is ended.
+class Lookout {
+ public:
+  Lookout(TFE_Context *context, std::vector<std::string> tasks) : shared_(std::make_shared<Shared>()) {
+    crew.Enter();
+    std::thread([context, tasks = std::move(tasks), shared = shared_] {
+      std::string suspect;
+      while (!shared->DoneWithin(std::chrono::seconds(3))) {
+        const std::string silent = Silent(context, tasks);
+        if (!silent.empty() && silent == suspect && !shared->DoneWithin(std::chrono::seconds(0))) {
+          TF_AutoStatus reason;
+          TF_SetStatus(reason.status, TF_UNAVAILABLE, (silent + " does not answer any more").c_str());
+          TFE_AbortCollectiveOps(context, reason.status);
+          break;
+        }
+        suspect = silent;
+      }
+      crew.Leave();
+    }).detach();
+  }
+
+  ~Lookout() { shared_->Finish(); }
+
+ private:
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+
+    bool DoneWithin(std::chrono::seconds longest) {
+      std::unique_lock<std::mutex> lock(mutex);
+      return changed.wait_for(lock, longest, [this] { return done; });
+    }
+
+    void Finish() {
+      std::lock_guard<std::mutex> guard(mutex);
+      done = true;
+      changed.notify_all();
+    }
+  };
+
+  // The first process that does not answer; empty when all do.
+  static std::string Silent(TFE_Context *context, const std::vector<std::string> &tasks) {
+    for (const std::string &task : tasks) {
+      TF_AutoStatus status;
+      TFE_CollectiveOpsCheckPeerHealth(context, task.c_str(), 8000, status.status);
+      if (TF_GetCode(status.status) != TF_OK) return task;
+    }
+    return "";
+  }
+
+  std::shared_ptr<Shared> shared_;
+};
+
+// executeOpWatched(name, attributes, inputIds, numOutputs, tasks): { id, shape, dtype }[]
+// As the package's executeOp, which holds up JavaScript; the other processes are looked after meanwhile.
+static napi_value ExecuteOpWatched(napi_env env, napi_callback_info info) {
+  napi_value args[5];
+  if (!Arguments(env, info, 5, args)) return nullptr;
+  TFJSBackend *const backend = GetTFJSBackend(env);
+  if (!backend) return nullptr;
+  const Op op = MakeOp(env, backend, args);
+  if (op == nullptr) return nullptr;
+  int32_t num_outputs;
+  ENSURE_NAPI_OK_RETVAL(env, napi_get_value_int32(env, args[3], &num_outputs), nullptr);
+  uint32_t count;
+  ENSURE_NAPI_OK_RETVAL(env, napi_get_array_length(env, args[4], &count), nullptr);
+  std::vector<std::string> tasks(count);
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value element;
+    ENSURE_NAPI_OK_RETVAL(env, napi_get_element(env, args[4], i, &element), nullptr);
+    ENSURE_NAPI_OK_RETVAL(env, GetStringParam(env, element, tasks[i]), nullptr);
+  }
+
+  Outputs outputs(num_outputs, nullptr);
+  TF_AutoStatus status;
+  {
+    const Lookout lookout(backend->tfe_context_, std::move(tasks));
+    Execute(op.get(), &outputs, status.status);
+  }
+  if (TF_GetCode(status.status) == TF_OK) return InfosOf(env, backend, outputs);
+  napi_throw(env, ErrorOf(env, status.status));
+  return nullptr;
 }
 
 // abortCollectives(code: number, message: string): void
@@ -297,6 +399,7 @@ NAPI_MODULE_INIT() {
   napi_property_descriptor added[] = {
       {"enableCollectives", nullptr, tfnodejs::EnableCollectives, nullptr, nullptr, nullptr, napi_default, nullptr},
       {"executeOpAsync", nullptr, tfnodejs::ExecuteOpAsync, nullptr, nullptr, nullptr, napi_default, nullptr},
+      {"executeOpWatched", nullptr, tfnodejs::ExecuteOpWatched, nullptr, nullptr, nullptr, napi_default, nullptr},
       {"abortCollectives", nullptr, tfnodejs::AbortCollectives, nullptr, nullptr, nullptr, napi_default, nullptr},
       {"checkPeer", nullptr, tfnodejs::CheckPeer, nullptr, nullptr, nullptr, napi_default, nullptr},
   };

@@ -42,7 +42,18 @@ const ALL = 'n=0; while [ $n -lt $SIZE ]; do RANK=$n sh -c "$run" & n=$((n+1)); 
 describe.skipIf(missing !== undefined)('collectives', { meta: { whySkipped: missing } }, () => {
   test.each([2, 3])('%i ranks get the same means and the tensors of the last one, and gain no tensor', async (size) => {
     const middle = (size - 1) / 2;
-    const seen = [[[middle, 6], [middle, 1]], [[size - 1, 6], [size - 1, 1]]]; // biome-ignore format: two lists
+    const mean = [
+      [middle, 6],
+      [middle, 1],
+    ];
+    const seen = [
+      mean,
+      [
+        [size - 1, 6],
+        [size - 1, 1],
+      ],
+      mean,
+    ];
     const ranks = Array.from({ length: size }, (_, rank) => ({ rank, seen, gained: 0 }));
     expect(await play('meet', { size })).toEqual(ranks);
   });
@@ -56,6 +67,16 @@ describe.skipIf(missing !== undefined)('collectives', { meta: { whySkipped: miss
     const [first, ...others] = await play('killed');
     expect(first).toMatchObject({ code: 'PEER_LOST', message: expect.stringContaining('rank 1 is gone') });
     expect(others).toEqual([]);
+  });
+
+  test('a rank that dies while another one stands still for it is named by the next meeting', async () => {
+    const [first] = await play('killedInStep');
+    expect(first!['told']).toEqual([
+      'PEER_LOST',
+      expect.any(String),
+      'PEER_LOST',
+      expect.stringContaining('rank 1 is gone'),
+    ]);
   });
 
   test('a rank that hangs is named when the time is over', async () => {

@@ -1,10 +1,13 @@
 import { adviseSizes, objectSizes, type SizeAdvice, type SizedImage } from '@rcnn/coco-data';
 import { statNames } from '@rcnn/coco-eval';
+import { BatchNorm, FrozenBatchNorm, type Norm } from '@rcnn/core';
+import { localGroups, SharedNorms } from '@rcnn/distributed';
 import { describe, expect, test } from 'vitest';
 import type { PartialConfig } from '../src/config/options.ts';
 import { resolveConfig } from '../src/config/resolve.ts';
 import type { MetricsLine } from '../src/files/metrics.ts';
 import { nextSteps, type RunFacts } from '../src/report/next-steps.ts';
+import { normWarnings } from '../src/run/norm-warnings.ts';
 import { type RecipeFacts, recipeWarnings } from '../src/run/recipe-warnings.ts';
 
 /** Images of one size, each with so many squares. */
@@ -205,6 +208,31 @@ describe('what the report says to change next', () => {
     expect(next({ rates: { precision: 0.9, recall: 0.4 } })[0]).toMatch(/only 40 % of the objects are found/);
     expect(next({ rates: { precision: 0.3, recall: 0.8 } })[0]).toMatch(
       /only 30 % of the detections are right.*--keep-empty/,
+    );
+  });
+});
+
+describe('synchronised norms that were asked for', () => {
+  const warningsOf = (make: (norms: SharedNorms) => Norm, syncBatchNorm = true): string[] => {
+    const norms = new SharedNorms(localGroups(2)[0]!);
+    const norm = make(norms);
+    return normWarnings({ syncBatchNorm, arch: 'mine' }, norm.namedParameters('bn1.'), norms);
+  };
+
+  test('nothing is said where they are there, nor where nobody asked', () => {
+    expect(warningsOf((norms) => norms.make(4))).toEqual([]);
+    expect(warningsOf(() => new BatchNorm(4), false)).toEqual([]);
+  });
+
+  test('frozen norms are said to have no use for it', () => {
+    expect(warningsOf(() => new FrozenBatchNorm(4)).join()).toMatch(
+      /changes nothing: no batch norm of this model learns/,
+    );
+  });
+
+  test('those that an architecture makes itself are counted', () => {
+    expect(warningsOf(() => new BatchNorm(4)).join()).toMatch(
+      /^1 of 1 batch norms that learn are not synchronised: mine/,
     );
   });
 });

@@ -58,7 +58,7 @@ const SMALL_IMAGES = {
 /** A MobileNetV3 large with an FPN; of the usual blocks, unless others are named. */
 function pyramidOf(options: RecipeOptions, outputBlocks?: readonly number[]): BackboneWithFPN {
   const { norm: wanted = 'frozen', normEpsilon = 1e-5, trainableStages = 3, fpnChannels = 256, random } = options;
-  const norm = normFactory(wanted, normEpsilon);
+  const norm = normFactory(wanted, normEpsilon, options.batchNorm);
   const body = new MobileNet({ norm, normEpsilon, outputBlocks, trainableStages, random });
   return new BackboneWithFPN(body, { outChannels: fpnChannels, extra: poolExtra, random });
 }

@@ -1,5 +1,4 @@
 import { normFactory, ResNet, type ResNetName, type ResNetOptions, resnets, smallBody } from '@rcnn/backbone-resnet';
-import type { Random } from '@rcnn/core';
 import { BackboneWithFPN, poolExtra } from '@rcnn/fpn';
 import type { HTCHeadsOptions } from '@rcnn/htc';
 import { CoarseMaskHead, PointHead, PointRendBranch } from '@rcnn/point-rend';
@@ -22,7 +21,7 @@ import { MaskRCNN, type MaskRCNNOptions } from './mask-rcnn.ts';
 
 type BodyOptions = Pick<
   ResNetOptions,
-  'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'strideIn' | 'trainableStages'
+  'blocks' | 'planes' | 'stemChannels' | 'norm' | 'normEpsilon' | 'batchNorm' | 'strideIn' | 'trainableStages'
 >;
 
 /** What the recipes of all detectors take: numbers and parts of the detector, and the shape of the network. */
@@ -64,9 +63,9 @@ export const maskRcnnResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
 
 /** The head and predictor of masks that the version and the widths call for. */
 export function maskPartsOf(options: RecipeOptions): Pick<MaskRCNNOptions, 'maskHead' | 'maskPredictor'> {
-  const { numClasses = 91, version = 1, fpnChannels = 256, inChannels = fpnChannels, random } = options;
+  const { numClasses = 91, version = 1, fpnChannels = 256, inChannels = fpnChannels, batchNorm, random } = options;
   const channels = Array.from({ length: 4 }, () => fpnChannels);
-  const norm = version === 2 ? normFactory('batch', 1e-5) : undefined;
+  const norm = version === 2 ? normFactory('batch', 1e-5, batchNorm) : undefined;
   const maskHead = options.maskHead ?? new MaskRCNNHeads({ inChannels, channels, norm, random });
   const maskPredictor =
     options.maskPredictor ?? new MaskRCNNPredictor(maskHead.outChannels, numClasses, { channels: fpnChannels, random });
@@ -189,9 +188,9 @@ const SMALL = {
 } as const satisfies RecipeOptions;
 
 function backboneOf(options: RecipeOptions): BackboneWithFPN {
-  const { version = 1, fpnChannels = 256, random } = options;
+  const { version = 1, fpnChannels = 256, batchNorm, random } = options;
   const network = resnetOf(options);
-  const norm = version === 2 ? normFactory('batch', 1e-5) : undefined;
+  const norm = version === 2 ? normFactory('batch', 1e-5, batchNorm) : undefined;
   return new BackboneWithFPN(network, { outChannels: fpnChannels, norm, extra: poolExtra, random });
 }
 
@@ -202,8 +201,8 @@ export function resnetOf(options: RecipeOptions & Pick<ResNetOptions, 'outputSta
     ...resnets[body],
     norm: version === 2 ? 'batch' : 'frozen',
     trainableStages: 3,
-    ...pick(options, ['blocks', 'planes', 'stemChannels', 'norm', 'normEpsilon', 'strideIn', 'trainableStages']),
-    ...pick(options, ['outputStages', 'dilatedStages']),
+    ...pick(options, ['blocks', 'planes', 'stemChannels', 'norm', 'normEpsilon', 'batchNorm', 'strideIn']),
+    ...pick(options, ['trainableStages', 'outputStages', 'dilatedStages']),
     random,
   });
 }
@@ -216,7 +215,7 @@ export function detectorOf(options: RecipeOptions): FasterRCNNOptions {
     ...options,
     numClasses,
     ...(options.roiHeads === undefined && {
-      boxHead: options.boxHead ?? boxHeadOf(version, inChannels, boxFeatures, random),
+      boxHead: options.boxHead ?? boxHeadOf({ ...options, version, inChannels, boxFeatures }),
     }),
     ...(version === 2 && options.rpnHead === undefined && options.rpn === undefined
       ? { rpnHead: new RPNHead(fpnChannels, anchorsPerCell(options), { convDepth: 2, random }) }
@@ -224,10 +223,19 @@ export function detectorOf(options: RecipeOptions): FasterRCNNOptions {
   };
 }
 
-function boxHeadOf(version: 1 | 2, inChannels: number, outFeatures: number, random: Random | undefined) {
+function boxHeadOf({
+  version,
+  inChannels,
+  boxFeatures: outFeatures,
+  batchNorm,
+  random,
+}: Pick<RecipeOptions, 'version' | 'batchNorm' | 'random'> & {
+  readonly inChannels: number;
+  readonly boxFeatures: number;
+}): TwoFCHead | ConvFCHead {
   if (version === 1) return new TwoFCHead({ inChannels, outFeatures, random });
   const channels = Array.from({ length: 4 }, () => inChannels);
-  return new ConvFCHead({ inChannels, outFeatures, channels, norm: normFactory('batch', 1e-5), random });
+  return new ConvFCHead({ inChannels, outFeatures, channels, norm: normFactory('batch', 1e-5, batchNorm), random });
 }
 
 function anchorsPerCell({ rpnAnchorGenerator = pyramidAnchors(5) }: RecipeOptions): number {

@@ -144,6 +144,7 @@ function c4Of(
     inChannels,
     ...(options.norm !== undefined && { norm: options.norm }),
     normEpsilon,
+    batchNorm: options.batchNorm,
     strideIn,
     random,
   });

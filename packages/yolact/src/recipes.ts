@@ -10,6 +10,7 @@ type BodyOptions = Pick<
   | 'stemChannels'
   | 'norm'
   | 'normEpsilon'
+  | 'batchNorm'
   | 'strideIn'
   | 'trainableStages'
   | 'outputStages'
@@ -118,9 +119,9 @@ export const yolactRecipes: ReadonlyMap<string, YOLACTRecipe> = new Map<string, 
 ]);
 
 function bodyOptions(options: YOLACTRecipeOptions): BodyOptions {
-  const { blocks, planes, stemChannels, norm, normEpsilon, strideIn } = options;
+  const { blocks, planes, stemChannels, norm, normEpsilon, batchNorm, strideIn } = options;
   const { trainableStages, outputStages, deformableStages, deformableInterval } = options;
   const ofStages = { trainableStages, outputStages, deformableStages, deformableInterval };
-  const all = { blocks, planes, stemChannels, norm, normEpsilon, strideIn, ...ofStages };
+  const all = { blocks, planes, stemChannels, norm, normEpsilon, batchNorm, strideIn, ...ofStages };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as BodyOptions;
 }

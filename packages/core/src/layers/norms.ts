@@ -5,6 +5,7 @@ import { constant } from '../initialisers.ts';
 import { type Layer, Module } from '../module.ts';
 import { batchNorm } from '../ops/batch-norm.ts';
 import { groupNorm } from '../ops/group-norm.ts';
+import { type SharedBatch, sharedBatchNorm } from '../ops/shared-batch-norm.ts';
 import type { Parameter } from '../parameter.ts';
 import type { Phase } from '../types.ts';
 import { makeParameter } from './make-parameter.ts';
@@ -32,7 +33,15 @@ export interface BatchNormOptions {
   readonly epsilon?: number;
   /** Weight of the newest batch in the running statistics. Default 0.1, as PyTorch counts it. */
   readonly momentum?: number;
+  /**
+   * The other processes that train together, whose batches and this one's count as one: PyTorch's SyncBatchNorm,
+   * detectron2's SyncBN. Default: the batch of this process is all there is.
+   */
+  readonly batch?: SharedBatch | undefined;
 }
+
+/** Makes the norms that learn from batches, {@link BatchNorm} or others: how a whole detector is given shared ones. */
+export type BatchNormFactory = (channels: number, options?: Pick<BatchNormOptions, 'epsilon' | 'momentum'>) => Norm;
 
 /** The four vectors that every batch norm keeps, under PyTorch's names. */
 class BatchStatistics extends Module {
@@ -92,10 +101,12 @@ export class FrozenBatchNorm extends BatchStatistics implements Norm {
 /** Batch norm with learnt scale and shift. @see Ioffe and Szegedy 2015 (arXiv:1502.03167) */
 export class BatchNorm extends BatchStatistics implements Norm {
   readonly #momentum: number;
+  readonly #batch: SharedBatch | undefined;
 
-  constructor(channels: number, { epsilon = 1e-5, momentum = 0.1 }: BatchNormOptions = {}) {
+  constructor(channels: number, { epsilon = 1e-5, momentum = 0.1, batch }: BatchNormOptions = {}) {
     super(channels, true, epsilon);
     this.#momentum = momentum;
+    this.#batch = batch;
   }
 
   affine(phase: Phase): Affine | undefined {
@@ -104,12 +115,14 @@ export class BatchNorm extends BatchStatistics implements Norm {
 
   forward(x: tf.Tensor4D, phase: Phase = 'predict'): tf.Tensor4D {
     if (phase === 'predict' || !this.#learns()) return this.applyAffine(x);
-    const [n, h, w] = x.shape;
-    const count = n * h * w;
-    if (count === 0) return tf.clone(x);
+    const [weight, bias, epsilon, batch] = [this.weight.value, this.bias.value, this.epsilon, this.#batch];
+    if (batch === undefined && x.size === 0) return tf.clone(x);
     return tf.tidy(() => {
-      const { y, moments } = batchNorm(x, this.weight.value, this.bias.value, this.epsilon);
-      this.#follow(moments.mean, moments.variance, count);
+      const { y, moments, count } =
+        batch === undefined
+          ? { ...batchNorm(x, weight, bias, epsilon), count: x.size / x.shape[3] }
+          : sharedBatchNorm(x, weight, bias, { epsilon, batch });
+      if (count > 0) this.#follow(moments.mean, moments.variance, count);
       return y;
     });
   }

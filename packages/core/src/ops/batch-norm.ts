@@ -7,7 +7,8 @@ export interface BatchMoments {
   readonly variance: tf.Tensor;
 }
 
-const PIXELS = [0, 1, 2]; // the axes of `[N, H, W, C]` over which a batch norm takes its moments
+/** The axes of `[N, H, W, C]` over which a batch norm takes its moments. */
+export const PIXELS: number[] = [0, 1, 2];
 
 /**
  * A batch norm by the moments of its own batch: `y = (x - mean) / sqrt(variance + epsilon) · weight + bias` per channel.
@@ -41,17 +42,44 @@ export function batchNorm(
   return { y: op(x, weight, bias) as tf.Tensor4D, moments };
 }
 
-/**
- * With `n` pixels per channel: `dx = s (dy - sum(dy) / n - centred · sum(dy · centred) / (n deviation²))`, where
- * `s = weight / deviation`: what moves the mean and the variance of the batch moves nothing.
- */
 function gradients(dy: tf.Tensor, [centred, deviation, weight]: tf.Tensor[]): tf.Tensor[] {
   const n = centred!.size / deviation!.size;
   const sum = tf.sum(dy, PIXELS);
   const correlation = tf.sum(tf.mul(dy, centred!), PIXELS);
-  const scale = tf.div(weight!, deviation!);
-  const perCentred = tf.neg(tf.div(tf.mul(scale, correlation), tf.mul(tf.square(deviation!), n)));
-  const shift = tf.neg(tf.mul(scale, tf.div(sum, n)));
-  const dx = tf.add(tf.mul(dy, scale), tf.add(tf.mul(centred!, perCentred), shift));
+  const dx = inputGradient(dy, { centred: centred!, deviation: deviation!, weight: weight! }, { n, sum, correlation });
   return [dx, tf.div(correlation, deviation!), sum];
+}
+
+/** What the forward pass leaves for the backward one. */
+interface Kept {
+  /** `x - mean`, `[N, H, W, C]`. */
+  readonly centred: tf.Tensor;
+  /** `sqrt(variance + epsilon)`, `[C]`. */
+  readonly deviation: tf.Tensor;
+  /** `[C]`. */
+  readonly weight: tf.Tensor;
+}
+
+/** Over all pixels that the moments were taken of. */
+interface Sums {
+  /** Pixels per channel. */
+  readonly n: number;
+  /** Of `dy`, and of `dy · centred`, `[C]` each. */
+  readonly sum: tf.Tensor;
+  readonly correlation: tf.Tensor;
+}
+
+/**
+ * With `n` pixels per channel: `dx = s (dy - sum(dy) / n - centred · sum(dy · centred) / (n deviation²))`, where
+ * `s = weight / deviation`: what moves the mean and the variance of the batch moves nothing.
+ */
+export function inputGradient(
+  dy: tf.Tensor,
+  { centred, deviation, weight }: Kept,
+  { n, sum, correlation }: Sums,
+): tf.Tensor {
+  const scale = tf.div(weight, deviation);
+  const perCentred = tf.neg(tf.div(tf.mul(scale, correlation), tf.mul(tf.square(deviation), n)));
+  const shift = tf.neg(tf.mul(scale, tf.div(sum, n)));
+  return tf.add(tf.mul(dy, scale), tf.add(tf.mul(centred, perCentred), shift));
 }

@@ -106,13 +106,14 @@ function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
     random,
   };
   if (training === undefined) return defined(set);
-  const { fromNothing, resizes } = training;
+  const { fromNothing, resizes, batchNorm } = training;
   const all = isMobile(name) ? mobileNetStages : 5;
   return defined({
     ...set,
     resizeInTraining: resizes,
     // Frozen norms pass published statistics on; without such weights they would pass on nothing, so they learn.
     norm: fromNothing ? 'batch' : undefined,
+    batchNorm,
     trainableStages: own.trainableStages ?? (fromNothing ? all : 3), // torchvision's defaults
   });
 }

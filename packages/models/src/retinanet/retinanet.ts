@@ -44,6 +44,7 @@ function recipeOptions(name: string, { options, input, training, ...request }: B
     resizeInTraining: training?.resizes,
     // Frozen norms pass published statistics on; without such weights they would pass on nothing, so they learn.
     norm: fromNothing ? ('batch' as const) : undefined,
+    batchNorm: training?.batchNorm,
     trainableStages: trainableStages ?? (fromNothing ? 5 : undefined),
   };
   return defined<RetinaNetRecipeOptions>(set);

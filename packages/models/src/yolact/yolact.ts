@@ -49,6 +49,7 @@ function recipeOptions(name: string, { options, input, training, ...request }: B
     random: request.random,
     // Frozen norms pass published statistics on; without such weights they would pass on nothing, so they learn.
     norm: training?.fromNothing === true ? 'batch' : undefined,
+    batchNorm: training?.batchNorm,
   } as const;
   return defined<YOLACTRecipeOptions>(set);
 }

@@ -31,6 +31,14 @@ export interface CollectiveBinding {
     inputs: readonly number[],
     outputs: number,
   ): Promise<NativeTensor[]>;
+  /** Waits where it is called, and looks after the processes of `tasks` meanwhile. Earlier set-ups lack it. */
+  executeOpWatched?(
+    name: string,
+    attributes: readonly Attribute[],
+    inputs: readonly number[],
+    outputs: number,
+    tasks: readonly string[],
+  ): NativeTensor[];
   abortCollectives(code: number, message: string): void;
   checkPeer(task: string, milliseconds: number): Promise<void>;
 }

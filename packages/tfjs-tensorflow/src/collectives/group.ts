@@ -3,7 +3,8 @@ import type { ProcessGroup } from '@rcnn/distributed';
 import * as tf from '@tensorflow/tfjs-core';
 import type { NativeBackend } from './binding.ts';
 import { CODES, inWords, meetingFailure } from './failures.ts';
-import { type Meeting, receive, reduceMean, send } from './ops.ts';
+import { type Meeting, receive, reduceMean, reduceMeanSync, send } from './ops.ts';
+import { taskOf } from './server-def.ts';
 import { silent, Watch } from './watch.ts';
 
 export interface CollectiveGroupOptions {
@@ -32,6 +33,8 @@ export class CollectiveGroup implements ProcessGroup {
   #gone: readonly number[] = [];
   #failure: RcnnError | undefined;
   #waiting = false;
+  /** A meeting that failed where nobody could be asked who is gone. */
+  #unexplained: { readonly where: string; readonly error: unknown } | undefined;
 
   constructor(backend: NativeBackend, { rank, size, timeout, enter }: CollectiveGroupOptions) {
     this.rank = rank;
@@ -45,6 +48,24 @@ export class CollectiveGroup implements ProcessGroup {
 
   allReduceMean(tensors: readonly tf.Tensor[]): Promise<tf.Tensor[]> {
     return this.#each('allReduceMean', tensors, (tensor, meeting) => reduceMean(this.#backend, tensor, meeting));
+  }
+
+  allReduceMeanSync(tensors: readonly tf.Tensor[]): tf.Tensor[] {
+    const where = 'allReduceMeanSync';
+    this.#requireReady(where);
+    const tasks = this.#others.map((other) => taskOf(other));
+    const received: tf.Tensor[] = [];
+    try {
+      for (const tensor of tensors) received.push(reduceMeanSync(this.#backend, tensor, this.#nextMeeting(), tasks));
+      return received;
+    } catch (error) {
+      tf.dispose(received);
+      if (isRcnnError(error)) throw error;
+      // Whoever is gone is asked for by the next meeting, which need not stand still for the answers.
+      this.#failure = meetingFailure(error, { where, gone: [], others: this.#others, timeout: this.#timeout });
+      this.#unexplained = { where, error };
+      throw this.#failure;
+    }
   }
 
   broadcast(tensors: readonly tf.Tensor[], from = 0): Promise<tf.Tensor[]> {
@@ -65,6 +86,7 @@ export class CollectiveGroup implements ProcessGroup {
     const begin = performance.now();
     for (;;) {
       this.#failure = undefined;
+      this.#unexplained = undefined;
       this.#gone = [];
       this.#meetings = 0;
       await this.#enter();
@@ -104,21 +126,14 @@ export class CollectiveGroup implements ProcessGroup {
     tensors: readonly tf.Tensor[],
     meet: (tensor: tf.Tensor, meeting: Meeting) => Promise<tf.Tensor>,
   ): Promise<tf.Tensor[]> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#waiting) {
-      throw new RcnnError('INVALID_ARGUMENT', {
-        where,
-        problem: `rank ${this.rank} already waits in another call`,
-        hint: 'Await each call before the next one.',
-      });
-    }
+    if (this.#unexplained !== undefined) await this.#explainLate(this.#unexplained);
+    this.#requireReady(where);
     const received: tf.Tensor[] = [];
     this.#waiting = true;
     this.#watch.start();
     try {
       for (const tensor of tensors) {
-        const meeting = { size: this.size, instance: ++this.#meetings, timeout: this.#timeout };
-        received.push(await meet(tensor, meeting));
+        received.push(await meet(tensor, this.#nextMeeting()));
       }
       return received;
     } catch (error) {
@@ -130,6 +145,26 @@ export class CollectiveGroup implements ProcessGroup {
       this.#watch.stop();
       this.#waiting = false;
     }
+  }
+
+  #nextMeeting(): Meeting {
+    return { size: this.size, instance: ++this.#meetings, timeout: this.#timeout };
+  }
+
+  /** @throws what ended an earlier meeting; INVALID_ARGUMENT in the middle of another one */
+  #requireReady(where: string): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#waiting) return;
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where,
+      problem: `rank ${this.rank} already waits in another call`,
+      hint: 'Await each call before the next one.',
+    });
+  }
+
+  async #explainLate({ where, error }: { readonly where: string; readonly error: unknown }): Promise<void> {
+    this.#unexplained = undefined;
+    this.#failure = await this.#explain(where, error);
   }
 
   async #explain(where: string, error: unknown): Promise<RcnnError> {

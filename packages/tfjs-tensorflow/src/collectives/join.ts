@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { localGroups, type ProcessGroup } from '@rcnn/distributed';
 import { type NativeBackend, nativeBackend } from './binding.ts';
 import { inWords } from './failures.ts';
@@ -49,7 +49,12 @@ export async function joinGroup(options: JoinOptions): Promise<ProcessGroup> {
     );
   await enter(joinTimeout);
   const group = new CollectiveGroup(backend, { rank, size: hosts.length, timeout, enter: () => enter(joinTimeout) });
-  await group.begin(joinTimeout);
+  try {
+    await group.begin(joinTimeout);
+  } catch (error) {
+    if (!isRcnnError(error, 'PEER_LOST')) throw error;
+    await group.reset(); // another rank that comes back was starting over just then
+  }
   return group;
 }
 

@@ -1,3 +1,4 @@
+import { RcnnError } from '@rcnn/core/errors';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Attribute, NativeBackend } from './binding.ts';
 
@@ -15,16 +16,46 @@ const GROUP = 1;
 
 /** The mean of a tensor over all ranks. */
 export function reduceMean(backend: NativeBackend, tensor: tf.Tensor, meeting: Meeting): Promise<tf.Tensor> {
+  return run(backend, 'CollectiveReduceV2', { before: [tensor], meeting }, meanAttributes(backend, tensor));
+}
+
+/** The same while JavaScript stands still. @param tasks of the other ranks, which are looked after meanwhile */
+export function reduceMeanSync(
+  backend: NativeBackend,
+  tensor: tf.Tensor,
+  meeting: Meeting,
+  tasks: readonly string[],
+): tf.Tensor {
+  const { binding } = backend;
+  if (binding.executeOpWatched === undefined) {
+    throw new RcnnError('ENGINE_MISSING', {
+      where: 'allReduceMeanSync',
+      problem: 'TensorFlow was set up by an earlier version, which could not wait in the middle of a step',
+      hint: 'Run again: npx mask-rcnn setup tensorflow.',
+    });
+  }
+  const keys = keysOf(meeting);
+  try {
+    const attributes = [...meanAttributes(backend, tensor), ...meetingAttributes(backend, meeting)];
+    const inputs = backend.getInputTensorIds([tensor, ...keys]);
+    const [output] = binding.executeOpWatched('CollectiveReduceV2', attributes, inputs, 1, tasks);
+    return backend.createOutputTensor(output!);
+  } finally {
+    tf.dispose(keys);
+  }
+}
+
+function meanAttributes(backend: NativeBackend, tensor: tf.Tensor): readonly Attribute[] {
   const { binding } = backend;
   const text = (name: string, value: string): Attribute => ({ name, type: binding.TF_ATTR_STRING, value });
-  return run(backend, 'CollectiveReduceV2', { before: [tensor], meeting }, [
+  return [
     typeOf(backend, 'T', tensor.dtype),
     text('merge_op', 'Add'),
     text('final_op', 'Div'),
     { name: 'is_stateless', type: binding.TF_ATTR_BOOL, value: false },
     { name: 'Nordering_token', type: binding.TF_ATTR_INT, value: 0 },
     { name: 'max_subdivs_per_device', type: binding.TF_ATTR_INT, value: -1 },
-  ]);
+  ];
 }
 
 /** Gives a tensor to all ranks. */
@@ -59,17 +90,13 @@ interface Inputs {
 async function run(
   backend: NativeBackend,
   op: string,
-  { before = [], after = [], meeting: { size, instance, timeout } }: Inputs,
+  { before = [], after = [], meeting }: Inputs,
   attributes: readonly Attribute[],
 ): Promise<tf.Tensor> {
   const { binding } = backend;
-  const keys = [size, GROUP, instance].map((key) => tf.scalar(key, 'int32'));
+  const keys = keysOf(meeting);
   try {
-    const all: readonly Attribute[] = [
-      ...attributes,
-      { name: 'communication_hint', type: binding.TF_ATTR_STRING, value: 'auto' },
-      { name: 'timeout_seconds', type: binding.TF_ATTR_FLOAT, value: timeout },
-    ];
+    const all = [...attributes, ...meetingAttributes(backend, meeting)];
     // The op keeps its inputs by references of its own.
     const running = binding.executeOpAsync(op, all, backend.getInputTensorIds([...before, ...keys, ...after]), 1);
     const [output] = await running;
@@ -77,4 +104,15 @@ async function run(
   } finally {
     tf.dispose(keys);
   }
+}
+
+function keysOf({ size, instance }: Meeting): tf.Scalar[] {
+  return [size, GROUP, instance].map((key) => tf.scalar(key, 'int32'));
+}
+
+function meetingAttributes({ binding }: NativeBackend, { timeout }: Meeting): readonly Attribute[] {
+  return [
+    { name: 'communication_hint', type: binding.TF_ATTR_STRING, value: 'auto' },
+    { name: 'timeout_seconds', type: binding.TF_ATTR_FLOAT, value: timeout },
+  ];
 }

@@ -24,6 +24,9 @@ const scenes = {
       seen.push(answers.map((answer) => [...answer.dataSync()]));
       tf.dispose(answers);
     }
+    const waited = group.allReduceMeanSync(given);
+    seen.push(waited.map((answer) => [...answer.dataSync()]));
+    tf.dispose(waited);
     for (let i = 0; i < 1000; i++) tf.dispose(await group.allReduceMean([given[0]]));
     await group.barrier();
     return { seen, gained: tf.memory().numTensors - before };
@@ -39,6 +42,22 @@ const scenes = {
   async killed(group) {
     if (rank === 1) process.kill(process.pid, 'SIGKILL');
     await group.barrier();
+  },
+  async killedInStep(group) {
+    if (rank === 1) process.kill(process.pid, 'SIGKILL');
+    const told = [];
+    for (const meeting of [() => group.allReduceMeanSync([tf.scalar(1)]), () => group.barrier()]) {
+      try {
+        await meeting();
+      } catch (error) {
+        told.push(error.code, error.message);
+      }
+    }
+    return { told };
+  },
+  async frozenInStep(group) {
+    if (rank === 1) process.kill(process.pid, 'SIGSTOP');
+    group.allReduceMeanSync([tf.scalar(1)]);
   },
   async hangs(group) {
     if (rank === 1) await pause(10_000);

@@ -42,6 +42,7 @@ export interface TrainConfig extends Settings<DatasetSettings> {
   clipNorm?: number;
   ema?: number;
   freeze: string[];
+  syncBatchNorm: boolean;
 
   evaluateEvery: number;
   patience?: number;

@@ -28,6 +28,7 @@ export const defaults: Omit<TrainConfig, 'data'> = {
   warmupSteps: 'auto',
   warmupFactor: 0.001,
   freeze: [],
+  syncBatchNorm: false,
   evaluateEvery: 1,
   scoreThreshold: 0.05,
   out: 'runs',

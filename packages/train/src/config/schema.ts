@@ -86,6 +86,10 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
   clipNorm: positive().describe('Longest gradient allowed').optional(),
   ema: share().describe('Evaluate and keep a moving average of the weights with this decay').optional(),
   freeze: z.array(z.string()).describe("Parameter patterns that stay as they are, as ['backbone.*']").optional(),
+  syncBatchNorm: z
+    .boolean()
+    .describe('Norms that learn count the batches of all processes that train together as one')
+    .optional(),
 
   evaluateEvery: count().describe('Epochs between two evaluations').optional(),
   patience: count().describe('Stop after this many evaluations without a better one').optional(),

@@ -1,6 +1,13 @@
 import { Random } from '@rcnn/core';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
-import { broadcastValue, localGroups, onEveryRank, onRankZero, type ProcessGroup } from '@rcnn/distributed';
+import {
+  broadcastValue,
+  localGroups,
+  onEveryRank,
+  onRankZero,
+  type ProcessGroup,
+  type SharedNorms,
+} from '@rcnn/distributed';
 import {
   type Optimizer,
   type ParameterGroup,
@@ -58,6 +65,8 @@ export interface TrainerOptions {
    * record. Default: this one alone.
    */
   readonly group?: ProcessGroup | undefined;
+  /** The batch norms of the model that count the batches of all of them as one. Default: it has none. */
+  readonly norms?: SharedNorms | undefined;
 }
 
 /** The same options with nothing left to choose. */

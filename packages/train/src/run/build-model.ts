@@ -1,7 +1,7 @@
 import { loadBackbone, loadStateDict, modelTensors, otherArchitecture, type WeightsProfile } from '@rcnn/checkpoint';
 import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
-import { type Detector, Random } from '@rcnn/core';
+import { type BatchNormFactory, type Detector, Random } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Architecture, checkOptions, type ModelOptions, profileOf } from '@rcnn/models';
 import { fixesSize } from '@rcnn/transforms';
@@ -19,11 +19,14 @@ export interface BuiltModel {
 /** What a model must know of the data that it learns from. */
 export type DataFacts = Pick<Dataset, 'classes' | 'numKeypoints' | 'keypointScheme'>;
 
+/** The same, and the norms that it is to have where they learn from batches. */
+export type ModelFacts = DataFacts & { readonly batchNorm?: BatchNormFactory | undefined };
+
 /** The model that a config describes, with weights where it names some. */
 export async function buildModel(
   config: TrainConfig,
   architecture: Architecture,
-  data: DataFacts,
+  data: ModelFacts,
   onEvent: Listener,
 ): Promise<BuiltModel> {
   const { weightsBackbone: backbone } = config;
@@ -54,7 +57,7 @@ async function fromBackbone(
   config: TrainConfig,
   what: string,
   architecture: Architecture,
-  data: DataFacts,
+  data: ModelFacts,
   onEvent: Listener,
 ): Promise<BuiltModel> {
   if (config.weights !== 'none') {
@@ -91,7 +94,7 @@ export type Before = Pick<WeightsProfile, 'options'> & Partial<Pick<WeightsProfi
 export function freshModel(
   config: TrainConfig,
   architecture: Architecture,
-  { classes, numKeypoints, keypointScheme }: DataFacts,
+  { classes, numKeypoints, keypointScheme, batchNorm }: ModelFacts,
   before?: Before,
 ): BuiltModel {
   const options = { ...ofWeights(architecture, before), ...config.model };
@@ -104,6 +107,7 @@ export function freshModel(
     training: {
       fromNothing: config.weights === 'none' && config.weightsBackbone === undefined,
       resizes: !fixesSize(config.augment),
+      batchNorm,
     },
     random: new Random(config.seed).fork('weights'),
   });

@@ -8,7 +8,7 @@ import { stepsPerEpoch, type TrainerOptions } from '../loop/trainer.ts';
 type Parameters = ReadonlyMap<string, Parameter>;
 
 /** All that a config decides of a training before its first step. */
-export type Plan = Omit<TrainerOptions, 'model' | 'data' | 'optimizer' | 'average' | 'hooks' | 'group'>;
+export type Plan = Omit<TrainerOptions, 'model' | 'data' | 'optimizer' | 'average' | 'hooks' | 'group' | 'norms'>;
 
 /**
  * The options of the trainer that a config stands for. Looks at the parameters' names only.

@@ -1,7 +1,7 @@
 import { INFO_PLACE } from '@rcnn/checkpoint';
 import type { Dataset } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
-import { onRankZero, type ProcessGroup } from '@rcnn/distributed';
+import { onRankZero, type ProcessGroup, type SharedNorms } from '@rcnn/distributed';
 import type { Architecture } from '@rcnn/models';
 import { CompiledDetector, compileAs } from '@rcnn/onnx';
 import { freeze } from '@rcnn/optim';
@@ -15,6 +15,7 @@ import type { BuiltModel } from './build-model.ts';
 import type { TrainingData } from './data.ts';
 import { recordData } from './data-record.ts';
 import type { EngineOptions } from './engine.ts';
+import { normWarnings } from './norm-warnings.ts';
 import { averageOf, describePlan, optimizerOf, planOf } from './plan.ts';
 import { recipeFacts, recipeWarnings } from './recipe-warnings.ts';
 import { RunRecorder } from './run-recorder.ts';
@@ -62,6 +63,8 @@ export interface Session {
   readonly config: TrainConfig;
   readonly data: TrainingData;
   readonly built: BuiltModel;
+  /** Those of the model that count the batches of all processes as one. */
+  readonly norms: SharedNorms | undefined;
   readonly folder: RunFolder;
   readonly options: TrainOptions;
   readonly group: ProcessGroup;
@@ -69,7 +72,7 @@ export interface Session {
 
 /** One training in its folder: the loop, with those who record it and keep its states around it. */
 export async function runSession(session: Session, resuming: boolean): Promise<TrainResult> {
-  const { config, data, built, folder, group } = session;
+  const { config, data, built, norms, folder, group } = session;
   const { onEvent = () => undefined, shouldStop } = session.options;
   const { model, profile } = built;
   const parameters = model.namedParameters();
@@ -80,7 +83,10 @@ export async function runSession(session: Session, resuming: boolean): Promise<T
   let recorder: RunRecorder | undefined;
   try {
     const plan = planOf(config, parameters, data.source.batchesPerEpoch, processes);
-    const warnings = recipeWarnings(recipeFacts(config, data, plan, built, processes));
+    const warnings = [
+      ...recipeWarnings(recipeFacts(config, data, plan, built, processes)),
+      ...normWarnings(config, parameters, norms),
+    ];
     const position = await onRankZero(group, async () => {
       const last = resuming ? await keeper.load() : START;
       requireBatch(last, data, folder);
@@ -98,7 +104,7 @@ export async function runSession(session: Session, resuming: boolean): Promise<T
     if (group.rank === 0) for (const text of [where, ...described]) onEvent({ kind: 'note', text });
     const measured = measuring(session, recorder);
     const hooks = { onEvent, shouldStop, evaluate: measured?.evaluate, ...writing(keeper, recorder) };
-    const options = { ...plan, ...state, data: data.source, hooks, group };
+    const options = { ...plan, ...state, data: data.source, hooks, group, norms };
     const end = await goOn(session, () => runTraining(options, position));
     await onRankZero(group, async () => {
       await recorder?.report(end.position.step);

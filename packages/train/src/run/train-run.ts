@@ -2,7 +2,14 @@ import { existsSync } from 'node:fs';
 import { sweepTemporaries } from '@rcnn/checkpoint/node';
 import type { Detector } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
-import { broadcastValue, localGroups, onEveryRank, onRankZero, type ProcessGroup } from '@rcnn/distributed';
+import {
+  broadcastValue,
+  localGroups,
+  onEveryRank,
+  onRankZero,
+  type ProcessGroup,
+  SharedNorms,
+} from '@rcnn/distributed';
 import { readTextSync } from '@rcnn/files';
 import { type Architecture, architectures as builtIn } from '@rcnn/models';
 import type { PartialConfig, TrainConfig } from '../config/options.ts';
@@ -104,7 +111,8 @@ async function runTogether(
   let model: Detector | undefined;
   let lock: Lock | undefined;
   try {
-    const built = await buildTogether(group, config, architecture, data, onEvent);
+    const norms = config.syncBatchNorm && group.size > 1 ? new SharedNorms(group) : undefined;
+    const built = await buildTogether(group, { config, architecture, train: data.train, norms }, onEvent);
     model = built.model;
     const { spec } = model;
     await onEveryRank(group, async () => {
@@ -122,7 +130,7 @@ async function runTogether(
       return made.path;
     });
     const folder = new RunFolder(path);
-    return await runSession({ config, data, built, folder, options, group }, resumed !== undefined);
+    return await runSession({ config, data, built, norms, folder, options, group }, resumed !== undefined);
   } finally {
     await data.source.close?.();
     model?.dispose();
@@ -130,18 +138,22 @@ async function runTogether(
   }
 }
 
+interface ToBuild extends Pick<Beginning, 'config' | 'architecture'>, Pick<TrainingData, 'train'> {
+  readonly norms: SharedNorms | undefined;
+}
+
 /** The model of a config on every rank. Rank 0 alone reads weights; the others get them when training begins. */
 async function buildTogether(
   group: ProcessGroup,
-  config: TrainConfig,
-  architecture: Architecture,
-  { train }: TrainingData,
+  { config, architecture, train, norms }: ToBuild,
   onEvent: Listener,
 ): Promise<BuiltModel> {
+  const { classes, numKeypoints, keypointScheme } = train;
+  const facts = { classes, numKeypoints, keypointScheme, batchNorm: norms?.make };
   let built: BuiltModel | undefined;
   const before = await onRankZero(group, async () => {
-    built = await buildModel(config, architecture, train, onEvent);
+    built = await buildModel(config, architecture, facts, onEvent);
     return built.before ?? null;
   });
-  return built ?? freshModel(config, architecture, train, before ?? undefined);
+  return built ?? freshModel(config, architecture, facts, before ?? undefined);
 }
