@@ -4,14 +4,10 @@ import { Command, CommanderError } from 'commander';
 import type { ProgramOptions } from './command.ts';
 import { commands } from './commands/index.ts';
 import { launchedCommand } from './commands/launch.ts';
+import { FAILED, LOST, MISUSED } from './exit-codes.ts';
 import { inTodaysWords } from './options/old-spellings.ts';
 import { helpWriter, note, printError, printStack } from './output/print.ts';
 import { systemError } from './output/system-error.ts';
-
-/** Exit codes: 0 done, 1 the work failed, 2 the call was wrong, 75 (EX_TEMPFAIL) another process was lost: start again. */
-const FAILED = 1;
-const MISUSED = 2;
-const LOST = 75;
 
 /**
  * Builds the program. Separate from {@link main} so that tests and documentation can read it, and that a program of your

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { launchedCommand } from '../src/commands/launch.ts';
-import { freePorts, runTogether } from '../src/ranks/processes.ts';
+import { type Attempt, freePorts, runTogether } from '../src/ranks/processes.ts';
+import { type Launch, runRestarting } from '../src/ranks/restarts.ts';
 import { call } from './support/program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cli-launch-'));
@@ -64,7 +65,7 @@ describe('processes together', () => {
     let out = '';
     const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true));
     try {
-      const code = await runTogether(node(script), count, patience);
+      const { code } = await runTogether(node(script), count, { patience });
       return { code, out };
     } finally {
       stdout.mockRestore();
@@ -109,10 +110,69 @@ describe('processes together', () => {
       if (String(text).endsWith('ready\n') && ++ready === 2) process.emit('SIGTERM', 'SIGTERM');
       return true;
     });
-    const code = await runTogether(node(script), 2);
+    const ended = await runTogether(node(script), 2);
     stdout.mockRestore();
-    expect(code).toBe(0);
+    expect(ended).toEqual({ code: 0, stopped: true });
     expect(out.match(/ready/g)).toHaveLength(2);
     expect(out.match(/\] 1$/gm)).toHaveLength(2);
+  });
+});
+
+describe('restarts', () => {
+  const run = join(folder, 'run');
+  mkdirSync(run);
+  writeFileSync(join(run, 'config.yaml'), 'data: photos\naccumulate: 2\n');
+
+  /** What is started when attempts end so, and the exit code of it all. */
+  async function play(
+    launch: Partial<Launch>,
+    endings: readonly (Partial<Attempt> & { readonly saves?: boolean })[],
+  ): Promise<{ started: string[]; code: number }> {
+    const stderr = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+    const started: string[] = [];
+    const all: Launch = { most: 4, least: 4, restarts: 3, ...launch };
+    const code = await runRestarting(['train', 'a', '--threads', '1'], all, async (command, count, onSaved) => {
+      const { saves = false, ...ending } = endings[started.length]!;
+      started.push(`${count}: ${command.join(' ').replace(run, 'RUN')}`);
+      if (saves) onSaved(run);
+      return { code: 0, stopped: false, ...ending };
+    });
+    stderr.mockRestore();
+    return { started, code };
+  }
+  const FIRST = '4: train a --threads 1';
+  const AGAIN = `${FIRST} --resume RUN`;
+
+  test('all start again, from the last save where there is one, until one attempt ends well', async () => {
+    const endings = [{ code: 137 }, { code: 137, saves: true }, {}];
+    expect(await play({}, endings)).toEqual({ started: [FIRST, FIRST, AGAIN], code: 0 });
+  });
+
+  test('never more often than was allowed, and the exit code is that of the last', async () => {
+    expect(await play({ restarts: 0 }, [{ code: 137 }])).toEqual({ started: [FIRST], code: 137 });
+    expect(await play({ restarts: 1 }, [{ code: 137 }, { code: 75 }])).toEqual({ started: [FIRST, FIRST], code: 75 });
+  });
+
+  test('neither a call that was wrong nor one that was stopped is tried again', async () => {
+    expect((await play({}, [{ code: 2 }])).started).toEqual([FIRST]);
+    expect((await play({}, [{ code: 143, stopped: true }])).started).toEqual([FIRST]);
+  });
+
+  test('where a restart gets nowhere, fewer processes share the batches of a step', async () => {
+    const endings = [{ code: 137, saves: true }, { code: 137 }, { code: 137 }, {}];
+    const { started } = await play({ least: 1 }, endings);
+    // eight batches a step: by four processes, by two, by one; three cannot share them
+    expect(started).toEqual([
+      FIRST,
+      AGAIN,
+      `2: train a --threads 1 --resume RUN --accumulate 4`,
+      `1: train a --threads 1 --resume RUN --accumulate 8`,
+    ]);
+    expect((await play({}, [...endings.slice(0, 3), {}])).started).toEqual([FIRST, AGAIN, AGAIN, AGAIN]);
+  });
+
+  test('how many processes is one number or two', async () => {
+    for (const wrong of ['0', '3:2', 'a', '1:2:3', ''])
+      expect((await call('launch', '-n', wrong, 'train')).code).toBe(2);
   });
 });

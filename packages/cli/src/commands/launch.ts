@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process';
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { RcnnError } from '@rcnn/core/errors';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { count } from '../options/flags.ts';
+import { countOrNone, numberOf } from '../options/flags.ts';
 import { note } from '../output/print.ts';
 import { mayOwnNetwork, OWN_NETWORK } from '../ranks/own-network.ts';
-import { runTogether } from '../ranks/processes.ts';
+import { type Launch, runRestarting } from '../ranks/restarts.ts';
 
 interface Flags {
-  readonly processes: number;
+  readonly processes: Pick<Launch, 'most' | 'least'>;
+  readonly maxRestarts: number;
   readonly network: 'auto' | 'own' | 'host';
 }
 
@@ -21,11 +21,22 @@ export const launch: CommandDefinition = {
   examples: [
     ['mask-rcnn launch -n 2 train photos --batch-size 2', 'steps of four images, two in each process'],
     ['mask-rcnn launch -n 2 train --resume runs/train', 'go on after a stop'],
+    ['mask-rcnn launch -n 2 --max-restarts 3 train photos', 'goes on by itself after a failure'],
   ],
   configure(command: Command): void {
     command
       .argument('<command...>', 'what each process runs: train and its options')
-      .requiredOption('-n, --processes <n>', 'how many', count)
+      .requiredOption(
+        '-n, --processes <n>',
+        'how many; 1:4 starts four, and goes on with fewer, down to one, where a restart with all fails',
+        processCount,
+      )
+      .option(
+        '--max-restarts <n>',
+        'how often all processes are started again after a failure, from the last save',
+        countOrNone,
+        0,
+      )
       .addOption(
         new Option(
           '--network <kind>',
@@ -41,13 +52,20 @@ export const launch: CommandDefinition = {
 /** Puts `--` before the command that is launched: the options after it are its own. */
 export function launchedCommand(args: readonly string[]): readonly string[] {
   if (args[0] !== 'launch' || args.includes('--')) return args;
-  const takesValue = new Set(['-n', '--processes', '--network']);
+  const takesValue = new Set(['-n', '--processes', '--max-restarts', '--network']);
   let at = 1;
   while (at < args.length && args[at]!.startsWith('-')) at += takesValue.has(args[at]!) ? 2 : 1;
   return at >= args.length ? args : [...args.slice(0, at), '--', ...args.slice(at)];
 }
 
-async function act(command: readonly string[], { processes, network }: Flags): Promise<void> {
+/** `4`, or as torchrun has it the least and the most: `1:4`. */
+function processCount(text: string): Flags['processes'] {
+  const [least, most = least, more] = text.split(':').map((part) => numberOf(part, { from: 1, whole: true }));
+  if (least !== undefined && most !== undefined && more === undefined && least <= most) return { least, most };
+  throw new InvalidArgumentError('It must be a whole number from 1, or the least and the most: 1:4.');
+}
+
+async function act(command: readonly string[], { processes, maxRestarts: restarts, network }: Flags): Promise<void> {
   if (command[0] !== 'train') {
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'launch',
@@ -57,10 +75,12 @@ async function act(command: readonly string[], { processes, network }: Flags): P
       hint: "Predictions are shared by 'mask-rcnn predict --shard 0/2', without any network.",
     });
   }
+  const start = { ...processes, restarts };
+  const whole = [process.execPath, process.argv[1]!, ...command];
   const own = network !== 'host' && mayOwnNetwork();
   if (own) {
     await fetchWeights(command);
-    process.exitCode = await inOwnNetwork(processes, command);
+    process.exitCode = await inOwnNetwork(start, whole);
     return;
   }
   if (network === 'own') {
@@ -73,18 +93,14 @@ async function act(command: readonly string[], { processes, network }: Flags): P
   note(
     'warning: these processes listen on all interfaces of this machine, without a password: whoever reaches their ports runs what he likes.',
   );
-  process.exitCode = await runTogether(
-    [process.execPath, process.argv[1]!, ...withThreads(command, processes)],
-    processes,
-  );
+  process.exitCode = await runRestarting(whole, start);
 }
 
 /** The same call in a network of its own: what it starts cannot be reached, and reaches nothing. */
-async function inOwnNetwork(processes: number, command: readonly string[]): Promise<number> {
+async function inOwnNetwork(start: Launch, command: readonly string[]): Promise<number> {
   const script = fileURLToPath(new URL('../ranks/in-own-network.js', import.meta.url));
   const [program, ...args] = OWN_NETWORK;
-  const whole = [process.execPath, process.argv[1]!, ...withThreads(command, processes)];
-  const child = spawn(program!, [...args, process.execPath, script, String(processes), ...whole], {
+  const child = spawn(program!, [...args, process.execPath, script, JSON.stringify(start), ...command], {
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
   });
@@ -98,12 +114,6 @@ async function inOwnNetwork(processes: number, command: readonly string[]): Prom
   process.removeListener('SIGINT', pass);
   process.removeListener('SIGTERM', pass);
   return code;
-}
-
-/** Each process its share of the processors, unless something else is asked for. */
-function withThreads(command: readonly string[], processes: number): readonly string[] {
-  if (command.some((word) => /^--threads(?:=|$)/.test(word))) return command;
-  return [...command, '--threads', String(Math.max(1, Math.floor(availableParallelism() / processes)))];
 }
 
 /** Published weights are fetched while there is a network to fetch them from. */

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
 import { readTextSync } from '@rcnn/files';
 import type { Membership, PartialConfig } from '@rcnn/train';
@@ -8,6 +9,7 @@ import { schemaProperties } from '../options/schema.ts';
 import { addTrainOptions, readTrainOptions } from '../options/train-options.ts';
 import { print } from '../output/print.ts';
 import { addMemberOptions, membershipOf } from '../ranks/membership.ts';
+import type { SavedMessage } from '../ranks/processes.ts';
 
 interface Flags {
   readonly config?: string;
@@ -91,7 +93,10 @@ async function act(
   const isFirst = (membership?.rank ?? 0) === 0;
   const progress = consoleProgress({ style: flags.quiet === true ? 'none' : flags.progress });
   // One of several tells what goes on; the others tell what is wrong.
-  const onEvent: typeof progress = (event) => (isFirst || event.kind === 'warning' ? progress(event) : undefined);
+  const onEvent: typeof progress = (event) => {
+    if (event.kind === 'saved' && membership !== undefined) tellLauncher(dirname(dirname(event.path)));
+    if (isFirst || event.kind === 'warning') progress(event);
+  };
   const signals = new StopSignals((signal) =>
     progress({ kind: 'note', text: `${signal}: finishing this step and saving; once more leaves at once.` }),
   );
@@ -109,6 +114,12 @@ async function act(
   } finally {
     signals.dispose();
   }
+}
+
+/** Whoever launched this process goes on from there when it must start all of them again. */
+function tellLauncher(saved: string): void {
+  const message: SavedMessage = { saved };
+  process.send?.(message);
 }
 
 /** Several processes meet by way of TensorFlow, and of no other engine. */

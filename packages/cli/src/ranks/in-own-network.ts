@@ -1,5 +1,5 @@
-/** A program of its own, started inside a network of its own: `in-own-network.js COUNT COMMAND…`. */
-import { runTogether } from './processes.ts';
+/** A program of its own, started inside a network of its own: `in-own-network.js LAUNCH COMMAND…`, the first as JSON. */
+import { type Launch, runRestarting } from './restarts.ts';
 
-const [count = '1', ...command] = process.argv.slice(2);
-process.exitCode = await runTogether(command, Number(count));
+const [launch = '', ...command] = process.argv.slice(2);
+process.exitCode = await runRestarting(command, JSON.parse(launch) as Launch);
