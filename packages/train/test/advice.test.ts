@@ -2,13 +2,14 @@ import { adviseSizes, objectSizes, type SizeAdvice, type SizedImage } from '@rcn
 import { statNames } from '@rcnn/coco-eval';
 import { BatchNorm, FrozenBatchNorm, type Norm } from '@rcnn/core';
 import { localGroups, SharedNorms } from '@rcnn/distributed';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { PartialConfig } from '../src/config/options.ts';
 import { resolveConfig } from '../src/config/resolve.ts';
 import type { MetricsLine } from '../src/files/metrics.ts';
 import { nextSteps, type RunFacts } from '../src/report/next-steps.ts';
 import { normWarnings } from '../src/run/norm-warnings.ts';
 import { type RecipeFacts, recipeWarnings } from '../src/run/recipe-warnings.ts';
+import { ready } from './engine.ts';
 
 /** Images of one size, each with so many squares. */
 function images(
@@ -213,6 +214,8 @@ describe('what the report says to change next', () => {
 });
 
 describe('synchronised norms that were asked for', () => {
+  beforeAll(() => ready);
+
   const warningsOf = (make: (norms: SharedNorms) => Norm, syncBatchNorm = true): string[] => {
     const norms = new SharedNorms(localGroups(2)[0]!);
     const norm = make(norms);
