@@ -4,8 +4,8 @@ import { Command, CommanderError } from 'commander';
 import type { ProgramOptions } from './command.ts';
 import { commands } from './commands/index.ts';
 import { launchedCommand } from './commands/launch.ts';
-import { FAILED, LOST, MISUSED } from './exit-codes.ts';
 import { inTodaysWords } from './options/old-spellings.ts';
+import { FAILED, LOST, MISUSED } from './output/exit-codes.ts';
 import { helpWriter, note, printError, printStack } from './output/print.ts';
 import { systemError } from './output/system-error.ts';
 

@@ -46,7 +46,7 @@ class LocalMember implements ProcessGroup {
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'allReduceMeanSync',
       problem: 'ranks of one thread cannot wait for each other without going on in turns',
-      hint: 'inThreads of @rcnn/distributed/testing gives each a thread of its own.',
+      hint: 'inThreads of @rcnn/distributed/node gives each a thread of its own.',
     });
   }
 

@@ -1,6 +1,6 @@
 // One of the ranks of shared-norms.test.ts, in a thread of its own.
 import { SharedNorms } from '@rcnn/distributed';
-import { asThread } from '@rcnn/distributed/testing';
+import { asThread } from '@rcnn/distributed/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { ready } from './engine.ts';
 import { EMPTY, joined, steps } from './norm-steps.ts';

@@ -1,5 +1,5 @@
 import { localGroups } from '@rcnn/distributed';
-import { inThreads } from '@rcnn/distributed/testing';
+import { inThreads } from '@rcnn/distributed/node';
 import { expectSameBits } from '@rcnn/shared/same-bits';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ready } from './engine.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
-import { LOST } from '../exit-codes.ts';
+import { LOST } from '../output/exit-codes.ts';
 import { note, print } from '../output/print.ts';
 
 /** Seconds after one has failed in which the others find it out by themselves; then they are asked to end, then ended. */

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { readTextSync } from '@rcnn/files';
-import { MISUSED } from '../exit-codes.ts';
+import { MISUSED } from '../output/exit-codes.ts';
 import { note } from '../output/print.ts';
 import { type Attempt, runTogether } from './processes.ts';
 
