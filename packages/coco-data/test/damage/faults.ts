@@ -64,6 +64,11 @@ const image =
 
 const file = (fault: FileFault): Fault => image((_, { files }, index) => void files.set(index, fault));
 
+/** What nonsense has left of a list: a fault that stops in the middle would be two. */
+function recordsOf(list: readonly unknown[]): readonly Json[] {
+  return list.filter((item): item is Json => typeof item === 'object' && item !== null);
+}
+
 /** An id changed as a number, also where a fault before made text of it: both lists must change alike. */
 function renumbered(value: unknown, change: (id: number) => number): unknown {
   if (typeof value === 'number') return change(value);
@@ -91,6 +96,9 @@ const nonsense: Fault = (victim) => {
     return;
   }
   const field = random.pick(Object.keys(record));
+  // An id that two images have, and then one: nobody could see whose the objects are.
+  const isTwice = json.images.filter((other) => other?.['id'] === (record as Json)['id']).length > 1;
+  if (key === 'images' && field === 'id' && isTwice) return;
   if (random.chance(0.2)) Reflect.deleteProperty(record, field);
   else (record as Json)[field] = random.pick(NONSENSE);
 };
@@ -118,10 +126,15 @@ export const COCO_FAULTS: Readonly<Record<string, Fault>> = {
     }
   },
   'boxes without masks': ({ json }) => {
-    for (const record of json.annotations) if (record) record['segmentation'] = [];
+    for (const record of recordsOf(json.annotations)) record['segmentation'] = [];
   },
   // masks
-  'flat polygon': polygons((parts) => parts[0]),
+  'flat polygon': annotation((record, { touched }, index) => {
+    const parts = record['segmentation'];
+    if (!Array.isArray(parts) || !parts.every(Array.isArray)) return;
+    record['segmentation'] = [...(parts[0] as number[])];
+    if (parts.length > 1) touched.add(index); // what is left of it is another object
+  }),
   'polygon in pairs': polygons((parts) =>
     parts.map((part) => part.flatMap((_, i) => (i % 2 ? [] : [part.slice(i, i + 2)]))),
   ),
@@ -163,13 +176,13 @@ export const COCO_FAULTS: Readonly<Record<string, Fault>> = {
   'no id': annotation((record) => Reflect.deleteProperty(record, 'id')),
   'id too large': annotation((record) => (record['id'] = 2 ** 60)),
   'image ids text': ({ json }) => {
-    for (const record of json.annotations) if (record) record['image_id'] = String(record['image_id']);
+    for (const record of recordsOf(json.annotations)) record['image_id'] = String(record['image_id']);
   },
   'ids of images text': ({ json }) => {
-    for (const record of json.images) if (record) record['id'] = String(record['id']);
+    for (const record of recordsOf(json.images)) record['id'] = String(record['id']);
   },
   'category ids text': ({ json }) => {
-    for (const record of json.annotations) if (record) record['category_id'] = String(record['category_id']);
+    for (const record of recordsOf(json.annotations)) record['category_id'] = String(record['category_id']);
   },
   'no such image': moved((record) => (record['image_id'] = 999)),
   'no such category': moved((record) => (record['category_id'] = 77)),
@@ -185,20 +198,20 @@ export const COCO_FAULTS: Readonly<Record<string, Fault>> = {
   'size swapped': image((record) => Object.assign(record, { width: HEIGHT, height: WIDTH })),
   'width wrong': image((record) => (record['width'] = WIDTH - 7)),
   'size of another picture': image((record) => Object.assign(record, { width: 2 * WIDTH, height: 2 * HEIGHT })),
-  'image id twice': image((record, { json }) => (record['id'] = json.images[0]?.['id'] ?? 1)),
+  'image id twice': image((record, { json }) => (record['id'] = json.images[0]?.['id'] ?? record['id'])),
   'no file name': image((record) => Reflect.deleteProperty(record, 'file_name')),
   'another file name': image((record) => (record['file_name'] = 'elsewhere.png')),
   'a name that leads out': image((record) => (record['file_name'] = '../outside.png')),
   // categories
   'categories from zero': ({ json }) => {
-    for (const record of json.categories) if (record) record['id'] = renumbered(record['id'], (id) => id - 1);
-    for (const record of json.annotations)
-      if (record) record['category_id'] = renumbered(record['category_id'], (id) => id - 1);
+    for (const record of recordsOf(json.categories)) record['id'] = renumbered(record['id'], (id) => id - 1);
+    for (const record of recordsOf(json.annotations))
+      record['category_id'] = renumbered(record['category_id'], (id) => id - 1);
   },
   'categories in another order': ({ json }) => {
     const other = (value: unknown): unknown => renumbered(value, (id) => (id === 1 ? 2 : id === 2 ? 1 : id));
-    for (const record of json.categories) if (record) record['id'] = other(record['id']);
-    for (const record of json.annotations) if (record) record['category_id'] = other(record['category_id']);
+    for (const record of recordsOf(json.categories)) record['id'] = other(record['id']);
+    for (const record of recordsOf(json.annotations)) record['category_id'] = other(record['category_id']);
   },
   'a category fewer': ({ json }) => {
     const used = new Set(json.annotations.map((record) => record?.['category_id']));

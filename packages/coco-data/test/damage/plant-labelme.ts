@@ -121,21 +121,30 @@ export const plantLabelme: Plant = async (folder, splits, random) => {
   return { damaged, story };
 };
 
-/** The region of every shape, as the shape now says it. */
+/** The region of every shape, as the shape now says it, and that of all shapes of a group together. */
 function regionsOf(shapes: readonly unknown[]): Part[][] {
-  return shapes.flatMap((shape) => {
-    const { points, shape_type: type } = isRecord(shape) ? shape : {};
-    if (!Array.isArray(points) || !points.every((point) => Array.isArray(point) && point.length === 2)) return [];
-    const part = points.map((point: unknown[]) => [Number(point[0]), Number(point[1])] as const);
-    const [first, second] = part;
-    if (first === undefined || second === undefined) return [];
-    if (type === 'rectangle' && part.length === 2)
-      return [[[first, [second[0], first[1]] as const, second, [first[0], second[1]] as const]]];
-    if (type !== 'circle') return [[part]];
-    const radius = Math.hypot(second[0] - first[0], second[1] - first[1]);
-    const corner = (i: number) => [first[0] + radius * Math.cos(i / 10), first[1] + radius * Math.sin(i / 10)] as const;
-    return [[Array.from({ length: 63 }, (_, i) => corner(i))]];
+  const groups = new Map<unknown, Part[]>();
+  const alone = shapes.flatMap((shape) => {
+    const group = isRecord(shape) ? shape['group_id'] : undefined;
+    const parts = regionOf(shape);
+    if (Number.isSafeInteger(group)) groups.set(group, [...(groups.get(group) ?? []), ...parts.flat()]);
+    return parts;
   });
+  return [...alone, ...groups.values()];
+}
+
+function regionOf(shape: unknown): Part[][] {
+  const { points, shape_type: type } = isRecord(shape) ? shape : {};
+  if (!Array.isArray(points) || !points.every((point) => Array.isArray(point) && point.length === 2)) return [];
+  const part = points.map((point: unknown[]) => [Number(point[0]), Number(point[1])] as const);
+  const [first, second] = part;
+  if (first === undefined || second === undefined) return [];
+  if (type === 'rectangle' && part.length === 2)
+    return [[[first, [second[0], first[1]] as const, second, [first[0], second[1]] as const]]];
+  if (type !== 'circle') return [[part]];
+  const radius = Math.hypot(second[0] - first[0], second[1] - first[1]);
+  const corner = (i: number) => [first[0] + radius * Math.cos(i / 10), first[1] + radius * Math.sin(i / 10)] as const;
+  return [[Array.from({ length: 63 }, (_, i) => corner(i))]];
 }
 
 function isRecord(value: unknown): value is Json {
