@@ -3,8 +3,15 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Dataset } from '../src/index.ts';
-import { exportDataset, FolderImages, inspectDataset, openDataset, repairDataset } from '../src/node/index.ts';
+import type { Dataset, ProblemCount } from '../src/index.ts';
+import {
+  convertDataset,
+  exportDataset,
+  FolderImages,
+  inspectDataset,
+  openDataset,
+  repairDataset,
+} from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
 const root = temporaryFolder();
@@ -127,6 +134,17 @@ describe('labelme', () => {
     put(`no-path/${name}/a.png`, png);
     expect(await errors(`no-path/${name}`)).toEqual([]);
     expect(objects(await openDataset(join(root, `no-path/${name}`)))).toEqual(['a.png cat 2,3,8,9']);
+  });
+
+  test('a file that is called like one picture and names another is told', async () => {
+    const named = labelme([{ points: square }], { imagePath: 'b.png' });
+    put('unclear/a.json', named);
+    put('unclear-voc/a.xml', '<annotation><filename>b.png</filename></annotation>');
+    for (const folder of ['unclear', 'unclear-voc'])
+      for (const file of ['a.png', 'b.png']) put(`${folder}/${file}`, png);
+    expect(await warnings('unclear')).toEqual(['image-unclear a.json']);
+    expect(await dropped('unclear')).toEqual(['b.png cat 2,3,8,9']); // as labelme opens it
+    expect(await warnings('unclear-voc')).toEqual(['image-unclear unclear-voc/a.xml']);
   });
 
   test('a picture that is in the file alone is told by that', async () => {
@@ -273,6 +291,24 @@ describe('VIA', () => {
     expect((await warnings(`via classes/${name}`)).filter((one) => one.startsWith('class'))).toEqual(told);
   }); // biome-ignore format: a line each
 
+  test('version 3: a picture whose only object cannot be read lost all of its objects', async () => {
+    const object = { vid: '1', z: [], xy: [2, 2, 3, 6, 6], av: { 1: '0' } };
+    put('via3 lost/via_project.json', {
+      project: { pid: 'x' },
+      config: {},
+      view: { 1: { fid_list: ['1'] }, 2: { fid_list: ['2'] } },
+      attribute: { 1: { aname: 'class', options: { 0: 'red' } } },
+      file: { 1: { fname: 'a.png', type: 2 }, 2: { fname: 'C:\\b.png', type: 2 } },
+      metadata: Object.fromEntries(
+        'abcdefghijkl'.split('').map((key) => [key, key === 'a' ? { ...object, vid: '2', xy: 'x' } : object]),
+      ),
+    });
+    put('via3 lost/a.png', png);
+    put('via3 lost/b.png', png);
+    const { account } = await repairDataset(await inspectDataset(join(root, 'via3 lost')), join(root, 'via3 copy'));
+    expect(account).toMatchObject({ objects: { original: 12, leftOut: 1 }, emptiedImages: 1, isLossy: true });
+  });
+
   test.each<[string, object, readonly string[]]>([
     ['a view of no file', { vid: '9' }, ['field-type /metadata/m/vid']],
     ['a shape of text', { xy: 'x' }, ['field-type /metadata/m']],
@@ -393,6 +429,55 @@ describe('Pascal VOC, mended', () => {
       'a.png red 2,3,8,9 box',
       'b.png red 2,3,8,9 box',
     ]);
+  });
+});
+
+describe('what cannot be written for other tools is told, or left out by name', () => {
+  const coco = (...names: readonly string[]): { images: object[]; annotations: object[]; categories: object[] } => ({
+    images: names.map((file_name, i) => ({ id: i + 1, file_name, width: 20, height: 12 })),
+    annotations: names.map((_, i) => ({ id: i + 1, image_id: i + 1, category_id: 1, bbox: [2, 3, 6, 6], area: 36 })),
+    categories: [{ id: 1, name: 'red' }],
+  });
+  const cases: readonly [string, (set: ReturnType<typeof coco>) => void, string, string, number][] = [
+    ['another size', ({ images }) => Object.assign(images[0]!, { width: 40, height: 24 }), 'IMAGE_SIZE_MISMATCH', '/images/0', 1],
+    ['no picture', ({ images }) => Object.assign(images[0]!, { file_name: 'gone.png' }), 'IMAGE_MISSING', '/images/0', 1],
+    ['run lengths cut short', ({ annotations }) => Object.assign(annotations[0]!, { segmentation: { size: [12, 20], counts: '5' } }), 'RLE_INVALID', '/annotations/0/segmentation', 2],
+  ]; // biome-ignore format: a line each
+  const errorsOf = (problems: readonly ProblemCount[]): readonly string[] =>
+    problems.flatMap(({ severity, examples }) => (severity === 'error' ? examples.map((one) => one.place) : []));
+  test.each(cases)('%s', async (name, change, code, place, images) => {
+    const set = coco('a.png', 'b.png');
+    change(set);
+    put(`unwritten/${name}/annotations.json`, set);
+    for (const file of ['a.png', 'b.png']) put(`unwritten/${name}/${file}`, png);
+    const path = join(root, 'unwritten', name);
+    for (const to of ['yolo', 'labelme'] as const) {
+      await expect(exportDataset(path, `${path}-${to}`, to)).rejects.toMatchObject({ code, place });
+      const [split] = await exportDataset(path, `${path}-${to}-rest`, to, { policy: 'drop' });
+      expect([split!.images, split!.objects, ...errorsOf(split!.problems)]).toEqual([images, 1, place]);
+      expect(objects(await openDataset(`${path}-${to}-rest`))).toEqual([
+        `b.png red 2,3,8,9${to === 'yolo' ? ' box' : ''}`,
+      ]);
+    }
+    const [copied] = await convertDataset(path, `${path}-coco`, { policy: 'drop' });
+    expect([copied!.images, copied!.objects, ...errorsOf(copied!.problems)]).toEqual([images, 1, place]);
+  });
+
+  test('objects of an id that a record without a file has as well are nobody’s', async () => {
+    const set = coco('a.png', 'b.png', 'b.png');
+    set.images[0] = { id: 2, width: 20, height: 12 };
+    put('nameless/annotations.json', {
+      ...set,
+      images: set.images.slice(0, 2),
+      annotations: set.annotations.slice(1, 2),
+    });
+    put('nameless/b.png', png);
+    const { account } = await repairDataset(await inspectDataset(join(root, 'nameless')), join(root, 'nameless-copy'));
+    expect(account).toMatchObject({
+      images: { original: 2, copy: 0 },
+      objects: { original: 1, copy: 0 },
+      isLossy: true,
+    });
   });
 });
 

@@ -1,3 +1,4 @@
+import type { ProblemCount } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
@@ -49,9 +50,7 @@ async function run(data: string, out: string, options: Options): Promise<void> {
   }
   for (const { split, format, annotations, images, objects, problems } of splits) {
     print(`${split}: ${images} images, ${objects} objects from ${format} to ${annotations}`);
-    for (const { severity, count, title } of problems) {
-      if (severity !== 'note') print(`  ${severity}: ${title} (${count})`);
-    }
+    printProblems(problems);
   }
 }
 
@@ -69,8 +68,18 @@ async function exportTo(to: 'yolo' | 'labelme', data: string, out: string, optio
     printJson(splits);
     return;
   }
-  for (const { split, images, objects, leftOut } of splits) {
+  for (const { split, images, objects, leftOut, problems } of splits) {
     print(`${split}: ${images} images, ${objects} objects to ${out}`);
     if (leftOut > 0) print(`  warning: ${to} has no word for crowds (${leftOut} left out)`);
+    printProblems(problems);
+  }
+}
+
+/** What was left out, and what is odd in what is not; the doctor names each. */
+function printProblems(problems: readonly ProblemCount[]): void {
+  for (const { severity, count, title, examples } of problems) {
+    const [example] = examples;
+    const such = example === undefined ? '' : `, such as ${example.place}: ${example.found}`;
+    if (severity !== 'note') print(`  ${severity}: ${title} (${count})${such}`);
   }
 }

@@ -65,6 +65,7 @@ export type ProblemKind =
   | 'mask-empty'
   | 'keypoints-invalid'
   | 'keypoint-outside'
+  | 'image-unclear'
   | 'image-missing'
   | 'image-corrupt'
   | 'image-too-large'
@@ -156,6 +157,11 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'keypoints-invalid': kind('error', 'TARGET_INVALID', 'keypoints are malformed'),
   'keypoint-outside': kind('warning', 'TARGET_INVALID', 'labelled keypoints lie outside of their image'),
   // images
+  'image-unclear': kind(
+    'warning',
+    'IMAGE_MISSING',
+    'a file of annotations is called like one picture and names another',
+  ),
   'image-missing': kind('error', 'IMAGE_MISSING', 'an image file is missing'),
   'image-corrupt': kind('error', 'IMAGE_CORRUPT', 'an image cannot be decoded'),
   'image-too-large': kind('error', 'IMAGE_TOO_LARGE', 'an image has more pixels than allowed'),

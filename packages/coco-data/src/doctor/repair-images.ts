@@ -102,10 +102,14 @@ function inside(value: number, side: number): boolean {
   return value <= side + SLACK;
 }
 
-/** Ids that several files share: which of them an annotation means, nobody can tell. */
-export function sharedIds(images: readonly ImageRecord[]): ReadonlySet<ImageId> {
+/**
+ * Ids that several files share: which of them an annotation means, nobody can tell.
+ * @param others ids of records that do not say which file they mean
+ */
+export function sharedIds(images: readonly ImageRecord[], others: readonly ImageId[] = []): ReadonlySet<ImageId> {
   const files = new Map<ImageId, string>();
-  const shared = new Set<ImageId>();
+  const find = imagesById(images);
+  const shared = new Set<ImageId>(others.flatMap((id) => find(id)?.id ?? []));
   for (const { id, file } of images) {
     if ((files.get(id) ?? file) !== file) shared.add(id);
     files.set(id, file);

@@ -78,7 +78,12 @@ interface Patient {
   readonly sizeless: ReadonlySet<ImageRecord>;
   readonly asShown: boolean;
   /** Records of annotations and of images that nothing could be made of, and files of them. */
-  readonly unread: { readonly annotations: readonly UnreadAnnotation[]; readonly images: number };
+  readonly unread: {
+    readonly annotations: readonly UnreadAnnotation[];
+    readonly images: number;
+    /** Ids of those images that have one. */
+    readonly imageIds: readonly ImageId[];
+  };
   /** Annotations of which a part of the mask could not be used. */
   readonly partial: ReadonlySet<string>;
   readonly did: Did;
@@ -99,7 +104,7 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
   for (const { action, place, what } of mended.mendings) did(action, place, what);
   const places = new Set([...mended.images, ...mended.annotations].map(({ place }) => place));
   for (const { place } of mended.mendings) places.add(place);
-  const unread = { annotations: [] as UnreadAnnotation[], images: 0 };
+  const unread = { annotations: [] as UnreadAnnotation[], images: 0, imageIds: [] as ImageId[] };
   const objects = new Set(raw.annotations.map(({ place }) => place));
   const remains = new Map(raw.remains?.map((annotation) => [annotation.place, annotation]));
   for (const [place, { kind, what, imageId, partOf }] of refused) {
@@ -112,7 +117,11 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
     did(isPart ? 'left out polygon part' : `left out ${kind}`, place, what);
     if (partOf !== undefined) continue; // its object is there, or counted once
     if (kind === 'annotation') unread.annotations.push({ place, imageId: mended.imageIds.get(place) ?? imageId });
-    else if (kind === 'image') unread.images++;
+    else if (kind === 'image') {
+      unread.images++;
+      const id = mended.idsOfImages.get(place);
+      if (id !== undefined) unread.imageIds.push(id);
+    }
   }
   const files = new Map(split.sound);
   for (const image of mended.images) {
@@ -169,13 +178,13 @@ function repairSplit(
   return { set: onlySound(set, did), upright };
 }
 
-function repairImages({ split, raw, files, sizeless, asShown, did }: Patient): {
+function repairImages({ split, raw, files, sizeless, asShown, unread, did }: Patient): {
   readonly images: readonly ImageRecord[];
   readonly upright: ReadonlySet<string>;
   /** Why an image is not in the copy. */
   readonly reasons: (id: ImageRecord['id']) => string | undefined;
 } {
-  const shared = sharedIds(raw.images);
+  const shared = sharedIds(raw.images, unread.imageIds);
   const why = new Map<ImageRecord['id'], { readonly id: ImageRecord['id']; readonly text: string }>();
   const seen = new Set<ImageRecord['id']>();
   const leaveOut = (image: ImageRecord, text: string): boolean => {

@@ -35,23 +35,32 @@ export function isVia3(value: unknown): boolean {
 
 /**
  * A VIA 3 project as the older tool would have written it, so that one reader judges both: shapes by name, options of an
- * attribute by their text. Only what is drawn on still pictures is taken; times of films are left.
+ * attribute by their text. Only what is drawn on still pictures is taken; times of films are left. Problems name the
+ * picture of an object as the project does.
  * @throws DATASET_INVALID for a project of films or sounds alone
  */
-export function via2Of(value: unknown, source: string, problems: Problems): JSONObject {
+export function via2Of(value: unknown, source: string, problems: Pick<Problems, 'add'>): JSONObject {
   const { file, metadata, attribute, view } = value as Record<string, JSONObject>;
   const regions = new Map<string, JSONObject[]>();
   const isPicture = (entry: unknown): boolean => !isObject(entry) || !FILMS.includes(entry['type']);
   for (const [key, entry] of Object.entries(metadata!)) {
     const place = `/metadata/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const id = isObject(entry) ? fileOf(entry['vid'], view!) : undefined;
+    const named = id !== undefined && Object.hasOwn(file!, id) ? file![id] : undefined;
+    const imageId = isObject(named) && typeof named['fname'] === 'string' ? named['fname'] : undefined;
     const report = (field: string, found: string): void =>
-      problems.add({ kind: 'field-type', source, place: `${place}${field}`, found });
+      problems.add({
+        kind: 'field-type',
+        source,
+        place: `${place}${field}`,
+        found,
+        ...(imageId !== undefined && { imageId }),
+      });
     if (!isObject(entry) || !Array.isArray(entry['xy'])) {
       report('', `${show(entry)}, expected an object with a list xy`);
       continue;
     }
     if (entry['xy'].length === 0) continue; // a piece of a film, or what is said of a whole picture
-    const id = fileOf(entry['vid'], view!);
     if (id === undefined || !Object.hasOwn(file!, id)) {
       report('/vid', `${show(entry['vid'])}, expected a view of one of the files`);
       continue;

@@ -1,6 +1,6 @@
 import type { ImageSize } from '@rcnn/core';
 import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
-import type { Problems } from '../../doctor/problems.ts';
+import type { Problem, Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { FieldReader, numeric, show } from '../json/fields.ts';
 import { boxAround, ellipseOutline, polygonArea } from '../outline.ts';
@@ -35,11 +35,14 @@ export async function parseVia(
   problems: Problems,
   options: ViaOptions,
 ): Promise<AnnotationSet> {
-  const { root, prefix } = projectOf(value, source, problems);
+  const found: Problem[] = [];
+  const { root, prefix } = projectOf(value, source, { add: (problem) => found.push(problem) });
   const regions: Region[] = [];
   const images: ImageRecord[] = [];
   const sizes = new Map<string, ImageSize>();
   const files = await options.filesOf?.(namesOf(root));
+  for (const { imageId, ...problem } of found)
+    problems.add({ ...problem, ...(imageId !== undefined && { imageId: files?.get(String(imageId)) ?? imageId }) });
   for (const [key, entry] of Object.entries(root)) {
     const place = `${prefix}/${escapePointer(key)}`;
     const fields = new FieldReader(entry, place, source, problems);
@@ -153,7 +156,7 @@ interface Region {
 type JSONObject = Readonly<Record<string, unknown>>;
 
 /** VIA 2 saves projects as `{ _via_img_metadata: … }` and exports that part alone; VIA 1 knows only the part. */
-function projectOf(value: unknown, source: string, problems: Problems): { root: JSONObject; prefix: string } {
+function projectOf(value: unknown, source: string, problems: Reporter): { root: JSONObject; prefix: string } {
   if (isVia3(value)) return { root: via2Of(value, source, problems), prefix: '/file' };
   const outer = isObject(value) ? value : {};
   const inner = outer['_via_img_metadata'];

@@ -90,6 +90,15 @@ async function readFile(
     return undefined;
   }
   const image = await imageOf(file, name, names);
+  const alike = await names.findPicture(basename(name, '.json'));
+  // Renamed one after the other, files name their neighbours.
+  if (alike !== undefined && alike !== image)
+    own.add({
+      kind: 'image-unclear',
+      source,
+      place: name,
+      found: `read as ${image}, which it names; there is ${alike}`,
+    });
   const isStated = file.size[0] > 0;
   const size = isStated
     ? file.size

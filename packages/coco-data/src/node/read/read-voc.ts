@@ -59,7 +59,12 @@ export async function readVoc(
     const file = files.get(stem) ?? `${stem}.xml`;
     const place = `${basename(folders.xml)}/${file}`;
     try {
-      entries.push(await readEntry(folders, stem, file, place, sizes, names));
+      const entry = await readEntry(folders, stem, file, place, sizes, names);
+      entries.push(entry);
+      const named = await names.find(entry.file.filename);
+      if (named === undefined || named === entry.image) continue;
+      const found = `read as ${entry.image}, which is called like it; it names ${named}`;
+      problems.add({ kind: 'image-unclear', source: root, place, found });
     } catch (error) {
       if (!isRcnnError(error)) throw error;
       problems.add({ kind: fileProblem(error), source: root, place, found: error.message });

@@ -17,6 +17,8 @@ export interface MendedRecords {
   readonly mendings: readonly (Mending & { readonly place: string })[];
   /** Images that annotations name, by place, of all records that were read again. */
   readonly imageIds: ReadonlyMap<string, ImageId>;
+  /** Ids that images of these records have, by place; whose record cannot be mended has objects all the same. */
+  readonly idsOfImages: ReadonlyMap<string, ImageId>;
   /** Annotations of which a part of the mask could not be used. */
   readonly partial: ReadonlySet<string>;
   /** Images whose record states no size. */
@@ -59,6 +61,7 @@ class Gathered implements MendedRecords {
   readonly categories: Category[] = [];
   readonly mendings: (Mending & { readonly place: string })[] = [];
   readonly imageIds = new Map<string, ImageId>();
+  readonly idsOfImages = new Map<string, ImageId>();
   readonly partial = new Set<string>();
   sizeless: ReadonlySet<ImageRecord> = new Set();
   readonly #source: string;
@@ -76,9 +79,9 @@ class Gathered implements MendedRecords {
   element(key: string, index: number, value: unknown): void {
     const place = `/${key}/${index}`;
     if (!KEYS.includes(key) || !this.#places.has(place)) return;
-    const imageId = (value as { image_id?: unknown } | null)?.image_id;
-    if (key === 'annotations' && (typeof imageId === 'number' || typeof imageId === 'string'))
-      this.imageIds.set(place, imageId);
+    const { id, image_id: imageId } = (value ?? {}) as LooseRecord;
+    if (key === 'annotations' && isId(imageId)) this.imageIds.set(place, imageId);
+    if (key === 'images' && isId(id)) this.idsOfImages.set(place, id);
     if (key === 'categories' && isTextId(value, 'id')) this.#byText.categories.push({ index, value });
     else if (key === 'annotations' && isTextId(value, 'category_id')) this.#byText.annotations.push({ index, value });
     else this.#mend(key as ListKey, place, value, []);
@@ -145,6 +148,10 @@ class Gathered implements MendedRecords {
       throw error;
     }
   }
+}
+
+function isId(value: unknown): value is ImageId {
+  return typeof value === 'number' || typeof value === 'string';
 }
 
 /** Whether a record has text for an id, and no number in it. */

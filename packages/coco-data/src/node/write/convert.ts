@@ -5,6 +5,7 @@ import { type ProblemCount, Problems } from '../../doctor/problems.ts';
 import type { ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { type OpenOptions, readSource, selectSources } from '../read/open.ts';
+import { exportable } from './exportable.ts';
 import { writeCoco } from './write-coco.ts';
 
 export interface ConvertOptions extends OpenOptions {
@@ -37,8 +38,11 @@ export async function convertDataset(
   const done: ConvertedSplit[] = [];
   for (const source of sources) {
     const problems = new Problems();
+    const store = new FolderImages(source.images, options);
     const checked = checkRecords(await readSource(source, problems, options), problems);
-    const set = options.keepEmpty === false ? withoutEmpty(checked) : checked;
+    const drops = policy === 'drop' && imageFiles !== 'none';
+    const kept = options.keepEmpty === false ? withoutEmpty(checked) : checked;
+    const set = drops ? await exportable(kept, store, problems, true) : kept;
     if (policy === 'fail') problems.throwErrors(set.source);
     output ??= await OutputFolder.open(out);
     const folder = output.takeFolder(source.split);
@@ -50,7 +54,6 @@ export async function convertDataset(
         ...set,
         images: set.images.map((image) => ({ ...image, file: copies.get(image.file)! })),
       });
-      const store = new FolderImages(source.images, options);
       for (const [name, copy] of copies)
         await bringImage(await store.locate(name), await output.file(`${folder}/${copy}`), imageFiles);
     }

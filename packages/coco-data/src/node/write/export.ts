@@ -3,13 +3,14 @@ import { RcnnError } from '@rcnn/core/errors';
 import { OutputFolder, writeError } from '@rcnn/files';
 import { stringify } from 'yaml';
 import { checkRecords } from '../../doctor/check.ts';
-import { Problems } from '../../doctor/problems.ts';
+import { type ProblemCount, Problems } from '../../doctor/problems.ts';
 import { labelmeOf } from '../../formats/labelme/write-labelme.ts';
 import { yoloLines } from '../../formats/yolo/write-yolo.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { findSources, type OpenOptions, readSource } from '../read/open.ts';
 import { bringImage } from './convert.ts';
+import { exportable } from './exportable.ts';
 import { drawnOn, writeUpright } from './upright.ts';
 
 /** One split that {@link exportDataset} wrote. */
@@ -19,6 +20,8 @@ export interface ExportedSplit {
   readonly objects: number;
   /** Crowds: these formats have no word for them, so they are not written. */
   readonly leftOut: number;
+  /** With policy `drop`: what else was left out, and why. */
+  readonly problems: readonly ProblemCount[];
 }
 
 /**
@@ -37,24 +40,33 @@ export async function exportDataset(
   );
   if (sources.length === 0)
     throw new RcnnError('FILE_MISSING', { where: path, problem: `there is no split '${options.split}'` });
-  const sets: { readonly set: AnnotationSet; readonly split: string; readonly images: string }[] = [];
+  const sets: {
+    readonly set: AnnotationSet;
+    readonly split: string;
+    readonly store: FolderImages;
+    readonly problems: Problems;
+  }[] = [];
   for (const source of sources) {
     const problems = new Problems();
-    const set = checkRecords(await readSource(source, problems, options), problems);
-    if (options.policy !== 'drop') problems.throwErrors(set.source);
-    sets.push({ set, split: source.split, images: source.images });
+    const read = checkRecords(await readSource(source, problems, options), problems);
+    const drops = options.policy === 'drop';
+    if (!drops) problems.throwErrors(read.source);
+    const store = new FolderImages(source.images, options);
+    const set = await exportable(read, store, problems, drops);
+    if (!drops) problems.throwErrors(set.source);
+    sets.push({ set, split: source.split, store, problems });
   }
   const output = await OutputFolder.open(out);
   const names = [...new Set(sets.flatMap(({ set }) => set.categories.map(({ name }) => name)))];
   const writer = to === 'yolo' ? writeYoloImage(names) : writeLabelmeImage;
   const folders: Record<string, string> = {};
   const done: ExportedSplit[] = [];
-  for (const { set, split, images } of sets) {
+  for (const { set, split, store, problems } of sets) {
     const folder = output.takeFolder(split);
     folders[splitKey(folder, folders, sets.length)] = `images/${folder}`;
-    const store = new FolderImages(images, options);
     done.push({
       split,
+      problems: problems.list(),
       ...(await writeSplit(set, store, to === 'yolo' ? `images/${folder}` : folder, output, writer)),
     });
   }
@@ -87,7 +99,7 @@ async function writeSplit(
   folder: string,
   output: OutputFolder,
   write: ImageWriter,
-): Promise<Omit<ExportedSplit, 'split'>> {
+): Promise<Omit<ExportedSplit, 'split' | 'problems'>> {
   const byImage = new Map(set.images.map(({ id }) => [id, [] as AnnotationRecord[]]));
   for (const annotation of set.annotations) if (!annotation.crowd) byImage.get(annotation.imageId)?.push(annotation);
   const stems = new Set<string>();
