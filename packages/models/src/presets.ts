@@ -7,6 +7,8 @@ export interface PresetModel {
   readonly arch?: string;
   /** Options for it; those that another architecture lacks are left out there. */
   readonly model?: ModelOptions;
+  /** Learning rates by architecture, of those that learn better at another one than the preset's. */
+  readonly rates?: Readonly<Record<string, number>>;
   /** Why each value is what it is, in a sentence, by its name; `model.minSize` for options. */
   readonly why: Readonly<Record<string, string>>;
 }
@@ -56,6 +58,9 @@ export const presetModels: Readonly<Record<string, PresetModel>> = {
   },
   quick: {
     arch: 'maskrcnn_small',
+    // A head that is asked at every cell averages over hundreds of them, and bears twice the rate: mask AP50 of .868 on
+    // 60 drawn pictures after 1,050 steps, where 750 at the usual rate gave .776.
+    rates: { yolact_small: 2e-3, yolact_plus_small: 2e-3 },
     why: {
       arch: 'One block in each stage and narrow heads: a step takes a fraction of a second.',
     },

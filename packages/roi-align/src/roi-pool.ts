@@ -1,3 +1,4 @@
+import { concatFloats, type Pyramid } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { PlacedRoIs } from './placed-rois.ts';
 import { placeOnOneMap, roundHalfAway, sizeOf } from './roi-align.ts';
@@ -39,6 +40,32 @@ export function roiPool(
     return { value: tf.tensor4d(result, shape), gradFunc };
   });
   return op(features) as tf.Tensor4D;
+}
+
+export interface RoIPoolLayerOptions extends Pick<RoIPoolOptions, 'outputSize'> {
+  /** Pixels between two cells of the map. */
+  readonly stride: number;
+}
+
+/** {@link roiPool} on the one map of a network without a pyramid, in the place of a `MultiScaleRoIAlign`. */
+export class RoIPool {
+  readonly #options: RoIPoolOptions;
+
+  constructor({ outputSize, stride }: RoIPoolLayerOptions) {
+    this.#options = { outputSize, spatialScale: 1 / stride };
+  }
+
+  /**
+   * Regions `[R, h, w, C]` of the first map of `features`, those of all images one after the other.
+   * @param boxes of each image, `[R * 4]` in pixels
+   */
+  forward(features: Pyramid, boxes: readonly Float32Array[]): tf.Tensor4D {
+    const rows = boxes.map((ofImage, image) => {
+      const corners = Array.from({ length: ofImage.length / 4 }, (_, r) => [...ofImage.subarray(4 * r, 4 * r + 4)]);
+      return Float32Array.from(corners.flatMap((box) => [image, ...box]));
+    });
+    return roiPool(features[0]!, concatFloats(rows), this.#options);
+  }
 }
 
 /** The element that wins each bin and channel, or -1 for an empty bin. */

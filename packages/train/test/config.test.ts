@@ -84,6 +84,11 @@ describe('values that PyYAML reads as something else show both readings', () => 
 
 describe('resolving', () => {
   test('later parts win over earlier ones, all of them over the preset', () => {
+    const quick = resolveConfig({ data: 'a', preset: 'quick' });
+    expect(quick).toMatchObject({ arch: 'maskrcnn_small', learningRate: 1e-3 });
+    const yolact = { data: 'a', preset: 'quick', arch: 'yolact_small' };
+    expect(resolveConfig(yolact).learningRate).toBe(2e-3); // learns better at that rate
+    expect(resolveConfig(yolact, { learningRate: 1e-4 }).learningRate).toBe(1e-4);
     const config = resolveConfig({ data: 'a', preset: 'balloon', learningRate: 1 }, { learningRate: 2 });
     expect(config).toMatchObject({ data: 'a', steps: 1000, model: { roisPerImage: 128 }, learningRate: 2 });
     expect(config).not.toHaveProperty('preset');

@@ -6,8 +6,10 @@ import {
   maskRcnnMobileNetV3Large320Fpn,
   maskRcnnMobileNetV3LargeFpn,
 } from './mobile-net-fpn.ts';
+import { vggRecipes } from './on-vgg.ts';
 import {
   cascadeMaskRcnnResnetFpn,
+  cascadeRcnnResnetFpn,
   cascadeSmall,
   fasterRcnnResnetFpn,
   htcResnetFpn,
@@ -35,6 +37,7 @@ export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe
     [`fasterrcnn_${body}_fpn_v2`, (options) => fasterRcnnResnetFpn({ ...options, body, version: 2 })],
     [`keypointrcnn_${body}_fpn`, (options) => keypointRcnnResnetFpn({ ...options, body, version: 1 })],
     [`cascade_maskrcnn_${body}_fpn`, (options) => cascadeMaskRcnnResnetFpn({ ...options, body, version: 1 })],
+    [`cascade_rcnn_${body}_fpn`, (options) => cascadeRcnnResnetFpn({ ...options, body, version: 1 })],
     [`htc_${body}_fpn`, (options) => htcResnetFpn({ ...options, body, version: 1 })],
     [`pointrend_${body}_fpn`, (options) => pointRendResnetFpn({ ...options, body, version: 1 })],
     [`rfcn_${body}`, (options) => rfcnResnet({ ...options, body, version: 1 })],
@@ -48,6 +51,7 @@ export const architectures: ReadonlyMap<string, Recipe> = new Map<string, Recipe
   ['fasterrcnn_mobilenet_v3_large_320_fpn', fasterRcnnMobileNetV3Large320Fpn],
   ['maskrcnn_mobilenet_v3_large_fpn', maskRcnnMobileNetV3LargeFpn],
   ['maskrcnn_mobilenet_v3_large_320_fpn', maskRcnnMobileNetV3Large320Fpn],
+  ...vggRecipes,
   ['maskrcnn_small', maskRcnnSmall],
   ['cascade_small', cascadeSmall],
   ['keypointrcnn_small', keypointRcnnSmall],
@@ -64,7 +68,7 @@ export function architecture(name: string): Recipe {
     place: name,
     problem: 'no such architecture',
     expected:
-      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn, cascade_maskrcnn_BODY_fpn, htc_BODY_fpn, pointrend_BODY_fpn, or c4, dc5, c5 instead of fpn, or rfcn_BODY, or fasterrcnn_, maskrcnn_mobilenet_v3_large_fpn, _320_fpn',
+      'maskrcnn_BODY_fpn, maskrcnn_BODY_fpn_v2, fasterrcnn_BODY_fpn, fasterrcnn_BODY_fpn_v2, keypointrcnn_BODY_fpn, cascade_maskrcnn_BODY_fpn, cascade_rcnn_BODY_fpn, htc_BODY_fpn, pointrend_BODY_fpn, or c4, dc5, c5 instead of fpn, or rfcn_BODY, or fasterrcnn_, maskrcnn_ before mobilenet_v3_large_fpn, mobilenet_v3_large_320_fpn, vgg16, vgg16_bn',
     hint: `BODY is one of ${Object.keys(resnets).join(', ')}; or take maskrcnn_small, keypointrcnn_small, cascade_small, htc_small or pointrend_small.`,
   });
 }

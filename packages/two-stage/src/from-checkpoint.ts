@@ -14,6 +14,7 @@ import { AnchorGenerator } from '@rcnn/rpn-anchors';
 import { architecture } from './architectures.ts';
 import { detectron2Rules } from './detectron2-rules.ts';
 import type { FasterRCNN } from './faster-rcnn.ts';
+import { vggNameOf } from './on-vgg.ts';
 import type { RecipeOptions } from './recipes.ts';
 
 export interface FromCheckpointOptions extends RecipeOptions {
@@ -132,17 +133,22 @@ export function architectureOf({ tensors }: TensorSource): string | undefined {
   const place = (name: string): string =>
     inHeads && name.startsWith('layer4.') ? `roi_heads.res5.${name.slice('layer4.'.length)}` : `backbone.body.${name}`;
   const body = resnetNameOf((name) => find(tensors, place(name)));
-  if (body === undefined) return onMobileNet(tensors);
+  if (body === undefined) return onVGG(tensors) ?? onMobileNet(tensors);
   const extra = find(tensors, MASK_LOGITS) ? 'maskrcnn' : 'fasterrcnn';
   const task = find(tensors, 'roi_heads.keypoint_predictor.kps_score_lowres.weight') ? 'keypointrcnn' : extra;
   if (find(tensors, SCORE_MAPS)) return `rfcn_${body}`;
   const map = inHeads ? 'c4' : singleMapOf(tensors);
   if (map !== undefined) return `${extra}_${body}_${map}`;
   if (find(tensors, 'roi_heads.mask_flow.1.weight')) return `htc_${body}_fpn`;
-  if (find(tensors, FIRST_STAGE) && extra === 'maskrcnn') return `cascade_maskrcnn_${body}_fpn`;
+  if (find(tensors, FIRST_STAGE)) return `cascade_${extra === 'maskrcnn' ? 'maskrcnn' : 'rcnn'}_${body}_fpn`;
   if (find(tensors, 'roi_heads.mask_head.point_head.predictor.weight')) return `pointrend_${body}_fpn`;
   const second = find(tensors, 'roi_heads.box_head.5.weight') ? '_v2' : '';
   return `${task}_${body}_fpn${second}`;
+}
+
+function onVGG(tensors: TensorSource['tensors']): string | undefined {
+  const body = vggNameOf((name) => find(tensors, `backbone.body.${name}`));
+  return body && `${find(tensors, MASK_LOGITS) ? 'maskrcnn' : 'fasterrcnn'}_${body}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 export * from '@rcnn/backbone-mobilenet';
 export * from '@rcnn/backbone-resnet';
+export * from '@rcnn/backbone-vgg';
 export * from '@rcnn/boxes';
 export * from '@rcnn/core';
 export * from '@rcnn/detector';
@@ -31,6 +32,7 @@ export {
   maskRcnnMobileNetV3Large320Fpn,
   maskRcnnMobileNetV3LargeFpn,
 } from './mobile-net-fpn.ts';
+export { fasterRcnnVgg16, fasterRcnnVgg16Bn, maskRcnnVgg16, maskRcnnVgg16Bn } from './on-vgg.ts';
 export {
   cascadeMaskRcnnResnetFpn,
   cascadeRcnnResnetFpn,

@@ -30,6 +30,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { architectureOf, classesOf } from '../src/from-checkpoint.ts';
 import { architecture, type FasterRCNN, firstInOrderSampler, MaskRCNN, type RecipeOptions } from '../src/index.ts';
+import { batchOf, nameOfDetectron2, normErrors } from './support/detectron2.ts';
 import { useFastEngine } from './support/engine.ts';
 
 const read = (name: string): Promise<Fixture> => Fixture.read(new URL(`fixtures/${name}.safetensors`, import.meta.url));
@@ -265,33 +266,6 @@ class Body extends Module implements Backbone {
   }
 }
 
-/** Images at their own size, normalized by torchvision's numbers, zeros right and below. */
-function batchOf(images: readonly PixelImage[]): tf.Tensor4D {
-  const [height, width] = [0, 1].map((side) => Math.max(...images.map((image) => [image.height, image.width][side]!)));
-  return tf.tidy(() => {
-    const padded = images.map(({ data, ...image }) => {
-      const mean = [123.675, 116.28, 103.53];
-      const std = [58.395, 57.12, 57.375];
-      const normalized = Float32Array.from(data, (value, i) => (value - mean[i % 3]!) / std[i % 3]!);
-      const pixels = tf.tensor3d(normalized, [image.height, image.width, 3]);
-      return tf.pad(pixels, [[0, height! - image.height], [0, width! - image.width], [0, 0]]); // biome-ignore format: sides
-    });
-    return tf.stack(padded) as tf.Tensor4D;
-  });
-}
-
-function nameOfDetectron2(name: string): string {
-  return name
-    .replace('backbone.body.conv1', 'backbone.stem.conv1')
-    .replace(/backbone\.body\.layer(\d)/, (_, n: string) => `backbone.res${Number(n) + 1}`)
-    .replace('.downsample.0.', '.shortcut.')
-    .replace('rpn.head.conv.0.0', 'proposal_generator.rpn_head.conv')
-    .replace('rpn.head.cls_logits', 'proposal_generator.rpn_head.objectness_logits')
-    .replace('rpn.head.bbox_pred', 'proposal_generator.rpn_head.anchor_deltas')
-    .replace('mask_predictor.conv5_mask', 'mask_head.deconv')
-    .replace('mask_predictor.mask_fcn_logits', 'mask_head.predictor');
-}
-
 test.each(['rfcn_resnet18', 'maskrcnn_resnet18_dc5', 'fasterrcnn_resnet18_c4', 'fasterrcnn_resnet18_c5'])(
   '%s learns and detects, its weights tell its classes, and no tensor is left',
   async (name) => {
@@ -369,19 +343,4 @@ function targetOf(fixture: Fixture, i: number, labels: Int32Array) {
     Mask.fromBitmap(Uint8Array.from(pixels.slice(k * height * width, (k + 1) * height * width)), [height, width]),
   );
   return { boxes: fixture.floats(`targets.${i}.boxes`), labels, masks };
-}
-
-async function normErrors(
-  gradients: ReadonlyMap<string, tf.Tensor>,
-  fixture: Fixture,
-  theirs: (name: string) => string,
-): Promise<Record<string, number>> {
-  const errors: Record<string, number> = {};
-  for (const [name, gradient] of gradients) {
-    const [norm, , maximum] = fixture.floats(`grad.stats.${theirs(name)}`) as unknown as [number, number, number];
-    if (maximum < 1e-6) continue; // 0 in theory: the reference has rounding there
-    const values = (await gradient.data()) as Float32Array;
-    errors[name] = relativeError(Math.sqrt(values.reduce((sum, g) => sum + g * g, 0)), norm);
-  }
-  return errors;
 }

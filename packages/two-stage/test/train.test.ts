@@ -61,6 +61,7 @@ describe.each([
   ['train_maskrcnn_resnet18_fpn', 3, withMasks],
   ['train_empty_image', 1, withMasks],
   ['train_keypointrcnn_resnet18_small', 2, withKeypoints],
+  ['train_keypointrcnn_empty_image', 1, withKeypoints],
   ['train_keypointrcnn_all_invisible', 1, withKeypoints],
   ['train_keypointrcnn_all_empty', 1, withKeypoints],
 ] as const)('%s', (file, steps, build) => {

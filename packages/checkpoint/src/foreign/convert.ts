@@ -28,9 +28,9 @@ export interface Converted {
 }
 
 /**
- * A Mask or Faster R-CNN (ResNet with FPN, C4 or DC5), PointRend or HTC of detectron2 or mmdetection as one of ours: torchvision's names, background
- * first, and a profile that says how its images, strides and regions are. Undefined for files of others. Shares the
- * file: close it after writing.
+ * A Mask or Faster R-CNN (ResNet with FPN, C4 or DC5), a PointRend, a Cascade of detectron2 or a Hybrid Task Cascade of
+ * mmdetection as one of ours: torchvision's names, background first, and a profile that says how its images, strides
+ * and regions are. Undefined for files of others. Shares the file: close it after writing.
  * @throws CHECKPOINT_MISMATCH naming the tensors that have no place in ours
  */
 export async function convertForeign(
@@ -51,7 +51,8 @@ export async function convertForeign(
         .slice(0, 5)
         .map((name) => quoteName(name))
         .join(', ')}`,
-      expected: 'a Mask or Faster R-CNN, a PointRend or a Hybrid Task Cascade, on a ResNet with an FPN, C4 or DC5',
+      expected:
+        'a Mask, Faster or Cascade R-CNN, a PointRend or a Hybrid Task Cascade, on a ResNet with an FPN, C4 or DC5',
     });
   }
   const { profile, assumed } = await profileOf(program, model, tensors, options);
@@ -134,11 +135,14 @@ async function profileOf(
   const { roiAlign: _, ...ofOneMap } = ofPyramid; // C4 and DC5 read their regions in one way alone
   const { maskPaste: __, ...ofHTC } = ofOneMap; // and an HTC lays its masks in one way alone
   const semanticClasses = tensors.get('roi_heads.semantic_head.conv_logits.weight')?.shape[0] ?? 0;
-  const own = tensors.has(FIRST_STAGE) ? { ...ofHTC, semanticClasses } : hasPyramid ? ofPyramid : ofOneMap;
+  const own = tensors.has(MASK_FLOW) ? { ...ofHTC, semanticClasses } : hasPyramid ? ofPyramid : ofOneMap;
   return { profile: { ...profile, options: own }, assumed };
 }
 
-/** What a cascade alone has. */
+/** What a Hybrid Task Cascade alone has. */
+const MASK_FLOW = 'roi_heads.mask_flow.1.weight';
+
+/** What cascades alone have. */
 const FIRST_STAGE = 'roi_heads.box_predictor.0.cls_score.weight';
 
 /** mmdetection keeps the text of its config beside the weights. */

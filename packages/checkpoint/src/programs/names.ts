@@ -1,7 +1,7 @@
 /** How names of another program become torchvision's: the first pattern that fits. Null drops a tensor. */
 export type Renaming = readonly (readonly [pattern: RegExp, name: string | null])[];
 
-/** detectron2, Mask and Faster R-CNN on a ResNet with an FPN, or on one map (C4, DC5). */
+/** detectron2, Mask, Faster and Cascade R-CNN on a ResNet with an FPN, or without a cascade on one map (C4, DC5). */
 export const DETECTRON2: Renaming = [
   [/^(pixel_mean|pixel_std|.*anchor_generator\.cell_anchors\.\d+)$/, null],
   [/^backbone\.(?:bottom_up\.)?stem\.conv1\.weight$/, 'backbone.body.conv1.weight'],
@@ -22,9 +22,10 @@ export const DETECTRON2: Renaming = [
   [/^proposal_generator\.rpn_head\.conv\.(weight|bias)$/, 'rpn.head.conv.0.0.$1'],
   [/^proposal_generator\.rpn_head\.objectness_logits\.(weight|bias)$/, 'rpn.head.cls_logits.$1'],
   [/^proposal_generator\.rpn_head\.anchor_deltas\.(weight|bias)$/, 'rpn.head.bbox_pred.$1'],
-  [/^roi_heads\.box_head\.fc1\.(weight|bias)$/, 'roi_heads.box_head.fc6.$1'],
-  [/^roi_heads\.box_head\.fc2\.(weight|bias)$/, 'roi_heads.box_head.fc7.$1'],
-  [/^roi_heads\.box_predictor\.(cls_score|bbox_pred)\.(weight|bias)$/, 'roi_heads.box_predictor.$1.$2'],
+  // A cascade numbers its stages, and each has a head and a predictor of its own.
+  [/^roi_heads\.box_head\.(\d\.)?fc1\.(weight|bias)$/, 'roi_heads.box_head.$1fc6.$2'],
+  [/^roi_heads\.box_head\.(\d\.)?fc2\.(weight|bias)$/, 'roi_heads.box_head.$1fc7.$2'],
+  [/^roi_heads\.box_predictor\.(\d\.)?(cls_score|bbox_pred)\.(weight|bias)$/, 'roi_heads.box_predictor.$1$2.$3'],
   [/^(roi_heads\.mask_head\.(?:coarse|point)_head\.\w+\.(?:weight|bias))$/, '$1'], // PointRend's
   [/^roi_heads\.mask_head\.mask_fcn([1-9])\.(weight|bias)$/, 'roi_heads.mask_head.<$1>.0.$2'],
   [/^roi_heads\.mask_head\.deconv\.(weight|bias)$/, 'roi_heads.mask_predictor.conv5_mask.$1'],

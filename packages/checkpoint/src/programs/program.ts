@@ -23,7 +23,7 @@ export function strangerOf(source: Pick<TensorSource, 'tensors'>): Stranger | un
   if (program !== undefined)
     return {
       problem: `the tensors have the names of ${program}`,
-      hint: "Convert the file and name what comes out: 'mask-rcnn convert IN OUT.safetensors' (convertForeign in TypeScript) takes Mask and Faster R-CNN on a ResNet with an FPN.",
+      hint: "Convert the file and name what comes out: 'mask-rcnn convert IN OUT.safetensors' (convertForeign in TypeScript) takes Mask, Faster and Cascade R-CNN on a ResNet with an FPN.",
     };
   if (!isCaffe2(source)) return undefined;
   return {

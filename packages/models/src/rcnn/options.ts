@@ -62,6 +62,9 @@ export const mobileNetOptions: z.ZodObject = rcnnOptions.omit({ strideIn: true }
 /** Boxes on a MobileNet, as in torchvision: one map to read regions from, anchors of all sizes on each. */
 export const mobileNetBoxOptions: z.ZodObject = singleMapOptions.omit({ strideIn: true }).extend(onMobileNet);
 
+/** On a VGG, which has no bottlenecks, and norms of one kind or none. */
+export const vggOptions: z.ZodObject = singleMapOptions.omit({ strideIn: true, normEpsilon: true });
+
 export interface RCNNModelOptions {
   readonly trainableStages?: number | undefined;
   readonly minSize?: number | readonly number[] | undefined;
@@ -70,7 +73,7 @@ export interface RCNNModelOptions {
   readonly proposals?: number | undefined;
   readonly detections?: number | undefined;
   readonly anchorSizes?: readonly number[] | undefined;
-  readonly normEpsilon: number;
+  readonly normEpsilon?: number | undefined;
   readonly strideIn?: '3x3' | '1x1' | undefined;
   readonly maskPaste?: 'torchvision' | 'detectron2' | undefined;
   readonly semanticClasses?: number | undefined;

@@ -19,6 +19,7 @@ import {
   type RCNNModelOptions,
   rcnnOptions,
   singleMapOptions,
+  vggOptions,
 } from './options.ts';
 
 /** Every recipe of `@rcnn/two-stage`, by torchvision's name. */
@@ -40,6 +41,7 @@ function rcnn(name: string, recipe: Recipe): Architecture {
 function optionsOf(name: string): Pick<Architecture, 'optionSchema' | 'weightOptions'> {
   if (isMobile(name)) return optionsOnMobileNet(name);
   const ofAll = ['detections', 'normEpsilon', 'strideIn'];
+  if (isVGG(name)) return { optionSchema: vggOptions, weightOptions: ['detections', 'maskPaste'] };
   if (isHTC(name)) return { optionSchema: htcOptions, weightOptions: [...ofAll, 'anchorSizes', 'semanticClasses'] };
   const onOneMap = /^rfcn_|_(?:c4|dc5|c5|c5_voc)$/.test(name);
   return {
@@ -60,11 +62,16 @@ function isMobile(name: string): boolean {
   return name.includes('_mobilenet_');
 }
 
+function isVGG(name: string): boolean {
+  return name.includes('_vgg16');
+}
+
 function isHTC(name: string): boolean {
   return name.startsWith('htc_');
 }
 
 function aboutOf(name: string): string {
+  if (name.startsWith('cascade_rcnn')) return 'boxes, refined in three stages';
   if (name.startsWith('cascade')) return 'boxes and masks, the boxes refined in three stages';
   if (isHTC(name)) return 'boxes and masks, both refined in three stages';
   if (name.startsWith('pointrend')) return 'boxes in two stages, masks drawn point by point';
@@ -75,7 +82,7 @@ function aboutOf(name: string): string {
 
 function learnsFrom(name: string): readonly TargetExtra[] {
   if (name.startsWith('keypointrcnn')) return ['keypoints'];
-  return /^(?:fasterrcnn|rfcn)/.test(name) ? [] : ['masks'];
+  return /^(?:fasterrcnn|cascade_rcnn|rfcn)/.test(name) ? [] : ['masks'];
 }
 
 /** Options in the words of the recipes; what is not set keeps the recipe's own value. */

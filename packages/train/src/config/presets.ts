@@ -149,7 +149,7 @@ export const presets: Readonly<Record<string, Preset>> = {
     why: {
       batchSize: 'Batch norms learn in a network from scratch, and need more than 2 images to do so.',
       optimizer: 'From random weights it needs a fraction of the steps of SGD.',
-      learningRate: 'High, for everything is new; a small network bears it.',
+      learningRate: 'High, for everything is new; a small network bears it, and a small YOLACT 0.002.',
       weightDecay: "AdamW's decay is multiplied by its small rate: 0.0001 would be none at all.",
       schedule: 'It ends near zero, so the last weights are calm whatever the number of steps.',
       warmupSteps: 'The first gradients of random weights are the largest.',

@@ -23,7 +23,9 @@ export function resolveConfig(...parts: readonly PartialConfig[]): TrainConfig {
   const { preset = 'torchvision', ...rest } = given;
   const arch = rest.arch ?? presetModels[preset]?.arch ?? defaults.arch;
   const model = Object.assign({}, presetOptions(preset, arch), ...parts.map(modelOptions)) as TrainConfig['model'];
-  const config = { ...defaults, ...presets[preset]!.changes, ...rest, arch, model };
+  const rate = presetModels[preset]?.rates?.[arch];
+  const ofArch = rate === undefined ? {} : { learningRate: rate };
+  const config = { ...defaults, ...presets[preset]!.changes, ...ofArch, ...rest, arch, model };
   if (config.data === undefined) {
     throw new RcnnError('CONFIG_INVALID', {
       where: 'config',

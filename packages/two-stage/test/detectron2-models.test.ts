@@ -1,0 +1,213 @@
+import { convertForeign, loadStateDict, memorySource } from '@rcnn/checkpoint';
+import {
+  type ImageSize,
+  Random,
+  type Target,
+  trainableParameters,
+  valueAndGradients,
+  withoutInitialising,
+} from '@rcnn/core';
+import { AffinePlacement } from '@rcnn/detector';
+import {
+  above,
+  Fixture,
+  fixtureImage,
+  relativeError,
+  relativeToMaximum,
+  sampleChannelsFirst,
+  shareOfBoxesFound,
+} from '@rcnn/fixtures';
+import { SGD } from '@rcnn/optim';
+import { CoarseMaskHead, PointHead, PointRendBranch } from '@rcnn/point-rend';
+import { BoxBranch, FastRCNNPredictor, RoIHeads, TwoFCHead } from '@rcnn/roi-heads';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { detectron2Rules } from '../src/detectron2-rules.ts';
+import { architectureOf } from '../src/from-checkpoint.ts';
+import {
+  cascadeMaskRcnnResnetFpn,
+  firstInOrderSampler,
+  type MaskRCNN,
+  pointRendResnetFpn,
+  type RecipeOptions,
+} from '../src/index.ts';
+import { batchOf, nameInPyramid, normErrors } from './support/detectron2.ts';
+import { useFastEngine } from './support/engine.ts';
+
+const read = (name: string): Promise<Fixture> => Fixture.read(new URL(`fixtures/${name}.safetensors`, import.meta.url));
+const SIZES: readonly ImageSize[] = [[240, 320], [333, 241]]; // biome-ignore format: two images
+const RULES = { boxLossBeta: 0, maskTargets: { aligned: true, threshold: 0.5 } } as const;
+
+beforeAll(useFastEngine);
+
+/** ResNet-18 with a pyramid of 64 channels, detectron2's anchors, regions and losses. */
+const small = (): RecipeOptions => ({
+  ...detectron2Rules(),
+  ...RULES,
+  body: 'resnet18',
+  numClasses: 6,
+  fpnChannels: 64,
+  boxFeatures: 128,
+  maskPaste: 'detectron2',
+  rpnPreNmsTopNTest: 1000,
+  rpnPostNmsTopNTest: 100,
+  rpnPreNmsTopNTrain: 2000,
+  rpnPostNmsTopNTrain: 200,
+  rpnSampler: firstInOrderSampler({ batchSize: 256, positiveFraction: 0.5 }),
+  rpnLossBeta: 0,
+  rpnLossNorm: 'full',
+  boxSampler: firstInOrderSampler({ batchSize: 64, positiveFraction: 0.25 }),
+  boxDetectionsPerImg: 12,
+});
+
+const cascade = (): MaskRCNN => cascadeMaskRcnnResnetFpn(small());
+
+/** Its heads are narrower than a recipe makes them, and the points of its training are those of the file. */
+const pointRend = (fixture: Fixture): MaskRCNN => {
+  const options = small();
+  const shape = { inChannels: 64, numObjectClasses: 5 };
+  const coarse = new CoarseMaskHead({ ...shape, channels: 64, features: 64 });
+  const point = new PointHead({ ...shape, channels: [32, 32, 32] });
+  const mask = new StoredPoints({ coarse, point, stride: 4 });
+  mask.fixture = fixture;
+  const head = new TwoFCHead({ inChannels: 64, outFeatures: 128 });
+  const predictor = new FastRCNNPredictor(128, 6);
+  const box = new BoxBranch({ pool: options.boxRoiPool!, head, predictor }, options);
+  const roiHeads = new RoIHeads({ box, mask }, { ...options, trainOnPredictedBoxes: true });
+  const { boxRoiPool: _, ...rest } = options;
+  return pointRendResnetFpn({ ...rest, roiHeads });
+};
+
+class StoredPoints extends PointRendBranch {
+  fixture: Fixture | undefined;
+
+  override losses(...[features, sampled, targets, { phase }]: Parameters<PointRendBranch['losses']>) {
+    const stored = ['step0.random_pool', 'step0.random_rest'].map((name) => this.fixture!.floats(name));
+    return this.lossesWith(features, sampled, targets, phase, () => stored.shift()!);
+  }
+}
+
+const models = [
+  ['cascade_maskrcnn_resnet18_fpn', 'cascade_mask_rcnn', cascade],
+  ['pointrend_resnet18_fpn', 'pointrend', pointRend],
+] as const;
+
+async function build(fixture: Fixture, make: (fixture: Fixture) => MaskRCNN, arch: string): Promise<MaskRCNN> {
+  const { tensors, profile } = (await convertForeign(fixture.weights()))!;
+  expect(profile.options).toMatchObject({ normEpsilon: 1e-5, maskPaste: 'detectron2' });
+  const weights = memorySource(tensors, 'converted');
+  expect(architectureOf(weights)).toBe(arch);
+  const model = withoutInitialising(() => make(fixture)); // the file's weights come next
+  await loadStateDict(model, weights);
+  return model;
+}
+
+// detectron2 at commit 02b5c4e2, whole models of random weights, by its own names. The files' tolerances: maps and losses
+// 1e-4 relative, detections 0.02 pixels and 1e-4 in score by position, areas of masks 3 pixels, gradients 1e-2, losses of
+// the second step 1e-3.
+describe.each(models)('%s', (arch, file, make) => {
+  test('maps, proposals, detections and masks', async () => {
+    const fixture = await read(`eval_${file}_resnet18_small`);
+    const model = await build(fixture, make, arch);
+    const images = batchOf(await Promise.all([fixtureImage('a'), fixtureImage('b')]), 32);
+    const [count, channels, height, width] = fixture.integers('batch.shape');
+    expect(images.shape).toEqual([count, height, width, channels]);
+    const features = model.backbone.forward(images);
+    const errors: Record<string, number> = {};
+    for (const [level, map] of features.entries()) {
+      const name = `features.p${level + 2}`;
+      const step = Math.max(1, Math.floor(map.shape[2] / 8));
+      const sample = sampleChannelsFirst(await map.data(), map.shape, { skip: 16, step });
+      errors[name] = relativeToMaximum(sample, fixture.floats(`${name}.sample`), fixture.floats(`${name}.stats`)[2]!);
+    }
+    expect(Object.keys(errors)).toHaveLength(5);
+    expect(above(errors, 1e-4)).toEqual({});
+
+    const outputs = model.rpn.forward(features);
+    const proposals = await model.rpn.propose(outputs, SIZES, [height!, width!], 'test');
+    const rois = proposals.map((ofImage) => ({ ...ofImage, labels: new Int32Array(ofImage.boxes.length / 4) }));
+    for (const [i, { boxes }] of proposals.entries()) {
+      expect(shareOfBoxesFound(boxes, fixture.floats(`proposals.${i}.boxes`), 0.02)).toBe(1);
+    }
+    const found = await model.roiHeads.detect(features, rois, SIZES);
+    for (const [i, objects] of found.entries()) {
+      const differences = {
+        boxes: relativeToMaximum(objects.boxes, fixture.floats(`detections.${i}.boxes`), 1) / 0.02,
+        scores: relativeToMaximum(objects.scores, fixture.floats(`detections.${i}.scores`), 1) / 1e-4,
+      };
+      expect(above(differences, 1)).toEqual({});
+      expect([...objects.labels]).toEqual([...fixture.integers(`detections.${i}.classes`)].map((label) => label + 1));
+      const placement = new AffinePlacement({ originalSize: SIZES[i]!, resizedSize: SIZES[i]! });
+      const areas = placement.toImage(objects).map(({ mask }) => mask!.bitmap().reduce((sum, bit) => sum + bit, 0));
+      const off = [...fixture.integers(`detections.${i}.pasted_areas`)].map((area, k) => Math.abs(area - areas[k]!));
+      expect(off.filter((pixels) => pixels > 3)).toEqual([]);
+    }
+    tf.dispose([images, [...features], outputs.logits, outputs.deltas] as tf.TensorContainer);
+    model.dispose();
+  });
+
+  const trainings = [
+    [`train_${file}_resnet18_small`, file === 'pointrend' ? 1 : 2],
+    [`train_${file === 'pointrend' ? file : 'cascade'}_empty_image`, 1],
+  ] as const;
+
+  test.each(trainings)('%s: losses, and the gradient of every parameter that learns', async (name, steps) => {
+    const fixture = await read(name);
+    const model = await build(fixture, make, arch);
+    const images = batchOf(await Promise.all([fixtureImage('a'), fixtureImage('b')]), 32);
+    const targets = [0, 1].map((i) => fixture.targetOfDetectron2(i));
+    const parameters = trainableParameters(model);
+    const optimizer = new SGD(parameters, { momentum: 0.9 });
+    for (let step = 0; step < steps; step++) {
+      const { loss, gradients, extra } = await valueAndGradients(async () => {
+        const parts = await lossesOf(model, images, targets);
+        return { loss: tf.addN(Object.values(parts)), extra: parts };
+      }, parameters);
+      const errors: Record<string, number> = {};
+      for (const [ours, value] of Object.entries(extra)) {
+        const theirs = lossName(ours);
+        errors[theirs] = relativeError((await value.data())[0]!, fixture.floats(`step${step}.${theirs}`)[0]!);
+      }
+      const stored = fixture.names.filter((at) => at.startsWith(`step${step}.loss`));
+      expect(Object.keys(errors).sort()).toEqual(stored.map((at) => at.split('.')[1]!).sort());
+      expect(above(errors, step === 0 ? 1e-4 : 1e-3)).toEqual({});
+      if (step === 0) expect(above(await normErrors(gradients, fixture, nameInPyramid), 1e-2)).toEqual({});
+      optimizer.update({ gradients, settingsOf: () => ({ learningRate: 5e-4, weightDecay: 1e-4 }) });
+      tf.dispose([loss, ...gradients.values(), ...Object.values(extra)]);
+    }
+    const after: Record<string, number> = {};
+    for (const [own, { value }] of parameters) {
+      const theirs = `after.${nameInPyramid(own)}`;
+      if (!fixture.names.includes(theirs)) continue;
+      const values = (await value.data()) as Float32Array;
+      after[own] = relativeError(Math.sqrt(values.reduce((sum, x) => sum + x * x, 0)), fixture.floats(theirs)[0]!);
+    }
+    expect(above(after, 1e-3)).toEqual({});
+    expect(Object.keys(after)).toHaveLength(file === 'pointrend' ? 0 : parameters.size);
+    images.dispose();
+    optimizer.dispose();
+    model.dispose();
+  });
+});
+
+/** Of images as they are, on maps padded to a multiple of 32. */
+async function lossesOf(model: MaskRCNN, images: tf.Tensor4D, targets: readonly Target[]) {
+  const paddedSize = [images.shape[1], images.shape[2]] as const;
+  const features = model.backbone.forward(images, 'train');
+  const outputs = model.rpn.forward(features, 'train');
+  const proposals = await model.rpn.propose(outputs, SIZES, paddedSize, 'train');
+  const truth = targets.map(({ boxes }) => boxes);
+  const first = model.rpn.losses(outputs, truth, paddedSize);
+  const regions = proposals.map(({ boxes }) => boxes);
+  const how = { sizes: SIZES, phase: 'train', random: new Random(0) } as const;
+  return { ...first, ...(await model.roiHeads.losses(features, regions, targets, how)) };
+}
+
+function lossName(ours: string): string {
+  const names: Record<string, string> = {
+    loss_classifier: 'loss_cls',
+    loss_objectness: 'loss_rpn_cls',
+    loss_rpn_box_reg: 'loss_rpn_loc',
+  };
+  return names[ours] ?? ours;
+}
