@@ -53,7 +53,7 @@ test('the published sizes', () => {
 });
 
 test('every architecture has a name, and a wrong one is told the right ones', () => {
-  expect(architectures.size).toBe(169);
+  expect(architectures.size).toBe(183);
   expect(() => architecture('maskrcnn_resnet5_fpn')).toThrow('BODY is one of resnet18');
 });
 
