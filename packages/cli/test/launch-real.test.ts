@@ -8,7 +8,7 @@ import { writeShapes } from '@rcnn/coco-data/node';
 import { isRcnnError } from '@rcnn/core/errors';
 import { loadTensorFlow } from '@rcnn/tfjs-tensorflow';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mayOwnNetwork } from '../src/ranks/own-network.ts';
+import { mayOwnNetwork, OWN_NETWORK } from '../src/ranks/own-network.ts';
 
 // The program itself on a real TensorFlow, in networks of their own.
 const program = fileURLToPath(new URL('../bin/mask-rcnn.js', import.meta.url));
@@ -58,8 +58,12 @@ interface Ended {
 }
 
 /** @param onLine sees each line of output; may act */
-function run(args: readonly string[], onLine: (line: string) => void = () => undefined): Promise<Ended> {
-  const child = spawn(process.execPath, [program, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+function run(args: readonly string[], onLine?: (line: string) => void): Promise<Ended> {
+  return ended([process.execPath, program, ...args], onLine);
+}
+
+function ended([first, ...args]: readonly string[], onLine: (line: string) => void = () => undefined): Promise<Ended> {
+  const child = spawn(first!, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -128,6 +132,26 @@ describe.skipIf(missing !== undefined)('launch', { meta: { whySkipped: missing }
     expect(output).toMatch(/Exit code 137; restart 1 of 1, 2 processes, from the last save of runs\/restarted/);
     expect(code).toBe(0);
     await expectSameWeights('restarted', 'two');
+  });
+
+  test('a process that is started again joins the one that stayed, to the same end', async () => {
+    let killed = false;
+    const options = [...OPTIONS, '--progress', 'plain', '--threads', '1'].join(' ');
+    const rank = (index: number, words: string): string => {
+      const place = { cluster: { worker: ['127.0.0.1:29500', '127.0.0.1:29501'] }, task: { type: 'worker', index } };
+      return `TF_CONFIG='${JSON.stringify(place)}' LOCAL_RANK=${index} "${process.execPath}" "${program}" train ${words}`;
+    };
+    const stays = rank(0, `data ${options} --name joined --steps 3 --max-rejoins 1`);
+    const [dies, comes] = [`data ${options} --name joined --steps 3`, '--resume runs/joined --threads 1'].map((words) => rank(1, words)); // biome-ignore format: one line
+    const script = `${stays} & first=$!; ${dies}; ${comes}; wait $first`;
+    const { code, output } = await ended([...OWN_NETWORK, 'sh', '-c', script], (line) => {
+      if (killed || !line.includes('step 2/3')) return;
+      killed = true;
+      killRank(1, 'joined');
+    });
+    expect(output).toContain('Waiting for it to come back');
+    expect(code).toBe(0);
+    await expectSameWeights('joined', 'two');
   });
 
   test('processes whose norms count their batches as one train to the same weights, and no tensor is gained', async () => {

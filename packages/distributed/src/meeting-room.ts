@@ -20,6 +20,8 @@ export class MeetingRoom {
   readonly size: number;
   readonly #arrived = new Map<number, Arrival>();
   readonly #left = new Set<number>();
+  /** Who lost whom: a failure sticks until its rank has reset, though the one that was lost may be back already. */
+  readonly #lost = new Map<number, number>();
 
   constructor(size: number) {
     this.size = size;
@@ -35,7 +37,7 @@ export class MeetingRoom {
     if (this.#left.has(rank)) {
       throw new RcnnError('DISPOSED', { where: operation, problem: `rank ${rank} has left its group` });
     }
-    if (this.#left.size > 0 && operation !== 'reset') throw lost(operation, [...this.#left][0]!);
+    if (this.#lost.has(rank)) throw lost(operation, this.#lost.get(rank)!);
     if (this.#arrived.has(rank)) {
       throw new RcnnError('INVALID_ARGUMENT', {
         where: operation,
@@ -53,6 +55,7 @@ export class MeetingRoom {
   /** Ends those who wait, but for others to come back. */
   leave(rank: number): void {
     this.#left.add(rank);
+    for (let other = 0; other < this.size; other++) if (other !== rank) this.#lost.set(other, rank);
     for (const [waiting, { operation, reject }] of this.#arrived) {
       if (operation === 'reset') continue;
       this.#arrived.delete(waiting);
@@ -60,9 +63,10 @@ export class MeetingRoom {
     }
   }
 
-  /** Comes back. */
+  /** Comes back, or forgets whom it lost. */
   enter(rank: number): void {
     this.#left.delete(rank);
+    this.#lost.delete(rank);
   }
 
   #settle(): void {

@@ -21,6 +21,7 @@ interface Flags {
   readonly rank?: number;
   readonly port?: number;
   readonly peerTimeout: number;
+  readonly maxRejoins: number;
   readonly alone?: boolean;
 }
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Membership } from '@rcnn/train';
 import type { Command } from 'commander';
-import { count, number } from '../options/flags.ts';
+import { count, countOrNone, number } from '../options/flags.ts';
 import { note } from '../output/print.ts';
 
 /** Where the other processes are. */
@@ -11,6 +11,7 @@ export interface MemberFlags {
   readonly rank?: number;
   readonly port?: number;
   readonly peerTimeout: number;
+  readonly maxRejoins: number;
   readonly alone?: boolean;
 }
 
@@ -26,6 +27,12 @@ export function addMemberOptions(command: Command): Command {
     .option('--rank <n>', 'which of them this one is, from 0', number({ from: 0 }))
     .option('--port <n>', 'first port of each machine, where a launcher names hosts alone (default: 29500)', count)
     .option('--peer-timeout <seconds>', 'longest time to wait for the others in a step', count, PEER_TIMEOUT)
+    .option(
+      '--max-rejoins <n>',
+      'how often to wait for a process that was lost to be started again, and to go on with it from the last save',
+      countOrNone,
+      0,
+    )
     .option('--alone', 'train in this process alone, whatever a launcher says')
     .optionsGroup('Options:');
 }
@@ -42,6 +49,7 @@ export async function membershipOf(flags: MemberFlags): Promise<Membership | und
   return {
     rank,
     size: hosts.length,
+    rejoins: flags.maxRejoins,
     async join() {
       const { joinGroup } = await import('@rcnn/tfjs-tensorflow');
       const timeout = flags.peerTimeout;

@@ -194,7 +194,7 @@ async function runEpoch(
 }
 
 /** Another process is gone or does not come: the state here is that of the last step, and whole. */
-function isLost(error: unknown): boolean {
+export function isLost(error: unknown): boolean {
   return isRcnnError(error, 'PEER_LOST') || isRcnnError(error, 'TIMEOUT');
 }
 

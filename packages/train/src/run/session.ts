@@ -46,6 +46,8 @@ export interface Membership {
   /** From 0. */
   readonly rank: number;
   readonly size: number;
+  /** How often to wait for one that was lost to come back, and to go on with it from the last save. Default 0. */
+  readonly rejoins?: number | undefined;
   join(): Promise<ProcessGroup>;
 }
 

@@ -17,6 +17,7 @@ import { architectureOf, formerNote, parseConfig, resolveConfig } from '../confi
 import { RunFolder } from '../files/folder.ts';
 import { acquireLock, type Lock } from '../files/lock.ts';
 import type { Listener } from '../loop/events.ts';
+import { isLost } from '../loop/trainer.ts';
 import { agreeOnData, agreeOnOptions, asOnRankZero } from './agree.ts';
 import { type BuiltModel, buildModel, freshModel } from './build-model.ts';
 import { checkMemory } from './check-memory.ts';
@@ -81,15 +82,40 @@ async function run(
   const engine = await startEngine(own.engine, options, own.threads);
   onEvent({ kind: 'note', text: `Engine: ${engine.name}.` });
   const group = (await membership?.join()) ?? localGroups(1)[0]!;
-  try {
+  let folder = resumed;
+  const attempt = async (): Promise<TrainResult> => {
     const first = await broadcastValue(group, own);
     const config = follows ? asOnRankZero(first, Object.assign({}, ...parts) as PartialConfig) : own;
     await agreeOnOptions(group, config, first);
-    const result = await runTogether(group, { config, architecture, engine: engine.name, resumed, options });
+    const onFolder = (made: RunFolder): void => void (folder = made);
+    const from = folder?.canResume === true || folder === resumed ? folder : undefined;
+    const beginning = { config, architecture, engine: engine.name, resumed: from, options, onFolder };
+    const result = await runTogether(group, beginning);
     await group.barrier(); // who leaves earlier would be missed
     return result;
+  };
+  try {
+    return await rejoining(group, attempt, options);
   } finally {
     group.close();
+  }
+}
+
+/** Tries again, from the last save, as often as a process that was lost may come back. */
+async function rejoining<T>(
+  group: ProcessGroup,
+  attempt: () => Promise<T>,
+  { membership, onEvent }: TrainOptions,
+): Promise<T> {
+  for (let left = membership?.rejoins ?? 0; ; left--) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left === 0 || !isLost(error)) throw error;
+      const text = `${(error as Error).message} Waiting for it to come back, to go on from the last save.`;
+      onEvent?.({ kind: 'warning', text });
+      await group.reset();
+    }
   }
 }
 
@@ -99,12 +125,14 @@ interface Beginning {
   readonly engine: string;
   readonly resumed: RunFolder | undefined;
   readonly options: TrainOptions;
+  /** Hears where the files of the run are, as soon as that is known. */
+  readonly onFolder: (folder: RunFolder) => void;
 }
 
 /** Data, model and folder, and the training with them. */
 async function runTogether(
   group: ProcessGroup,
-  { config, architecture, engine, resumed, options }: Beginning,
+  { config, architecture, engine, resumed, options, onFolder }: Beginning,
 ): Promise<TrainResult> {
   const { onEvent = () => undefined, architectures = builtIn, datasets } = options;
   const data = await onEveryRank(group, () => openData(config, onEvent, datasets));
@@ -130,6 +158,7 @@ async function runTogether(
       return made.path;
     });
     const folder = new RunFolder(path);
+    onFolder(folder);
     return await runSession({ config, data, built, norms, folder, options, group }, resumed !== undefined);
   } finally {
     await data.source.close?.();
