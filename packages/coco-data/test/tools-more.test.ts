@@ -206,6 +206,10 @@ describe('YOLO', () => {
 
   test.each<[string, string, readonly string[], readonly string[]]>([
     ['key points that data.yaml does not tell of', '0 0.5 0.5 0.2 0.5 0.4 0.5 2 0.6 0.5 1', [], ['field-type a.txt:1']],
+    ['pixels', '0 2 3 8 3 8 9', [], ['field-type a.txt:1']],
+    ['a box in pixels', '0 5 6 6 6', [], ['field-type a.txt:1']],
+    ['a score and a track behind a box', '0 0.5 0.5 0.2 0.5 0.93 17', [], ['field-type a.txt:1']],
+    ['an outline a little over the edge', '0 -0.01 0 1.02 0 1 1', ['a.png red 0,0,20,12'], []],
     ['a score, as predictions have', '0 0.5 0.5 0.2 0.5 0.93', [], ['field-type a.txt:1']],
     ['sides below zero', '0 0.5 0.5 -0.2 -0.5', ['a.png red 8,3,12,9 box'], []],
     ['an outline along the border', '0 0 0 1 0 1 1', ['a.png red 0,0,20,12'], []],

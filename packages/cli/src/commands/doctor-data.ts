@@ -93,8 +93,13 @@ async function adviceLines({ path, splits }: DatasetReport): Promise<string[]> {
   const { because, options } = adviseSizes(trained.objectSizes);
   const shown = trained.objectSizes.histogram.filter(({ objects }) => objects > 0);
   const bars = shown.map(({ below, objects }) => `${below === null ? '1024 or more' : `below ${below}`}: ${objects}`);
-  return ['', `Objects of ${printable(trained.split)} by their side in pixels: ${bars.join(', ')}`, ...because, `  mask-rcnn train ${printable(path)} ${options}`];
+  return ['', `Objects of ${printable(trained.split)} by their side in pixels: ${bars.join(', ')}`, ...because, `  mask-rcnn train ${shellWord(printable(path))} ${options}`];
 } // biome-ignore format: the last line
+
+/** A path as shells take it: in quotes where it has more than letters, digits and plain signs. */
+function shellWord(path: string): string {
+  return /^[\w@%+=:,./\\~-]+$/.test(path) ? path : `"${path.replaceAll(/["$`]/g, '\\$&')}"`;
+}
 
 /** Objects per class, most first, with a bar for the eye. */
 function classLines(classes: DatasetReport['classes'], splits: readonly string[]): string[] {

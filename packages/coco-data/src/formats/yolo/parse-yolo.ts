@@ -32,6 +32,8 @@ export function parseYoloLabels(
     if (!Number.isSafeInteger(index) || index! < 0)
       report('field-type', `${line.slice(0, 40)}, expected a class from 0`);
     else if (!numbers.every(Number.isFinite)) report('polygon-not-finite', line.slice(0, 40));
+    else if (beyond(numbers, keypoints) !== undefined)
+      report('field-type', `${beyond(numbers, keypoints)} is no fraction of the image: places count from 0 to 1`);
     else if (numbers.length === 4 + keypoints) {
       if (Math.min(numbers[2]!, numbers[3]!) < 0) report('box-turned', line.slice(0, 60));
       objects.push({ index: index!, box: boxOf(numbers, height, width), place: at });
@@ -59,6 +61,15 @@ function boxOf(numbers: readonly number[], height: number, width: number): Annot
   const [x, y, w, h] = numbers as [number, number, number, number];
   const [halfWidth, halfHeight] = [Math.abs(w) / 2, Math.abs(h) / 2];
   return [(x - halfWidth) * width, (y - halfHeight) * height, (x + halfWidth) * width, (y + halfHeight) * height];
+}
+
+/**
+ * A number that is no place in the picture and none that somebody dragged over its edge: a pixel, or what trackers write
+ * behind a box. Key points have numbers of another kind among them.
+ */
+function beyond(numbers: readonly number[], keypoints: number): number | undefined {
+  const places = keypoints > 0 || hasVisibilities(numbers) ? numbers.slice(0, 4) : numbers;
+  return places.find((value) => value < -1 || value > 2);
 }
 
 /** Whether every third number after a box is 0, 1 or 2, and one of them 2, which is no fraction of an image: key points. */
