@@ -34,6 +34,12 @@ export async function openData(
   given?: { readonly train: Dataset; readonly val?: Dataset | undefined },
 ): Promise<TrainingData> {
   const opened = given === undefined ? await openTraining(config) : undefined;
+  const only = opened?.sources.length === 1 ? opened.sources[0] : undefined;
+  if (only !== undefined && VAL.test(only.split) && config.split === undefined && config.valData === undefined)
+    onEvent({
+      kind: 'warning',
+      text: `'${only.split}' is the only split of ${config.data}: it is trained on, and what is measured on it says nothing of other images.`,
+    });
   const whole = opened?.whole ?? given!.train;
   const train = whole.trainable(config);
   if (train.length < whole.length) {
