@@ -2,6 +2,7 @@ import {
   type Backbone,
   type BackboneStep,
   BatchNorm,
+  type BatchNormFactory,
   Conv2d,
   ConvNorm,
   type FeatureSpec,
@@ -24,6 +25,8 @@ export interface VGGOptions {
   readonly depth?: VGGDepth | undefined;
   /** After every convolution; `frozen` and `batch` read torchvision's `vgg16_bn`. Default `none`. */
   readonly norm?: 'none' | 'frozen' | 'batch' | undefined;
+  /** Makes the norms of `batch`. Default `BatchNorm`; processes that train together can share theirs. */
+  readonly batchNorm?: BatchNormFactory | undefined;
   /** Channels of each stage. Default 64, 128, 256, 512, 512. */
   readonly channels?: readonly number[] | undefined;
   /** Stages to hand out, 1 to 5, each before its pool: stage `i` has stride `2^(i-1)`. Default the fifth, stride 16. */
@@ -33,6 +36,8 @@ export interface VGGOptions {
   /** Draws the first weights. Default the stream of `seedLayers`. */
   readonly random?: Random | undefined;
 }
+
+const usualNorm: BatchNormFactory = (channels, options) => new BatchNorm(channels, options);
 
 /** A convolution with its ReLU, and with its norm if it has one. */
 interface Convolution {
@@ -97,7 +102,7 @@ export class VGG extends Module implements Backbone {
     place: number,
     inChannels: number,
     outChannels: number,
-    { norm = 'none', random }: VGGOptions,
+    { norm = 'none', batchNorm = usualNorm, random }: VGGOptions,
   ): Convolution & { readonly places: number } {
     const activation = norm === 'none' ? ('relu' as const) : ('linear' as const);
     const conv = new Conv2d(inChannels, outChannels, { kernelSize: 3, activation, random });
@@ -105,7 +110,7 @@ export class VGG extends Module implements Backbone {
     this.register(name, conv);
     const parameters = conv.namedParameters(`${name}.`);
     if (norm === 'none') return { forward: (x) => conv.forward(x), parameters, places: 2 };
-    const following = norm === 'batch' ? new BatchNorm(outChannels) : new FrozenBatchNorm(outChannels);
+    const following = norm === 'batch' ? batchNorm(outChannels) : new FrozenBatchNorm(outChannels);
     const nameOfNorm = `features.${place + 1}`;
     this.register(nameOfNorm, following);
     const fold = new ConvNorm(conv, following, 'relu');

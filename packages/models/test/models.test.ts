@@ -197,7 +197,12 @@ test('from nothing everything learns; with weights three stages do, unless told 
 
 test('every norm that learns from batches is made as it was asked for', () => {
   const smalls = architectures.filter(({ name }) => name.endsWith('_small')).map(({ name }) => name);
-  const others = ['maskrcnn_resnet18_fpn_v2', 'retinanet_resnet18_fpn_v2', 'maskrcnn_mobilenet_v3_large_320_fpn'];
+  const others = [
+    'maskrcnn_resnet18_fpn_v2',
+    'retinanet_resnet18_fpn_v2',
+    'maskrcnn_mobilenet_v3_large_320_fpn',
+    'maskrcnn_vgg16_bn',
+  ];
   for (const name of [...smalls, ...others, 'fasterrcnn_resnet18_c4']) {
     const architecture = findArchitecture(architectures, name);
     let made = 0;

@@ -48,9 +48,11 @@ function maskRcnnOn(name: VGGName, options: RecipeOptions = {}): MaskRCNN {
   return new MaskRCNN(backbone, { ...detectorOf(settings), ...maskPartsOf(settings) });
 }
 
-function bodyOf(name: VGGName, { norm, trainableStages = 3, random }: RecipeOptions): OneMap {
+function bodyOf(name: VGGName, { norm, batchNorm, trainableStages = 3, random }: RecipeOptions): OneMap {
   const chosen = norm === 'batch' ? 'batch' : 'frozen';
-  return new OneMap(new VGG({ depth: 16, norm: name === 'vgg16' ? 'none' : chosen, trainableStages, random }));
+  return new OneMap(
+    new VGG({ depth: 16, norm: name === 'vgg16' ? 'none' : chosen, batchNorm, trainableStages, random }),
+  );
 }
 
 function settingsOf({ outputs }: OneMap, options: RecipeOptions): RecipeOptions {
