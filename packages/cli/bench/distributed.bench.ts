@@ -1,9 +1,11 @@
 /**
  * Training steps of two processes with one thread each beside one process with one thread, at the same batch a process, so
  * at twice the pictures: in turns, because a shared machine is never the same for long. And how much of a step two
- * processes spend on bringing their gradients together.
+ * processes spend on bringing their gradients together. Two that train apart at the same time stand beside them: two
+ * cores are rarely twice as quick as one.
  *
- *   npm run bench -- distributed [--model small|r50] [--turns 5] [--steps 4] [--batch 2] [--overlap] [--json FILE]
+ *   npm run bench -- distributed [--model small|r50] [--turns 5] [--steps 4] [--batch 2] [--only one|apart|together]
+ *     [--overlap] [--json FILE]
  *
  * `--model r50` is Mask R-CNN R50-FPN at 512x512. `--overlap` measures something else: what it would save at most to bring
  * gradients together while the backward walk goes on, as work of the same size beside a reduction and after it. It takes
@@ -23,6 +25,7 @@ const options = benchOptions({
   turns: { type: 'string', default: '5' },
   steps: { type: 'string', default: '4' },
   batch: { type: 'string', default: '2' },
+  only: { type: 'string' },
   overlap: { type: 'boolean', default: false },
   json: { type: 'string' },
 });
@@ -37,11 +40,11 @@ class Team {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(size: number, mode: string) {
+  constructor(size: number, mode: string, how: 'together' | 'apart' = 'together') {
     this.size = size;
     const [program, ...args] = OWN_NETWORK;
     const script = fileURLToPath(new URL('distributed/team.ts', import.meta.url));
-    const words = [String(size), mode, options.batch, options.steps];
+    const words = [String(size), how, mode, options.batch, options.steps];
     this.#child = spawn(program!, [...args, process.execPath, '--import', 'tsx', script, ...words], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
@@ -105,15 +108,34 @@ if (options.overlap) {
   save(both);
 } else {
   console.log(`Steps of ${options.model} with ${options.batch} images a process, one thread each`);
-  const both = await inTurns([['one', new Team(1, options.model)], ['two', new Team(2, options.model)]]); // biome-ignore format: one line
-  const [one, two] = [both.get('one')!, both.get('two')!];
-  console.log(`  one process:   ${seconds(one.wall)} a step, CPU ${seconds(one.cpu)}`);
-  console.log(`  two processes: ${seconds(two.wall)} a step, CPU ${seconds(two.cpu)} each, at twice the pictures`);
-  console.log(`  time ${(two.wall / one.wall).toFixed(2)}x, CPU of a process ${(two.cpu / one.cpu).toFixed(2)}x`);
-  console.log(
-    `  of a step of two: ${percent(two.meeting / two.wall)} bringing gradients together (${seconds(two.meeting)}, CPU ${seconds(two.meetingCpu)}), ${percent(two.waiting / two.wall)} waiting for the other one`,
-  );
-  save(both);
+  const makers: Readonly<Record<string, () => Team>> = {
+    one: () => new Team(1, options.model),
+    apart: () => new Team(2, options.model, 'apart'),
+    together: () => new Team(2, options.model),
+  };
+  const names = Object.keys(makers).filter((name) => options.only === undefined || name === options.only);
+  const all = await inTurns(names.map((name) => [name, makers[name]!()] as const));
+  const titles: Readonly<Record<string, string>> = {
+    one: 'one process',
+    apart: 'two at once, each by itself',
+    together: 'two together',
+  };
+  for (const [name, { wall, cpu }] of all) {
+    console.log(`  ${titles[name]!.padEnd(28)} ${seconds(wall)} a step, CPU ${seconds(cpu)} each`);
+  }
+  const two = all.get('together');
+  for (const name of ['one', 'apart']) {
+    const than = all.get(name);
+    if (than === undefined || two === undefined) continue;
+    const ratios = `time ${(two.wall / than.wall).toFixed(2)}x, CPU of a process ${(two.cpu / than.cpu).toFixed(2)}x`;
+    console.log(`  together beside ${titles[name]}: ${ratios}`);
+  }
+  if (two !== undefined) {
+    console.log(
+      `  of a step together: ${percent(two.meeting / two.wall)} of the time and ${percent(two.meetingCpu / two.cpu)} of the CPU to bring gradients together (${seconds(two.meeting)}, CPU ${seconds(two.meetingCpu)}), ${percent(two.waiting / two.wall)} waiting for the other one`,
+    );
+  }
+  save(all);
 }
 
 function save(results: ReadonlyMap<string, Turn>): void {
