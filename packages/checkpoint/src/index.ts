@@ -29,5 +29,5 @@ export { currentName } from './state-dict/names.ts';
 export { type Normalised, normaliseTensors } from './state-dict/normalise.ts';
 export { readNumbers } from './state-dict/numbers.ts';
 export { otherArchitecture, refuseUnknown } from './state-dict/other-architecture.ts';
-export { modelTensors, type SelectOptions } from './state-dict/select.ts';
+export { besideModel, modelTensors, type SelectOptions } from './state-dict/select.ts';
 export { memoryEntry, memorySource, type TensorEntry, type TensorSource } from './tensor-source.ts';

@@ -1,6 +1,7 @@
 import { RcnnError } from '@rcnn/core/errors';
-import { type ByteSource, checkRange } from './byte-source.ts';
+import type { ByteSource } from './byte-source.ts';
 import { type Hashing, webHashing } from './hashing.ts';
+import { refuseOtherFile, refuseTar } from './other-files.ts';
 import { isLegacyForm, openLegacyForm } from './pth/legacy-form.ts';
 import { openPlainForm } from './pth/plain-form.ts';
 import { openZipForm } from './pth/zip-form.ts';
@@ -38,22 +39,8 @@ async function open(source: ByteSource, { hashing = webHashing }: OpenOptions): 
   if (startsWith(head, 0, [0x80]) && head[1]! <= 5) {
     return isLegacyForm(head) ? openLegacyForm(source) : openPlainForm(source);
   }
-  if (startsWith(head, 257, [0x75, 0x73, 0x74, 0x61, 0x72])) {
-    throw new RcnnError('FILE_REFUSED', {
-      where: source.name,
-      place: 'byte 0',
-      problem: 'a tar archive, as PyTorch 0.1 wrote them',
-      hint: 'Load it in PyTorch and save it again.',
-    });
-  }
-  if (source.size < 16) checkRange(source, 0, 16);
-  throw new RcnnError('FILE_MALFORMED', {
-    where: source.name,
-    place: 'byte 0',
-    problem: 'not a checkpoint that we know',
-    found: `a file that begins with ${[...head.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')}`,
-    expected: 'safetensors, or a .pth of PyTorch',
-  });
+  if (startsWith(head, 257, [0x75, 0x73, 0x74, 0x61, 0x72])) refuseTar(head, source.name);
+  return refuseOtherFile(head, source.name);
 }
 
 function startsWith(bytes: Uint8Array, at: number, magic: readonly number[]): boolean {

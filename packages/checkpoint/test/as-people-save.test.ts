@@ -3,6 +3,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import {
+  besideModel,
   bytesSource,
   convertForeign,
   loadBackbone,
@@ -54,10 +55,78 @@ test('averaged weights are taken when asked for, and missed when they are not th
   expect([...modelTensors(both, { ema: true }).tensors.keys()]).toEqual(names);
   expect(normaliseTensors(both, { ema: true }).tensors.map(({ name }) => name)).toEqual(names);
   const alone = await saved({ model_ema: state(...names), n_averaged: tensorPickle() });
-  expect((await rejection(() => modelTensors(alone))).message).toContain('ema: true');
+  expect((await rejection(() => modelTensors(alone))).message).toMatch(/--moving-average.*ema: true/);
   expect([...modelTensors(alone, { ema: true }).tensors.keys()]).toEqual(names);
   const none = await saved({ model: state(...names) });
   expect((await rejection(() => modelTensors(none, { ema: true }))).code).toBe('CHECKPOINT_MISMATCH');
+});
+
+const detector = ['backbone.w', 'rpn.w', 'roi_heads.w'];
+const at = (prefix: string): string[] => detector.map((name) => prefix + name);
+
+const deeper: [string, Record<string, Uint8Array>, RegExp[]][] = [
+  ['Lightning’s own attribute', { state_dict: state(...at('net.')) }, []],
+  [
+    'beside a loss',
+    { state_dict: state(...at('model.'), 'loss.weight', 'metric.total'), epoch: P.int(1) },
+    [/2 tensors beside the model left out: state_dict\.loss\.weight, state_dict\.metric\.total/],
+  ],
+  ['under DeepSpeed’s key', { module: state(...at('_forward_module.')), optimizer: state('m') }, []],
+  [
+    'beside its averages, under a key of nobody’s',
+    { my_net: state(...detector), ema: state(...detector) },
+    [/3 tensors of averaged weights too.*--moving-average/],
+  ],
+  [
+    'beside its averages',
+    { model: state(...at('module.')), model_ema: state(...at('module.')) },
+    [/3 tensors of averaged weights too/],
+  ],
+];
+
+test.each(deeper)('a detector %s: found, and what is left out is said', async (_, tree, says) => {
+  const source = await saved(tree);
+  expect([...modelTensors(source).tensors.keys()]).toEqual(detector);
+  expect(normaliseTensors(source).dropped).toHaveLength(source.tensors.size - detector.length);
+  const sentences = besideModel(source);
+  expect(sentences).toHaveLength(says.length);
+  says.forEach((pattern, i) => expect(sentences[i]).toMatch(pattern));
+});
+
+test('of two detectors none is taken without being asked for', async () => {
+  const both = await saved({ state_dict: state(...at('student.'), ...at('teacher.')) });
+  expect(modelTensors(both).tensors.size).toBe(6);
+});
+
+test.each<[string, Uint8Array, RegExp]>([
+  ['nothing', P.dict({}), /holds no weights/],
+  [
+    'an optimizer',
+    P.dict({ optimizer: state('state.0.exp_avg'), epoch: P.int(1) }),
+    /holds no model.*optimizer\.state/,
+  ],
+  ['a list', P.list(tensorPickle(), tensorPickle()), /have no names.*2 tensors/],
+  ['one tensor', tensorPickle(), /have no names.*1 tensor,/],
+])('%s is no model, whatever it is asked for', async (_, root, says) => {
+  const source = await openTensors(bytesSource(archive(pickle(root)), 'a.pth'));
+  expect(() => modelTensors(source)).toThrow(says);
+  expect(() => normaliseTensors(source)).toThrow(says);
+});
+
+test('options of a training do not keep its weights from being read', async () => {
+  const call = (module: string, name: string, ...args: Uint8Array[]): Uint8Array =>
+    concat(P.global(module, name), P.tuple(...args), P.reduce);
+  const source = await saved({
+    state_dict: state(...names),
+    out: call('pathlib', 'PosixPath', P.text('runs')),
+    began: call('datetime', 'datetime', P.text('0')),
+    hyper_parameters: concat(
+      call('lightning.fabric.utilities.data', 'AttributeDict'),
+      P.dict({ lr: P.int(1) }),
+      P.build,
+    ),
+  });
+  expect([...modelTensors(source).tensors.keys()]).toEqual(names);
 });
 
 test('programs are refused by what they are', async () => {

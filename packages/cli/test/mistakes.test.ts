@@ -34,6 +34,8 @@ beforeAll(async () => {
     writeFileSync(at(`small/train/${name}`), dot);
   }
   mkdirSync(at('empty'));
+  mkdirSync(at('hub'));
+  writeFileSync(at('hub/model.safetensors'), '');
   writeFileSync(at('options.yaml'), 'data: x\n');
   writeFileSync(at('typo.yaml'), 'data: x\nepocs: 3\n');
   const { code } = await call(
@@ -117,6 +119,7 @@ describe('one clear error, no stack, another exit code than 0', () => {
       /FILE_MISSING: .*x\.safe/,
     ],
     ['a folder without a checkpoint', ['val', '{data}', '--weights', '{runs}'], /no checkpoint; expected .*best\.saf/],
+    ['a folder of weights of others', ['val', '{data}', '--weights', '{hub}'], /Name the file: '.*hub.model\.saf/],
     ['an image for weights', ['predict', '{data/val}', '--weights', '{options.yaml}'], /FILE_\w+: .*options\.yaml/],
     [
       'a checkpoint of another model',

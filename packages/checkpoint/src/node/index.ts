@@ -5,6 +5,7 @@ export { inspectTensors, type TensorSummary } from '../inspect.ts';
 export { publishedWeights } from '../pretrained/catalogue.ts';
 export type { WeightsProfile } from '../profile.ts';
 export { type Normalised, normaliseTensors } from '../state-dict/normalise.ts';
+export { besideModel } from '../state-dict/select.ts';
 export { type AtomicWriteOptions, atomicWrite, commitFile, sweepTemporaries } from './atomic-write.ts';
 export { cacheDirectory } from './cache-directory.ts';
 export { loadCheckpoint, openTensorFile, saveCheckpoint } from './checkpoint-files.ts';

@@ -2,13 +2,14 @@ import { quoteName, RcnnError } from '@rcnn/core/errors';
 import type { ByteSource } from '../byte-source.ts';
 import { DTYPES } from '../dtypes.ts';
 import type { Hashing } from '../hashing.ts';
+import { refuseOtherZip } from '../other-files.ts';
 import type { TensorSource } from '../tensor-source.ts';
 import { tensorEntries } from './entries.ts';
 import { unpickle } from './pickle/machine.ts';
 import { Global, PickleProblem, PickleTuple, type PickleValue, StorageRef } from './pickle/values.ts';
 import { checkedStorage, type StorageBytes } from './storage.ts';
 import { textsOf } from './texts.ts';
-import { readZipDirectory, type ZipEntry } from './zip.ts';
+import { readZipDirectory, readZipNames, type ZipEntry } from './zip.ts';
 
 const MAX_PICKLE_BYTES = 64 << 20;
 
@@ -17,6 +18,7 @@ const MAX_PICKLE_BYTES = 64 << 20;
  * Reads the directory and the pickle, no tensor.
  */
 export async function openZipForm(source: ByteSource, hashing: Hashing): Promise<TensorSource> {
+  refuseOtherZip(await readZipNames(source), source.name);
   const entries = await readZipDirectory(source);
   const root = findRoot(entries, source.name);
   const bigEndian = await isBigEndian(source, entries.get(`${root}/byteorder`));
@@ -60,14 +62,6 @@ function findRoot(entries: ReadonlyMap<string, ZipEntry>, where: string): string
       problem: 'not a checkpoint of PyTorch',
       found: `a zip archive with ${roots.length} data.pkl`,
       expected: 'one',
-    });
-  }
-  if (entries.has(`${root}/constants.pkl`)) {
-    throw new RcnnError('FILE_REFUSED', {
-      where,
-      place: `entry ${quoteName(`${root}/constants.pkl`)}`,
-      problem: 'this is a TorchScript program, not a checkpoint',
-      hint: 'Load it with torch.jit.load and save its state_dict().',
     });
   }
   return root;

@@ -43,6 +43,25 @@ export async function readZipDirectory(source: ByteSource): Promise<ReadonlyMap<
   return entries;
 }
 
+/**
+ * The names in the directory of any zip archive, also of one that {@link readZipDirectory} refuses: enough to tell what
+ * it is. Where the directory is damaged, the names up to there.
+ * @throws FILE_TRUNCATED, FILE_MALFORMED, FILE_REFUSED, BUDGET_EXCEEDED where it has none to be read
+ */
+export async function readZipNames(source: ByteSource): Promise<readonly string[]> {
+  const { offset, size, count } = await findDirectory(source);
+  checkRange(source, offset, size);
+  const view = viewOf(await source.read(offset, size));
+  const names: string[] = [];
+  for (let at = 0; names.length < count && at + 46 <= size && view.getUint32(at, true) === 0x02014b50; ) {
+    const length = view.getUint16(at + 28, true);
+    if (at + 46 + length > size) break;
+    names.push(new TextDecoder().decode(bytesOf(view, at + 46, length)));
+    at += 46 + length + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  }
+  return names;
+}
+
 interface Directory {
   readonly offset: number;
   readonly size: number;

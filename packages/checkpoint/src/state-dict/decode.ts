@@ -63,6 +63,6 @@ export function checkFinite(values: Float32Array, where: string, name: string): 
     place: `tensor ${quoteName(name)}, index ${index}`,
     problem: 'the weights are not all finite',
     found: String(values[index]),
-    hint: 'Did the training that wrote it diverge? `allowNonFinite: true` loads it all the same.',
+    hint: 'Did the training that wrote it diverge? In TypeScript `allowNonFinite: true` loads it all the same.',
   });
 }

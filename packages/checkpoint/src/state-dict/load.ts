@@ -70,7 +70,8 @@ function makeTensor(
       place: name,
       problem: 'weights of this type cannot be loaded',
       found: dtype,
-      expected: 'floats or integers',
+      expected: 'floats of 16, 32 or 64 bits, or integers',
+      hint: 'In PyTorch, save them as floats: {name: tensor.float() for name, tensor in state_dict.items()}.',
     });
   }
   const { values, finite } = fromStored(numbers, shape, layout);

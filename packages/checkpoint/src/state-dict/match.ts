@@ -107,7 +107,10 @@ function fail(source: TensorSource, report: LoadReport, isPredictor: (name: stri
   );
   const others = misshaped.filter(({ name }) => !isPredictor(name));
   const predictorsOnly = misshaped.length > 0 && others.length === 0;
-  const other = missing.length > report.loaded.length || Math.min(missing.length, others.length) > SHOWN_OF_OTHER;
+  const other =
+    missing.length > report.loaded.length ||
+    unexpected.length > report.loaded.length ||
+    Math.min(missing.length, others.length) > SHOWN_OF_OTHER;
   const shown = other ? SHOWN_OF_OTHER : SHOWN;
   const stranger = strangerOf(source);
   const lists = [
@@ -125,10 +128,10 @@ function fail(source: TensorSource, report: LoadReport, isPredictor: (name: stri
       (wantsDetector(report) && isBackboneAlone(source)
         ? 'The file holds a backbone alone. Train from it: mask-rcnn train --weights-backbone FILE (weightsBackbone), or load it with loadBackbone.'
         : predictorsOnly
-          ? 'Only predictors differ: was it trained for other classes? `newPredictors: true` keeps everything else.'
+          ? 'Only predictors differ: was it trained for other classes? Training from it (mask-rcnn train --weights FILE, `newPredictors: true` in TypeScript) keeps everything else.'
           : other
             ? 'Is it a checkpoint of another architecture?'
-            : '`strict: false` loads what fits.'),
+            : 'Is it the whole model, and nothing but the model? In TypeScript `strict: false` loads what fits.'),
     cause: report,
   });
 }

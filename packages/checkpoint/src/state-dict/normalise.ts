@@ -1,7 +1,7 @@
 import { RcnnError } from '@rcnn/core/errors';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { currentName, isCounter } from './names.ts';
-import { modelKey, modelTensors, renamed, type SelectOptions } from './select.ts';
+import { leftOut, modelTensors, renamed, type SelectOptions } from './select.ts';
 
 /** A model's tensors, ready to be written, and what was done to them. */
 export interface Normalised {
@@ -38,7 +38,6 @@ export function normaliseTensors(source: TensorSource, options: SelectOptions = 
     }
     tensors.set(name, renamed(entry, name));
   }
-  const key = modelKey(source, options);
-  for (const { name, path } of source.tensors.values()) if (key !== undefined && path?.[0] !== key) dropped.push(name);
+  dropped.push(...leftOut(source, options));
   return { tensors: [...tensors.values()], renamed: changes, dropped };
 }

@@ -40,12 +40,14 @@ async function run(
   output: string,
   { force = false, movingAverage: ema = false, style }: Flags,
 ): Promise<void> {
-  const { convertForeign, loadPretrained, normaliseTensors, saveCheckpoint } = await import('@rcnn/checkpoint/node');
+  const { besideModel, convertForeign, loadPretrained, normaliseTensors, saveCheckpoint } = await import(
+    '@rcnn/checkpoint/node'
+  );
   checkOutput(output, force);
   const checkpoint = await loadPretrained(input, {
     offline: true, // a file that is here; `predict` fetches weights by name
     onEvent: (event) => {
-      if (event.kind === 'warning') note(`${event.path}: ${event.message}`);
+      if (event.kind === 'warning') note(`warning: ${event.path}: ${event.message}`);
     },
   });
   try {
@@ -59,6 +61,7 @@ async function run(
       if (assumed !== undefined) note(`warning: ${assumed} with --style pytorch`);
       return;
     }
+    if (!ema) for (const message of besideModel(checkpoint.weights)) note(`warning: ${checkpoint.path}: ${message}`);
     const { tensors, renamed, dropped } = normaliseTensors(checkpoint.weights, { ema });
     await saveCheckpoint(output, { weights: tensors, profile: checkpoint.profile });
     const changes = `${ema ? 'averaged weights, ' : ''}${renamed.length} renamed, ${dropped.length} dropped`;

@@ -91,12 +91,12 @@ async function load(
 }
 
 /** What happens to weights that come from elsewhere: nobody should download 170 MB unawares. */
-function tell(event: DownloadEvent): void {
+export function tell(event: DownloadEvent): void {
   if (event.kind === 'begin') {
     const size = event.size === undefined ? '' : ` (${(event.size / 1e6).toFixed(1)} MB)`;
     note(`downloading ${event.url}${size} to ${event.path}`);
   } else if (event.kind === 'retry') note(`${event.reason}; trying again`);
-  else if (event.kind === 'warning') note(`${event.path}: ${event.message}`);
+  else if (event.kind === 'warning') note(`warning: ${event.path}: ${event.message}`);
 }
 
 /** Nobody asked for these weights, so the error of fetching them must say what they are for. */

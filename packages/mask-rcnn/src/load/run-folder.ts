@@ -1,7 +1,7 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { publishedWeights } from '@rcnn/checkpoint';
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 
 /** In the order of preference: what is best, else what came last. */
 const CHECKPOINTS = ['checkpoints/best.safetensors', 'checkpoints/last.safetensors'];
@@ -24,6 +24,13 @@ export function weightsFile(what: string): string {
     where: what,
     problem: 'this folder has no checkpoint',
     expected: CHECKPOINTS.join(' or '),
-    hint: "Name a run folder such as 'runs/train', or a file.",
+    hint: hintFor(what),
   });
+}
+
+/** A folder of weights that is none of ours, such as a repository of Hugging Face: then one of its files is meant. */
+function hintFor(folder: string): string {
+  const files = readdirSync(folder).filter((name) => /\.(?:safetensors|pth|pt|ckpt|bin|pkl|onnx)$/i.test(name));
+  if (files.length === 0) return "Name a run folder such as 'runs/train', or a file.";
+  return `Name the file: ${quoteName(join(folder, files.sort()[0]!))}.`;
 }

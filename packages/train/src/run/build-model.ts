@@ -1,4 +1,12 @@
-import { loadBackbone, loadStateDict, modelTensors, otherArchitecture, type WeightsProfile } from '@rcnn/checkpoint';
+import {
+  besideModel,
+  loadBackbone,
+  loadStateDict,
+  modelTensors,
+  otherArchitecture,
+  type TensorSource,
+  type WeightsProfile,
+} from '@rcnn/checkpoint';
 import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
 import { type BatchNormFactory, type Detector, Random } from '@rcnn/core';
@@ -35,6 +43,7 @@ export async function buildModel(
   const checkpoint = await loadPretrained(config.weights, { onEvent: (event) => onEvent(describe(event)) });
   try {
     const { profile, weights, path } = checkpoint;
+    tellBeside(weights, path, onEvent);
     const built = freshModel(config, architecture, data, profile);
     const own = architecture.ownNames?.(modelTensors(weights)) ?? weights;
     const { loaded, skipped } = await loadStateDict(built.model, own, { newPredictors: true }).catch(
@@ -119,6 +128,10 @@ export function freshModel(
 function ofWeights({ weightOptions }: Architecture, profile: Before | undefined): ModelOptions {
   const options = Object.entries(profile?.options ?? {});
   return Object.fromEntries(options.filter(([name]) => weightOptions.includes(name)));
+}
+
+function tellBeside(weights: TensorSource, path: string, onEvent: Listener): void {
+  for (const text of besideModel(weights)) onEvent({ kind: 'warning', text: `${path}: ${text}` });
 }
 
 function describe(event: DownloadEvent): TrainEvent {

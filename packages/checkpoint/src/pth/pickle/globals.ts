@@ -38,6 +38,38 @@ const DTYPE_ALIASES: Readonly<Record<string, DType>> = {
   short: 'int16',
 };
 
+/** Dicts that can do more, in which training programs keep their options. */
+const DICTS: readonly string[] = [
+  'lightning.fabric.utilities.data.AttributeDict',
+  'lightning_fabric.utilities.data.AttributeDict',
+  'pytorch_lightning.utilities.parsing.AttributeDict',
+  'addict.addict.Dict',
+  'easydict.EasyDict',
+  'mmengine.config.config.ConfigDict',
+  'mmcv.utils.config.ConfigDict',
+  'yacs.config.CfgNode',
+  'fvcore.common.config.CfgNode',
+  'detectron2.config.config.CfgNode',
+];
+
+/** What lies beside weights and says nothing of them: paths, times, values of options. Only that they were there is kept. */
+const BYSTANDERS: readonly string[] = [
+  ...['Path', 'PosixPath', 'WindowsPath', 'PurePath', 'PurePosixPath', 'PureWindowsPath'].flatMap((name) => [
+    `pathlib.${name}`,
+    `pathlib._local.${name}`,
+  ]),
+  ...['date', 'time', 'datetime', 'timedelta', 'timezone'].map((name) => `datetime.${name}`),
+  'uuid.UUID',
+  'decimal.Decimal',
+  'types.SimpleNamespace',
+  'typing.Any',
+  'omegaconf.base.ContainerMetadata',
+  'omegaconf.base.Metadata',
+  'omegaconf.dictconfig.DictConfig',
+  'omegaconf.listconfig.ListConfig',
+  ...['Any', 'String', 'Integer', 'Float', 'Boolean', 'Enum', 'Path'].map((name) => `omegaconf.nodes.${name}Node`),
+];
+
 function allowList(): Map<string, Global> {
   const allowed = new Map<string, Global>();
   const allow = (name: string, call?: Global['call'], dtype?: DType | null): void => {
@@ -47,6 +79,8 @@ function allowList(): Map<string, Global> {
   allow('collections.Counter', (args, budget) => fillDict(new PickleDict(), args, budget));
   allow('collections.defaultdict', (args, budget) => fillDict(new PickleDict(), args.slice(1), budget));
   allow('argparse.Namespace', (args) => (args.length === 0 ? new PickleRecord() : wrong('argparse.Namespace')));
+  for (const name of DICTS) allow(name, (args, budget) => fillDict(new PickleDict(), args, budget));
+  for (const name of BYSTANDERS) allow(name, () => new PickleRecord());
   for (const module of ['builtins', '__builtin__']) {
     allow(`${module}.dict`, (args, budget) => fillDict(new PickleDict(), args, budget));
     allow(`${module}.list`, (args, budget) => fillList(args, budget));

@@ -14,6 +14,10 @@ const PROGRAMS: readonly (readonly [start: RegExp, what: string])[] = [
     'objects of the training program lie beside the weights; save the state dict alone',
   ],
   [/^(pytorch_lightning|lightning)\./, 'objects of Lightning lie beside the weights; save the state dict alone'],
+  [
+    /^torch\.storage\._load_from_bytes$/,
+    'this was written by pickle.dump; load it with pickle.load and write it with torch.save',
+  ],
   [/^__main__\./, "this is an object of somebody's own program; save its state_dict() instead"],
 ];
 
