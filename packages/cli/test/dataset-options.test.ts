@@ -75,14 +75,18 @@ describe('the settings of a dataset', () => {
 });
 
 /** Commands that open weights, and with them print what checkpoints and exported models say. */
-const ON_WEIGHTS = ['predict', 'val', 'visualize', 'serve', 'train'];
+const ON_WEIGHTS = ['predict', 'val', 'visualize', 'serve', 'train', 'export'];
+
+/** Those that open checkpoints, though they build no model of them. */
+const ON_CHECKPOINTS = [...ON_WEIGHTS, 'convert', 'inspect', 'studio', 'replay', 'launch'];
 
 /** Who can print what a package says: the commands that use it. */
 const SPEAKERS: Readonly<Record<string, readonly string[]>> = {
   'coco-data': ON_DATA,
   'coco-eval': ['evaluate'],
-  checkpoint: ON_WEIGHTS,
+  checkpoint: ON_CHECKPOINTS,
   distributed: ['predict', 'val'],
+  'mask-rcnn': ON_WEIGHTS,
   models: ON_WEIGHTS,
   onnx: ON_WEIGHTS,
   serve: ['serve'],
@@ -128,10 +132,13 @@ describe('an option that a text names exists in the command that prints it', () 
   });
 
   test.each(found)('$name $file: $text', ({ name, file, text }) => {
-    const called = /mask-rcnn (?:launch -n \d+ )?([a-z-]+)/.exec(text)?.[1] ?? /\b(predict|val) --/.exec(text)?.[1];
+    const called =
+      /mask-rcnn (?:launch (?:--?[a-z-]+ \d+ )*)?([a-z][a-z-]*)/.exec(text)?.[1] ??
+      /\b(predict|val) --/.exec(text)?.[1];
     const speaking = speakers(name, file);
     for (const [, option] of text.matchAll(new RegExp(OPTION, 'g'))) {
-      if (called !== undefined) expect(optionsOf(called), `${option} in ${called}`).toContain(option);
+      const launched = text.includes('mask-rcnn launch ') ? optionsOf('launch') : [];
+      if (called !== undefined) expect([...launched, ...optionsOf(called)], `${option} in ${called}`).toContain(option);
       else if (speaking === SHARED) expect(SHARED.flatMap((command) => [...optionsOf(command)])).toContain(option);
       else for (const command of speaking) expect(optionsOf(command), `${option} in ${command}`).toContain(option);
     }

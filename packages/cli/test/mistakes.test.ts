@@ -151,9 +151,22 @@ describe('one clear error, no stack, another exit code than 0', () => {
     ['a file for a folder', ['train', '{data}', ...SMALL, '--out', '{typo.yaml}'], /FILE_EXISTS: .*typo\.yaml/],
     ['results into nowhere', ['predict', '{data/val}', ...RUN, '--results', '{no/x.json}'], /FILE_MISSING: --results/],
     ['the same for val', ['val', '{data}', ...RUN, '--results', '{no/x.json}'], /FILE_MISSING: --results/],
+    // Such names a disk refuses; so does a folder without rights, which the tests of an administrator cannot have.
+    [
+      'numbers that could not be written, told before the work',
+      ['evaluate', '--gt', '{x}', '--dt', '{x}', '--numbers', `{${'n'.repeat(230)}}`],
+      /IO_FAILED: .*--numbers cannot be written/,
+    ],
+    [
+      'plots below a file',
+      ['evaluate', '--gt', '{x}', '--dt', '{x}', '--plots', '{typo.yaml/plots}'],
+      /FILE_EXISTS: --plots .*typo\.yaml' is a file, and a folder is wanted/,
+    ],
+    ['pictures below a file', ['visualize', '{data}', '--out', '{typo.yaml}'], /FILE_EXISTS: --out .*is a file/],
     ['results into a folder', ['predict', '{data/val}', ...RUN, '--results', '{empty}'], /a folder; name a file/],
   ])('%s', async (_, args, message) => {
-    const { code, err } = await call(...args, ...(args[0] === 'train' ? ['--quiet'] : []), '--engine', 'onnxruntime');
+    const engine = args[0] === 'evaluate' ? [] : ['--engine', 'onnxruntime'];
+    const { code, err } = await call(...args, ...(args[0] === 'train' ? ['--quiet'] : []), ...engine);
     expect(code).toBeGreaterThan(0);
     expect(err.match(/^error /gm)).toHaveLength(1);
     expect(err).toMatch(message);

@@ -74,6 +74,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
       'hashing.ts',
       'json.ts',
       'kernel-bytes.ts',
+      'other-files.ts',
       'profile-v1.ts',
       'refuse.ts',
       'strict-json.ts',

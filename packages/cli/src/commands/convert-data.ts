@@ -3,6 +3,7 @@ import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
+import { requireWritableFolder } from '../options/output-file.ts';
 import { print, printJson } from '../output/print.ts';
 
 interface Options extends DatasetFlags {
@@ -40,6 +41,7 @@ export const convertData: CommandDefinition = {
 };
 
 async function run(data: string, out: string, options: Options): Promise<void> {
+  requireWritableFolder('OUT', out);
   if (options.to !== 'coco') return exportTo(options.to, data, out, options);
   const { convertDataset } = await import('@rcnn/coco-data/node');
   const { imageFiles = 'copy' } = options;

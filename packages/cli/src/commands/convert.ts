@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
+import { requireWritable } from '../options/output-file.ts';
 import { note } from '../output/print.ts';
 
 /** `mask-rcnn convert IN OUT`: any checkpoint to a safetensors file with torchvision's current names. */
@@ -89,4 +90,5 @@ function checkOutput(output: string, force: boolean): void {
       hint: 'Choose another name, or say --force.',
     });
   }
+  requireWritable('OUT', output);
 }

@@ -1,6 +1,7 @@
 import type { DatasetReport } from '@rcnn/coco-data/node';
 import { printable } from '@rcnn/core/errors';
 import type { DatasetFlags } from '../options/dataset-options.ts';
+import { requireWritable, requireWritableFolder } from '../options/output-file.ts';
 import { print, printJson } from '../output/print.ts';
 
 export interface DoctorDataOptions extends DatasetFlags {
@@ -24,6 +25,8 @@ export async function doctorData(path: string, options: DoctorDataOptions): Prom
   const { openOptions } = await import('../options/dataset-options.ts');
   const { manifest } = options;
   const expected = manifest === undefined ? undefined : await readManifest(manifest);
+  if (expected === undefined) requireWritable('--manifest', manifest);
+  requireWritableFolder('--fix', options.fix);
   const inspection = await inspectDataset(path, {
     ...(await openOptions(options)),
     ...(expected && { expected }),

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
 import { countOrNone, counts, fraction, positives } from '../options/flags.ts';
-import { requireWritable } from '../options/output-file.ts';
+import { requireWritable, requireWritableFolder } from '../options/output-file.ts';
 import { jsonText, note, print, printJson } from '../output/print.ts';
 
 interface Options extends DatasetFlags {
@@ -79,6 +79,7 @@ async function run(options: Options): Promise<void> {
   const { readTruthAndResults } = await import('../evaluate/read-files.ts');
   requireWritable('--numbers', options.numbers);
   requireWritable('--arrays', options.arrays);
+  requireWritableFolder('--plots', options.plots);
   const { truth, detections } = await readTruthAndResults(options.gt, options.dt, await openOptions(options), {
     unknownCategory: options.skipUnknownCategories === true ? 'skip' : 'fail',
   });

@@ -8,7 +8,7 @@ import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } fr
 import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { count, fraction, number } from '../options/flags.ts';
 import { addModelOptions } from '../options/model-options.ts';
-import { requireWritable } from '../options/output-file.ts';
+import { requireWritable, requireWritableFolder } from '../options/output-file.ts';
 import { note } from '../output/print.ts';
 import type { PredictImagesOptions } from '../predict/predict-images.ts';
 import type { Predictor } from '../predict/predictor.ts';
@@ -86,6 +86,8 @@ async function run(args: readonly string[], flags: Flags, { architectures }: Pro
   const data = flags.data ?? flags.gt;
   checkFlags(args, flags);
   requireWritable('--results', flags.results);
+  const { save = flags.shard === undefined, saveCrops = false, saveMasks = false } = flags;
+  if (save || saveCrops || saveMasks) requireWritableFolder('--out', flags.out);
   const { camera, VIDEO_FILE, videoFile } = await import('../predict/video.ts');
   const { statsOf } = await import('../pictures/image-files.ts');
   const isVideo = (arg: string): boolean => VIDEO_FILE.test(arg) && statsOf(arg)?.isFile() === true;

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { count, countOrNone } from '../options/flags.ts';
+import { requireWritableFolder } from '../options/output-file.ts';
 import { print } from '../output/print.ts';
 
 interface Options extends DatasetFlags {
@@ -38,6 +39,7 @@ export const preview: CommandDefinition = {
 };
 
 async function run(data: string, options: Options): Promise<void> {
+  requireWritableFolder('--out', options.out);
   const { drawPreviews } = await import('../pictures/preview.ts');
   const files = await drawPreviews(data, options.out, {
     preset: options.augment,

@@ -4,6 +4,7 @@ import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { count, fraction } from '../options/flags.ts';
+import { requireWritableFolder } from '../options/output-file.ts';
 import { print } from '../output/print.ts';
 import type { Picture } from '../pictures/draw.ts';
 import { imageFiles, imagesIn, statsOf } from '../pictures/image-files.ts';
@@ -47,6 +48,7 @@ export const visualize: CommandDefinition = {
 };
 
 async function act(what: string, flags: Flags, program: ProgramOptions): Promise<void> {
+  requireWritableFolder('--out', flags.out);
   const { drawAll } = await import('../pictures/draw.ts');
   for await (const file of drawAll(await pictures(what, flags, program), flags.out, flags.colorBy)) print(file);
 }

@@ -1,14 +1,18 @@
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { RcnnError } from '@rcnn/core/errors';
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, rmSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
+import { fileError } from '@rcnn/files';
 
 /**
- * Refuses a file for results that could not be written, before the work is done whose results it is for.
- * @throws FILE_MISSING, INVALID_ARGUMENT
+ * Refuses a file for results that could not be written, before the work is done whose results it is for: tries it with
+ * an empty file beside it, under a name of the length that writing needs.
+ * @throws FILE_MISSING, INVALID_ARGUMENT, IO_FAILED, DISK_FULL
  */
 export function requireWritable(option: string, file: string | undefined): void {
   if (file === undefined || file === '-') return;
-  if (statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory() !== true) {
+  const folder = dirname(file);
+  if (statsOf(folder)?.isDirectory() !== true) {
     throw new RcnnError('FILE_MISSING', {
       where: option,
       place: file,
@@ -16,14 +20,55 @@ export function requireWritable(option: string, file: string | undefined): void 
       hint: 'Make it first, or name another file.',
     });
   }
-  const there = statSync(file, { throwIfNoEntry: false });
-  if (there === undefined || there.isFile()) return;
-  throw new RcnnError('INVALID_ARGUMENT', {
-    where: option,
-    place: file,
-    problem: there.isDirectory()
-      ? 'this is a folder; name a file'
-      : 'this is a pipe or device, and a file would take its place',
-    ...(!there.isDirectory() && { hint: 'Name a file.' }),
-  });
+  const there = statsOf(file);
+  if (there !== undefined && !there.isFile()) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: option,
+      place: file,
+      problem: there.isDirectory()
+        ? 'this is a folder; name a file'
+        : 'this is a pipe or device, and a file would take its place',
+      ...(!there.isDirectory() && { hint: 'Name a file.' }),
+    });
+  }
+  tryIn(folder, `.${basename(file)}.${randomUUID()}.tmp`, option, file);
+}
+
+/**
+ * The same for a folder, which need not be there: then in the nearest one above it. Makes none.
+ * @throws FILE_EXISTS, IO_FAILED, DISK_FULL
+ */
+export function requireWritableFolder(option: string, folder: string | undefined): void {
+  if (folder === undefined) return;
+  let nearest = folder;
+  while (statsOf(nearest) === undefined && dirname(nearest) !== nearest) nearest = dirname(nearest);
+  if (statsOf(nearest)?.isDirectory() !== true) {
+    throw new RcnnError('FILE_EXISTS', {
+      where: option,
+      place: folder,
+      problem: `${quoteName(nearest)} is a file, and a folder is wanted there`,
+      hint: 'Name another folder.',
+    });
+  }
+  const next = nearest === folder ? '' : relative(nearest, folder).split(sep)[0]!;
+  tryIn(nearest, `.${next}.${randomUUID()}.tmp`, option, folder);
+}
+
+/** What stands at a path; undefined for nothing, and for a path that no file could have. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined; // what is wrong with it is found when it is tried
+  }
+}
+
+function tryIn(folder: string, name: string, option: string, shown: string): void {
+  const trial = join(folder, name);
+  try {
+    closeSync(openSync(trial, 'wx'));
+    rmSync(trial);
+  } catch (cause) {
+    throw fileError(shown, `${option} cannot be written`, cause);
+  }
 }
