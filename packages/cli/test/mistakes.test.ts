@@ -119,6 +119,16 @@ describe('one clear error, no stack, another exit code than 0', () => {
       /FILE_MISSING: .*x\.safe/,
     ],
     ['a folder without a checkpoint', ['val', '{data}', '--weights', '{runs}'], /no checkpoint; expected .*best\.saf/],
+    [
+      'weights below a file',
+      ['val', '{data}', '--weights', '{typo.yaml/w.pth}'],
+      /FILE_MISSING: .*there is no such file/,
+    ],
+    [
+      'a wrong folder of images',
+      ['val', '{data}', ...RUN, '--images', '{nowhere}'],
+      /FILE_MISSING: .*no such folder of im/,
+    ],
     ['a folder of weights of others', ['val', '{data}', '--weights', '{hub}'], /Name the file: '.*hub.model\.saf/],
     ['an image for weights', ['predict', '{data/val}', '--weights', '{options.yaml}'], /FILE_\w+: .*options\.yaml/],
     [

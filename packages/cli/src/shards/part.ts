@@ -131,5 +131,9 @@ function shown(value: unknown): string {
 }
 
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // what no file could be called is none either
+  }
 }

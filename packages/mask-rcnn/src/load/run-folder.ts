@@ -17,7 +17,7 @@ export function checkpointOf(folder: string): string | undefined {
  */
 export function weightsFile(what: string): string {
   if (publishedWeights(what) !== undefined) return what;
-  if (statSync(what, { throwIfNoEntry: false })?.isDirectory() !== true) return what;
+  if (!isFolder(what)) return what;
   const file = checkpointOf(what);
   if (file !== undefined) return file;
   throw new RcnnError('FILE_MISSING', {
@@ -26,6 +26,15 @@ export function weightsFile(what: string): string {
     expected: CHECKPOINTS.join(' or '),
     hint: hintFor(what),
   });
+}
+
+/** What no file could be called is none either: whoever opens it says so. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** A folder of weights that is none of ours, such as a repository of Hugging Face: then one of its files is meant. */

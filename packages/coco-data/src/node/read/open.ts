@@ -59,8 +59,9 @@ export async function openDataset(path: string, options: OpenOptions = {}): Prom
  * @throws FILE_MISSING when there is none of that name, and what {@link findSources} throws
  */
 export async function selectSources(path: string, options: OpenOptions = {}): Promise<readonly DatasetSource[]> {
+  const { split: wanted, images } = options;
+  if (images !== undefined) await requireFolder(images);
   const sources = await findSources(path, options);
-  const { split: wanted } = options;
   const exact = sources.filter(({ split }) => wanted === undefined || split === wanted);
   const found = exact.length > 0 ? exact : sources.filter(({ split }) => matchesSplit(split, wanted!));
   if (found.length > 0) return found;
@@ -69,6 +70,17 @@ export async function selectSources(path: string, options: OpenOptions = {}): Pr
     problem: `there is no split '${wanted}'`,
     expected: sources.map(({ split }) => split).join(', '),
     hint: `Name one that there is (--split ${sources.at(-1)?.split}).`,
+  });
+}
+
+/** A wrong name is told, also where the layout of the data leaves the setting without an effect. */
+async function requireFolder(images: string): Promise<void> {
+  const stats = await stat(images).catch(() => undefined);
+  if (stats?.isDirectory() === true) return;
+  throw new RcnnError('FILE_MISSING', {
+    where: images,
+    problem: stats === undefined ? 'there is no such folder of images' : 'this is not a folder of images',
+    hint: 'Name the folder that the file names of the annotations begin from (--images).',
   });
 }
 
