@@ -50,9 +50,8 @@ export async function measured({ arch, data, engine: name, epochs, folder }: Tas
     arch,
     steps: result.position.step,
     parameters,
-    // Of the whole training with its start, its evaluation and its report; unknown where two processes shared it.
-    ...(!before && { trainingSeconds }),
-    peakMiB,
+    // Of the whole training with its start, its evaluation and its report; unknown where another process began it.
+    ...(!before && { trainingSeconds, peakMiB }),
     ...perPicture,
     bbox: numbersOf('bbox', evaluation, dataset),
     ...Object.fromEntries(numbers),

@@ -5,12 +5,12 @@ export interface Row {
   readonly arch: string;
   readonly steps: number;
   readonly parameters: number;
-  /** Of all threads, for the whole training; absent where two processes shared it. */
+  /** Of all threads, for the whole training; like its memory absent where two processes shared it. */
   readonly trainingSeconds?: number | undefined;
   readonly millisecondsPerPicture: number;
   /** The same by the processor's clock, of all threads: what other work on the machine does not change. */
   readonly processorMillisecondsPerPicture: number;
-  readonly peakMiB: number;
+  readonly peakMiB?: number | undefined;
   /** What the method finds. */
   readonly segm?: Numbers | undefined;
   readonly keypoints?: Numbers | undefined;
@@ -64,7 +64,7 @@ function seen(rows: readonly Row[]): string {
     String(row.steps),
     row.trainingSeconds === undefined ? '' : (row.trainingSeconds / 60).toFixed(1),
     `${(row.parameters / 1e6).toFixed(2)} M`,
-    row.peakMiB.toFixed(0),
+    row.peakMiB?.toFixed(0) ?? '',
   ]);
   return markdownTable([SEEN, ...lines]);
 }
