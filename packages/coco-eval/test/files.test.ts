@@ -190,7 +190,9 @@ describe('values of the wrong kind are shown as they are written', () => {
 describe('the wrong document', () => {
   test.each([
     ['a dataset', '{"info": {}, "annotations": []}', 'an object with "info", "annotations"', /"annotations" alone/],
-    ['an empty object', '{}', 'an empty object', /$/],
+    ['an empty object', '{}', 'an empty object', /Write one list/],
+    ['lines', '{"image_id": 1}\n{"image_id": 2}', 'an object with "image_id"', /one on each line.*commas between/],
+    ['a dict by image', '{"1": []}', 'an object with "1"', /each detection has its image_id/],
     ['an object with a name of its own', '{"\\u001b[2J": 1}', String.raw`an object with "\u001b[2J"`, /$/],
   ])('results that are %s', (_, results, found, hint) => {
     const error = errorOf(() => run({ results }));

@@ -93,8 +93,16 @@ function noList(cursor: JsonCursor): RcnnError {
     place: '1:1',
     problem: 'results must be a list of detections',
     found: keys.length === 0 ? 'an empty object' : `an object with ${keys.join(', ')}`,
-    ...(keys.includes('"annotations"') && { hint: 'Of a whole dataset give the list "annotations" alone.' }),
+    hint: hintFor(keys),
   });
+}
+
+/** What to do with an object in place of a list, by its first keys. */
+function hintFor(keys: readonly string[]): string {
+  if (keys.includes('"annotations"')) return 'Of a whole dataset give the list "annotations" alone.';
+  if (keys.includes('"image_id"'))
+    return 'One detection alone, or one on each line: put them into one list, with [ and ] around and commas between.';
+  return 'Write one list, in which each detection has its image_id.';
 }
 
 function readImage(cursor: JsonCursor, builder: GroundTruthBuilder): void {
