@@ -52,3 +52,16 @@ export function groupByMap(rois: PlacedRoIs, images: number): MapGroup[] {
   }
   return [...groups.values()];
 }
+
+/** Boxes of each image, `[R * 4]` in pixels, as RoIs of the batch, `[R * 5]`: the number of the image before each box. */
+export function withImages(boxes: readonly Float32Array[]): Float32Array {
+  const rois = new Float32Array(boxes.reduce((sum, ofImage) => sum + (ofImage.length / 4) * 5, 0));
+  let at = 0;
+  for (const [image, ofImage] of boxes.entries()) {
+    for (let r = 0; r < ofImage.length; r += 4, at += 5) {
+      rois[at] = image;
+      rois.set(ofImage.subarray(r, r + 4), at + 1);
+    }
+  }
+  return rois;
+}

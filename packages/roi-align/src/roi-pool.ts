@@ -1,6 +1,6 @@
-import { concatFloats, type Pyramid } from '@rcnn/core';
+import type { Pyramid } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { PlacedRoIs } from './placed-rois.ts';
+import { type PlacedRoIs, withImages } from './placed-rois.ts';
 import { placeOnOneMap, roundHalfAway, sizeOf } from './roi-align.ts';
 
 export interface RoIPoolOptions {
@@ -58,13 +58,10 @@ export class RoIPool {
   /**
    * Regions `[R, h, w, C]` of the first map of `features`, those of all images one after the other.
    * @param boxes of each image, `[R * 4]` in pixels
+   * @throws SHAPE_MISMATCH, INVALID_ARGUMENT
    */
   forward(features: Pyramid, boxes: readonly Float32Array[]): tf.Tensor4D {
-    const rows = boxes.map((ofImage, image) => {
-      const corners = Array.from({ length: ofImage.length / 4 }, (_, r) => [...ofImage.subarray(4 * r, 4 * r + 4)]);
-      return Float32Array.from(corners.flatMap((box) => [image, ...box]));
-    });
-    return roiPool(features[0]!, concatFloats(rows), this.#options);
+    return roiPool(features[0]!, withImages(boxes), this.#options);
   }
 }
 

@@ -13,7 +13,7 @@ import {
   takeObjects,
   takeRows,
 } from '@rcnn/core';
-import { psRoIPool } from '@rcnn/roi-align';
+import { psRoIPool, withImages } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BoxBranchOptions } from './box-branch.ts';
 import type { BoxPredictions } from './box-heads.ts';
@@ -199,13 +199,4 @@ function truthOf(matched: readonly SampledRoIs[], targets: readonly Target[], co
     start += regions.labels.length;
   }
   return { labels: labelsOf(matched), deltas };
-}
-
-/** `[R * 5]`: the number of the image before each box. */
-function withImages(boxes: readonly Float32Array[]): Float32Array {
-  return Float32Array.from(
-    boxes.flatMap((ofImage, image) =>
-      Array.from({ length: ofImage.length / 4 }, (_, r) => [image, ...ofImage.subarray(r * 4, r * 4 + 4)]).flat(),
-    ),
-  );
 }
