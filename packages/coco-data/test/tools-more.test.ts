@@ -577,3 +577,17 @@ describe.skipIf(process.getuid?.() === 0)(
     });
   },
 );
+
+test.each(['original_filename', 'filepath', 'datasetId', 'task_type', 'data_hash'])(
+  'COCO stays COCO with a field %s beside its own',
+  async (field) => {
+    const folder = `coco-and-${field}`;
+    put(`${folder}/a.png`, png);
+    put(`${folder}/instances.json`, {
+      images: [{ id: 1, file_name: 'a.png', width: 20, height: 12, [field]: 'x' }],
+      annotations: [{ id: 1, image_id: 1, category_id: 1, bbox: [2, 2, 8, 6], area: 48, iscrowd: 0 }],
+      categories: [{ id: 1, name: 'cat' }],
+    });
+    expect(objects(await openDataset(join(root, folder)))).toEqual(['a.png cat 2,2,10,8 box']);
+  },
+);

@@ -68,10 +68,15 @@ async function byHead(file: string): Promise<Foreign | undefined> {
   return foreignTool(file, head) ?? known(OTHERS, file, head);
 }
 
-/** The tool that wrote a file, where its beginning has what that tool alone writes, lists as COCO's or not. */
+/**
+ * The tool that wrote a file, where its beginning has what that tool alone writes, lists as COCO's or not. Records of COCO
+ * name their pictures `file_name`, which none of these does: whatever fields stand beside it, such a file is COCO's.
+ */
 export function foreignTool(file: string, head: string): Foreign | undefined {
-  return known(TOOLS, file, head);
+  return COCO_RECORD.test(head) ? undefined : known(TOOLS, file, head);
 }
+
+const COCO_RECORD = /"images"\s*:\s*\[[^]*"file_name"\s*:/;
 
 interface Head {
   readonly ending: string;
