@@ -18,6 +18,17 @@ export default defineConfig({
   test: {
     projects: [
       {
+        // Vite finds these only when a page asks for them, and would load the page anew in the middle of a test.
+        optimizeDeps: {
+          include: [
+            '@preact/signals',
+            '@rcnn/visualize > d3-contour',
+            'preact',
+            'preact/hooks',
+            'preact/jsx-dev-runtime',
+            'uplot',
+          ],
+        },
         test: {
           name: 'inside',
           include: ['test/*.browser.test.ts'],

@@ -33,15 +33,21 @@ const HOUSE = [
   ['Contributing', 'contributing'],
 ];
 
-const group = (text, pages, collapsed) => ({
+const group = (text, pages) => ({
   text,
-  ...(collapsed !== undefined && { collapsed }),
   items: pages.map(([title, name]) => ({ text: title, link: `/${name}` })),
 });
+
+/**
+ * A group that is shut at first. It has a page of its own: the theme makes a button of a head without one, around the
+ * button that opens it, and a button inside a button is nothing that a screen reader or a keyboard understands.
+ */
+const shut = (text, link, pages) => ({ ...group(text, pages), link, collapsed: true });
 
 /** Pages of a staged folder, by their first heading. */
 function titled(pages, folder) {
   return readdirSync(`${pages}/${folder}`)
+    .filter((file) => file !== 'index.md')
     .sort()
     .map((file) => {
       const title = /^# (.+)$/m.exec(readFileSync(`${pages}/${folder}/${file}`, 'utf8'))?.[1] ?? file;
@@ -74,9 +80,9 @@ export function sidebar(pages) {
     group('Use it', USE),
     group('Look it up', LOOK_UP),
     group('Build with it', BUILD),
-    group('Examples', titled(pages, 'examples'), true),
-    group('Packages', titled(pages, 'packages'), true),
-    group('This house', HOUSE, true),
+    shut('Examples', '/examples/', titled(pages, 'examples')),
+    shut('Packages', '/packages/', titled(pages, 'packages')),
+    shut('This house', '/architecture', HOUSE),
     { text: 'API', link: '/api/' },
   ];
   return { '/api/': [{ text: 'API', link: '/api/', items: api(pages) }], '/': guides };

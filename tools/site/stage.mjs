@@ -1,5 +1,5 @@
 // Lays the repository's pages out as the site has them: short addresses, links that follow, nothing for scripts alone.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import {
   deadLinks,
@@ -34,11 +34,26 @@ export function stagePages(root, out) {
     const prose = asTemplate(withoutComments(text));
     writeFileSync(join(out, name), name === 'index.md' ? asHome(prose) : prose);
   }
+  for (const [folder, title] of Object.entries(FOLDERS)) writeFileSync(join(out, folder, 'index.md'), contents(out, folder, title)); // biome-ignore format: one line
   cpSync(join(root, 'docs', 'pictures'), join(out, 'pictures'), { recursive: true });
   // What the site's head names keeps its name; pictures of pages get theirs from the build.
   cpSync(join(root, 'tools', 'site', 'public'), join(out, 'public'), { recursive: true });
   cpSync(join(root, 'docs', 'pictures', 'hero.png'), join(out, 'public', 'pictures', 'hero.png'));
   return shown.length;
+}
+
+/** Folders whose pages come from READMEs, which no page of the repository lists. */
+const FOLDERS = { examples: 'Examples', packages: 'Packages' };
+
+/** A page that names the pages of its folder, each with its first sentence. */
+function contents(out, folder, title) {
+  const lines = readdirSync(join(out, folder))
+    .sort()
+    .map((file) => {
+      const [, heading = file, first = ''] = /^# (.+)\n+([^]*?)(?:\n\n|$)/.exec(readFileSync(join(out, folder, file), 'utf8')) ?? []; // biome-ignore format: one line
+      return `- [${heading}](./${file}): ${first.replaceAll(/\s+/g, ' ').replace(/:$/, '.')}`;
+    });
+  return `# ${title}\n\n${lines.join('\n')}\n`;
 }
 
 /** What a link becomes: a page of the site, a picture, or a file on the code host. */

@@ -27,7 +27,8 @@ export default {
   vite: { build: { chunkSizeWarningLimit: 20_000 } },
   markdown: {
     anchor: { slugify: slugOf },
-    theme: { light: 'github-light', dark: 'github-dark' },
+    // The plain themes of the same name are too pale on the background of code: 4.5 to 1 is what WCAG asks.
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config(md) {
       const fence = md.renderer.rules.fence;
       md.renderer.rules.fence = (tokens, at, ...rest) =>
