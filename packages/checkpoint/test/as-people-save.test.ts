@@ -14,7 +14,9 @@ import {
   normaliseTensors,
   openTensors,
   refuseUnknown,
+  type TensorEntry,
 } from '../src/index.ts';
+import { nonFiniteTensors } from '../src/state-dict/non-finite.ts';
 import { archive, concat, P, pickle, tensorPickle } from './forge.ts';
 import { expectReject, rejection } from './helpers.ts';
 
@@ -127,6 +129,60 @@ test('options of a training do not keep its weights from being read', async () =
     ),
   });
   expect([...modelTensors(source).tensors.keys()]).toEqual(names);
+});
+
+test('objects of a training program beside the weights are passed over, and whatever they hold with them', async () => {
+  const global = P.global('mmengine.logging.history_buffer', 'HistoryBuffer');
+  const made = concat(global, P.tuple(), Uint8Array.of(0x81)); // NEWOBJ
+  const method = concat(P.global('__builtin__', 'getattr'), P.tuple(global, P.text('mean')), P.reduce);
+  const buffer = concat(
+    made,
+    P.dict({ history: array([1, 2], [2]), inside: tensorPickle(), statistics_methods: P.dict({ mean: method }) }),
+    P.build,
+  );
+  const source = await saved({
+    state_dict: state(...names),
+    message_hub: P.dict({ log_scalars: P.dict({ loss: buffer }) }),
+    callback: concat(P.global('pytorch_lightning.callbacks', 'Stop'), P.tuple(P.int(3)), P.reduce),
+    priority: concat(P.global('mmengine.runner', 'Priority'), P.tuple(P.int(10)), P.reduce),
+  });
+  expect([...source.tensors.keys()].filter((name) => !name.startsWith('state_dict.'))).toEqual([]);
+  expect([...modelTensors(source).tensors.keys()]).toEqual(names);
+  expect(besideModel(source)).toEqual([]);
+});
+
+test.each([
+  ['of an object that is kept', P.global('collections', 'OrderedDict')],
+  ['of a text', P.text('posix')],
+  ['of weights', tensorPickle()],
+])('an attribute %s is refused', async (_, of) => {
+  const made = concat(P.global('builtins', 'getattr'), P.tuple(of, P.text('mro')), P.reduce);
+  const error = await rejection(saved({ state_dict: state(...names), x: made }));
+  expect(error.code).toBe('FILE_REFUSED');
+  expect(error.message).toMatch(/getattr/);
+});
+
+test('weights that are objects of a training program are none', async () => {
+  const made = concat(P.global('mmdet.models', 'MaskRCNN'), P.tuple(), P.reduce);
+  const source = await saved({ model: concat(made, P.dict({ weight: tensorPickle() }), P.build) });
+  expect(() => modelTensors(source)).toThrow(/holds no weights/);
+});
+
+test('numbers that are none are counted by tensor', async () => {
+  const float = (name: string, ...values: number[]): TensorEntry =>
+    memoryEntry(name, 'float32', [values.length], Float32Array.from(values));
+  const entries = [
+    float('a', 1, Number.NaN, Number.POSITIVE_INFINITY),
+    float('b', 1, 2),
+    float('c', Number.NEGATIVE_INFINITY),
+    memoryEntry('d', 'float16', [2], Uint16Array.of(0x7c00, 0x3c00)),
+    memoryEntry('e', 'int32', [1], Int32Array.of(0x7f800000)),
+  ];
+  expect(await nonFiniteTensors(entries)).toEqual([
+    { name: 'a', count: 2 },
+    { name: 'c', count: 1 },
+    { name: 'd', count: 1 },
+  ]);
 });
 
 test('programs are refused by what they are', async () => {

@@ -115,7 +115,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
         of(annotations, [0], { bbox: [] });
         of(annotations, [3], { bbox: '2,3,6,6' });
       },
-      found: ['field-type', 'field-type'],
+      found: ['field-type'],
     },
   },
   'boxes without masks are a dataset of boxes': {
@@ -420,7 +420,11 @@ const CASES: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     },
     'text for ids of annotations': {
       change: ({ annotations }) => all(annotations, ({ id }) => ({ id: `3f-${String(id)}` })),
-      found: Array.from({ length: 6 }, () => 'field-type'),
+      found: times('annotation-id-text', 6),
+    },
+    'no ids of annotations': {
+      change: ({ annotations }) => all(annotations, ({ id }) => ({ id: id === 2 ? undefined : null })),
+      found: times('annotation-id-text', 6),
     },
   },
   'ids beyond what JavaScript holds': {
@@ -443,7 +447,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     'of annotations': {
       change: ({ annotations }) => all(annotations, ({ id }) => ({ id: `large ${id}` })),
       write: withLargeIds,
-      found: times('id-unsafe', 6),
+      found: times('annotation-id-text', 6),
     },
   },
   'text for ids of categories in two splits': {

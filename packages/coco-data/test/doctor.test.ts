@@ -87,7 +87,7 @@ const faults: Record<string, Fault> = {
     plant: annotation((a) => (a['iscrowd'] = 2)),
   },
   'an id beyond 2^53': {
-    kind: 'id-unsafe',
+    kind: 'annotation-id-text',
     place: '/annotations/2/id',
     plant: annotation((a) => (a['id'] = 2 ** 53 + 2)),
   },

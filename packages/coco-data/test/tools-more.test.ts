@@ -446,6 +446,9 @@ describe('what cannot be written for other tools is told, or left out by name', 
     ['another size', ({ images }) => Object.assign(images[0]!, { width: 40, height: 24 }), 'IMAGE_SIZE_MISMATCH', '/images/0', 1],
     ['no picture', ({ images }) => Object.assign(images[0]!, { file_name: 'gone.png' }), 'IMAGE_MISSING', '/images/0', 1],
     ['run lengths cut short', ({ annotations }) => Object.assign(annotations[0]!, { segmentation: { size: [12, 20], counts: '5' } }), 'RLE_INVALID', '/annotations/0/segmentation', 2],
+    ['a mask of no pixel', ({ annotations }) => Object.assign(annotations[0]!, { segmentation: { size: [12, 20], counts: [240] } }), 'TARGET_INVALID', '/annotations/0/segmentation', 2],
+    ['a picture cut short', ({ images }) => Object.assign(images[0]!, { file_name: 'cut.png' }), 'IMAGE_CORRUPT', '/images/0', 1],
+    ['a document for a picture', ({ images }) => Object.assign(images[0]!, { file_name: 'page.png' }), 'IMAGE_CORRUPT', '/images/0', 1],
   ]; // biome-ignore format: a line each
   const errorsOf = (problems: readonly ProblemCount[]): readonly string[] =>
     problems.flatMap(({ severity, examples }) => (severity === 'error' ? examples.map((one) => one.place) : []));
@@ -454,6 +457,8 @@ describe('what cannot be written for other tools is told, or left out by name', 
     change(set);
     put(`unwritten/${name}/annotations.json`, set);
     for (const file of ['a.png', 'b.png']) put(`unwritten/${name}/${file}`, png);
+    put(`unwritten/${name}/cut.png`, png.subarray(0, png.length * 0.7));
+    put(`unwritten/${name}/page.png`, '%PDF-1.4');
     const path = join(root, 'unwritten', name);
     for (const to of ['yolo', 'labelme'] as const) {
       await expect(exportDataset(path, `${path}-${to}`, to)).rejects.toMatchObject({ code, place });
@@ -463,8 +468,28 @@ describe('what cannot be written for other tools is told, or left out by name', 
         `b.png red 2,3,8,9${to === 'yolo' ? ' box' : ''}`,
       ]);
     }
+    await expect(convertDataset(path, `${path}-refused`)).rejects.toMatchObject({ code, place });
     const [copied] = await convertDataset(path, `${path}-coco`, { policy: 'drop' });
     expect([copied!.images, copied!.objects, ...errorsOf(copied!.problems)]).toEqual([images, 1, place]);
+  });
+
+  test.each([
+    ['none is left', 3, 1],
+    ['too many are lost', 2, undefined],
+    ['none may be', 1, 0],
+  ])('of three pictures %s', async (name, gone, maxSkipRate) => {
+    const files = ['a.png', 'b.png', 'c.png'];
+    put(`lost/${name}/annotations.json`, coco(...files));
+    for (const file of files.slice(gone)) put(`lost/${name}/${file}`, png);
+    const path = join(root, 'lost', name);
+    const refused = {
+      code: 'DATASET_INVALID',
+      message: expect.stringContaining(`too many images cannot be used: ${gone} of 3`),
+    };
+    const options = { policy: 'drop', ...(maxSkipRate !== undefined && { maxSkipRate }) } as const;
+    await expect(convertDataset(path, `${path}-coco`, options)).rejects.toMatchObject(refused);
+    for (const to of ['yolo', 'labelme'] as const)
+      await expect(exportDataset(path, `${path}-${to}`, to, options)).rejects.toMatchObject(refused);
   });
 
   test('objects of an id that a record without a file has as well are nobody’s', async () => {
@@ -512,6 +537,29 @@ describe('photographs that are stored turned, written for other tools', () => {
     expect([picture.width, picture.height]).toEqual([width, height]);
     const path = join(out, to === 'yolo' ? 'images/train/a.png' : 'train/a.png');
     expect((await sharp(path).metadata()).orientation ?? 1).toBe(1);
+  });
+
+  test.each(['copy', 'link'] as const)('coco, drawn as shown: the copy is stored so (%s)', async (imageFiles) => {
+    await drawn(12, 20);
+    const out = join(root, `coco-${imageFiles}`);
+    await convertDataset(join(root, 'turned-12'), out, { imageFiles });
+    expect(objects(await openDataset(out))).toEqual(['a.png red 2,3,8,9 box']);
+    const { width, height, orientation } = await sharp(join(out, 'train/a.png')).metadata();
+    expect([width, height, orientation ?? 1]).toEqual([12, 20, 1]);
+  });
+
+  test('coco, half a turn: only the setting says how objects were drawn, and the copy needs none', async () => {
+    const turned = await sharp(png).withMetadata({ orientation: 3 }).png().toBuffer();
+    await drawn(20, 12);
+    put('turned-20/train/a.png', turned);
+    for (const [orientation, expected] of [
+      ['apply', 1],
+      ['ignore', 3],
+    ] as const) {
+      const out = join(root, `half-${orientation}`);
+      await convertDataset(join(root, 'turned-20'), out, { orientation });
+      expect((await sharp(join(out, 'train/a.png')).metadata()).orientation ?? 1).toBe(expected);
+    }
   });
 });
 

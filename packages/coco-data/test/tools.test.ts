@@ -4,7 +4,15 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Dataset, datasetOffers, Problems, parseVia } from '../src/index.ts';
-import { convertDataset, decodeImage, exportDataset, FolderImages, openDataset, READERS } from '../src/node/index.ts';
+import {
+  convertDataset,
+  decodeImage,
+  exportDataset,
+  FolderImages,
+  inspectDataset,
+  openDataset,
+  READERS,
+} from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
 // What the common tools write, made small by code.
@@ -135,9 +143,22 @@ describe('COCO as tools write it', () => {
     await expect(openDataset(join(root, 'big'))).rejects.toMatchObject({ code: 'UNKNOWN_ID' });
   });
 
-  test('NaN is named where it stands', async () => {
-    put('nan/_annotations.coco.json', coco().replace('"area":36', '"area":NaN'));
-    await expect(openDataset(join(root, 'nan'))).rejects.toThrow(/\/annotations\/0 holds NaN/);
+  test.each([
+    ['area', 'NaN', []],
+    ['area', '-Infinity', []],
+    ['note', 'NaN', []],
+    ['bbox', '[NaN,3,6,6]', ['/annotations/0/bbox: ["NaN",3,6,6], expected 4 numbers']],
+    ['iscrowd', 'NaN', ['/annotations/0/iscrowd: "NaN", expected 0 or 1']],
+  ] as const)('%s: %s, as Python writes it, is missing, or told where it stands', async (field, value, told) => {
+    const text = coco().replace(new RegExp(`"${field}":(?:\\[[^\\]]*\\]|\\d+)`), `"${field}":${value}`);
+    const name = `nan/${field}${value.length}`;
+    put(`${name}/_annotations.coco.json`, field === 'note' ? text.replace('"area"', '"note":NaN,"area"') : text);
+    put(`${name}/a.png`, png);
+    const { report } = await inspectDataset(join(root, name));
+    const of = (kind: string): readonly string[] =>
+      report.problems.flatMap((one) => (one.kind === kind ? one.examples.map((e) => `${e.place}: ${e.found}`) : []));
+    expect(of('field-type')).toEqual(told);
+    expect(of('number-none')).toEqual(field === 'area' ? [`/annotations/0/area: ${value}`] : []);
   });
 
   test.each<[string, string | Uint8Array, RegExp]>([

@@ -4,6 +4,7 @@ export { type BodyStyle, type Converted, convertForeign } from '../foreign/conve
 export { inspectTensors, type TensorSummary } from '../inspect.ts';
 export { publishedWeights } from '../pretrained/catalogue.ts';
 export type { WeightsProfile } from '../profile.ts';
+export { type NonFiniteTensor, nonFiniteTensors } from '../state-dict/non-finite.ts';
 export { type Normalised, normaliseTensors } from '../state-dict/normalise.ts';
 export { besideModel } from '../state-dict/select.ts';
 export { type AtomicWriteOptions, atomicWrite, commitFile, sweepTemporaries } from './atomic-write.ts';

@@ -52,6 +52,14 @@ function decodeHalf(halves: Uint16Array): Float32Array<ArrayBuffer> {
 /** All ones in a float32 that is NaN or infinite. Whole words are looked at because that is three times as fast. */
 const EXPONENT = 0x7f800000;
 
+/** How many numbers are NaN or infinite. */
+export function countNonFinite(values: Float32Array): number {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let count = 0;
+  for (let i = 0; i < words.length; i++) if ((words[i]! & EXPONENT) === EXPONENT) count++;
+  return count;
+}
+
 /** Refuses NaN and infinity, naming the first one's index in PyTorch's order. @throws NON_FINITE */
 export function checkFinite(values: Float32Array, where: string, name: string): void {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -2,7 +2,7 @@ import type { ProblemCount } from '@rcnn/coco-data';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
-import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
+import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { requireWritableFolder } from '../options/output-file.ts';
 import { print, printJson } from '../output/print.ts';
 
@@ -45,7 +45,8 @@ async function run(data: string, out: string, options: Options): Promise<void> {
   if (options.to !== 'coco') return exportTo(options.to, data, out, options);
   const { convertDataset } = await import('@rcnn/coco-data/node');
   const { imageFiles = 'copy' } = options;
-  const splits = await convertDataset(data, out, { ...(await openOptions(options)), imageFiles });
+  const { maxSkipRate } = datasetSettings(options);
+  const splits = await convertDataset(data, out, { ...(await openOptions(options)), maxSkipRate, imageFiles });
   if (options.json) {
     printJson(splits);
     return;
@@ -65,7 +66,8 @@ async function exportTo(to: 'yolo' | 'labelme', data: string, out: string, optio
       hint: `${to} finds annotations by the pictures beside them, which are copied.`,
     });
   const { exportDataset } = await import('@rcnn/coco-data/node');
-  const splits = await exportDataset(data, out, to, await openOptions(options));
+  const { maxSkipRate } = datasetSettings(options);
+  const splits = await exportDataset(data, out, to, { ...(await openOptions(options)), maxSkipRate });
   if (options.json) {
     printJson(splits);
     return;

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { TensorEntry } from '@rcnn/checkpoint';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
@@ -55,6 +56,7 @@ async function run(
     const foreign = await convertForeign(checkpoint.weights, { ema, style });
     if (foreign !== undefined) {
       const { program, tensors, profile, dropped, assumed } = foreign;
+      await warnOfNonFinite(checkpoint.path, tensors);
       await saveCheckpoint(output, { weights: tensors, profile });
       note(
         `${output}: ${tensors.length} tensors from ${checkpoint.path}, a model of ${program} (${dropped.length} dropped)`,
@@ -64,12 +66,28 @@ async function run(
     }
     if (!ema) for (const message of besideModel(checkpoint.weights)) note(`warning: ${checkpoint.path}: ${message}`);
     const { tensors, renamed, dropped } = normaliseTensors(checkpoint.weights, { ema });
+    await warnOfNonFinite(checkpoint.path, tensors);
     await saveCheckpoint(output, { weights: tensors, profile: checkpoint.profile });
     const changes = `${ema ? 'averaged weights, ' : ''}${renamed.length} renamed, ${dropped.length} dropped`;
     note(`${output}: ${tensors.length} tensors from ${checkpoint.path} (${changes})`);
   } finally {
     await checkpoint.close();
   }
+}
+
+const SHOWN = 3; // tensors by name
+
+/** Nothing is lost by writing them, and no command loads them: whoever converts should hear of it first. */
+async function warnOfNonFinite(path: string, tensors: Iterable<TensorEntry>): Promise<void> {
+  const { nonFiniteTensors } = await import('@rcnn/checkpoint/node');
+  const bad = await nonFiniteTensors(tensors);
+  if (bad.length === 0) return;
+  const count = bad.reduce((sum, one) => sum + one.count, 0);
+  const shown = bad.slice(0, SHOWN).map((one) => `${one.name} (${one.count})`);
+  const more = bad.length > SHOWN ? ', …' : '';
+  note(
+    `warning: ${path}: ${count} numbers of ${bad.length} tensors are NaN or infinite: ${shown.join(', ')}${more}; no model is given such weights. Did the training that wrote it diverge?`,
+  );
 }
 
 function checkOutput(output: string, force: boolean): void {

@@ -4,7 +4,7 @@ import { RcnnError } from '@rcnn/core/errors';
 import { fileError } from '@rcnn/files';
 
 /** Endings of images. HEIC is among them to be told by name: passing it by would lose a photograph in silence. */
-export const IMAGE_FILE: RegExp = /\.(jpe?g|png|webp|tiff?|gif|avif|bmp|hei[cf])$/i;
+export const IMAGE_FILE: RegExp = /\.(jpe?g|png|webp|tiff?|gif|avif|bmp|hei[cf]|jpe|jfif)$/i;
 
 /**
  * The image files that arguments name, in order and each once: files as they are, the images of a folder, and patterns

@@ -25,6 +25,7 @@ export function withoutEmpty(set: CheckedSet): CheckedSet {
  */
 export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet {
   const report = reporter(set.source, problems);
+  if (set.images.length === 0) report('images-none', '', 'nothing to look at');
   const images = checkImages(set.images, report);
   const categories = checkCategories(set.categories, report);
   const knownCategories = new Set(categories.map(({ id }) => id));

@@ -10,6 +10,7 @@ import { type DatasetSource, type OpenOptions, readSource, selectSources } from 
 import { type ObjectSizes, objectSizes } from '../object-sizes.ts';
 import type { AnnotationRecord, AnnotationSet, ImageRecord, Segmentation } from '../records.ts';
 import { type CheckedSet, checkMasks, checkRecords, withoutEmpty } from './check.ts';
+import { lookAtEach } from './in-order.ts';
 import type { Digests } from './manifest.ts';
 import { type ProblemCount, type ProblemKind, Problems, type Severity } from './problems.ts';
 import type { FileFacts } from './repair-images.ts';
@@ -89,8 +90,6 @@ export interface Inspection {
   readonly digests: Digests;
 }
 
-const AT_ONCE = 4; // images on their way at a time
-
 /**
  * Looks at everything in a dataset once: annotation files, every record, every image, every mask. Finds all problems,
  * changes nothing.
@@ -151,11 +150,8 @@ async function inspectSplit(source: DatasetSource, visit: Visit): Promise<Inspec
   const unsound = new Map<ImageRecord, string>();
   const annotated = new Set(raw.annotations.map(({ imageId }) => imageId));
   let done = 0;
-  // Images are looked at a few at a time; what was found is told in the order of the file.
-  const found = new InOrder(problems);
-  await eachOf(set.images, async (image, i) => {
+  await lookAtEach(set.images, problems, async (image, own) => {
     const annotations = set.byImage.get(image.id) ?? [];
-    const own = new Problems(Number.POSITIVE_INFINITY);
     const facts = await inspectImage(image, source, store, { ...visit, problems: own });
     if (typeof facts === 'string') unsound.set(image, facts);
     else sound.set(image, facts);
@@ -165,7 +161,6 @@ async function inspectSplit(source: DatasetSource, visit: Visit): Promise<Inspec
     if (!annotated.has(image.id)) {
       own.add({ kind: 'image-empty', source: set.source, place: image.place, found: image.file });
     }
-    found.add(i, own);
     options.onProgress?.(++done, set.images.length, source.split);
   });
   return { source, raw, set, sound, unsound, reading };
@@ -406,35 +401,4 @@ function classCounts(splits: readonly InspectedSplit[], problems: Problems): rea
     }
   }
   return [...classes].map(([name, { categoryId, objects }]) => ({ name, categoryId, objects }));
-}
-
-/** Hands problems on in the order of their images, in whatever order these are done. */
-class InOrder {
-  readonly #problems: Problems;
-  readonly #waiting = new Map<number, Problems>();
-  #next = 0;
-
-  constructor(problems: Problems) {
-    this.#problems = problems;
-  }
-
-  add(index: number, own: Problems): void {
-    this.#waiting.set(index, own);
-    for (let ready; (ready = this.#waiting.get(this.#next)); this.#next++) {
-      this.#problems.addAll(ready);
-      this.#waiting.delete(this.#next);
-    }
-  }
-}
-
-/** Runs `work` on every item, a few at a time. */
-async function eachOf<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next++;
-      await work(items[index]!, index);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
 }

@@ -40,11 +40,18 @@ export function mendElement(key: ListKey, value: unknown): MendedElement | undef
   let sizeless = false;
   if (key === 'images') sizeless = mendImage(record, did);
   else if (key === 'annotations') mendAnnotation(record, did);
-  else mendNumbers(record, ['id'], did);
+  else mendCategory(record, did);
   return { value: record, mendings, sizeless };
 }
 
 type Did = (action: Mending['action'], what: string) => void;
+
+/** A category without a name is called like its number, as classes of some tools are. */
+function mendCategory(record: LooseRecord, did: Did): void {
+  mendNumbers(record, ['id'], did);
+  const isUnnamed = record['name'] === undefined || record['name'] === null || record['name'] === '';
+  if (isUnnamed && Number.isSafeInteger(record['id'])) replace(record, 'name', String(record['id']), did);
+}
 
 /** Other words for `file_name`, as hand-made files have them. */
 const FILE_NAMES: readonly string[] = ['filename', 'fileName', 'file', 'path'];
@@ -129,9 +136,18 @@ function plainSegmentation(value: unknown): unknown {
   if (typeof value === 'string') return fromText(value);
   if (Array.isArray(value)) return value.length === 1 && isRecord(value[0]) ? plainSegmentation(value[0]) : value;
   if (!isRecord(value)) return value;
-  const [size, counts] = [numbersOf(value['size']), numbersOf(value['counts'])];
+  const size = numbersOf(value['size']);
+  const counts = withRest(numbersOf(value['counts']), size);
   if (!isRunLengths({ size, counts }) && isBytes(counts)) return { size, counts: String.fromCharCode(...counts) };
   return size === value['size'] && counts === value['counts'] ? value : { size, counts };
+}
+
+/** Run lengths that end with the last object pixel: what follows is background, as COCO's own decoder fills it. */
+function withRest(counts: unknown, size: unknown): unknown {
+  const isWhole = (item: unknown): item is number => Number.isInteger(item) && (item as number) >= 0;
+  if (!Array.isArray(counts) || !Array.isArray(size) || !counts.every(isWhole) || !size.every(isWhole)) return counts;
+  const rest = (size[0] ?? 0) * (size[1] ?? 0) - counts.reduce((sum, count) => sum + count, 0);
+  return rest > 0 && counts.length > 0 && counts.length % 2 === 0 ? [...counts, rest] : counts;
 }
 
 /** The same list with numbers where a tool wrote text. */

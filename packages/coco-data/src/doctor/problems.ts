@@ -23,7 +23,9 @@ export type ProblemKind =
   | 'field-missing'
   | 'field-type'
   | 'number-text'
+  | 'number-none'
   | 'category-id-text'
+  | 'annotation-id-text'
   | 'id-unsafe'
   | 'duplicate-image-id'
   | 'duplicate-annotation-id'
@@ -78,6 +80,7 @@ export type ProblemKind =
   | 'orientation-unsaid'
   | 'path-refused'
   | 'image-empty'
+  | 'images-none'
   | 'crowd'
   | 'crowds-only'
   | 'duplicate-object'
@@ -96,6 +99,12 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'field-missing': kind('error', 'DATASET_INVALID', 'a field is missing'),
   'field-type': kind('error', 'DATASET_INVALID', 'a field has the wrong type'),
   'number-text': kind('warning', 'DATASET_INVALID', 'a number is written as text, and is read as the number'),
+  'number-none': kind('warning', 'DATASET_INVALID', 'a number is NaN or infinite, and is read as missing'),
+  'annotation-id-text': kind(
+    'warning',
+    'DATASET_INVALID',
+    'an annotation has no whole number for an id that JavaScript can hold, and gets one',
+  ),
   'category-id-text': kind(
     'warning',
     'DATASET_INVALID',
@@ -181,6 +190,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
     'nothing says whether objects were drawn on pictures as stored or as shown (EXIF orientation)',
   ),
   'path-refused': kind('error', 'PATH_REFUSED', 'a file name leaves the folder of images'),
+  'images-none': kind('warning', 'DATASET_INVALID', 'a split has no image'),
   'image-empty': kind('note', 'DATASET_INVALID', 'an image has no objects'),
   crowd: kind('note', 'DATASET_INVALID', 'a crowd region'),
   'crowds-only': kind(

@@ -12,7 +12,7 @@ import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } 
 import { checkRecords, looksLikeCorners, looksLikeFractions } from './check.ts';
 import { examineImage, type InspectedSplit, type Inspection } from './inspect.ts';
 import { numberCategories } from './number-categories.ts';
-import { type ProblemCount, Problems } from './problems.ts';
+import { type ProblemCount, type ProblemKind, Problems } from './problems.ts';
 import { refusedRecords } from './refused.ts';
 import { repairAnnotation, unclipped } from './repair-annotation.ts';
 import { type FileFacts, imagesById, judgeImages, sharedIds, withIdsOfFiles } from './repair-images.ts';
@@ -61,6 +61,14 @@ export async function repairDataset(inspection: Inspection, out: string): Promis
   return { repairs, account, left };
 }
 
+/** What a reader already made of fields that were written in another way. */
+const READ_ANYWAY: Readonly<Partial<Record<ProblemKind, Repair['action']>>> = {
+  'number-text': 'mended field',
+  'number-none': 'left out field',
+  'category-id-text': 'matched id',
+  'annotation-id-text': 'renumbered annotation',
+};
+
 /** Problems that no repair can decide. */
 const REMAINING: readonly string[] = ['duplicate-across-splits', 'box-mask-disagree'];
 
@@ -95,8 +103,8 @@ async function admit(split: InspectedSplit, { options }: Inspection, repairs: Re
     repairs.push({ split: source.split, action, source: raw.source, place, what });
   };
   for (const { kind, examples } of reading.list(Number.POSITIVE_INFINITY)) {
-    if (kind !== 'number-text' && kind !== 'category-id-text') continue;
-    for (const { place, found } of examples) did(kind === 'number-text' ? 'mended field' : 'matched id', place, found);
+    const action = READ_ANYWAY[kind];
+    if (action !== undefined) for (const { place, found } of examples) did(action, place, found);
   }
   const refused = refusedRecords(raw, reading);
   const store = new FolderImages(source.images, options);

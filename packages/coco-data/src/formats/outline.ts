@@ -14,6 +14,33 @@ export function boxAround(points: ArrayLike<number>, [height, width]: ImageSize)
   return [Math.max(0, x1), Math.max(0, y1), Math.min(width, x2), Math.min(height, y2)];
 }
 
+/**
+ * What of a flat outline lies inside the image, side by side cut off (Sutherland and Hodgman 1974); empty where nothing does.
+ * Parts that the cut takes apart stay joined along the edge, where they cover no pixel.
+ */
+export function clippedOutline(points: ArrayLike<number>, [height, width]: ImageSize): readonly number[] {
+  let left = Array.from(points);
+  for (const [axis, bound, sign] of [[0, 0, 1], [1, 0, 1], [0, width, -1], [1, height, -1]] as const) // biome-ignore format: sides
+    left = cut(left, axis, (value) => sign * (value - bound), bound);
+  return left;
+}
+
+/** The part of an outline where `inside` is not negative along one axis. */
+function cut(points: readonly number[], axis: 0 | 1, inside: (value: number) => number, bound: number): number[] {
+  const kept: number[] = [];
+  for (let i = 0; i < points.length; i += 2) {
+    const before = i === 0 ? points.length - 2 : i - 2;
+    const [from, to] = [inside(points[before + axis]!), inside(points[i + axis]!)];
+    if (from < 0 !== to < 0) {
+      const share = from / (from - to);
+      const other = points[before + 1 - axis]! + share * (points[i + 1 - axis]! - points[before + 1 - axis]!);
+      kept.push(...(axis === 0 ? [bound, other] : [other, bound]));
+    }
+    if (to >= 0) kept.push(points[i]!, points[i + 1]!);
+  }
+  return kept;
+}
+
 /** The area inside a flat outline, by the shoelace formula. */
 export function polygonArea(points: ArrayLike<number>): number {
   let twice = 0;

@@ -1,6 +1,9 @@
 /** What a file is, by its first bytes: the endings of names are often wrong. */
 export type ImageFormat = 'jpeg' | 'png' | 'gif' | 'webp' | 'tiff' | 'bmp' | 'avif';
 
+/** Names of pictures that are read. */
+export const PICTURE: RegExp = /\.(?:jpe?g|jpe|jfif|png|bmp|webp|tiff?|gif|avif)$/i;
+
 /** A file that is no picture we read, in words for people. */
 export interface OtherFormat {
   readonly name: string;
@@ -24,13 +27,21 @@ export function imageFormatOf(bytes: Uint8Array): ImageFormat | OtherFormat | un
   if (text(0, 4) === 'RIFF' && text(8, 4) === 'WEBP') return 'webp';
   if (['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(text(0, 4))) return 'tiff';
   if (text(0, 2) === 'BM' && bytes.length >= 26) return 'bmp';
-  if (text(4, 4) === 'ftyp') return containerOf(text(8, 4));
+  if (text(4, 4) === 'ftyp') return containerOf(brandsOf(bytes));
   return otherFormatOf(text);
 }
 
-function containerOf(brand: string): ImageFormat | OtherFormat {
-  if (brand === 'avif' || brand === 'avis') return 'avif';
-  if (HEIC_BRANDS.includes(brand))
+/** The brand of a container, and those that it is compatible with: the first may be one of all kinds (`mif1`). */
+function brandsOf(bytes: Uint8Array): readonly string[] {
+  const end = Math.min(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0), bytes.length, 256);
+  const brands = [String.fromCharCode(...bytes.subarray(8, 12))]; // then four bytes of a version
+  for (let at = 16; at + 4 <= end; at += 4) brands.push(String.fromCharCode(...bytes.subarray(at, at + 4)));
+  return brands;
+}
+
+function containerOf(brands: readonly string[]): ImageFormat | OtherFormat {
+  if (brands.includes('avif') || brands.includes('avis')) return 'avif';
+  if (HEIC_BRANDS.includes(brands[0]!))
     return {
       name: 'an HEIC photograph',
       hint: 'HEIC is not read: convert it to JPEG, as phones do when they send one.',

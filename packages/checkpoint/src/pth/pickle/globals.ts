@@ -4,8 +4,10 @@ import { arrayFromBuffer, emptyArray, numpyScalar, numpyType } from './numpy.ts'
 import {
   type Budget,
   Global,
+  OpaqueGlobal,
   PickleDict,
   PickleList,
+  PickleOpaque,
   PickleProblem,
   PickleRecord,
   PickleTuple,
@@ -70,6 +72,9 @@ const BYSTANDERS: readonly string[] = [
   ...['Any', 'String', 'Integer', 'Float', 'Boolean', 'Enum', 'Path'].map((name) => `omegaconf.nodes.${name}Node`),
 ];
 
+/** Allowed for one use, and refused by name for every other. */
+export const GETATTR: readonly string[] = ['builtins.getattr', '__builtin__.getattr'];
+
 function allowList(): Map<string, Global> {
   const allowed = new Map<string, Global>();
   const allow = (name: string, call?: Global['call'], dtype?: DType | null): void => {
@@ -97,6 +102,7 @@ function allowList(): Map<string, Global> {
     allow(`${core}.multiarray.scalar`, numpyScalar);
     allow(`${core}.numeric._frombuffer`, arrayFromBuffer);
   }
+  for (const name of GETATTR) allow(name, attributeOf);
   for (const module of ['copyreg', 'copy_reg']) allow(`${module}._reconstructor`, reconstruct);
   allow('_codecs.encode', encode);
   allow('torch._utils._rebuild_tensor', ([storage, offset, size, stride]) => rebuild(storage, offset, size, stride));
@@ -170,8 +176,16 @@ function fillList(args: readonly PickleValue[], budget: Budget): PickleList {
   return list;
 }
 
+/** How protocols before 4 name what lies inside a class: only of training programs, whose objects are passed over. */
+function attributeOf([of, name]: readonly PickleValue[], budget: Budget): PickleValue {
+  if (!(of instanceof OpaqueGlobal) || typeof name !== 'string') return wrong('getattr');
+  budget.hold(2 * (of.name.length + name.length));
+  return new OpaqueGlobal(`${of.name}.${name}`);
+}
+
 /** How protocols 0 and 1 make an object without a constructor: only for objects that we keep as records. */
 function reconstruct([type, base, state]: readonly PickleValue[]): PickleValue {
+  if (type instanceof OpaqueGlobal) return new PickleOpaque();
   const plain = base instanceof Global && base.name.endsWith('.object') && state === null;
   if (!plain || !(type instanceof Global) || type.name !== 'argparse.Namespace') return wrong('copyreg._reconstructor');
   return new PickleRecord();

@@ -55,7 +55,10 @@ class PickleMachine {
       this.#meter.spend(1);
       this.opcodeAt = this.#reader.at;
       const opcode = this.#reader.uint(1);
-      if (opcode === 0x2e) return { value: this.#stack.pop(), end: this.#reader.at }; // '.'
+      if (opcode === 0x2e) {
+        this.#objects.finish();
+        return { value: this.#stack.pop(), end: this.#reader.at }; // '.'
+      }
       this.#step(opcode);
     }
   }

@@ -1,22 +1,34 @@
 import { quoteName } from '@rcnn/core/errors';
-import { ALLOWED } from './globals.ts';
+import { ALLOWED, GETATTR } from './globals.ts';
 import { BYTES } from './meter.ts';
 import { setNumpyState } from './numpy.ts';
-import { whatNames } from './programs.ts';
+import { isOfTraining, whatNames } from './programs.ts';
 import {
   type Budget,
   Global,
+  OpaqueGlobal,
   PickleDict,
   PickleList,
+  PickleOpaque,
   PickleProblem,
   PickleRecord,
   PickleTuple,
   type PickleValue,
 } from './values.ts';
 
+function notListed(name: string): PickleProblem {
+  const what = whatNames(name);
+  return new PickleProblem(
+    `it names ${quoteName(name)}, which is not on the list of what a checkpoint may use${what === undefined ? '' : `: ${what}`}`,
+    'FILE_REFUSED',
+  );
+}
+
 /** Makes the containers of a pickle and does its calls, all of which are on the allow-list and give data. */
 export class PickleObjects {
   readonly #budget: Budget;
+  /** `getattr` as the file calls it, until it is used as it may be; then null. */
+  #unused: string | null | undefined;
 
   constructor(budget: Budget) {
     this.#budget = budget;
@@ -29,12 +41,13 @@ export class PickleObjects {
     return new PickleTuple(items);
   }
 
-  list(items: readonly PickleValue[] = []): PickleList {
+  list(items: readonly PickleValue[] = []): PickleValue {
     this.#budget.hold(BYTES.sequence);
     return this.append(new PickleList(), items);
   }
 
-  append(list: PickleValue, items: readonly PickleValue[]): PickleList {
+  append(list: PickleValue, items: readonly PickleValue[]): PickleValue {
+    if (list instanceof PickleOpaque) return list;
     if (!(list instanceof PickleList)) throw new PickleProblem('items for something that is not a list');
     this.#budget.hold(BYTES.item * items.length);
     for (const item of items) list.items.push(item);
@@ -42,12 +55,13 @@ export class PickleObjects {
   }
 
   /** @param items keys and values in turn */
-  dict(items: readonly PickleValue[] = []): PickleDict {
+  dict(items: readonly PickleValue[] = []): PickleValue {
     this.#budget.hold(BYTES.dict);
     return this.setItems(new PickleDict(), items);
   }
 
-  setItems(dict: PickleValue, items: readonly PickleValue[]): PickleDict {
+  setItems(dict: PickleValue, items: readonly PickleValue[]): PickleValue {
+    if (dict instanceof PickleOpaque) return dict;
     if (!(dict instanceof PickleDict) || items.length % 2 !== 0) {
       throw new PickleProblem('keys and values for something that is not a dict');
     }
@@ -58,16 +72,22 @@ export class PickleObjects {
 
   // ---- names and calls
 
+  /** A name that is allowed for one use has to have had it. @throws FILE_REFUSED */
+  finish(): void {
+    if (typeof this.#unused === 'string') throw notListed(this.#unused);
+  }
+
   global(module: PickleValue, name: PickleValue): Global {
     if (typeof module !== 'string' || typeof name !== 'string') throw new PickleProblem('a global without a name');
-    const found = ALLOWED.get(`${module}.${name}`);
-    if (found !== undefined) return found;
     const full = `${module}.${name}`;
-    const what = whatNames(full);
-    throw new PickleProblem(
-      `it names ${quoteName(full)}, which is not on the list of what a checkpoint may use${what === undefined ? '' : `: ${what}`}`,
-      'FILE_REFUSED',
-    );
+    if (GETATTR.includes(full) && this.#unused === undefined) this.#unused = full;
+    const found = ALLOWED.get(full);
+    if (found !== undefined) return found;
+    if (isOfTraining(full)) {
+      this.#budget.hold(BYTES.dict + 2 * full.length);
+      return new OpaqueGlobal(full);
+    }
+    throw notListed(full);
   }
 
   call(callable: PickleValue | undefined, args: readonly PickleValue[]): PickleValue {
@@ -77,6 +97,9 @@ export class PickleObjects {
       throw new PickleProblem(`a call of ${name}, which cannot be called`, 'FILE_REFUSED');
     }
     this.#budget.hold(BYTES.dict); // whatever it makes, a tensor being the largest
+    if (!GETATTR.includes(callable.name)) return callable.call(args, this.#budget);
+    if (!(args[0] instanceof OpaqueGlobal)) throw notListed(callable.name);
+    this.#unused = null;
     return callable.call(args, this.#budget);
   }
 
@@ -88,6 +111,7 @@ export class PickleObjects {
 
   /** A call of `func(*args, **keywords)`, where there are no keywords. */
   reduceWithKeywords(callable: PickleValue, args: PickleValue, keywords: PickleValue): PickleValue {
+    if (callable instanceof OpaqueGlobal) return this.call(callable, []);
     if (!(args instanceof PickleTuple) || !(keywords instanceof PickleDict) || keywords.entries.size > 0) {
       throw new PickleProblem('a call with keywords', 'FILE_REFUSED');
     }
@@ -96,6 +120,7 @@ export class PickleObjects {
 
   /** State for an object: fields of a record; attributes of a dict (`_metadata`), which nobody here reads. */
   build(object: PickleValue, state: PickleValue): void {
+    if (object instanceof PickleOpaque) return;
     if (object instanceof PickleRecord && state instanceof PickleDict) {
       this.#budget.spend(state.entries.size);
       this.#budget.hold(BYTES.entry * state.entries.size);

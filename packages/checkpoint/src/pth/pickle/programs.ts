@@ -10,16 +10,20 @@ const PROGRAMS: readonly (readonly [start: RegExp, what: string])[] = [
     'this is a whole module, saved with torch.save(model); save model.state_dict() instead',
   ],
   [
-    /^(detectron2|mmdet|mmengine|mmcv)\./,
-    'objects of the training program lie beside the weights; save the state dict alone',
-  ],
-  [/^(pytorch_lightning|lightning)\./, 'objects of Lightning lie beside the weights; save the state dict alone'],
-  [
     /^torch\.storage\._load_from_bytes$/,
     'this was written by pickle.dump; load it with pickle.load and write it with torch.save',
   ],
   [/^__main__\./, "this is an object of somebody's own program; save its state_dict() instead"],
 ];
+
+/** Programs that train, and keep objects of their own beside the weights: logs, schedules, options. */
+const TRAINING =
+  /^(?:detectron2|fvcore|iopath|mmcv|mmdet|mmengine|mmpretrain|lightning(?:_fabric)?|pytorch_lightning)\./;
+
+/** Whether a global is of a program whose objects beside the weights are passed over. */
+export function isOfTraining(global: string): boolean {
+  return TRAINING.test(global);
+}
 
 /** Says what kind of file names such a global, where that is known. */
 export function whatNames(global: string): string | undefined {

@@ -15,6 +15,7 @@ export type PickleValue =
   | PickleTuple
   | PickleDict
   | PickleRecord
+  | PickleOpaque
   | StorageRef
   | TensorRef
   | NumpyType
@@ -40,6 +41,12 @@ export class PickleDict {
 
 /** An object of which only the fields are kept, such as `argparse.Namespace`. */
 export class PickleRecord extends PickleDict {}
+
+/**
+ * An object of a training program that lies beside the weights (a log, a schedule): that it was there is all that is known
+ * of it. Nothing inside is kept, so no tensor is ever found there.
+ */
+export class PickleOpaque {}
 
 /** Memory that tensors share: a record of the archive. */
 export class StorageRef {
@@ -106,6 +113,13 @@ export class Global {
     this.name = name;
     this.call = call;
     this.dtype = dtype;
+  }
+}
+
+/** A class, function or attribute of a training program: whatever is made of it is opaque. */
+export class OpaqueGlobal extends Global {
+  constructor(name: string) {
+    super(name, () => new PickleOpaque());
   }
 }
 

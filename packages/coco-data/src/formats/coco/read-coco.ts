@@ -5,7 +5,9 @@ import type { Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from '../../records.ts';
 import { FieldReader, isNumberText, show } from '../json/fields.ts';
 import { type ElementVisitor, JSONElements } from '../json/json-stream.ts';
+import { isNonFinite } from '../json/non-finite.ts';
 import { boxAround as boxAroundPoints } from '../outline.ts';
+import { AnnotationIds } from './annotation-ids.ts';
 import { CategoryTexts } from './category-texts.ts';
 import { PolygonStore } from './polygon-store.ts';
 
@@ -47,13 +49,18 @@ export function parseCoco(value: unknown, source: string, problems: Problems): A
   const reader = new CocoReader(source, problems);
   if (typeof value === 'object' && value !== null) {
     for (const [key, list] of Object.entries(value)) {
-      if (!Array.isArray(list)) continue;
+      if (!Array.isArray(list)) {
+        reader.value(key, list);
+        continue;
+      }
       reader.open(key);
       for (const [index, item] of list.entries()) reader.element(key, index, item);
     }
   }
   return reader.finish();
 }
+
+const LISTS: readonly string[] = ['images', 'annotations', 'categories'];
 
 class CocoReader implements ElementVisitor {
   readonly #source: string;
@@ -67,6 +74,7 @@ class CocoReader implements ElementVisitor {
   /** Whether an id of an image was text in one list and a number in the other. */
   #textIds = false;
   readonly #categoryTexts = new CategoryTexts();
+  readonly #annotationIds = new AnnotationIds();
 
   constructor(source: string, problems: Problems, { sizeless = false }: CocoOptions = {}) {
     this.#source = source;
@@ -76,6 +84,18 @@ class CocoReader implements ElementVisitor {
 
   open(key: string): void {
     this.#lists.add(key);
+  }
+
+  /** Objects that are no list would pass for none at all. @throws DATASET_INVALID */
+  value(key: string, value: unknown): void {
+    if (!LISTS.includes(key) || value === null) return;
+    throw new RcnnError('DATASET_INVALID', {
+      where: this.#source,
+      place: `/${key}`,
+      problem: 'this is not a COCO annotation file: a list is something else',
+      found: show(value),
+      expected: `a list of ${key}`,
+    });
   }
 
   element(key: string, index: number, value: unknown): void {
@@ -101,7 +121,8 @@ class CocoReader implements ElementVisitor {
         expected: 'images, annotations, categories',
       });
     }
-    const annotations = this.#textIds ? matchTextIds(this.#images, this.#annotations) : this.#annotations;
+    const matched = this.#textIds ? matchTextIds(this.#images, this.#annotations) : this.#annotations;
+    const annotations = this.#annotationIds.resolve(matched);
     const named = this.#categoryTexts.resolve(this.#categories, annotations, (place, text, isRead) =>
       this.#problems.add({
         kind: isRead ? 'category-id-text' : 'field-type',
@@ -142,7 +163,7 @@ class CocoReader implements ElementVisitor {
   #addImage(fields: FieldReader): void {
     const id = fields.imageId('id');
     if (typeof id === 'string') this.#textIds = true;
-    const file = fields.has('file_name') ? fields.text('file_name') : fileOfUrl(fields);
+    const file = fields.has('file_name') ? fields.name('file_name') : fileOfUrl(fields);
     const hasSize = !this.#sizeless || (statesSide(fields, 'height') && statesSide(fields, 'width'));
     const size = hasSize ? ([fields.side('height'), fields.side('width')] as const) : NO_SIZE;
     const [negative, unlisted] = [idList(fields, 'neg_category_ids'), idList(fields, 'not_exhaustive_category_ids')];
@@ -179,7 +200,7 @@ class CocoReader implements ElementVisitor {
   }
 
   #addAnnotation(fields: FieldReader): void {
-    const id = fields.id('id');
+    const id = this.#annotationIds.numberOf(fields, this.#tellId);
     const imageId = fields.imageId('image_id');
     const categoryId = this.#categoryTexts.numberOf(fields, 'category_id');
     const crowd = fields.flag('iscrowd');
@@ -266,6 +287,9 @@ class CocoReader implements ElementVisitor {
     return { kind: 'runs', runs: { size: [height, width], counts: Uint32Array.from(numbers as number[]) } };
   }
 
+  readonly #tellId = (place: string, found: string): void =>
+    this.#problems.add({ kind: 'annotation-id-text', source: this.#source, place, found });
+
   #bad(kind: Parameters<Problems['add']>[0]['kind'], place: string, found: string): 'bad' {
     this.#problems.add({ kind, source: this.#source, place, found });
     return 'bad';
@@ -288,7 +312,8 @@ type Corners = AnnotationRecord['box'];
 
 /** The box as written; where a tool wrote none, the smallest around the segmentation. */
 function boxOf(fields: FieldReader, segmentation: Segmentation | undefined): Corners | undefined {
-  if (!fields.has('bbox') && segmentation !== undefined) {
+  const isStated = fields.has('bbox') && !isEmpty(fields.get('bbox'));
+  if (!isStated && segmentation !== undefined) {
     try {
       return boxAround(segmentation);
     } catch (error) {
@@ -321,7 +346,8 @@ function isFinite(value: unknown): value is number {
 
 /** Whether a side is stated; tools that could not open a picture wrote 0 or nothing. */
 function statesSide(fields: FieldReader, name: string): boolean {
-  return fields.has(name) && fields.get(name) !== 0 && fields.get(name) !== '';
+  const value = fields.get(name);
+  return fields.has(name) && value !== 0 && value !== '' && !isNonFinite(value);
 }
 
 function idList(fields: FieldReader, name: string): readonly number[] | undefined {

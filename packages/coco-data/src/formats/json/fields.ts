@@ -1,4 +1,5 @@
 import type { Problems } from '../../doctor/problems.ts';
+import { isNonFinite } from './non-finite.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -94,6 +95,15 @@ export class FieldReader {
   optionalNumber(name: string): number | undefined {
     const value = this.get(name);
     if (value === undefined || value === null) return undefined;
+    if (isNonFinite(value)) {
+      this.#problems.add({
+        kind: 'number-none',
+        source: this.#source,
+        place: `${this.place}/${name}`,
+        found: String(value),
+      });
+      return undefined;
+    }
     const number = numeric(value);
     if (number === undefined) this.#wrong(name, value, 'a number');
     else if (typeof value !== 'number') this.#told(name, value);

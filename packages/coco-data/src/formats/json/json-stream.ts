@@ -1,11 +1,14 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { withExactIds } from './exact-ids.ts';
 import { jsonErrorAt, jsonFault } from './json-error.ts';
+import { withNonFinite } from './non-finite.ts';
 
 /** Told about the arrays at the top level and their elements, in file order. */
 export interface ElementVisitor {
   open(key: string): void;
   element(key: string, index: number, value: unknown): void;
+  /** What stands at the top level and is no array. */
+  value?(key: string, value: unknown): void;
 }
 
 const MAX_DEPTH = 64; // COCO needs 6; JSON.parse would recurse for ever
@@ -198,6 +201,7 @@ export class JSONElements {
       return;
     }
     if (this.#inArray) this.#visit.element(this.#key, this.#index++, value);
+    else this.#visit.value?.(this.#key, value);
     this.#expect = 'rest';
   }
 
@@ -220,6 +224,8 @@ export class JSONElements {
     try {
       return withExactIds(JSON.parse(text), text);
     } catch (cause) {
+      const read = withNonFinite(text);
+      if (read !== undefined) return read;
       const before = text.slice(0, jsonErrorAt(text));
       // Back to where the value began, then forward again line by line.
       this.#line = this.#valueLine;

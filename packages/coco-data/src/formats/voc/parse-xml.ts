@@ -9,8 +9,8 @@ export interface VocObject {
   /** `xmin, ymin, xmax, ymax` as written; undefined where they cannot be used and there is an outline instead. */
   readonly bounds: readonly [xmin: number, ymin: number, xmax: number, ymax: number] | undefined;
   readonly difficult: boolean;
-  /** Roboflow's `<polygon>`: flat `x, y, …` as written. */
-  readonly polygon?: readonly number[];
+  /** Roboflow's `<polygon>`, or several of them: flat `x, y, …` as written. */
+  readonly polygons?: readonly (readonly number[])[];
 }
 
 export interface VocFile {
@@ -97,10 +97,8 @@ function side(size: Node, name: string): number {
   return Number.isInteger(value) && value > 0 && value < 2 ** 31 ? value : 0;
 }
 
-/** `<x1>`, `<y1>`, `<x2>` … in any order, or `<pt><x/><y/></pt>` one after the other; undefined without a `<polygon>`. */
-function polygonOf(node: Node, where: string): readonly number[] | undefined {
-  const polygon = child(node, 'polygon');
-  if (polygon === undefined || polygon.children.length === 0) return undefined;
+/** `<x1>`, `<y1>`, `<x2>` … in any order, or `<pt><x/><y/></pt>` one after the other; one for each `<polygon>`. */
+function polygonOf(polygon: Node, where: string): readonly number[] {
   const points: number[] = [];
   const pairs = polygon.children.filter(({ name }) => name === 'pt');
   // LabelMe's XML says in the outline who drew it.
@@ -124,14 +122,15 @@ function numberedPoint(point: Node, index: number): readonly Node[] {
 }
 
 function objectOf(node: Node, number: number, where: string): VocObject {
-  const polygon = polygonOf(node, where);
+  const outlines = node.children.filter(({ name, children }) => name === 'polygon' && children.length > 0);
+  const polygons = outlines.map((outline) => polygonOf(outline, where));
   const name = needed(node, 'name', where).text.trim();
   if (name === '') throw fieldError(where, 'object/name', name, 'an object has no class');
   return {
     name,
     number,
-    ...(polygon && { polygon }),
-    bounds: polygon ? boundsOr(node, where) : boundsOf(node, where),
+    ...(polygons.length > 0 && { polygons }),
+    bounds: polygons.length > 0 ? boundsOr(node, where) : boundsOf(node, where),
     difficult: child(node, 'difficult')?.text.trim() === '1',
   };
 }
@@ -155,6 +154,15 @@ function boundsOr(node: Node, where: string): VocObject['bounds'] {
   }
 }
 
+/** Begins no entity: to a parser everything behind it is one, as far as the end of the file. */
+const BARE_SIGN = /&(?!(?:#\d+|#x[\da-f]+|[a-z]\w*);)/i;
+
+/** Line and column, as the parser counts them. */
+function placeIn(text: string, index: number): string {
+  const lines = text.slice(0, index).split('\n');
+  return `${lines.length}:${lines.at(-1)!.length}`;
+}
+
 function parseTree(text: string, where: string): Node | undefined {
   if (text.length > MAX_CHARACTERS)
     throw new RcnnError('FILE_REFUSED', { where, problem: 'the XML is larger than 16 MiB' });
@@ -171,11 +179,13 @@ function parseTree(text: string, where: string): Node | undefined {
     });
   });
   parser.on('error', (cause) => {
-    const ended = parser.position >= text.length;
+    const sign = text.search(BARE_SIGN);
+    const ended = sign < 0 && parser.position >= text.length;
     throw new RcnnError(ended ? 'FILE_TRUNCATED' : 'FILE_MALFORMED', {
       where,
-      place: place(),
+      place: sign < 0 ? place() : placeIn(text, sign),
       problem: 'the file is not XML',
+      ...(sign >= 0 && { found: "a '&' that stands for itself", hint: "In XML it is written '&amp;'." }),
       cause,
     });
   });
@@ -187,10 +197,12 @@ function parseTree(text: string, where: string): Node | undefined {
     else root = node;
     open.push(node);
   });
-  parser.on('text', (part) => {
+  const addText = (part: string): void => {
     const node = open.at(-1);
     if (node) node.text += part;
-  });
+  };
+  parser.on('text', addText);
+  parser.on('cdata', addText);
   parser.on('closetag', () => void open.pop());
   parser.write(text.replace(/^\uFEFF/, '')).close();
   return root;

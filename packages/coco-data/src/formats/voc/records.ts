@@ -103,7 +103,7 @@ export function vocRecords(
         ...records[i]!,
         ...(mask
           ? { segmentation: { kind: 'runs', runs: mask.runLengths() } as const, area: mask.area }
-          : object.polygon && outlineOf(object.polygon)),
+          : object.polygons && outlineOf(object.polygons)),
       });
     }
   }
@@ -119,8 +119,8 @@ function boxReader(
 ): (object: VocObject, size: ImageSize, place: string, imageId: string) => AnnotationRecord['box'] {
   const first = oneBased ? 1 : 0;
   let saysZero = false;
-  return ({ bounds, polygon }, size, place, imageId) => {
-    if (bounds === undefined) return boxAround(polygon!, size);
+  return ({ bounds, polygons }, size, place, imageId) => {
+    if (bounds === undefined) return boxAround(polygons!.flat(), size);
     const [xmin, ymin, xmax, ymax] = inOrder(bounds, size, first);
     if (xmin !== bounds[0] || ymin !== bounds[1])
       report('box-turned', `${place}/bbox`, `corners ${bounds.join(', ')}`, imageId);
@@ -147,9 +147,12 @@ function inOrder(
 }
 
 /** Outlines have no last pixel: their corners lie between pixels and count from 0, unlike those of the box. */
-function outlineOf(polygon: readonly number[]): Pick<AnnotationRecord, 'segmentation' | 'area'> {
-  const points = Float64Array.from(polygon);
-  return { segmentation: { kind: 'polygons', parts: [points] }, area: polygonArea(points) };
+function outlineOf(polygons: readonly (readonly number[])[]): Pick<AnnotationRecord, 'segmentation' | 'area'> {
+  const parts = polygons.map((polygon) => Float64Array.from(polygon));
+  return {
+    segmentation: { kind: 'polygons', parts },
+    area: parts.reduce((sum, part) => sum + polygonArea(part), 0),
+  };
 }
 
 /** VOC's own ids when every name is one of its classes; else the names in alphabetical order. */

@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PICTURE } from '../../images/image-format.ts';
 import { pathProblem } from '../../images/image-path.ts';
 
 /** Endings of pictures: a name may have one of another kind than the file, or none. */
-const ENDING = /\.(?:jpe?g|png|bmp|webp|tiff?|gif|avif|heic)$/i;
+const ENDING = new RegExp(`${PICTURE.source}|\\.heic$`, 'i');
 
 /** Where pictures are when not where the names say: exports have them in a folder of their own. */
 const FOLDERS: readonly string[] = ['images', 'img', 'JPEGImages', 'data'];
@@ -37,6 +38,12 @@ export class ImageNames {
       }
     }
     return undefined;
+  }
+
+  /** Whether one of the names leads to a file. */
+  async findAny(names: readonly string[]): Promise<boolean> {
+    for (const name of names) if ((await this.find(name)) !== undefined) return true;
+    return false;
   }
 
   /** The picture that has this name and an ending, where there is one alone. */
@@ -148,9 +155,9 @@ function unique(names: Iterable<string>, key: (name: string) => string): Readonl
   return map;
 }
 
-/** The steps of a path from the longest end to the shortest, as written and decoded as an address is. */
+/** The steps of a path from the longest end to the shortest: as written, decoded as an address is, and without blanks around. */
 function endsOf(written: string): readonly (readonly string[])[] {
-  const forms = [...new Set([written, decoded(written)])];
+  const forms = [...new Set([written, decoded(written), written.trim()])];
   return forms.flatMap((form) => {
     const steps = stepsOf(form);
     return steps.map((_, i) => steps.slice(i));

@@ -8,7 +8,9 @@ import { ImageNames } from '../images/image-names.ts';
 import { annotationFiles, isFolder, sourceOfFile, splitOf } from './folders.ts';
 import { foreignTool } from './foreign.ts';
 import { ImageSizes } from './image-sizes.ts';
+import { withImagesAbove } from './images-above.ts';
 import { looseCocoFiles, sourceOfLoose } from './loose-files.ts';
+import type { OpenOptions } from './open.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
 
 /** COCO's instances and keypoints, and the dialects of Roboflow, Label Studio, CVAT and LVIS. */
@@ -16,27 +18,9 @@ export const cocoReader: DatasetReader = {
   format: 'coco',
 
   async find(path, options) {
-    const files = (await isFolder(path)) ? await annotationFiles(path) : path.endsWith('.json') ? [path] : [];
-    if (files.length === 0 && (await isFolder(path))) {
-      const loose = await looseCocoFiles(path);
-      return Promise.all(loose.map((file) => sourceOfLoose(file, options.images)));
-    }
-    const own: DatasetSource[] = [];
-    const heads = await Promise.all(files.map(headOf));
-    const isOthers = heads.some((head) => OTHERS.test(head) && !LISTS.test(head));
-    for (const [i, file] of files.entries()) {
-      // A file that says nothing is of the kind of those beside it.
-      const isOwn =
-        foreignTool(file, heads[i]!) === undefined && (LISTS.test(heads[i]!) || (!OTHERS.test(heads[i]!) && !isOthers));
-      if (options.format !== 'coco' && !isOwn) continue;
-      own.push(
-        await sourceOfFile(file, 'coco', {
-          images: options.images,
-          ...(files[0] === path && { split: options.split }),
-        }),
-      );
-    }
-    return own;
+    const sources = await sourcesAt(path, options);
+    if (options.images !== undefined) return sources;
+    return Promise.all(sources.map((source) => withImagesAbove(source, path)));
   },
 
   async read({ annotations, images }, problems, options) {
@@ -45,6 +29,30 @@ export const cocoReader: DatasetReader = {
     return withSizes({ ...set, images: await withFiles(set.images, set.source, store) }, store, problems);
   },
 };
+
+async function sourcesAt(path: string, options: OpenOptions): Promise<readonly DatasetSource[]> {
+  const files = (await isFolder(path)) ? await annotationFiles(path) : path.endsWith('.json') ? [path] : [];
+  if (files.length === 0 && (await isFolder(path))) {
+    const loose = await looseCocoFiles(path);
+    return Promise.all(loose.map((file) => sourceOfLoose(file, options.images)));
+  }
+  const own: DatasetSource[] = [];
+  const heads = await Promise.all(files.map(headOf));
+  const isOthers = heads.some((head) => OTHERS.test(head) && !LISTS.test(head));
+  for (const [i, file] of files.entries()) {
+    // A file that says nothing is of the kind of those beside it.
+    const isOwn =
+      foreignTool(file, heads[i]!) === undefined && (LISTS.test(heads[i]!) || (!OTHERS.test(heads[i]!) && !isOthers));
+    if (options.format !== 'coco' && !isOwn) continue;
+    own.push(
+      await sourceOfFile(file, 'coco', {
+        images: options.images,
+        ...(files[0] === path && { split: options.split }),
+      }),
+    );
+  }
+  return own;
+}
 
 const LISTS = /"(?:images|annotations|categories)"\s*:\s*\[/;
 

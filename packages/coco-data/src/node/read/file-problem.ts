@@ -12,6 +12,12 @@ export function fileProblem({ code }: RcnnError): ProblemKind {
       return 'image-missing';
     case 'IMAGE_CORRUPT':
       return 'image-corrupt';
+    case 'IMAGE_TOO_LARGE':
+      return 'image-too-large';
+    case 'IMAGE_TOO_SLOW':
+      return 'image-too-slow';
+    case 'IMAGE_SIZE_MISMATCH':
+      return 'image-size';
     case 'PATH_REFUSED':
       return 'path-refused';
     case 'MASK_SIZE_MISMATCH':

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
+import { PICTURE } from '../../images/image-format.ts';
 import type { DatasetSource } from './reader.ts';
 
 export async function isFolder(path: string): Promise<boolean> {
@@ -66,9 +67,6 @@ export async function sourcesOfFolders(
     })),
   );
 }
-
-/** Names of pictures that are read. */
-export const PICTURE: RegExp = /\.(?:jpe?g|png|bmp|webp|tiff?|gif|avif)$/i;
 
 /** `annotations` has `images` beside it, and `annotations/train` has `images/train`. */
 async function picturesOf(folder: string): Promise<string> {

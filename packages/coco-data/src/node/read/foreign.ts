@@ -1,6 +1,7 @@
 import { extname, join } from 'node:path';
+import { PICTURE } from '../../images/image-format.ts';
 import { readHead } from '../files/text.ts';
-import { foldersIn, isFolder, namesIn, PICTURE } from './folders.ts';
+import { foldersIn, isFolder, namesIn } from './folders.ts';
 
 /** What people have instead of a dataset that is read, and what to do about it. */
 export interface Foreign {

@@ -5,13 +5,15 @@ import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import type { Problems } from '../../doctor/problems.ts';
 import { parseVocXml } from '../../formats/voc/parse-xml.ts';
 import { type VocEntry, vocRecords } from '../../formats/voc/records.ts';
+import { PICTURE } from '../../images/image-format.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet } from '../../records.ts';
 import { readText } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
 import { fileProblem } from './file-problem.ts';
-import { namesIn, PICTURE } from './folders.ts';
+import { namesIn } from './folders.ts';
+
 import { ImageSizes } from './image-sizes.ts';
 import type { OpenOptions } from './open.ts';
 

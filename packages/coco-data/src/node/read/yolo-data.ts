@@ -1,4 +1,4 @@
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { LineCounter } from 'yaml';
 import { pathProblem } from '../../images/image-path.ts';
@@ -117,10 +117,24 @@ export function stepsOf(path: string): readonly string[] {
 }
 
 /**
- * The folder of a split's pictures below the file's own. Paths in these files are often those of another machine or lead
- * one folder too high (Roboflow's `../train/images`): the longest end of the path that is a folder here is taken.
+ * The folder of a split's pictures. Paths in these files are often those of another machine or lead one folder too high
+ * (Roboflow's `../train/images`): the longest end of the path that is a folder below the file's own is taken, and the path
+ * as it is written only where there is none and the file says where its dataset is, for it may lie apart.
  */
 export async function folderOf(base: string, root: string | undefined, named: string): Promise<string | undefined> {
+  const below = await folderBelow(base, root, named);
+  const isSaid = root !== undefined || isAbsolute(named) || stepsOf(named).length === 0;
+  return below ?? (isSaid ? folderAsWritten(base, root, named) : undefined);
+}
+
+async function folderAsWritten(base: string, root: string | undefined, named: string): Promise<string | undefined> {
+  const folder = resolve(base, (root ?? '.').replaceAll('\\', '/'), named.replaceAll('\\', '/'));
+  const images = join(folder, 'images');
+  if (await isFolder(images)) return images;
+  return (await isFolder(folder)) ? folder : undefined;
+}
+
+async function folderBelow(base: string, root: string | undefined, named: string): Promise<string | undefined> {
   const steps = stepsOf(root === undefined || isAbsolute(named) ? named : `${root}/${named}`);
   for (let i = 0; i < steps.length; i++) {
     const name = steps.slice(i).join('/');

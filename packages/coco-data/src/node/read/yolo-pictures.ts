@@ -1,10 +1,12 @@
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { quoteName } from '@rcnn/core/errors';
 import type { Problems } from '../../doctor/problems.ts';
+import { PICTURE } from '../../images/image-format.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import { readText } from '../files/text.ts';
 import { ImageNames } from '../images/image-names.ts';
-import { namesBelow, namesIn, PICTURE } from './folders.ts';
+import { namesBelow, namesIn } from './folders.ts';
+
 import { folderOf, stepsOf } from './yolo-data.ts';
 
 /** A split that is a list of pictures (`train.txt`), or several folders, has its pictures anywhere below the file. */

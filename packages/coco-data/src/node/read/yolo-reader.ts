@@ -1,12 +1,13 @@
-import { dirname, extname, join, sep } from 'node:path';
+import { basename, dirname, extname, join, sep } from 'node:path';
 import { isRcnnError, quoteName } from '@rcnn/core/errors';
 import type { Problem, Problems } from '../../doctor/problems.ts';
 import { parseYoloLabels } from '../../formats/yolo/parse-yolo.ts';
 import type { AnnotationRecord, ImageRecord } from '../../records.ts';
 import { readText } from '../files/text.ts';
+import { readImageHeader } from '../images/decode.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { fileProblem } from './file-problem.ts';
-import { foldersWith, isFolder, nameOf, namesBelow, namesIn } from './folders.ts';
+import { foldersIn, foldersWith, isFolder, nameOf, namesBelow, namesIn } from './folders.ts';
 import { ImageSizes } from './image-sizes.ts';
 import { hasLabelme } from './labelme-reader.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
@@ -22,7 +23,11 @@ export const yoloReader: DatasetReader = {
   async find(path, { images, format }) {
     const isRoot = await isFolder(path);
     const file = isRoot ? await yamlIn(path) : /\.ya?ml$/i.test(path) ? path : undefined;
-    if (file === undefined) return isRoot ? sourcesOfNames(path, images) : [];
+    if (file === undefined) {
+      if (!isRoot) return [];
+      const named = await sourcesOfNames(path, images);
+      return named.length > 0 ? named : sourcesOfYamlBelow(path, images);
+    }
     let data: DataYaml;
     try {
       data = await readDataFile(file);
@@ -30,13 +35,7 @@ export const yoloReader: DatasetReader = {
       if (format === FORMAT || file === path || !isRcnnError(error) || (await hasLabels(path))) throw error;
       return [];
     }
-    const folders = await foldersOf(file, data);
-    return [...folders].map(([split, folder]) => ({
-      format: FORMAT,
-      split,
-      annotations: file,
-      images: images ?? folder,
-    }));
+    return sourcesOfYaml(file, data, images);
   },
 
   async read({ annotations, images, split }, problems, options) {
@@ -70,6 +69,33 @@ export const yoloReader: DatasetReader = {
   },
 };
 
+async function sourcesOfYaml(
+  file: string,
+  data: DataYaml,
+  images: string | undefined,
+): Promise<readonly DatasetSource[]> {
+  const folders = await foldersOf(file, data);
+  return [...folders].map(([split, folder]) => ({
+    format: FORMAT,
+    split,
+    annotations: file,
+    images: images ?? folder,
+  }));
+}
+
+/** The only YAML file in the folders right below, where it is YOLO's: people keep it apart from pictures and labels. */
+async function sourcesOfYamlBelow(path: string, images: string | undefined): Promise<readonly DatasetSource[]> {
+  const below = await Promise.all((await foldersIn(path)).map((name) => yamlIn(join(path, name))));
+  const [file, ...others] = below.filter((one) => one !== undefined);
+  if (file === undefined || others.length > 0) return [];
+  try {
+    return await sourcesOfYaml(file, await readDataFile(file), images);
+  } catch (error) {
+    if (isRcnnError(error)) return []; // of another program
+    throw error;
+  }
+}
+
 /** The folders of the splits that are there. */
 async function foldersOf(file: string, { places, root }: DataYaml): Promise<ReadonlyMap<string, string>> {
   const folders = new Map<string, string>();
@@ -102,9 +128,32 @@ async function reportLabelsAlone(
   const known = new Set(pictures.map((file) => file.replace(/\.[^.]+$/, '')));
   const names = folder.startsWith(`${root}${sep}`) ? [] : await namesBelow(folder);
   for (const name of names) {
-    if (!name.endsWith('.txt') || known.has(name.slice(0, -4)) || /(?:^|\/)classes\.txt$/.test(name)) continue;
-    problems.add({ kind: 'image-missing', source, place: name, found: `${name} has no picture in ${root}` });
+    const stem = name.slice(0, -'.txt'.length);
+    if (!name.endsWith('.txt') || known.has(stem) || /(?:^|\/)classes\.txt$/.test(name)) continue;
+    const other = (await namesIn(dirname(join(root, name)))).find((one) => stemOf(one) === basename(stem));
+    problems.add({ source, place: name, ...(await whyUnread(root, name, other && join(dirname(name), other))) });
   }
+}
+
+/** Why labels have no picture: there is none, or it is a file that is not read. */
+async function whyUnread(
+  root: string,
+  label: string,
+  other: string | undefined,
+): Promise<Pick<Problem, 'kind' | 'found'>> {
+  const missing = { kind: 'image-missing', found: `${label} has no picture in ${root}` } as const;
+  if (other === undefined) return missing;
+  try {
+    await readImageHeader(join(root, other), other);
+    return { ...missing, found: `${missing.found}; ${other} is one, under an ending of no picture` };
+  } catch (error) {
+    if (!isRcnnError(error)) throw error;
+    return { kind: fileProblem(error), found: error.message };
+  }
+}
+
+function stemOf(name: string): string {
+  return name.slice(0, name.length - extname(name).length);
 }
 
 /** Whether a folder with a YAML file is YOLO's, whatever stands in the file. */

@@ -5,12 +5,18 @@ import { type ProblemCount, Problems } from '../../doctor/problems.ts';
 import type { ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { type OpenOptions, readSource, selectSources } from '../read/open.ts';
-import { exportable } from './exportable.ts';
+import { exportable, requireMost } from './exportable.ts';
+import { drawnOn, writeUpright } from './upright.ts';
 import { writeCoco } from './write-coco.ts';
 
 export interface ConvertOptions extends OpenOptions {
-  /** What to do with image files: `copy` (the default), `link` (hard links: one file, two names) or `none`. */
+  /**
+   * What to do with image files: `copy` (the default), `link` (hard links: one file, two names) or `none`. A photograph
+   * whose objects were drawn on it as shown (EXIF) is written that way, never linked.
+   */
   readonly imageFiles?: 'copy' | 'link' | 'none';
+  /** With policy `drop`: share of the images that may be left out. Default 0.1; one is always allowed. */
+  readonly maxSkipRate?: number | undefined;
 }
 
 export interface ConvertedSplit {
@@ -32,7 +38,7 @@ export async function convertDataset(
   out: string,
   options: ConvertOptions = {},
 ): Promise<readonly ConvertedSplit[]> {
-  const { imageFiles = 'copy', policy = 'fail' } = options;
+  const { imageFiles = 'copy', policy = 'fail', maxSkipRate } = options;
   const sources = await selectSources(path, options);
   let output: OutputFolder | undefined;
   const done: ConvertedSplit[] = [];
@@ -40,10 +46,10 @@ export async function convertDataset(
     const problems = new Problems();
     const store = new FolderImages(source.images, options);
     const checked = checkRecords(await readSource(source, problems, options), problems);
-    const drops = policy === 'drop' && imageFiles !== 'none';
     const kept = options.keepEmpty === false ? withoutEmpty(checked) : checked;
-    const set = drops ? await exportable(kept, store, problems, true) : kept;
+    const set = await exportable(kept, imageFiles === 'none' ? undefined : store, problems);
     if (policy === 'fail') problems.throwErrors(set.source);
+    requireMost(set, problems, maxSkipRate);
     output ??= await OutputFolder.open(out);
     const folder = output.takeFolder(source.split);
     const file = await output.file(`annotations/${output.take('annotations', `instances_${folder}.json`)}`);
@@ -54,8 +60,12 @@ export async function convertDataset(
         ...set,
         images: set.images.map((image) => ({ ...image, file: copies.get(image.file)! })),
       });
-      for (const [name, copy] of copies)
-        await bringImage(await store.locate(name), await output.file(`${folder}/${copy}`), imageFiles);
+      const shown = await drawnAsShown(set.images, store);
+      for (const [name, copy] of copies) {
+        const target = await output.file(`${folder}/${copy}`);
+        if (shown.has(name)) await writeUpright(await store.read(name), target);
+        else await bringImage(await store.locate(name), target, imageFiles);
+      }
     }
     done.push({
       split: source.split,
@@ -67,6 +77,13 @@ export async function convertDataset(
     });
   }
   return done;
+}
+
+/** Files whose objects count the pixels as people see them: a copy that is stored as shown needs no word on that. */
+async function drawnAsShown(images: readonly ImageRecord[], store: FolderImages): Promise<ReadonlySet<string>> {
+  const files = new Set<string>();
+  for (const image of images) if ((await drawnOn(image, store)) === 'shown') files.add(image.file);
+  return files;
 }
 
 /** The name in the copy of every image file; records that share a file share its copy. */

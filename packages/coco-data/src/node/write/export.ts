@@ -9,8 +9,8 @@ import { yoloLines } from '../../formats/yolo/write-yolo.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { findSources, type OpenOptions, readSource } from '../read/open.ts';
-import { bringImage } from './convert.ts';
-import { exportable } from './exportable.ts';
+import { bringImage, type ConvertOptions } from './convert.ts';
+import { exportable, requireMost } from './exportable.ts';
 import { drawnOn, writeUpright } from './upright.ts';
 
 /** One split that {@link exportDataset} wrote. */
@@ -33,7 +33,7 @@ export async function exportDataset(
   path: string,
   out: string,
   to: 'yolo' | 'labelme',
-  options: OpenOptions = {},
+  options: OpenOptions & Pick<ConvertOptions, 'maxSkipRate'> = {},
 ): Promise<readonly ExportedSplit[]> {
   const sources = (await findSources(path, options)).filter(
     ({ split }) => options.split === undefined || split === options.split,
@@ -52,8 +52,9 @@ export async function exportDataset(
     const drops = options.policy === 'drop';
     if (!drops) problems.throwErrors(read.source);
     const store = new FolderImages(source.images, options);
-    const set = await exportable(read, store, problems, drops);
+    const set = await exportable(read, store, problems);
     if (!drops) problems.throwErrors(set.source);
+    requireMost(set, problems, options.maxSkipRate);
     sets.push({ set, split: source.split, store, problems });
   }
   const output = await OutputFolder.open(out);
@@ -125,10 +126,11 @@ async function bringAsDrawn(image: ImageRecord, store: FolderImages, target: str
 /** Files are told apart by what stands before their ending: `a.jpg` and `a.png` would share their annotations. */
 function freeName(file: string, stems: Set<string>, take: (name: string) => string): string {
   const base = file.split(/[/\\]/).at(-1)!;
-  const ending = /\.[^.]+$/.exec(base)?.[0] ?? '';
-  let stem = base.slice(0, base.length - ending.length);
+  const written = /\.[^.]+$/.exec(base)?.[0] ?? '';
+  const ending = /^\.(?:jfif|jpe)$/i.test(written) ? '.jpg' : written; // YOLO's tools know no other
+  let stem = base.slice(0, base.length - written.length);
   for (let number = 2; stems.has(stem.toLowerCase()); number++)
-    stem = `${base.slice(0, base.length - ending.length)}-${number}`;
+    stem = `${base.slice(0, base.length - written.length)}-${number}`;
   const name = take(stem + ending);
   stems.add(stemOf(name).toLowerCase());
   return name;

@@ -1,51 +1,73 @@
-import { isRcnnError, type RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { MAX_SKIP_RATE } from '../../dataset-settings.ts';
+import { type CheckedSet, checkMasks } from '../../doctor/check.ts';
+import { lookAtEach } from '../../doctor/in-order.ts';
 import type { ProblemKind, Problems } from '../../doctor/problems.ts';
-import { maskOf } from '../../masks.ts';
 import type { AnnotationRecord, AnnotationSet, ImageRecord } from '../../records.ts';
 import type { FolderImages } from '../images/folder-images.ts';
 import { fileProblem } from '../read/file-problem.ts';
 
 /**
- * What of a set can be written for other tools, before anything is: they count places in fractions of the picture, or open
- * it themselves, so a record of another size would put every object in a wrong place. The rest is reported.
- * @param strict whether pictures that cannot be decoded are left out as well; else they are brought as they are
+ * What of a set can be written as another, before anything is: pictures are decoded and masks filled, for whoever reads the
+ * copy will, and a picture of another size than its record would put every object in a wrong place. The rest is reported.
+ * @param store undefined where the copy has no pictures: none is looked at
  */
 export async function exportable(
-  set: AnnotationSet,
-  store: FolderImages,
+  set: CheckedSet,
+  store: FolderImages | undefined,
   problems: Problems,
-  strict: boolean,
 ): Promise<AnnotationSet> {
-  const images: ImageRecord[] = [];
-  for (const image of set.images) {
-    const error = await store.check(image).then(
-      () => undefined,
-      (cause: unknown) => cause,
-    );
-    if (error !== undefined && !isRcnnError(error)) throw error;
-    if (error === undefined || (!strict && error.code === 'IMAGE_CORRUPT')) images.push(image);
-    else problems.add({ kind: kindOf(error), source: set.source, place: image.place, found: error.message });
-  }
-  const kept = new Set(images.map(({ id }) => id));
-  const annotations = set.annotations.filter(
-    (annotation) => kept.has(annotation.imageId) && hasOutline(annotation, set.source, problems),
-  );
-  return { ...set, images, annotations };
+  const sound = new Set<ImageRecord | AnnotationRecord>();
+  await lookAtEach(set.images, problems, async (image, own) => {
+    try {
+      await store?.load(image);
+    } catch (error) {
+      if (!isRcnnError(error)) throw error;
+      own.add({ kind: fileProblem(error), source: set.source, place: image.place, found: error.message });
+      return;
+    }
+    sound.add(image);
+    for (const annotation of checkMasks(set.source, image, set.byImage.get(image.id) ?? [], own)) sound.add(annotation);
+  });
+  const isSound = (record: ImageRecord | AnnotationRecord): boolean => sound.has(record);
+  return { ...set, images: set.images.filter(isSound), annotations: set.annotations.filter(isSound) };
 }
 
-function kindOf(error: RcnnError): ProblemKind {
-  return error.code === 'IMAGE_SIZE_MISMATCH' ? 'image-size' : fileProblem(error);
-}
+/** Problems that cost an image, or a file that has the objects of one. */
+const OF_IMAGES: readonly ProblemKind[] = [
+  'file-missing',
+  'file-malformed',
+  'file-refused',
+  'image-missing',
+  'image-corrupt',
+  'image-too-large',
+  'image-too-slow',
+  'image-size',
+  'path-refused',
+];
 
-/** Whether the run lengths of an object, if it has any, can be drawn. */
-function hasOutline({ segmentation, place }: AnnotationRecord, source: string, problems: Problems): boolean {
-  if (segmentation?.kind !== 'rle') return true;
-  try {
-    maskOf(segmentation, segmentation.size).runLengths();
-    return true;
-  } catch (error) {
-    if (!isRcnnError(error)) throw error;
-    problems.add({ kind: 'rle-invalid', source, place: `${place}/segmentation`, found: error.message });
-    return false;
-  }
+/**
+ * A copy that lost many of its images would pass for the whole.
+ * @param maxSkipRate share of the images that may be left out; one always may, unless it is 0 or the only one
+ * @throws DATASET_INVALID
+ */
+export function requireMost(
+  { source, images }: AnnotationSet,
+  problems: Problems,
+  maxSkipRate: number = MAX_SKIP_RATE,
+): void {
+  const lost = problems.list().filter(({ kind }) => OF_IMAGES.includes(kind));
+  const count = lost.reduce((sum, one) => sum + one.count, 0);
+  const total = images.length + count;
+  const isMost = count <= (maxSkipRate === 0 ? 0 : Math.max(1, maxSkipRate * total));
+  if (count === 0 || (isMost && images.length > 0)) return;
+  const [first] = lost[0]!.examples;
+  throw new RcnnError('DATASET_INVALID', {
+    where: source,
+    place: first!.place,
+    problem: `too many images cannot be used: ${count} of ${total}`,
+    found: `${lost[0]!.title}: ${first!.found}`,
+    expected: images.length === 0 ? 'at least one that can' : `at most ${maxSkipRate * 100} %`,
+    hint: "Run 'mask-rcnn doctor' on the dataset, or raise maxSkipRate (--max-skip-rate).",
+  });
 }

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { RcnnError } from '@rcnn/core/errors';
 import { writeError } from '@rcnn/files';
 import sharp from 'sharp';
 import type { ImageRecord } from '../../records.ts';
@@ -49,12 +49,8 @@ export async function upright(
 
 /** Whether the objects of a picture with an EXIF orientation were drawn on it as stored or as shown; undefined without one. */
 export async function drawnOn(image: ImageRecord, store: FolderImages): Promise<'shown' | 'stored' | undefined> {
-  const header = await readImageHeader(await store.locate(image.file), image.file).catch((error: unknown) => {
-    if (isRcnnError(error, 'IMAGE_CORRUPT')) return undefined; // copied as it is
-    throw error;
-  });
-  if (header === undefined || header.orientation <= 1) return undefined;
-  const { size, orientation } = header;
+  const { size, orientation } = await readImageHeader(await store.locate(image.file), image.file);
+  if (orientation <= 1) return undefined;
   const isTurned = orientation >= 5 && size[0] !== size[1] && image.size[0] === size[1] && image.size[1] === size[0];
   return isTurned || store.options.orientation === 'apply' ? 'shown' : 'stored';
 }
