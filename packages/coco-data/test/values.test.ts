@@ -162,6 +162,8 @@ describe('COCO, mended', () => {
     ['a box by name', 'mended field', ({ annotations }) => each(annotations, (item) => { const [x, y, width, height] = item['bbox'] as number[]; item['bbox'] = { x, y, width, height }; })],
     ['a box in a list', 'mended field', ({ annotations }) => each(annotations, (item) => (item['bbox'] = [item['bbox']]))],
     ['outlines in fractions', 'read as fractions', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = [flat(SQUARES[(item['category_id'] as number) - 1]!).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH))]))],
+    ['boxes alone in fractions', 'read as fractions', ({ annotations }) => each(annotations, (item) => (item['bbox'] = (item['bbox'] as number[]).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH))))],
+    ['boxes alone in fractions, beside run lengths', 'read as fractions', ({ annotations }) => each(annotations, (item) => { item['segmentation'] = runs(item); item['bbox'] = (item['bbox'] as number[]).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH)); })],
     ['everything in fractions', 'read as fractions', ({ annotations }) => each(annotations, (item) => { item['segmentation'] = [flat(SQUARES[(item['category_id'] as number) - 1]!).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH))]; item['bbox'] = (item['bbox'] as number[]).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH)); item['area'] = 0.15; })],
   ])('%s', async (name, action, change) => {
     const set = coco();

@@ -293,30 +293,36 @@ export function looksLikeCorners(
 function checkFractions({ annotations }: AnnotationSet, sizes: ReadonlyMap<ImageId, ImageSize>, report: Report): void {
   const what = looksLikeFractions(annotations, (id) => sizes.get(id));
   if (what === undefined) return;
-  report('box-fractions', annotations[0]!.place, `all ${what} of ${annotations.length} objects lie between 0 and 1`);
+  const all = what === 'outlines' ? 'outlines' : 'boxes';
+  report('box-fractions', annotations[0]!.place, `all ${all} of ${annotations.length} objects lie between 0 and 1`);
 }
 
+/** What of all objects counts in fractions of the image: all there is, or one of two. */
+export type InFractions = 'boxes' | 'boxes alone' | 'outlines';
+
 /**
- * What of all objects counts in fractions of the image: the boxes, and outlines where there are any, or outlines alone. A
- * single object may be that small; not everything in a set.
+ * What of all objects counts in fractions of the image: the boxes, and outlines where there are any (`boxes`), or one of
+ * them beside the other in pixels. A single object may be that small; not everything in a set.
  */
 export function looksLikeFractions(
   annotations: readonly AnnotationRecord[],
   sizeOf: (id: ImageId) => ImageSize | undefined,
-): 'boxes' | 'outlines' | undefined {
-  let [objects, outlined, boxes] = [0, 0, true];
+): InFractions | undefined {
+  let [objects, outlined, boxes, outlines, specks] = [0, 0, true, true, true];
   for (const { imageId, box, segmentation } of annotations) {
     const size = sizeOf(imageId);
     if (size === undefined || size[0] <= 4 || size[1] <= 4) continue;
     objects++;
     boxes &&= box.every(isFraction);
+    specks &&= box[2] > box[0] && box[3] > box[1]; // boxes of zeros are none, and count in nothing
     if (segmentation === undefined) continue;
-    if (segmentation.kind !== 'polygons' || !segmentation.parts.every((part) => part.every(isFraction)))
-      return undefined;
     outlined++;
+    outlines &&= segmentation.kind === 'polygons' && segmentation.parts.every((part) => part.every(isFraction));
+    if (!boxes && !outlines) return undefined;
   }
-  if (boxes) return objects >= 4 ? 'boxes' : undefined;
-  return outlined >= 4 ? 'outlines' : undefined;
+  if (boxes && objects >= 4) return outlines ? 'boxes' : specks ? 'boxes alone' : undefined;
+  if (boxes) return undefined;
+  return outlines && outlined >= 4 ? 'outlines' : undefined;
 }
 
 /** Annotators drag a little over the edge. */

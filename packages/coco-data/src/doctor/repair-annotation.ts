@@ -4,7 +4,7 @@ import { PatchMask } from '@rcnn/transforms';
 import { boxAround } from '../formats/outline.ts';
 import { maskOf } from '../masks.ts';
 import type { AnnotationRecord, Category, ImageRecord, Segmentation } from '../records.ts';
-import { isAreaFarOff } from './check.ts';
+import { type InFractions, isAreaFarOff } from './check.ts';
 import type { Did } from './repairs.ts';
 
 type Box = AnnotationRecord['box'];
@@ -18,7 +18,7 @@ export interface AnnotationContext {
   /** All boxes of the split were written as corners. */
   readonly corners: boolean;
   /** What of all objects of the split was counted in fractions of the image. */
-  readonly fractions: 'boxes' | 'outlines' | undefined;
+  readonly fractions: InFractions | undefined;
   /** A part of the mask could not be used: what is left of it may be no more than a crumb. */
   readonly isPartial: boolean;
   readonly did: Did;
@@ -76,15 +76,17 @@ function inPixels(
   did(
     'read as fractions',
     rest.place,
-    fractions === 'boxes' ? `box ${text(box)} of ${width}x${height}` : 'the outline',
+    fractions === 'outlines' ? 'the outline' : `box ${text(box)} of ${width}x${height}`,
   );
   return {
     ...rest,
-    box: fractions === 'boxes' ? (box.map(scaled) as unknown as Box) : box,
+    box: fractions === 'outlines' ? box : (box.map(scaled) as unknown as Box),
     ...(area !== undefined && (fractions !== 'boxes' || area > 1) && { area }),
-    ...(segmentation?.kind === 'polygons' && {
-      segmentation: { kind: 'polygons', parts: segmentation.parts.map((part) => part.map(scaled)) },
-    }),
+    ...(fractions === 'boxes alone' && segmentation && { segmentation }),
+    ...(fractions !== 'boxes alone' &&
+      segmentation?.kind === 'polygons' && {
+        segmentation: { kind: 'polygons', parts: segmentation.parts.map((part) => part.map(scaled)) },
+      }),
   };
 }
 

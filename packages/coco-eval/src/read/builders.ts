@@ -1,4 +1,5 @@
 import { RcnnError } from '@rcnn/core/errors';
+import { boxWarnings } from './box-words.ts';
 import type { Detections, GroundTruth, Keypoints } from './columns.ts';
 import { Numbers } from './growable.ts';
 import { type Id, IdIndex, type Ids, idColumn, isId, lookalikes, looksUnmatched, sortedIds } from './ids.ts';
@@ -245,6 +246,7 @@ export class DetectionBuilder {
   readonly #images: IdIndex;
   readonly #categories: IdIndex;
   readonly #skipUnknown: boolean;
+  readonly #truth: GroundTruth;
   readonly #image = new Numbers();
   readonly #category = new Numbers();
   readonly #scores = new Numbers();
@@ -261,6 +263,7 @@ export class DetectionBuilder {
     ids: TruthIndex = new TruthIndex(truth),
   ) {
     this.#where = where;
+    this.#truth = truth;
     this.#images = ids.images;
     this.#categories = ids.categories;
     this.#skipUnknown = unknownCategory === 'skip';
@@ -293,7 +296,7 @@ export class DetectionBuilder {
 
   finish(segmentations: Segmentations | undefined): Detections {
     const count = this.#image.length;
-    return {
+    const detections: Detections = {
       where: this.#where,
       count,
       image: new Int32Array(this.#image.view()),
@@ -306,6 +309,7 @@ export class DetectionBuilder {
       indices: count === this.#index ? undefined : this.#indices.view(),
       warnings: byValueWarnings(this.#images, this.#categories, this.#where),
     };
+    return { ...detections, warnings: [...detections.warnings, ...boxWarnings(detections, this.#truth)] };
   }
 
   #invalid(field: string, problem: string, found: string): RcnnError {
