@@ -161,6 +161,7 @@ describe('COCO, mended', () => {
     ['run lengths by their letters', 'mended field', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = { size: [HEIGHT, WIDTH], counts: [...Buffer.from(letters(item))] }))],
     ['a box by name', 'mended field', ({ annotations }) => each(annotations, (item) => { const [x, y, width, height] = item['bbox'] as number[]; item['bbox'] = { x, y, width, height }; })],
     ['a box in a list', 'mended field', ({ annotations }) => each(annotations, (item) => (item['bbox'] = [item['bbox']]))],
+    ['a part outside of the image', 'left out polygon part', ({ annotations }) => each(annotations, (item) => Object.assign(item, { bbox: [0, 0, 0, 0], segmentation: [...(item['segmentation'] as number[][]), [30, 20, 40, 20, 40, 30]] }))],
     ['outlines in fractions', 'read as fractions', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = [flat(SQUARES[(item['category_id'] as number) - 1]!).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH))]))],
     ['boxes alone in fractions', 'read as fractions', ({ annotations }) => each(annotations, (item) => (item['bbox'] = (item['bbox'] as number[]).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH))))],
     ['boxes alone in fractions, beside run lengths', 'read as fractions', ({ annotations }) => each(annotations, (item) => { item['segmentation'] = runs(item); item['bbox'] = (item['bbox'] as number[]).map((side, i) => side / (i % 2 ? HEIGHT : WIDTH)); })],

@@ -1,7 +1,7 @@
 import type { ImageSize } from '@rcnn/core';
 import { isRcnnError } from '@rcnn/core/errors';
 import { PatchMask } from '@rcnn/transforms';
-import { boxAround } from '../formats/outline.ts';
+import { boxAround, clippedOutline } from '../formats/outline.ts';
 import { maskOf } from '../masks.ts';
 import type { AnnotationRecord, Category, ImageRecord, Segmentation } from '../records.ts';
 import { type InFractions, isAreaFarOff } from './check.ts';
@@ -102,7 +102,7 @@ function repairMask(
 ): RepairedMask {
   const { place } = annotation;
   if (annotation.segmentation === undefined) return {};
-  const segmentation = withoutSlivers(turnedSize(annotation, annotation.segmentation, size, did), place, did);
+  const segmentation = withoutSlivers(turnedSize(annotation, annotation.segmentation, size, did), place, size, did);
   const patch = patchOf(segmentation, size);
   if (typeof patch !== 'string' && !(isPartial && isCrumb(annotation, patch, size))) return { segmentation, patch };
   did(
@@ -157,15 +157,21 @@ function turnedSize(
   return turned;
 }
 
-/** Without parts that enclose nothing, as long as another part is left. */
-function withoutSlivers(segmentation: Segmentation, place: string, did: Did): Segmentation {
+/** Without parts that enclose nothing of the image, as long as another part is left. */
+function withoutSlivers(segmentation: Segmentation, place: string, size: ImageSize, did: Did): Segmentation {
   if (segmentation.kind !== 'polygons') return segmentation;
   const { parts } = segmentation;
   if (parts.length < 2) return segmentation;
-  const good = parts.filter(encloses);
+  const isGood = (part: Float64Array): boolean => encloses(part) && clippedOutline(part, size).length > 0;
+  const good = parts.filter(isGood);
   if (good.length === 0 || good.length === parts.length) return segmentation;
   for (const [i, part] of parts.entries())
-    if (!encloses(part)) did('left out polygon part', place, `part ${i} encloses nothing`);
+    if (!isGood(part))
+      did(
+        'left out polygon part',
+        place,
+        `part ${i} ${encloses(part) ? 'lies outside of the image' : 'encloses nothing'}`,
+      );
   return { kind: 'polygons', parts: good };
 }
 
