@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShapes } from '@rcnn/coco-data/node';
@@ -59,6 +59,18 @@ describe('annotations apart from their images', () => {
     const options = { data: at('ann/train.json'), images: at('pictures') };
     writeFileSync(at('apart.yaml'), JSON.stringify(options));
     expect(await train('apart-yaml', '--config', at('apart.yaml'))).toMatchObject({ code: 0, err: '' });
+  });
+
+  test('YOLO’s file is data, and no file of options', async () => {
+    const label = '0 0.2 0.2 0.5 0.2 0.5 0.6 0.2 0.6\n';
+    mkdirSync(at('yolo/images/train'), { recursive: true });
+    mkdirSync(at('yolo/labels/train'), { recursive: true });
+    for (const name of readdirSync(at('pictures'))) {
+      cpSync(at(`pictures/${name}`), at(`yolo/images/train/${name}`));
+      writeFileSync(at(`yolo/labels/train/${name.replace(/\.\w+$/, '.txt')}`), label);
+    }
+    writeFileSync(at('mine.yaml'), `path: ${at('yolo')}\ntrain: images/train\nnames: [red]\n`);
+    expect(await train('by-yaml', at('mine.yaml'))).toMatchObject({ code: 0, err: '' });
   });
 
   test('not told, it says with which option', async () => {

@@ -136,15 +136,23 @@ function together(parts: readonly PartialConfig[], membership: Membership | unde
   });
 }
 
-/** The argument, unless it is a file of options that was meant for `--config`. */
+/** The argument, unless it is a file of options that was meant for `--config`: YOLO's `data.yaml` has names of classes. */
 function dataFolder(data: string): string {
-  if (!/\.ya?ml$/i.test(data)) return data;
+  if (!/\.ya?ml$/i.test(data) || namesClasses(data)) return data;
   throw new RcnnError('INVALID_ARGUMENT', {
     where: data,
     problem: 'this is a file of options, not of data',
     expected: 'a folder or annotation file to train on',
     hint: `Write: mask-rcnn train --config ${data}`,
   });
+}
+
+function namesClasses(file: string): boolean {
+  try {
+    return /^["']?names["']?\s*:/m.test(readTextSync(file));
+  } catch {
+    return false; // whoever opens it says why
+  }
 }
 
 /** The checkpoint that `--weights` means. Models are loaded for it, so not before it is asked. */
