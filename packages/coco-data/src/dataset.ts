@@ -194,6 +194,6 @@ function checkNames({ source, categories }: CheckedSet, map: ClassMap): void {
     problem: `${other.length} of ${categories.length} categories mean something else in the class map`,
     found: list(({ name }) => name),
     expected: list(({ id }) => map.nameOf(map.labelOf(id)!)),
-    hint: 'Was the model trained on other data? Its classes and those of the data must agree.',
+    hint: "Classes of a model, or of the split that it learns from, and those of the data must agree. Was it trained on other data? 'mask-rcnn doctor DATA --fix OUT' numbers the classes of all splits alike.",
   });
 }
