@@ -10,7 +10,7 @@ const truth = parseGroundTruth(
     categories: [{ id: 1, name: 'red' }],
     annotations: boxes.map((bbox, i) => ({ id: i + 1, image_id: 1, category_id: 1, bbox, area: 120, iscrowd: 0 })),
   }),
-  { where: 'gt.json' },
+  'gt.json',
 );
 
 const warningsOf = (written: readonly (readonly number[])[]): readonly string[] => {
