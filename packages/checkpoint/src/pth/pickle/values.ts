@@ -46,7 +46,9 @@ export class PickleRecord extends PickleDict {}
  * An object of a training program that lies beside the weights (a log, a schedule): that it was there is all that is known
  * of it. Nothing inside is kept, so no tensor is ever found there.
  */
-export class PickleOpaque {}
+export class PickleOpaque {
+  readonly opaque = true;
+}
 
 /** Memory that tensors share: a record of the archive. */
 export class StorageRef {
