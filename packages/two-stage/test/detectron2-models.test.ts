@@ -1,29 +1,11 @@
-import { convertForeign, loadStateDict, memorySource } from '@rcnn/checkpoint';
-import {
-  type ImageSize,
-  Random,
-  type Target,
-  trainableParameters,
-  valueAndGradients,
-  withoutInitialising,
-} from '@rcnn/core';
-import { AffinePlacement } from '@rcnn/detector';
-import {
-  above,
-  Fixture,
-  fixtureImage,
-  relativeError,
-  relativeToMaximum,
-  sampleChannelsFirst,
-  shareOfBoxesFound,
-} from '@rcnn/fixtures';
+import { type ImageSize, Random, type Target, trainableParameters, valueAndGradients } from '@rcnn/core';
+import { above, Fixture, fixtureImage, relativeError } from '@rcnn/fixtures';
 import { SGD } from '@rcnn/optim';
 import { CoarseMaskHead, PointHead, PointRendBranch } from '@rcnn/point-rend';
 import { BoxBranch, FastRCNNPredictor, RoIHeads, TwoFCHead } from '@rcnn/roi-heads';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { detectron2Rules } from '../src/detectron2-rules.ts';
-import { architectureOf } from '../src/from-checkpoint.ts';
 import {
   cascadeMaskRcnnResnetFpn,
   firstInOrderSampler,
@@ -32,6 +14,7 @@ import {
   type RecipeOptions,
 } from '../src/index.ts';
 import { batchOf, nameInPyramid, normErrors } from './support/detectron2.ts';
+import { expectAnswers, readModel } from './support/detectron2-model.ts';
 import { useFastEngine } from './support/engine.ts';
 
 const read = (name: string): Promise<Fixture> => Fixture.read(new URL(`fixtures/${name}.safetensors`, import.meta.url));
@@ -92,57 +75,14 @@ const models = [
   ['pointrend_resnet18_fpn', 'pointrend', pointRend],
 ] as const;
 
-async function build(fixture: Fixture, make: (fixture: Fixture) => MaskRCNN, arch: string): Promise<MaskRCNN> {
-  const { tensors, profile } = (await convertForeign(fixture.weights()))!;
-  expect(profile.options).toMatchObject({ normEpsilon: 1e-5, maskPaste: 'detectron2' });
-  const weights = memorySource(tensors, 'converted');
-  expect(architectureOf(weights)).toBe(arch);
-  const model = withoutInitialising(() => make(fixture)); // the file's weights come next
-  await loadStateDict(model, weights);
-  return model;
-}
-
 // detectron2 at commit 02b5c4e2, whole models of random weights, by its own names. The files' tolerances: maps and losses
 // 1e-4 relative, detections 0.02 pixels and 1e-4 in score by position, areas of masks 3 pixels, gradients 1e-2, losses of
 // the second step 1e-3.
 describe.each(models)('%s', (arch, file, make) => {
   test('maps, proposals, detections and masks', async () => {
     const fixture = await read(`eval_${file}_resnet18_small`);
-    const model = await build(fixture, make, arch);
-    const images = batchOf(await Promise.all([fixtureImage('a'), fixtureImage('b')]), 32);
-    const [count, channels, height, width] = fixture.integers('batch.shape');
-    expect(images.shape).toEqual([count, height, width, channels]);
-    const features = model.backbone.forward(images);
-    const errors: Record<string, number> = {};
-    for (const [level, map] of features.entries()) {
-      const name = `features.p${level + 2}`;
-      const step = Math.max(1, Math.floor(map.shape[2] / 8));
-      const sample = sampleChannelsFirst(await map.data(), map.shape, { skip: 16, step });
-      errors[name] = relativeToMaximum(sample, fixture.floats(`${name}.sample`), fixture.floats(`${name}.stats`)[2]!);
-    }
-    expect(Object.keys(errors)).toHaveLength(5);
-    expect(above(errors, 1e-4)).toEqual({});
-
-    const outputs = model.rpn.forward(features);
-    const proposals = await model.rpn.propose(outputs, SIZES, [height!, width!], 'test');
-    const rois = proposals.map((ofImage) => ({ ...ofImage, labels: new Int32Array(ofImage.boxes.length / 4) }));
-    for (const [i, { boxes }] of proposals.entries()) {
-      expect(shareOfBoxesFound(boxes, fixture.floats(`proposals.${i}.boxes`), 0.02)).toBe(1);
-    }
-    const found = await model.roiHeads.detect(features, rois, SIZES);
-    for (const [i, objects] of found.entries()) {
-      const differences = {
-        boxes: relativeToMaximum(objects.boxes, fixture.floats(`detections.${i}.boxes`), 1) / 0.02,
-        scores: relativeToMaximum(objects.scores, fixture.floats(`detections.${i}.scores`), 1) / 1e-4,
-      };
-      expect(above(differences, 1)).toEqual({});
-      expect([...objects.labels]).toEqual([...fixture.integers(`detections.${i}.classes`)].map((label) => label + 1));
-      const placement = new AffinePlacement({ originalSize: SIZES[i]!, resizedSize: SIZES[i]! });
-      const areas = placement.toImage(objects).map(({ mask }) => mask!.bitmap().reduce((sum, bit) => sum + bit, 0));
-      const off = [...fixture.integers(`detections.${i}.pasted_areas`)].map((area, k) => Math.abs(area - areas[k]!));
-      expect(off.filter((pixels) => pixels > 3)).toEqual([]);
-    }
-    tf.dispose([images, [...features], outputs.logits, outputs.deltas] as tf.TensorContainer);
+    const model = await readModel(fixture, make, arch);
+    await expectAnswers(model, fixture, { sizes: SIZES, order: 'rgb' });
     model.dispose();
   });
 
@@ -153,7 +93,7 @@ describe.each(models)('%s', (arch, file, make) => {
 
   test.each(trainings)('%s: losses, and the gradient of every parameter that learns', async (name, steps) => {
     const fixture = await read(name);
-    const model = await build(fixture, make, arch);
+    const model = await readModel(fixture, make, arch);
     const images = batchOf(await Promise.all([fixtureImage('a'), fixtureImage('b')]), 32);
     const targets = [0, 1].map((i) => fixture.targetOfDetectron2(i));
     const parameters = trainableParameters(model);
