@@ -97,6 +97,47 @@ describe('folders', () => {
       { 'train.json': coco('a.png'), 'train/a.png': 1, 'val.json': coco('b.png'), 'val/b.png': 2 },
       TWO,
     ],
+    ...[
+      ['instances_train.json', 'instances_val.json'],
+      ['train_annotations.json', 'val_annotations.json'],
+      ['annotations-train.json', 'annotations-val.json'],
+      ['train.coco.json', 'val.coco.json'],
+    ].map(([train = '', val = '']): [string, Files, readonly string[]] => [
+      `COCO side by side: ${train} and ${val}`,
+      // The same name in both, so that nothing but the folder tells which is whose.
+      { [train]: coco('a.png'), [val]: coco('a.png'), 'train/a.png': 1, 'val/a.png': 2 },
+      TWO,
+    ]),
+    [
+      'COCO side by side with the years of COCO',
+      {
+        'instances_train2017.json': coco('a.png'),
+        'instances_val2017.json': coco('a.png'),
+        'images/train2017/a.png': 1,
+        'images/val2017/a.png': 2,
+      },
+      ['train2017: 1 pictures, 1 red 1 blue', 'val2017: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'COCO side by side by names that are no splits',
+      {
+        'instances_day.json': coco('a.png'),
+        'instances_night.json': coco('b.png'),
+        'images/a.png': 1,
+        'images/b.png': 2,
+      },
+      ['day: 1 pictures, 1 red 1 blue', 'night: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'VIA side by side',
+      {
+        'via_region_data_train.json': via('a.png', CLASSES),
+        'via_region_data_val.json': via('b.png', CLASSES),
+        'train/a.png': 1,
+        'val/b.png': 2,
+      },
+      TWO,
+    ],
     [
       'COCO one folder further down',
       {

@@ -9,7 +9,7 @@ import {
   openOptionsOf,
   openSource,
 } from '@rcnn/coco-data/node';
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import type { TrainConfig } from '../config/options.ts';
 import type { Listener } from '../loop/events.ts';
 import type { BatchSource } from '../loop/types.ts';
@@ -188,7 +188,7 @@ function choose(sources: readonly DatasetSource[], wanted: string | RegExp, wher
   throw new RcnnError('DATASET_INVALID', {
     where,
     problem: 'it is not clear which split to use',
-    found: sources.map(({ split }) => split).join(', '),
+    found: sources.map(({ split, annotations }) => `${quoteName(split)} (${quoteName(annotations)})`).join(', '),
     hint: 'Name it with split (--split), or name the annotation file itself.',
   });
 }

@@ -104,10 +104,15 @@ export async function annotationFiles(root: string): Promise<readonly string[]> 
   return files;
 }
 
-/** The split that an annotation file is called after. */
+/** The split that an annotation file is called after: `instances_train.json`, `train_annotations.coco.json`. */
 export function splitOf(file: string): string {
-  return basename(file, extname(file)).replace(/^(?:instances|person_keypoints)_/, '');
+  const stem = basename(file, extname(file));
+  const split = stem.replace(/^(?:(?:instances|person_keypoints|coco|annotations?|via_region_data|via_project|via)[_.-])+/i, ''); // biome-ignore format: one line
+  return split.replace(/(?:[_.-](?:instances|coco|annotations?))+$/i, '') || stem;
 }
+
+/** What people call a split; other names of files, such as `labels` or `via_region_data`, say nothing of one. */
+const SPLIT = /^(?:train(?:ing)?|val(?:id|idation)?|eval|test(?:ing)?|dev)\d*$/i;
 
 /** The split that an annotation file stands for, and where its images are. */
 export async function sourceOfFile(
@@ -117,20 +122,27 @@ export async function sourceOfFile(
 ): Promise<DatasetSource> {
   const folder = dirname(file);
   const inAnnotations = basename(folder) === 'annotations';
-  const name = split ?? (inAnnotations ? splitOf(file) : nameOf(folder));
-  if (images !== undefined) return { format, split: name, annotations: file, images };
-  if (!inAnnotations) return { format, split: name, annotations: file, images: folder };
+  const own = splitOf(file);
+  const says = inAnnotations || SPLIT.test(own) || (basename(file).startsWith('instances_') && own !== 'default');
+  const name = split ?? (says ? own : nameOf(folder));
+  const found = { format, split: name, annotations: file };
+  if (images !== undefined) return { ...found, images };
+  if (!inAnnotations) return { ...found, images: (says ? await picturesOfSplit(folder, name) : undefined) ?? folder };
   const above = dirname(folder);
-  const named = (await folderOfSplit(above, name)) ?? (await folderOfSplit(join(above, 'images'), name));
   const all = join(above, 'images');
-  return { format, split: name, annotations: file, images: named ?? ((await isFolder(all)) ? all : above) };
+  return { ...found, images: (await picturesOfSplit(above, name)) ?? ((await isFolder(all)) ? all : above) };
+}
+
+/** `train` or `images/train`. */
+export async function picturesOfSplit(root: string, split: string): Promise<string | undefined> {
+  return (await folderOfSplit(root, split)) ?? (await folderOfSplit(join(root, 'images'), split));
 }
 
 /**
  * The folder of a split's pictures: called like the split, or like the end of its name with or without a year:
  * `lvis_v1_train.json` has its pictures in `train2017`.
  */
-export async function folderOfSplit(above: string, split: string): Promise<string | undefined> {
+async function folderOfSplit(above: string, split: string): Promise<string | undefined> {
   const end = split.split(/[_\-. ]/).at(-1)!;
   for (const name of [split, end]) if (await isFolder(join(above, name))) return join(above, name);
   const named = (await foldersIn(above)).filter((name) => withoutYear(name) === withoutYear(end));

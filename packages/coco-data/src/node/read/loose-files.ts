@@ -1,6 +1,6 @@
-import { basename, dirname, extname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readHead } from '../files/text.ts';
-import { folderOfSplit, foldersIn, nameOf, namesIn } from './folders.ts';
+import { foldersIn, nameOf, namesIn, picturesOfSplit, splitOf } from './folders.ts';
 import { foreignTool } from './foreign.ts';
 import type { DatasetSource } from './reader.ts';
 
@@ -51,11 +51,10 @@ export async function sourceOfLoose(
   format: string = 'coco',
 ): Promise<DatasetSource> {
   const folder = dirname(file);
-  const stem = basename(file, extname(file)).replace(/^(?:instances|coco|annotations)[_-]/, '');
+  const own = splitOf(file);
   const top = /^(?:annotations?|labels|coco)$/i.test(nameOf(folder)) ? dirname(folder) : folder;
-  const split = PLAIN.test(stem) ? nameOf(top) : stem;
+  const split = PLAIN.test(own) ? nameOf(top) : own;
   const found = { format, split, annotations: file };
   if (images !== undefined) return { ...found, images };
-  const named = (await folderOfSplit(top, split)) ?? (await folderOfSplit(join(top, 'images'), split));
-  return { ...found, images: named ?? top };
+  return { ...found, images: (await picturesOfSplit(top, split)) ?? top };
 }
