@@ -129,6 +129,16 @@ describe('folders', () => {
       ['day: 1 pictures, 1 red 1 blue', 'night: 1 pictures, 1 red 1 blue'],
     ],
     [
+      'VIA, two people’s files in the folder of a split',
+      {
+        'train/via_ann.json': via('a.png', CLASSES),
+        'train/via_bob.json': via('b.png', CLASSES),
+        'train/a.png': 1,
+        'train/b.png': 2,
+      },
+      ['ann: 1 pictures, 1 red 1 blue', 'bob: 1 pictures, 1 red 1 blue'],
+    ],
+    [
       'VIA side by side',
       {
         'via_region_data_train.json': via('a.png', CLASSES),

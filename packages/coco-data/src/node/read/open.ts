@@ -12,6 +12,7 @@ import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet } from '../../records.ts';
 import { FolderImages, type FolderImagesOptions } from '../images/folder-images.ts';
 import { cocoReader } from './coco-reader.ts';
+import { splitOf } from './folders.ts';
 import { foreignAt } from './foreign.ts';
 import { labelmeReader } from './labelme-reader.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
@@ -119,9 +120,24 @@ function readerOf(format: string, { readers = READERS }: OpenOptions): DatasetRe
 
 /** Every split of the dataset at `path`. @throws FILE_MISSING, DATASET_INVALID, PATH_REFUSED */
 export async function findSources(path: string, options: OpenOptions = {}): Promise<readonly DatasetSource[]> {
-  const sources = await sourcesAt(path, options);
+  const sources = distinct(await sourcesAt(path, options));
   for (const { split, annotations } of sources) requirePlainSplit(split, annotations);
   return sources;
+}
+
+/**
+ * Files of one folder would all be called like it, and whoever asks for that split would get the first of them alone:
+ * they are called like themselves.
+ */
+function distinct(sources: readonly DatasetSource[]): readonly DatasetSource[] {
+  const bySplit = new Map<string, DatasetSource[]>();
+  for (const source of sources) bySplit.set(source.split, [...(bySplit.get(source.split) ?? []), source]);
+  return sources.map((source) => {
+    const namesakes = bySplit.get(source.split)!;
+    const own = new Set(namesakes.map(({ annotations }) => splitOf(annotations)));
+    const tell = namesakes.length > 1 && own.size === namesakes.length;
+    return tell ? { ...source, split: splitOf(source.annotations) } : source;
+  });
 }
 
 /** Splits are named by files, and folders by splits: `..` would lead out of the dataset. */
