@@ -1,5 +1,5 @@
 import { normFactory, ResNet, type ResNetName, type ResNetOptions, resnets, smallBody } from '@rcnn/backbone-resnet';
-import type { Random } from '@rcnn/core';
+import { GroupNorm, type Initialiser, kaimingNormal, type NormFactory, type Random } from '@rcnn/core';
 import { ImageTransform, type ImageTransformOptions, type ModelTransform } from '@rcnn/detector';
 import { BackboneWithFPN, p6p7Extra } from '@rcnn/fpn';
 import { AnchorGenerator, type AnchorSource } from '@rcnn/rpn-anchors';
@@ -34,6 +34,10 @@ export interface RetinaNetRecipeOptions extends RetinaNetOptions, ImageTransform
   readonly fpnChannels?: number | undefined;
   /** Convolutions of each branch of the head. Default 4. */
   readonly headDepth?: number | undefined;
+  /** The norm after each of them. Default group norm in version 2, none in version 1. */
+  readonly headNorm?: NormFactory | undefined;
+  /** Their first weights. Default normal with deviation 0.01. */
+  readonly headInitialiser?: Initialiser | undefined;
   /**
    * Side of the smallest anchors on each level, in pixels; each comes three times on the way to its double, in three
    * shapes. Default 32 to 512.
@@ -59,9 +63,17 @@ export const retinaNetResnetFpn: RetinaNetRecipe = (options = {}) => {
     extra: p6p7Extra(version === 2 ? 'input' : 'output'),
     random,
   });
-  const norm = version === 2 ? normFactory('group', 1e-5) : undefined;
+  const { headNorm: norm = version === 2 ? normFactory('group', 1e-5) : undefined, headInitialiser } = options;
   const [anchorsPerCell] = anchors.anchorsPerCell as [number];
-  const head = new RetinaNetHead({ inChannels: fpnChannels, anchorsPerCell, numClasses, depth, norm, random });
+  const head = new RetinaNetHead({
+    inChannels: fpnChannels,
+    anchorsPerCell,
+    numClasses,
+    depth,
+    norm,
+    initialiser: headInitialiser,
+    random,
+  });
   const transform = options.transform ?? new ImageTransform(options);
   return new RetinaNet({ transform, backbone, anchors, head }, { ...options, boxLoss });
 };
@@ -88,15 +100,22 @@ export const retinaNetRecipes: ReadonlyMap<string, RetinaNetRecipe> = new Map<st
 
 const SIZES = [32, 64, 128, 256, 512] as const;
 
-/** The pyramid stands on C2 to C4: in an image of 128 pixels an object of 25 is three cells of C3 wide. */
+/**
+ * The pyramid stands on C2 to C4: in an image of 128 pixels an object of 25 is three cells of C3 wide. The smallest anchors
+ * of a level are four of its cells wide, as published. The published first weights of the head are for 256 channels and a
+ * body that knows objects: at 64 a layer would hand on a sixth of what it gets. Those of He et al. 2015 hand on all of it,
+ * and norms keep it so while everything learns at once.
+ */
 const SMALL = {
   ...smallBody,
   outputStages: [1, 2, 3],
   fpnChannels: 64,
   headDepth: 2,
+  headNorm: (channels: number): GroupNorm => new GroupNorm(channels, { groups: 8 }),
+  headInitialiser: kaimingNormal('fanIn'),
   minSize: 128,
   maxSize: 192,
-  anchorSizes: [12, 24, 48, 80, 112],
+  anchorSizes: [16, 32, 64, 96, 128],
 } as const satisfies RetinaNetRecipeOptions;
 
 /** Three sides on each level, in whole pixels, cut off as torchvision does. */

@@ -2,6 +2,7 @@ import {
   Conv2d,
   ConvNorm,
   constant,
+  type Initialiser,
   Module,
   type NormFactory,
   normal,
@@ -22,6 +23,8 @@ export interface RetinaNetHeadOptions {
   readonly depth?: number | undefined;
   /** A norm after each of them, which then has no bias: torchvision's v2 has group norms. Default none. */
   readonly norm?: NormFactory | undefined;
+  /** First weights of all but the last convolution of each branch. Default normal with deviation 0.01. */
+  readonly initialiser?: Initialiser | undefined;
   readonly random?: Random | undefined;
 }
 
@@ -35,6 +38,9 @@ export interface RetinaNetOutputs {
 
 /** How probable any class is at first: nearly all anchors are background, which must not drown the others. */
 const PRIOR = 0.01;
+
+/** Published: section 4.1 of the paper. */
+const FIRST_WEIGHTS = normal(0.01);
 
 /** The two branches of a head, for all levels. */
 interface Branch {
@@ -75,11 +81,13 @@ export class RetinaNetHead extends Module {
       inChannels,
       depth = 4,
       norm,
+      initialiser = FIRST_WEIGHTS,
       bias: biasInitialiser,
       random,
-    }: RetinaNetHeadOptions & { bias: ReturnType<typeof constant> },
+    }: RetinaNetHeadOptions & { bias: Initialiser },
   ): Branch {
-    const settings = { kernelSize: 3, initialiser: normal(0.01), random };
+    const settings = { kernelSize: 3, initialiser, random };
+    const lastSettings = { ...settings, initialiser: FIRST_WEIGHTS, biasInitialiser };
     const convs = Array.from({ length: depth }, (_, i): Branch['convs'][number] => {
       const at = `${name}.conv.${i}`;
       if (norm === undefined) {
@@ -92,7 +100,7 @@ export class RetinaNetHead extends Module {
     });
     return {
       convs,
-      last: this.register(`${name}.${last}`, new Conv2d(inChannels, outChannels, { ...settings, biasInitialiser })),
+      last: this.register(`${name}.${last}`, new Conv2d(inChannels, outChannels, lastSettings)),
     };
   }
 

@@ -1,5 +1,5 @@
 import { memoryEntry, memorySource, stateDict } from '@rcnn/checkpoint';
-import { Random } from '@rcnn/core';
+import { constant, GroupNorm, Random } from '@rcnn/core';
 import { expectGradients, expectNoLeak } from '@rcnn/core/testing';
 import { describeDetector } from '@rcnn/detector/testing';
 import { AnchorGenerator } from '@rcnn/rpn-anchors';
@@ -9,6 +9,7 @@ import {
   fromFormerNames,
   giouLoss,
   RetinaNet,
+  RetinaNetHead,
   type RetinaNetRecipeOptions,
   retinaNetClassesOf,
   retinaNetRecipeOf,
@@ -129,4 +130,30 @@ test('a head for other anchors is refused', () => {
   expect(() => new RetinaNet({ transform, backbone, anchors, head })).toThrow('made for other anchors');
   backbone.dispose();
   head.dispose();
+});
+
+test('a head takes norms and first weights from its options; its last layers begin as published', () => {
+  const options = { inChannels: 16, anchorsPerCell: 9, numClasses: 5, random: new Random(1) };
+  const norm = (channels: number): GroupNorm => new GroupNorm(channels, { groups: 4 });
+  const head = new RetinaNetHead({ ...options, norm, initialiser: constant(0.5) });
+  const weights = [...head.namedParameters()].filter(([, { value }]) => value.rank === 4);
+  for (const [name, { value }] of weights) {
+    const largest = Math.max(...value.dataSync().map(Math.abs));
+    if (name.includes('.conv.')) expect([name, largest]).toEqual([name, 0.5]);
+    else expect(largest).toBeLessThan(0.06);
+  }
+  expect(weights).toHaveLength(10);
+  expect(head.namedParameters().has('regression_head.conv.3.1.weight')).toBe(true);
+  head.dispose();
+});
+
+test('the head of the small one begins with weights of its own width, in either branch', () => {
+  const model = retinaNetSmall({ numClasses: 5, random: new Random(1) });
+  for (const branch of ['classification_head', 'regression_head']) {
+    const { value } = model.namedParameters().get(`head.${branch}.conv.1.0.weight`)!;
+    const values = value.dataSync<'float32'>();
+    const deviation = Math.sqrt(values.reduce((sum, w) => sum + w * w, 0) / values.length);
+    expect(deviation / Math.sqrt(2 / (9 * 64))).toBeCloseTo(1, 1);
+  }
+  model.dispose();
 });

@@ -88,6 +88,7 @@ describe('resolving', () => {
     expect(quick).toMatchObject({ arch: 'maskrcnn_small', learningRate: 1e-3 });
     const yolact = { data: 'a', preset: 'quick', arch: 'yolact_small' };
     expect(resolveConfig(yolact).learningRate).toBe(2e-3); // learns better at that rate
+    expect(resolveConfig({ ...yolact, arch: 'retinanet_small' }).learningRate).toBe(2e-3);
     expect(resolveConfig(yolact, { learningRate: 1e-4 }).learningRate).toBe(1e-4);
     const config = resolveConfig({ data: 'a', preset: 'balloon', learningRate: 1 }, { learningRate: 2 });
     expect(config).toMatchObject({ data: 'a', steps: 1000, model: { roisPerImage: 128 }, learningRate: 2 });
