@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { isRcnnError } from '@rcnn/core/errors';
 import { Command, CommanderError } from 'commander';
@@ -38,7 +39,9 @@ function configured(command: Command): Command {
     writeErr: helpWriter(process.stderr),
     outputError: (text) => {
       const message = text.replace(/^error: /, '');
-      printError(`error ${message.startsWith('unknown option') ? 'UNKNOWN_OPTION' : 'INVALID_ARGUMENT'}`, message);
+      const [isUnknown, option] = /^unknown option '(.+?)'/s.exec(message) ?? [];
+      printError(`error ${isUnknown ? 'UNKNOWN_OPTION' : 'INVALID_ARGUMENT'}`, message);
+      if (option !== undefined && existsSync(option)) note(`There is a file of this name: write ./${option} for it.`);
     },
   });
 }

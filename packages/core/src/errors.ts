@@ -1,5 +1,6 @@
 import { printable, printableLines, shortened } from './printable.ts';
 
+export { counted } from './counted.ts';
 export { printable, printableLines, quoteName, shortened } from './printable.ts';
 
 /**
@@ -122,7 +123,7 @@ function describe({ where, place, problem, found, expected, hint }: ErrorDetails
     expected === undefined ? undefined : `expected ${fact(expected)}`,
   ].filter((part) => part !== undefined);
   const head = `${name(where)}${place === undefined ? '' : ` (${name(place)})`}: ${lines(problem)}`;
-  return `${head}${facts.length > 0 ? `; ${facts.join(', ')}` : ''}${/[.?!\n]$/.test(problem) && facts.length === 0 ? '' : '.'}${
+  return `${head}${facts.length > 0 ? `; ${facts.join(', ')}` : ''}${/[.?!\n]$/.test(facts.at(-1) ?? problem) ? '' : '.'}${
     hint === undefined ? '' : ` ${lines(hint)}`
   }`;
 }

@@ -2,6 +2,7 @@ import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { fileError } from './file-error.ts';
+import { makeFolderSync } from './make-folder.ts';
 
 /** Bytes that one name may have. File systems allow 255; numbers that tell names apart come on top. */
 const LONGEST_NAME = 180;
@@ -36,7 +37,7 @@ export class OutputFolder {
   /** Makes the folder where it is missing. @throws FILE_EXISTS when a file has its name */
   static async open(root: string): Promise<OutputFolder> {
     try {
-      await mkdir(root, { recursive: true });
+      makeFolderSync(root);
     } catch (cause) {
       throw writeError(root, cause);
     }

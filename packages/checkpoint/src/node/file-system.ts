@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { open, readdir, rename, unlink } from 'node:fs/promises';
+import { makeFolderSync } from '@rcnn/files';
 
 /** A file that is being written. */
 export interface WritableFile {
@@ -43,7 +44,7 @@ export const nodeFileSystem: FileSystem = {
     }
   },
   list: (path) => readdir(path),
-  makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
+  makeDirectory: async (path) => makeFolderSync(path),
 };
 
 function writable(file: Awaited<ReturnType<typeof open>>): WritableFile {

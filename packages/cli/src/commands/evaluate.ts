@@ -1,5 +1,5 @@
 import type { ClassificationReport, Detections, Evaluation, GroundTruth, IoUType } from '@rcnn/coco-eval';
-import { fileError } from '@rcnn/files';
+import { fileError, makeFolderSync } from '@rcnn/files';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, openOptions } from '../options/dataset-options.ts';
@@ -184,10 +184,9 @@ async function writePlots(
     '@rcnn/coco-eval'
   );
   const { atomicWrite } = await import('@rcnn/checkpoint/node');
-  const { mkdir } = await import('node:fs/promises');
   const { join } = await import('node:path');
   try {
-    await mkdir(directory, { recursive: true });
+    makeFolderSync(directory);
   } catch (cause) {
     throw fileError(directory, 'the folder cannot be made', cause);
   }

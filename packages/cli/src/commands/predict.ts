@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import type { ClassMap } from '@rcnn/coco-data';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import type { ModelFlags, Predicting } from '../models/load.ts';
@@ -12,7 +13,7 @@ import { requireWritable, requireWritableFolder } from '../options/output-file.t
 import { note } from '../output/print.ts';
 import type { PredictImagesOptions } from '../predict/predict-images.ts';
 import type { Predictor } from '../predict/predictor.ts';
-import type { Unit } from '../predict/unit.ts';
+import { isArchive, type Unit } from '../predict/unit.ts';
 import type { VideoSource } from '../predict/video.ts';
 import { addShardOptions, checkShardFlags, PARTS, type ShardFlags } from '../shards/flags.ts';
 
@@ -88,6 +89,8 @@ async function run(args: readonly string[], flags: Flags, { architectures }: Pro
   requireWritable('--results', flags.results);
   const { save = flags.shard === undefined, saveCrops = false, saveMasks = false } = flags;
   if (save || saveCrops || saveMasks) requireWritableFolder('--out', flags.out);
+  if (saveCrops) requireWritableFolder('--out', join(flags.out, 'crops'));
+  if (saveMasks) requireWritableFolder('--out', join(flags.out, 'masks'));
   const { camera, VIDEO_FILE, videoFile } = await import('../predict/video.ts');
   const { statsOf } = await import('../pictures/image-files.ts');
   const isVideo = (arg: string): boolean => VIDEO_FILE.test(arg) && statsOf(arg)?.isFile() === true;
@@ -101,7 +104,7 @@ async function run(args: readonly string[], flags: Flags, { architectures }: Pro
   const loaded = await loadPredicting(flags, architectures);
   try {
     const { units, classes } = await withData(named, loaded, data, flags, videos.length === 0);
-    note(`${loaded.name} on ${engine.name}, ${things(units.length, videos.length)}`);
+    note(`${loaded.name} on ${engine.name}, ${things(units, videos.length)}`);
     const { Predictor: WithModel } = await import('../predict/predictor.ts');
     const { maskThreshold, scoreThreshold, slice, overlap } = flags;
     const skeleton = loaded.profile?.keypoints?.skeleton;
@@ -124,6 +127,13 @@ function checkFlags(args: readonly string[], flags: Flags): void {
       hint: 'Write: mask-rcnn predict photo.jpg',
     });
   }
+  if (list === '-' && args.includes('-')) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'predict',
+      problem: 'stdin cannot be an image and a list at once',
+      hint: "Write the list to a file, or leave '-' out of the images.",
+    });
+  }
   checkShardFlags(flags);
   if (shard !== undefined && results !== undefined) {
     throw new RcnnError('INVALID_ARGUMENT', {
@@ -138,7 +148,7 @@ async function namedUnits(args: readonly string[], flags: Flags): Promise<readon
   const { imageUnits } = await import('../predict/image-inputs.ts');
   const { readList } = await import('../predict/list-file.ts');
   const listed = flags.list === undefined ? undefined : await readList(flags.list);
-  return imageUnits(args, { ...datasetSettings(flags), listed });
+  return imageUnits(args, { ...datasetSettings(flags), listed, offline: flags.offline });
 }
 
 /** The images under the ids of the dataset, where one is named, and the classes that labels stand for. */
@@ -172,9 +182,9 @@ async function predictAll(
   const results = flags.results === undefined ? undefined : await ResultsFile.open(flags.results);
   const options = { ...outputOf(flags, true), limit: flags.limit, results, words: flags.results !== '-' };
   try {
-    const bad = units.length > 0 ? await predictImages(units, predictor, options) : 0;
-    if (videos.length > 0) await predictVideos(videos, predictor, options);
-    if (bad > 0) process.exitCode = 1;
+    const badImages = units.length > 0 ? await predictImages(units, predictor, options) : 0;
+    const badVideos = videos.length > 0 ? await predictVideos(videos, predictor, options) : 0;
+    if (badImages + badVideos > 0) process.exitCode = 1;
     noteUncategorized(predictor);
     await results?.end();
   } finally {
@@ -202,7 +212,6 @@ async function predictPart(
 ): Promise<void> {
   const { shardOf } = await import('@rcnn/distributed');
   const { listDigest, predictShard } = await import('../predict/predict-shard.ts');
-  const { isArchive } = await import('../predict/unit.ts');
   const { VERSION } = await import('../shards/part.ts');
   const { runShard } = await import('../shards/shard-run.ts');
   const { weightsDigest } = await import('../shards/weights-digest.ts');
@@ -255,26 +264,39 @@ function withNulls<T>(options: Readonly<Record<string, T | undefined>>): Readonl
   return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, value ?? null]));
 }
 
+/** @returns how many could not be used to their end */
 async function predictVideos(
   videos: readonly VideoSource[],
   predictor: Predictor,
   options: PredictImagesOptions,
-): Promise<void> {
+): Promise<number> {
+  const { costsItself, tellFailure } = await import('../predict/predict-images.ts');
   const { predictVideo } = await import('../predict/predict-video.ts');
   const { NewNames } = await import('../output/new-names.ts');
   const { StopSignals } = await import('@rcnn/train');
   const signals = new StopSignals((signal) => note(`${signal}: ending the video; once more leaves at once.`));
   const shouldStop = (): boolean => signals.requested !== undefined;
   const newNames = new NewNames();
+  let bad = 0;
   try {
-    for (const video of videos) await predictVideo(video, predictor, { ...options, newNames, shouldStop });
+    for (const video of videos) {
+      if (shouldStop()) break;
+      const failure = await costsItself(() => predictVideo(video, predictor, { ...options, newNames, shouldStop }));
+      if (failure === undefined) continue;
+      bad++;
+      tellFailure(video.name, failure);
+    }
   } finally {
     signals.dispose();
   }
+  if (bad > 0 && videos.length > 1) note(`${bad} of ${counted(videos.length, 'video')} could not be used.`);
+  return bad;
 }
 
-function things(images: number, videos: number): string {
-  const count = (n: number, name: string): string => `${n} ${name}${n === 1 ? '' : 's'}`;
-  const parts = [images > 0 ? count(images, 'image') : '', videos > 0 ? count(videos, 'video') : ''];
-  return parts.filter((part) => part !== '').join(', ');
+function things(units: readonly Unit[], videos: number): string {
+  const archives = units.filter(isArchive).length;
+  const all = { image: units.length - archives, archive: archives, video: videos };
+  return Object.entries(all)
+    .flatMap(([name, count]) => (count > 0 ? [counted(count, name)] : []))
+    .join(', ');
 }

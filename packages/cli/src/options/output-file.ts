@@ -3,6 +3,7 @@ import { closeSync, openSync, rmSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { fileError } from '@rcnn/files';
+import { goOnWithoutReader } from '../output/print.ts';
 
 /**
  * Refuses a file for results that could not be written, before the work is done whose results it is for: tries it with
@@ -11,6 +12,7 @@ import { fileError } from '@rcnn/files';
  */
 export function requireWritable(option: string, file: string | undefined): void {
   if (file === undefined || file === '-') return;
+  goOnWithoutReader();
   const folder = dirname(file);
   if (statsOf(folder)?.isDirectory() !== true) {
     throw new RcnnError('FILE_MISSING', {
@@ -40,6 +42,7 @@ export function requireWritable(option: string, file: string | undefined): void 
  */
 export function requireWritableFolder(option: string, folder: string | undefined): void {
   if (folder === undefined) return;
+  goOnWithoutReader();
   let nearest = folder;
   while (statsOf(nearest) === undefined && dirname(nearest) !== nearest) nearest = dirname(nearest);
   if (statsOf(nearest)?.isDirectory() !== true) {

@@ -70,10 +70,23 @@ export function helpWriter(stream: NodeJS.WriteStream): (text: string) => void {
   return (text) => void stream.write(text.split('\n').map(printable).join('\n'));
 }
 
-/** A closed pipe (`mask-rcnn inspect … | head`) is no failure: whoever reads has seen enough. */
+let writesFiles = false;
+
+/** Says that this call writes files: they are wanted also when nobody reads stdout any more. */
+export function goOnWithoutReader(): void {
+  writesFiles = true;
+}
+
+/**
+ * A closed pipe (`mask-rcnn inspect … | head`) is no failure: whoever reads has seen enough. Where files are written too,
+ * the work goes on to its end.
+ */
 export function endQuietlyOnClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
+    if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') {
+      if (!writesFiles) process.exit();
+      return;
+    }
     printError('error IO_FAILED', `stdout: cannot be written; found ${error.code ?? error.message}.`);
     process.exit(1);
   });

@@ -1,38 +1,34 @@
 import { readdirSync, type Stats, statSync } from 'node:fs';
 import { isAbsolute, join, sep } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
-import { fileError } from '@rcnn/files';
-
-/** Endings of images. HEIC is among them to be told by name: passing it by would lose a photograph in silence. */
-export const IMAGE_FILE: RegExp = /\.(jpe?g|png|webp|tiff?|gif|avif|bmp|hei[cf]|jpe|jfif)$/i;
+import { fileError, PHOTOGRAPH, photographs } from '@rcnn/files';
+import { onceEach } from './once-each.ts';
 
 /**
  * The image files that arguments name, in order and each once: files as they are, the images of a folder, and patterns
  * (`photos/*.jpg`, `**` for folders of any depth, `{a,b}`) for shells that leave them alone.
- * @param ending what counts as an image in folders and patterns
+ * @param others what counts in folders and patterns beside images
  * @throws FILE_MISSING, FILE_REFUSED (a pipe or device), IO_FAILED
  */
-export async function imageFiles(
-  where: string,
-  inputs: readonly string[],
-  ending: RegExp = IMAGE_FILE,
-): Promise<string[]> {
+export async function imageFiles(where: string, inputs: readonly string[], others?: RegExp): Promise<string[]> {
   const found: string[] = [];
-  for (const input of inputs) found.push(...(await expand(where, input, ending)));
-  return [...new Set(found)];
+  for (const input of inputs) found.push(...(await expand(where, input, others)));
+  return onceEach(found, (file) => file);
 }
 
-async function expand(where: string, input: string, ending: RegExp): Promise<string[]> {
+async function expand(where: string, input: string, others: RegExp | undefined): Promise<string[]> {
   const stats = statsOf(input);
   if (stats?.isFile()) return [input];
   if (stats !== undefined && !stats.isDirectory()) throw notAFile(where, input);
-  const found = stats === undefined ? await matches(input, ending) : imagesIn(input, ending);
+  const found = stats === undefined ? await matches(input, others) : imagesIn(input, others);
   if (found.length > 0) return found;
   throw new RcnnError('FILE_MISSING', {
     where,
     place: input,
     problem: stats ? 'the folder holds no image' : 'there is no such image, folder or match',
     ...(stats && { hint: `Images in folders within it are named by a pattern, such as '${join(input, '**/*.jpg')}'.` }),
+    ...(!stats &&
+      /^[a-z][a-z0-9+.-]+:\/\//i.test(input) && { hint: 'Of addresses, those with http and https are read.' }),
   });
 }
 
@@ -40,12 +36,11 @@ async function expand(where: string, input: string, ending: RegExp): Promise<str
  * The images directly in a folder, by name. What is called like one and is none (a pipe, a device, a folder) is among
  * them: reading refuses it by name, and to leave it out here would be silent.
  */
-export function imagesIn(folder: string, ending: RegExp = IMAGE_FILE): string[] {
+export function imagesIn(folder: string, others?: RegExp): string[] {
   try {
-    return readdirSync(folder)
-      .filter((name) => ending.test(name))
-      .sort()
-      .map((name) => join(folder, name));
+    const names = readdirSync(folder);
+    const found = [...photographs(names), ...names.filter((name) => others?.test(name))];
+    return found.sort().map((name) => join(folder, name));
   } catch (error) {
     throw fileError(folder, 'the folder cannot be read', error);
   }
@@ -72,11 +67,23 @@ function notAFile(where: string, place: string): RcnnError {
   });
 }
 
-async function matches(pattern: string, ending: RegExp): Promise<string[]> {
+async function matches(pattern: string, others: RegExp | undefined): Promise<string[]> {
   const { globSync, isDynamicPattern } = await import('tinyglobby');
   const plain = sep === '\\' ? pattern.replaceAll('\\', '/') : pattern;
   if (!isDynamicPattern(plain)) return [];
-  return globSync(plain, { expandDirectories: false, absolute: isAbsolute(plain) })
-    .filter((name) => ending.test(name))
-    .sort();
+  const options = { expandDirectories: false, absolute: isAbsolute(plain) };
+  const files = globSync(plain, options);
+  // What is called like an image and is none (a pipe, a link to nothing) is told when it is read, as in a folder.
+  const odd = globSync(plain, { ...options, onlyFiles: false, followSymbolicLinks: false }).filter(isOdd);
+  return [...new Set([...files, ...odd])].filter((name) => PHOTOGRAPH.test(name) || others?.test(name)).sort();
+}
+
+/** Neither a file nor a folder. */
+function isOdd(path: string): boolean {
+  try {
+    const stats = statSync(path);
+    return !stats.isFile() && !stats.isDirectory();
+  } catch {
+    return true;
+  }
 }

@@ -1,13 +1,20 @@
 import { decodeImage, fetchImage, imageBytes, readImage } from '@rcnn/coco-data/node';
-import { isRcnnError } from '@rcnn/core/errors';
-import { IMAGE_FILE, imageFiles } from '../pictures/image-files.ts';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { imageFiles } from '../pictures/image-files.ts';
+import { isAddress, onceEach } from '../pictures/once-each.ts';
 import { imageIds } from './image-ids.ts';
 import type { Input, ReadingOptions } from './input.ts';
 import { TAR_FILE, type TarReading, tarImages } from './tar-images.ts';
 import type { Unit } from './unit.ts';
 
-/** Images and archives of images. */
-const LISTED = new RegExp(`${IMAGE_FILE.source}|${TAR_FILE.source}`, 'i');
+export interface UnitOptions extends ReadingOptions {
+  /** Names of a list. */
+  readonly listed?: readonly string[] | undefined;
+  /** Fetch nothing from the network. */
+  readonly offline?: boolean | undefined;
+}
+
+type SourceReading = TarReading & Pick<UnitOptions, 'offline'>;
 
 /**
  * What arguments and a list name: image files, folders, patterns, addresses, tar archives, and `-` for the bytes of an
@@ -15,9 +22,10 @@ const LISTED = new RegExp(`${IMAGE_FILE.source}|${TAR_FILE.source}`, 'i');
  */
 export async function imageUnits(
   args: readonly string[],
-  { maxPixels, autoOrient, listed = [] }: ReadingOptions & { readonly listed?: readonly string[] | undefined },
+  { maxPixels, autoOrient, offline, listed = [] }: UnitOptions,
 ): Promise<Unit[]> {
-  const options: TarReading = {
+  const options: SourceReading = {
+    offline,
     orientation: autoOrient === false ? 'ignore' : 'apply',
     ...(maxPixels !== undefined && { maxPixels }),
   };
@@ -31,7 +39,7 @@ export async function imageUnits(
       sources.push(sourceOf(arg, options));
     } else {
       try {
-        const files = await imageFiles('predict', [arg], LISTED);
+        const files = await imageFiles('predict', [arg], TAR_FILE);
         sources.push(...files.map((file) => sourceOf(file, options)));
       } catch (error) {
         if (!isRcnnError(error)) throw error;
@@ -43,7 +51,7 @@ export async function imageUnits(
   // One name that is wrong costs itself; when it is the only one, there is nothing else to do.
   if (missing !== undefined && sources.length === 1 && listed.length === 0) throw missing;
   for (const name of listed) sources.push(sourceOf(name, options));
-  const unique = [...new Map(sources.map((source) => [source.file, source])).values()];
+  const unique = onceEach(sources, ({ file }) => file);
   const names = distinctNames(unique.flatMap((source) => ('read' in source ? [source.file] : [])));
   const ids = imageIds([...names.values()]);
   return unique.map((source): Unit => {
@@ -56,16 +64,21 @@ export async function imageUnits(
 type Source = Omit<Input, 'id'> | { readonly file: string; readonly images: () => AsyncIterable<Input> };
 
 /** A file, archive or address by its name alone. */
-function sourceOf(file: string, options: TarReading): Source {
+function sourceOf(file: string, options: SourceReading): Source {
   if (isAddress(file)) {
+    if (options.offline === true) return { file, read: () => Promise.reject(offline(file)) };
     return { file, read: async () => decodeImage(await fetchImage(file), { ...options, name: file }) };
   }
   if (TAR_FILE.test(file)) return { file, images: () => tarImages(file, options) };
   return { file, read: () => readImage(file, options) };
 }
 
-export function isAddress(text: string): boolean {
-  return /^https?:\/\//i.test(text);
+function offline(where: string): RcnnError {
+  return new RcnnError('OFFLINE', {
+    where,
+    problem: 'the image is on the network, which --offline forbids',
+    hint: 'Download it first, or leave --offline out.',
+  });
 }
 
 /** What files are known by: addresses that differ in query or fragment alone, whole. */

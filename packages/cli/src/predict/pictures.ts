@@ -43,9 +43,18 @@ export class PictureWriter {
     this.#output = output;
   }
 
-  /** Makes the folder. @throws FILE_EXISTS, DISK_FULL, IO_FAILED */
+  /**
+   * Makes the folders: what is wrong with them would cost every image, so it is told before the first.
+   * @throws FILE_EXISTS, PATH_REFUSED, DISK_FULL, IO_FAILED
+   */
   static async open(options: PictureOptions, legend: Legend): Promise<PictureWriter> {
-    return new PictureWriter(options, legend, await OutputFolder.open(options.out));
+    const output = await OutputFolder.open(options.out);
+    for (const [folder, isWanted] of [
+      ['crops', options.crops],
+      ['masks', options.masks],
+    ] as const)
+      if (isWanted) await output.file(`${folder}/x`);
+    return new PictureWriter(options, legend, output);
   }
 
   /** @returns the annotated picture's file, where one is wanted */

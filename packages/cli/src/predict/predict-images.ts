@@ -1,7 +1,6 @@
-import { isRcnnError, printable, type RcnnError, shortened } from '@rcnn/core/errors';
+import { counted, isRcnnError, printable, type RcnnError, shortened } from '@rcnn/core/errors';
 import { Counter } from '../output/counter.ts';
 import { endStatus, note, print, printError, printJson } from '../output/print.ts';
-import type { Input } from './input.ts';
 import { PictureWriter } from './pictures.ts';
 import type { Predictor } from './predictor.ts';
 import type { FileResult, ResultsFile } from './results-file.ts';
@@ -55,13 +54,13 @@ export async function predictImages(
     });
     if (failure === undefined) continue;
     bad++;
-    tellFailure(input, failure);
+    tellFailure(input.file, failure);
     counter.done(`${input.file}: could not be used`);
   }
   endStatus();
   const all = total ?? Math.min(seen, limit);
   if (all > 1 && (save || crops || masks)) note(`The pictures are in ${out}`);
-  if (bad > 0) note(`${bad} of ${all} images could not be used.`);
+  if (bad > 0) note(`${bad} of ${counted(all, 'image')} could not be used.`);
   return bad;
 }
 
@@ -82,8 +81,8 @@ export async function costsItself(work: () => Promise<void>): Promise<RcnnError 
 /** Longest name in an error, in UTF-16 units. */
 const LONGEST_NAME = 1000;
 
-/** Says what is wrong with an image, by its name. */
-export function tellFailure({ file }: Input, { code, message }: RcnnError): void {
+/** Says what is wrong with an image or video, by its name. */
+export function tellFailure(file: string, { code, message }: RcnnError): void {
   endStatus();
   const name = printable(shortened(file, LONGEST_NAME)); // as errors show it
   printError(`error ${code}`, message.includes(name) ? message : `${name}: ${message}`);

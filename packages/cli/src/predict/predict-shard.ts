@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ImageId } from '@rcnn/coco-data';
+import { counted } from '@rcnn/core/errors';
 import { type Shard, shardItems } from '@rcnn/distributed';
 import { Counter } from '../output/counter.ts';
 import { endStatus, note, printJson } from '../output/print.ts';
@@ -57,9 +58,9 @@ export async function* predictShard(
     });
     if (failure !== undefined) {
       bad++;
-      tellFailure(input, failure);
+      tellFailure(input.file, failure);
     } else if (json) for (const result of results) printJson(result, { compact: true });
-    counter.done(`${input.file}: ${failure === undefined ? `${results.length} objects` : 'could not be used'}`);
+    counter.done(`${input.file}: ${failure === undefined ? counted(results.length, 'object') : 'could not be used'}`);
     if (failure === undefined) return { ...about, results };
     return { ...about, error: { code: failure.code, message: failure.message } };
   };
@@ -76,7 +77,7 @@ export async function* predictShard(
     yield { place, images: count };
   }
   endStatus();
-  if (bad > 0) note(`${bad} images could not be used; 'mask-rcnn merge' names them.`);
+  if (bad > 0) note(`${counted(bad, 'image')} could not be used; 'mask-rcnn merge' names them.`);
 }
 
 /** The digest of a list: its names and ids, in their order. */

@@ -1,5 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
+import { counted } from '@rcnn/core/errors';
 import { fileError, OutputFolder } from '@rcnn/files';
 import { Counter } from '../output/counter.ts';
 import type { NewNames } from '../output/new-names.ts';
@@ -22,8 +23,8 @@ export async function predictVideo(
   predictor: Predictor,
   { out, save, crops, masks, json, words, results, limit = Infinity, newNames, shouldStop }: PredictVideoOptions,
 ): Promise<void> {
-  const { rate, frames: counted } = await videoFacts(source);
-  const total = Math.min(counted ?? Infinity, limit);
+  const { rate, frames: all } = await videoFacts(source);
+  const total = Math.min(all ?? Infinity, limit);
   const counter = new Counter(Number.isFinite(total) ? total : undefined, 'frames', 5);
   const wanted = { out, pictures: false, crops, masks, inputs: [] };
   const pictures = crops || masks ? await PictureWriter.open(wanted, predictor) : undefined;
@@ -57,7 +58,7 @@ export async function predictVideo(
     writer?.abort();
     await rm(part, { force: true });
   }
-  if (words && !json) print(`${source.name}: ${index} frames`);
+  if (words && !json) print(`${source.name}: ${counted(index, 'frame')}`);
   if (save && index > 0) note(`The video is in ${file}`);
 }
 

@@ -1,10 +1,9 @@
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type DecodeOptions, decodeImage } from '@rcnn/coco-data/node';
-import { RcnnError } from '@rcnn/core/errors';
-import { openRegular } from '@rcnn/files';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
+import { openRegular, PHOTOGRAPH, photographs } from '@rcnn/files';
 import { extract, type Header } from 'tar-stream';
-import { IMAGE_FILE } from '../pictures/image-files.ts';
 import type { Input } from './input.ts';
 
 /** Archives of images as WebDataset has them. */
@@ -18,8 +17,8 @@ export type TarReading = Pick<DecodeOptions, 'maxPixels' | 'orientation'>;
 
 /**
  * The images of a tar archive, in its order, one in memory at a time. Nothing is unpacked to the disk: a name in the
- * archive is only a name. What is no image by its ending (labels, captions) and what is no file (links, devices) is
- * passed over. An image is known as `archive.tar/its/name`, in results by that without ending.
+ * archive is only a name. What is no image by its ending (labels, captions) is passed over; what is called like one and
+ * is no file (a link, a device) says so when it is read. An image is known as `archive.tar/its/name`, in results by that without ending.
  *
  * An archive that is cut short or broken costs the images behind the break, and one without images is a mistake: the
  * last input says so when it is read.
@@ -31,8 +30,9 @@ export async function* tarImages(file: string, options: TarReading): AsyncGenera
       const name = `${file}/${header.name}`;
       const twice = names.has(header.name);
       names.add(header.name);
-      const id = name.replaceAll('\\', '/').replace(IMAGE_FILE, '');
-      if (twice) yield { file: name, id, read: () => Promise.reject(sameName(name)) };
+      const id = name.replaceAll('\\', '/').replace(PHOTOGRAPH, '');
+      if (header.type !== 'file') yield { file: name, id, read: () => Promise.reject(notInside(name, header)) };
+      else if (twice) yield { file: name, id, read: () => Promise.reject(sameName(name)) };
       else yield { file: name, id, read: async () => decodeImage(await bytes(), { ...options, name }) };
     }
   } catch (error) {
@@ -55,7 +55,7 @@ async function* entries(
   try {
     for await (const entry of tar) {
       const { header } = entry;
-      if (header.type === 'file' && IMAGE_FILE.test(header.name)) {
+      if (header.type !== 'directory' && photographs([header.name]).length > 0) {
         yield { header, bytes: () => bytesOf(entry as unknown as AsyncIterable<Uint8Array>, header, file) };
       }
       entry.resume();
@@ -84,6 +84,15 @@ async function bytesOf(entry: AsyncIterable<Uint8Array>, { name, size }: Header,
     throw brokenArchive(`${file}/${name}`, cause);
   }
   return Buffer.concat(chunks);
+}
+
+function notInside(where: string, { type, linkname }: Header): RcnnError {
+  return new RcnnError('FILE_REFUSED', {
+    where,
+    problem: 'the archive holds no file of this name',
+    found: linkname ? `a link to ${quoteName(linkname)}` : `a ${type}`,
+    hint: 'Links in archives are not followed: pack the files themselves (tar --dereference --hard-dereference).',
+  });
 }
 
 function sameName(where: string): RcnnError {

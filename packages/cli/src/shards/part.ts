@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Shard } from '@rcnn/distributed';
-import { fileError } from '@rcnn/files';
+import { fileError, makeFolderSync } from '@rcnn/files';
 import { jsonText } from '../output/print.ts';
 
 /** What must be alike in all parts of a run, by name: weights, options, the list. */
@@ -61,7 +61,7 @@ export function partsIn(folder: string): string[] {
 /** Makes the folder, and clears away what a killed process left of this part. */
 export function preparePart(folder: string, shard: Shard): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolderSync(folder);
     const begun = `.${partName(shard)}.`;
     for (const name of readdirSync(folder)) {
       if (name.startsWith(begun) && name.endsWith('.tmp')) rmSync(join(folder, name), { force: true });

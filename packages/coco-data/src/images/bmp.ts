@@ -1,10 +1,12 @@
 import type { ImageSize, PixelImage } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { unpackRuns } from './bmp-runs.ts';
 
 /** Where things are in a Windows bitmap (BITMAPINFOHEADER and its larger heirs, or OS/2's first header). */
 interface Layout {
   readonly size: ImageSize;
   readonly topDown: boolean;
+  readonly inRuns: boolean;
   readonly bits: number;
   /** Byte offset of the pixels, and of the palette with bytes per entry. */
   readonly pixels: number;
@@ -20,12 +22,27 @@ export function bmpSize(bytes: Uint8Array, name: string): ImageSize {
 }
 
 /**
- * Decodes an uncompressed Windows bitmap with 1, 4, 8, 16, 24 or 32 bits a pixel; sharp reads none. A fourth channel is
+ * Decodes a Windows bitmap with 1, 4, 8, 16, 24 or 32 bits a pixel, also one in runs (RLE); sharp reads none. A fourth channel is
  * dropped, as everywhere.
  * @throws IMAGE_CORRUPT
  */
 export function decodeBmp(bytes: Uint8Array, name: string): PixelImage {
-  const layout = layoutOf(bytes, name);
+  const stated = layoutOf(bytes, name);
+  if (stated.inRuns) return decodeRuns(bytes, stated, name);
+  return decodeRows(bytes, stated, name);
+}
+
+/** The same bitmap without runs, decoded. */
+function decodeRuns(bytes: Uint8Array, layout: Layout, name: string): PixelImage {
+  const rows = unpackRuns(bytes.subarray(layout.pixels), layout.bits, ...layout.size);
+  if (rows === undefined) throw corrupt(name, 'the pixels end too early');
+  const plain = new Uint8Array(layout.pixels + rows.length);
+  plain.set(bytes.subarray(0, layout.pixels));
+  plain.set(rows, layout.pixels);
+  return decodeRows(plain, { ...layout, bits: 8 }, name);
+}
+
+function decodeRows(bytes: Uint8Array, layout: Layout, name: string): PixelImage {
   const [height, width] = layout.size;
   const stride = 4 * Math.ceil((width * layout.bits) / 32); // rows end at a multiple of four bytes
   if (layout.pixels + stride * height > bytes.length) throw corrupt(name, 'the pixels end too early');
@@ -52,7 +69,7 @@ function layoutOf(bytes: Uint8Array, name: string): Layout {
   if (header === 12) {
     const size = [view.getUint16(20, true), view.getUint16(18, true)] as const;
     return checked(
-      { size, topDown: false, bits: view.getUint16(24, true), pixels, palette: 26, entry: 3, masks: RGB555 },
+      { size, topDown: false, inRuns: false, bits: view.getUint16(24, true), pixels, palette: 26, entry: 3, masks: RGB555 },
       name,
     );
   }
@@ -60,14 +77,15 @@ function layoutOf(bytes: Uint8Array, name: string): Layout {
   const height = view.getInt32(22, true);
   const bits = view.getUint16(28, true);
   const compression = view.getUint32(30, true);
-  if (compression !== 0 && compression !== 3 && compression !== 6)
-    throw corrupt(name, 'the bitmap is compressed, which is not read');
-  if (compression !== 0 && bytes.length < 66) throw corrupt(name, 'the header ends too early');
+  const inRuns = (compression === 1 && bits === 8) || (compression === 2 && bits === 4);
+  const hasMasks = (compression === 3 && header !== 64) || compression === 6; // 3 in a header of OS/2 is another packing
+  if (compression !== 0 && !inRuns && !hasMasks) throw corrupt(name, 'it is packed in a way that is not read');
+  if (hasMasks && bytes.length < 66) throw corrupt(name, 'the header ends too early');
   const mask = (i: number): number => view.getUint32(54 + 4 * i, true);
-  const masks = compression === 0 ? (bits === 16 ? RGB555 : RGB888) : ([mask(0), mask(1), mask(2)] as const);
-  const palette = 14 + header + (compression !== 0 && header === 40 ? 12 : 0);
+  const masks = !hasMasks ? (bits === 16 ? RGB555 : RGB888) : ([mask(0), mask(1), mask(2)] as const);
+  const palette = 14 + header + (hasMasks && header === 40 ? 12 : 0);
   const size = [Math.abs(height), view.getInt32(18, true)] as const;
-  return checked({ size, topDown: height < 0, bits, pixels, palette, entry: 4, masks }, name);
+  return checked({ size, topDown: height < 0, inRuns, bits, pixels, palette, entry: 4, masks }, name);
 }
 
 const RGB555 = [0x7c00, 0x3e0, 0x1f] as const;

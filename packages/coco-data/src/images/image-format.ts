@@ -1,9 +1,6 @@
 /** What a file is, by its first bytes: the endings of names are often wrong. */
 export type ImageFormat = 'jpeg' | 'png' | 'gif' | 'webp' | 'tiff' | 'bmp' | 'avif';
 
-/** Names of pictures that are read. */
-export const PICTURE: RegExp = /\.(?:jpe?g|jpe|jfif|png|bmp|webp|tiff?|gif|avif)$/i;
-
 /** A file that is no picture we read, in words for people. */
 export interface OtherFormat {
   readonly name: string;
@@ -12,6 +9,8 @@ export interface OtherFormat {
 }
 
 const CONVERT = 'Convert it to JPEG or PNG.';
+const UNPACK = 'Unpack it first, and name the pictures.';
+const RAW = 'Raw files are not read: develop it to JPEG or TIFF.';
 
 /** HEIF and AVIF are one container; the brand tells what is in it. */
 const HEIC_BRANDS = ['heic', 'heix', 'hevc', 'hevx', 'heim', 'heis', 'mif1', 'msf1'];
@@ -27,21 +26,22 @@ export function imageFormatOf(bytes: Uint8Array): ImageFormat | OtherFormat | un
   if (text(0, 4) === 'RIFF' && text(8, 4) === 'WEBP') return 'webp';
   if (['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(text(0, 4))) return 'tiff';
   if (text(0, 2) === 'BM' && bytes.length >= 26) return 'bmp';
-  if (text(4, 4) === 'ftyp') return containerOf(brandsOf(bytes));
+  if (text(4, 4) === 'ftyp') return containerOf(brandsOf(bytes, text));
   return otherFormatOf(text);
 }
 
-/** The brand of a container, and those that it is compatible with: the first may be one of all kinds (`mif1`). */
-function brandsOf(bytes: Uint8Array): readonly string[] {
-  const end = Math.min(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0), bytes.length, 256);
-  const brands = [String.fromCharCode(...bytes.subarray(8, 12))]; // then four bytes of a version
-  for (let at = 16; at + 4 <= end; at += 4) brands.push(String.fromCharCode(...bytes.subarray(at, at + 4)));
+/** The main brand of a container, and those that it is readable as: `mif1` alone says neither HEIC nor AVIF. */
+function brandsOf(bytes: Uint8Array, text: (at: number, length: number) => string): readonly string[] {
+  const size = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0);
+  const brands = [text(8, 4)];
+  for (let at = 16; at + 4 <= Math.min(size, 256, bytes.length); at += 4) brands.push(text(at, 4));
   return brands;
 }
 
 function containerOf(brands: readonly string[]): ImageFormat | OtherFormat {
-  if (brands.includes('avif') || brands.includes('avis')) return 'avif';
-  if (HEIC_BRANDS.includes(brands[0]!))
+  if (brands.some((brand) => brand === 'avif' || brand === 'avis')) return 'avif';
+  if (brands[0] === 'crx ') return { name: 'the raw file of a camera', hint: RAW };
+  if (brands.some((brand) => HEIC_BRANDS.includes(brand)))
     return {
       name: 'an HEIC photograph',
       hint: 'HEIC is not read: convert it to JPEG, as phones do when they send one.',
@@ -57,8 +57,8 @@ function otherFormatOf(text: (at: number, length: number) => string): OtherForma
     return { name: 'an SVG drawing', hint: 'A drawing is not a photograph: render it to PNG first.' };
   if (/^(?:<!doctype html|<html)/i.test(start))
     return { name: 'a web page', hint: 'The download went wrong: fetch the picture again.' };
-  const known: readonly (readonly [start: string, name: string])[] = [
-    ['version https://git-lfs', 'a pointer of Git LFS'],
+  const known: readonly (readonly [start: string, name: string, hint?: string])[] = [
+    ['version https://git-lfs', 'a pointer of Git LFS', "Run 'git lfs pull' to fetch the picture itself."],
     ['%PDF', 'a PDF document'],
     ['8BPS', 'a Photoshop file'],
     ['\u00ff\u000a', 'a JPEG XL picture'],
@@ -71,11 +71,22 @@ function otherFormatOf(text: (at: number, length: number) => string): OtherForma
     ['#?RADIANCE', 'a Radiance picture'],
     ['qoif', 'a QOI picture'],
     ['DICM', 'a DICOM picture'],
-    ['PK\u0003\u0004', 'a ZIP archive'],
+    ['PK\u0003\u0004', 'a ZIP archive', UNPACK],
+    ['\u001f\u008b', 'a file packed by gzip', UNPACK],
+    ['\u00fd7zXZ', 'a file packed by xz', UNPACK],
+    ['BZh', 'a file packed by bzip2', UNPACK],
+    ['(\u00b5/\u00fd', 'a file packed by zstd', UNPACK],
+    ['FUJIFILMCCD-RAW', 'the raw file of a camera', RAW],
+    ['IIRO', 'the raw file of a camera', RAW],
+    ['IIU\0', 'the raw file of a camera', RAW],
+    ['\0\u0005\u0016\u0007', 'a companion file of macOS', 'The picture itself has the name without ._ before it.'],
   ];
-  const name =
-    known.find(([magic]) => text(0, magic.length) === magic)?.[1] ??
-    (/^P[1-7]\s/.test(text(0, 3)) ? 'a PNM picture' : undefined);
-  if (name === undefined) return text(128, 4) === 'DICM' ? { name: 'a DICOM picture', hint: CONVERT } : undefined;
-  return { name, hint: name.startsWith('a pointer') ? "Run 'git lfs pull' to fetch the picture itself." : CONVERT };
+  const found = known.find(([magic]) => text(0, magic.length) === magic);
+  if (found !== undefined) return { name: found[1], hint: found[2] ?? CONVERT };
+  if (/^P[1-7]\s/.test(text(0, 3))) return { name: 'a PNM picture', hint: CONVERT };
+  if (text(128, 4) === 'DICM') return { name: 'a DICOM picture', hint: CONVERT };
+  if (text(257, 5) === 'ustar') return { name: 'a tar archive', hint: UNPACK };
+  if (start.length >= 4 && /^[\t\n\r -~]+$/.test(start))
+    return { name: 'a text', hint: 'Is it the picture that was meant, or what a server said instead of it?' };
+  return undefined;
 }

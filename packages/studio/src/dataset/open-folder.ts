@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type DatasetSource, findSources, readRegular } from '@rcnn/coco-data/node';
 import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
-import { OutputFolder } from '@rcnn/files';
+import { OutputFolder, photographs } from '@rcnn/files';
 import { bringIn } from './bring-in.ts';
 import { type CocoDocument, EMPTY_DOCUMENT, nextId } from './coco-document.ts';
 import { Split } from './split.ts';
@@ -80,15 +80,11 @@ async function begin(folder: string, output: OutputFolder): Promise<OpenedFolder
   return { output, splits: [await Split.create(source, document)], notes };
 }
 
-const PICTURE = /^[^.].*\.(?:jpe?g|png|webp|tiff?|gif|avif|bmp|heic|heif)$/i;
-
 /** What looks like a photograph by its name, in the folder itself. */
 async function looseFiles(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && PICTURE.test(entry.name))
-    .map(({ name }) => name)
-    .sort();
+  const names = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.')).map(({ name }) => name);
+  return photographs(names).sort();
 }
 
 /**

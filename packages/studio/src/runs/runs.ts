@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
-import { readTextSync } from '@rcnn/files';
+import { makeFolderSync, readTextSync } from '@rcnn/files';
 import { lockHolder, type MetricsLine, parseConfig, RunFolder, readMetrics } from '@rcnn/train';
 import type { RunState, StartRun, StudioRun } from '../api.ts';
 import type { Program } from '../program.ts';
@@ -124,7 +124,7 @@ export class Runs {
         hint: 'Choose another name, or resume that one.',
       });
     }
-    mkdirSync(this.folder, { recursive: true });
+    makeFolderSync(this.folder);
     const perEpoch = Math.max(1, Math.floor(pictures / batchSize));
     const args = [
       'train',

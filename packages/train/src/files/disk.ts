@@ -1,6 +1,6 @@
-import { mkdirSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { RcnnError } from '@rcnn/core/errors';
-import { fileError } from '@rcnn/files';
+import { fileError, makeFolderSync } from '@rcnn/files';
 
 /** Runs calls of the file system; what goes wrong is a typed error that names `path`. */
 export function onDisk<T>(path: string, problem: string, work: () => T): T {
@@ -15,7 +15,7 @@ export function onDisk<T>(path: string, problem: string, work: () => T): T {
 
 /** Makes a folder and those above it. @throws FILE_EXISTS, FILE_MISSING (a part is a file), DISK_FULL, IO_FAILED */
 export function makeFolder(path: string): void {
-  onDisk(path, 'the folder cannot be made', () => mkdirSync(path, { recursive: true }));
+  onDisk(path, 'the folder cannot be made', () => makeFolderSync(path));
 }
 
 /** Bytes that this user may still write below `path`; undefined when the file system does not say. */

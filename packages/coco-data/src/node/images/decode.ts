@@ -4,6 +4,7 @@ import { openRegular } from '@rcnn/files';
 import sharp from 'sharp';
 import { bmpSize, decodeBmp } from '../../images/bmp.ts';
 import { type ImageFormat, imageFormatOf } from '../../images/image-format.ts';
+import { DIRECTORY_BYTES, otherTiff, tiffDirectoryAt } from '../../images/tiff-directory.ts';
 
 export interface DecodeOptions {
   /** Named in errors. Default `image`. */
@@ -34,13 +35,15 @@ export const MAX_PIXELS = 64_000_000;
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<PixelImage> {
   const { name = 'image', maxPixels = MAX_PIXELS, maxSeconds = MAX_SECONDS, orientation = 'ignore' } = options;
-  const format = requireFormat(bytes, name);
+  const format = requireFormat(bytes, directoryIn(bytes), name);
   if (format === 'bmp') return boundedBmp(bytes, name, maxPixels);
   const input = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', ignoreIcc: true });
   input.timeout({ seconds: Math.ceil(maxSeconds) });
   if (orientation === 'apply') input.autoOrient();
   try {
-    const inks = (format === 'jpeg' || format === 'tiff') && (await input.metadata()).space === 'cmyk';
+    const metadata = format === 'jpeg' || format === 'tiff' ? await input.metadata() : undefined;
+    if (metadata !== undefined) requireLevels(metadata.depth, name);
+    const inks = metadata?.space === 'cmyk';
     if (inks) input.pipelineColourspace('cmyk').toColourspace('cmyk');
     else input.toColourspace('srgb').removeAlpha();
     const decoding = input.raw().toBuffer({ resolveWithObject: true });
@@ -49,6 +52,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
     // A copy: memory that native code lent cannot be sent between threads.
     return { data: new Uint8Array(data), height: info.height, width: info.width, channels: 3 };
   } catch (cause) {
+    if (cause instanceof RcnnError) throw cause;
     if (cause === TOO_SLOW || (cause instanceof Error && cause.message.startsWith('timeout'))) {
       throw new RcnnError('IMAGE_TOO_SLOW', {
         where: name,
@@ -82,8 +86,9 @@ function boundedBmp(bytes: Uint8Array, name: string, maxPixels: number): PixelIm
 }
 
 /** The list of formats, enforced before a library sees the file. @throws IMAGE_CORRUPT that names what it is */
-function requireFormat(bytes: Uint8Array, name: string): ImageFormat {
-  const format = imageFormatOf(bytes);
+function requireFormat(bytes: Uint8Array, directory: Uint8Array | undefined, name: string): ImageFormat {
+  const told = imageFormatOf(bytes);
+  const format = (told === 'tiff' && directory !== undefined && otherTiff(bytes, directory)) || told;
   if (typeof format === 'string') return format;
   throw new RcnnError('IMAGE_CORRUPT', {
     where: name,
@@ -91,6 +96,24 @@ function requireFormat(bytes: Uint8Array, name: string): ImageFormat {
     found: format === undefined ? 'bytes of no format that is known' : format.name,
     expected: 'JPEG, PNG, WebP, TIFF, GIF, AVIF or BMP',
     hint: format?.hint ?? 'Fetch the file again, or leave it out of the dataset.',
+  });
+}
+
+/** The first directory of a file that is a TIFF. */
+function directoryIn(bytes: Uint8Array): Uint8Array | undefined {
+  const at = imageFormatOf(bytes) === 'tiff' ? tiffDirectoryAt(bytes) : undefined;
+  return at === undefined ? undefined : bytes.subarray(at, at + DIRECTORY_BYTES);
+}
+
+/** Refuses samples of which nobody can tell how bright they are. @throws IMAGE_CORRUPT */
+function requireLevels(depth: string, name: string): void {
+  if (depth === 'uchar' || depth === 'ushort') return;
+  throw new RcnnError('IMAGE_CORRUPT', {
+    where: name,
+    problem: 'which of its values is white is not said in the file',
+    found: `samples of type ${depth}`,
+    expected: '8 or 16 bits without a sign',
+    hint: 'Scale the values to 8 or 16 bits; which range shows what you look for, only you know.',
   });
 }
 
@@ -123,11 +146,17 @@ export interface ImageHeader {
 
 const HEAD_BYTES = 4096;
 
-async function headOf(path: string): Promise<Uint8Array> {
+/** The first bytes of a file, and of a TIFF those of its directory, which may stand at the end. */
+async function headOf(path: string): Promise<readonly [head: Uint8Array, directory: Uint8Array | undefined]> {
   const handle = await openRegular(path, 'IMAGE_MISSING');
-  try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
+  const part = async (at: number, length: number): Promise<Uint8Array> => {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, at);
     return buffer.subarray(0, bytesRead);
+  };
+  try {
+    const head = await part(0, HEAD_BYTES);
+    const at = imageFormatOf(head) === 'tiff' ? tiffDirectoryAt(head) : undefined;
+    return [head, at === undefined || !Number.isSafeInteger(at) ? undefined : await part(at, DIRECTORY_BYTES)];
   } finally {
     await handle.close();
   }
@@ -135,14 +164,27 @@ async function headOf(path: string): Promise<Uint8Array> {
 
 /** @param input bytes, or the path of a file. @throws IMAGE_CORRUPT, IMAGE_MISSING, FILE_REFUSED */
 export async function readImageHeader(input: Uint8Array | string, name: string): Promise<ImageHeader> {
-  const head = typeof input === 'string' ? await headOf(input) : input;
-  if (requireFormat(head, name) === 'bmp') return { size: bmpSize(head, name), orientation: 1, format: 'bmp' };
+  const [head, directory] = typeof input === 'string' ? await headOf(input) : [input, directoryIn(input)];
+  if (requireFormat(head, directory, name) === 'bmp') return { size: bmpSize(head, name), orientation: 1, format: 'bmp' };
   try {
-    const { width, height, orientation = 1, format } = await sharp(input, { limitInputPixels: false }).metadata();
+    const { width, height, orientation = 1, format, depth } = await sharp(input, { limitInputPixels: false }).metadata();
+    requireLevels(depth, name);
     return { size: [height, width], orientation, format };
   } catch (cause) {
+    if (cause instanceof RcnnError) throw cause;
     throw decodeError(cause, name, Number.POSITIVE_INFINITY);
   }
+}
+
+/** The decoders' words, each once: they tell of a fault at every try, and of each try to go on. */
+function wordsOf(message: string): string {
+  // They are in one place for all threads: now and then another thread has taken them.
+  if (message === 'Unknown error') return 'damaged or missing data';
+  const lines = message
+    .split('\n')
+    .map((line) => line.replace(/^Input \w+ has corrupt header: /, '').trim())
+    .filter((line) => line !== '' && !line.startsWith('source: bad seek'));
+  return [...new Set(lines)].slice(0, 3).join('; ');
 }
 
 function decodeError(cause: unknown, name: string, maxPixels: number): RcnnError {
@@ -159,9 +201,10 @@ function decodeError(cause: unknown, name: string, maxPixels: number): RcnnError
   return new RcnnError('IMAGE_CORRUPT', {
     where: name,
     problem: 'the image cannot be decoded',
-    // The decoders' words are in one place for all threads: now and then another thread has taken them.
-    found: message === 'Unknown error' ? 'damaged or missing data' : message.trim().replaceAll('\n', '; '),
-    hint: 'Fetch the file again, or leave it out of the dataset.',
+    found: wordsOf(message),
+    hint: /not configured|unsupported|bad labq/i.test(message)
+      ? 'Convert it to JPEG or PNG.'
+      : 'Fetch the file again, or leave it out of the dataset.',
     cause,
   });
 }

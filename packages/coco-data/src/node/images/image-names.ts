@@ -1,10 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PICTURE } from '../../images/image-format.ts';
+import { PHOTOGRAPH, photographs } from '@rcnn/files';
 import { pathProblem } from '../../images/image-path.ts';
-
-/** Endings of pictures: a name may have one of another kind than the file, or none. */
-const ENDING = new RegExp(`${PICTURE.source}|\\.heic$`, 'i');
 
 /** Where pictures are when not where the names say: exports have them in a folder of their own. */
 const FOLDERS: readonly string[] = ['images', 'img', 'JPEGImages', 'data'];
@@ -118,10 +115,7 @@ class Listing {
   }
 
   get byStem(): ReadonlyMap<string, string | undefined> {
-    this.#byStem ??= unique(
-      [...this.names].filter((name) => ENDING.test(name)),
-      stemOf,
-    );
+    this.#byStem ??= unique(photographs([...this.names]), stemOf);
     return this.#byStem;
   }
 }
@@ -145,8 +139,9 @@ function keyOf(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }
 
+/** A name may have the ending of another kind of picture than the file, or none. */
 function stemOf(name: string): string {
-  return keyOf(name.replace(ENDING, ''));
+  return keyOf(name.replace(PHOTOGRAPH, ''));
 }
 
 function unique(names: Iterable<string>, key: (name: string) => string): ReadonlyMap<string, string | undefined> {

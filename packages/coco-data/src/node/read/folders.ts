@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
-import { PICTURE } from '../../images/image-format.ts';
+import { PICTURE } from '@rcnn/files';
 import type { DatasetSource } from './reader.ts';
 
 export async function isFolder(path: string): Promise<boolean> {

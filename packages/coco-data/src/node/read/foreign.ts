@@ -1,5 +1,5 @@
 import { extname, join } from 'node:path';
-import { PICTURE } from '../../images/image-format.ts';
+import { PICTURE } from '@rcnn/files';
 import { readHead } from '../files/text.ts';
 import { foldersIn, isFolder, namesIn } from './folders.ts';
 

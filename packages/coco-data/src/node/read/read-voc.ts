@@ -2,10 +2,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { PixelImage } from '@rcnn/core';
 import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
+import { PHOTOGRAPH } from '@rcnn/files';
 import type { Problems } from '../../doctor/problems.ts';
 import { parseVocXml } from '../../formats/voc/parse-xml.ts';
 import { type VocEntry, vocRecords } from '../../formats/voc/records.ts';
-import { PICTURE } from '../../images/image-format.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet } from '../../records.ts';
 import { readText } from '../files/text.ts';
@@ -13,7 +13,6 @@ import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
 import { fileProblem } from './file-problem.ts';
 import { namesIn } from './folders.ts';
-
 import { ImageSizes } from './image-sizes.ts';
 import type { OpenOptions } from './open.ts';
 
@@ -129,7 +128,7 @@ async function stemsOf({ list, xml }: VocFolders, files: ReadonlyMap<string, str
     .map((line) => line.trim().split(/\s+/)[0]!)
     .filter((stem) => stem !== '')
     .map((written) => {
-      const plain = basename(written).replace(PICTURE, ''); // some lists have the paths of pictures
+      const plain = basename(written).replace(PHOTOGRAPH, ''); // some lists have the paths of pictures
       return !files.has(written) && files.has(plain) ? plain : written;
     });
 }

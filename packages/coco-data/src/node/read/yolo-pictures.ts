@@ -1,12 +1,11 @@
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { quoteName } from '@rcnn/core/errors';
+import { PICTURE, photographs } from '@rcnn/files';
 import type { Problems } from '../../doctor/problems.ts';
-import { PICTURE } from '../../images/image-format.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import { readText } from '../files/text.ts';
 import { ImageNames } from '../images/image-names.ts';
 import { namesBelow, namesIn } from './folders.ts';
-
 import { folderOf, stepsOf } from './yolo-data.ts';
 
 /** A split that is a list of pictures (`train.txt`), or several folders, has its pictures anywhere below the file. */
@@ -73,5 +72,5 @@ async function listAt(base: string, root: string | undefined, named: string): Pr
 
 /** Pictures in a folder and in those below it, sorted. */
 export async function picturesBelow(folder: string): Promise<readonly string[]> {
-  return (await namesBelow(folder)).filter((name) => PICTURE.test(name));
+  return photographs(await namesBelow(folder)).filter((name) => PICTURE.test(name));
 }

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdir, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { writeError } from '@rcnn/files';
+import { makeFolderSync, writeError } from '@rcnn/files';
 import { type CocoFile, cocoOf } from '../../formats/coco/write-coco.ts';
 import type { AnnotationSet } from '../../records.ts';
 
@@ -12,7 +12,7 @@ import type { AnnotationSet } from '../../records.ts';
  * @throws FILE_EXISTS; a file that was begun and could not be finished is removed
  */
 export async function writeCoco(file: string, set: AnnotationSet): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  makeFolderSync(dirname(file));
   const stream = createWriteStream(file, { flags: 'wx' });
   try {
     await once(stream, 'open');
