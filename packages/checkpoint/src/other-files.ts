@@ -1,4 +1,4 @@
-import { quoteName, RcnnError } from '@rcnn/core/errors';
+import { counted, quoteName, RcnnError } from '@rcnn/core/errors';
 
 /** What a file is that holds no weights for us, and what to do about it. */
 interface OtherFile {
@@ -177,7 +177,7 @@ export function refuseOtherZip(names: readonly string[], where: string): void {
   const file = BY_ENTRIES.find(([isOne], i) => (i === 0 || !isCheckpoint) && isOne(names))?.[1];
   if (file === undefined && isCheckpoint) return;
   const shown = names.slice(0, 3).join(', ');
-  const listed = `${names.length} ${names.length === 1 ? 'entry' : 'entries'}${shown === '' ? '' : `: ${shown}`}${names.length > 3 ? ', …' : ''}`;
+  const listed = `${counted(names.length, 'entry', 'entries')}${shown === '' ? '' : `: ${shown}`}${names.length > 3 ? ', …' : ''}`;
   throw new RcnnError(file === undefined ? 'FILE_MALFORMED' : 'FILE_REFUSED', {
     where,
     problem: file?.problem ?? 'not a checkpoint of PyTorch',

@@ -1,5 +1,5 @@
 import type { KeypointScheme } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { ClassMap, plainName } from './class-map.ts';
 import { type CheckedSet, checkRecords } from './doctor/check.ts';
 import type { Problems } from './doctor/problems.ts';
@@ -191,7 +191,7 @@ function checkNames({ source, categories }: CheckedSet, map: ClassMap): void {
       .join(', ');
   throw new RcnnError('LABEL_OUT_OF_RANGE', {
     where: source,
-    problem: `${other.length} of ${categories.length} categories mean something else in the class map`,
+    problem: `${other.length} of ${counted(categories.length, 'category', 'categories')} ${other.length === 1 ? 'means' : 'mean'} something else in the class map`,
     found: list(({ name }) => name),
     expected: list(({ id }) => map.nameOf(map.labelOf(id)!)),
     hint: "Classes of a model, or of the split that it learns from, and those of the data must agree. Was it trained on other data? 'mask-rcnn doctor DATA --fix OUT' numbers the classes of all splits alike.",

@@ -88,7 +88,7 @@ export function warnOfSmall(
   if (small < SHARE * resized.length) return undefined;
   const objects = `${resized.length.toLocaleString('en')} object${resized.length === 1 ? '' : 's'}`;
   return (
-    `${small} of ${objects} are smaller, after images are resized, than half of the smallest anchor (${smallest} pixels), and count as background. ` +
+    `${small} of ${objects} ${small === 1 ? 'is' : 'are'} smaller, after images are resized, than half of the smallest anchor (${smallest} pixels), and ${small === 1 ? 'counts' : 'count'} as background. ` +
     `These would fit: ${adviseSizes(sizes).options}`
   );
 }

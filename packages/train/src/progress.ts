@@ -1,4 +1,4 @@
-import { printable } from '@rcnn/core/errors';
+import { counted, printable } from '@rcnn/core/errors';
 import cliProgress from 'cli-progress';
 import type { Listener, Scores, StepReport, TrainEvent } from './loop/events.ts';
 import { kindAsAdjective, kindsOf } from './loop/kinds.ts';
@@ -90,7 +90,7 @@ function stepDetails({ loss, losses, learningRate, stepTime, dataTime, eta, memo
   const rate = learningRate < 1e-3 ? learningRate.toExponential(2) : learningRate.toPrecision(3);
   return (
     `loss ${loss.toFixed(3)} (${parts.join(' ')})  lr ${rate}  time ${stepTime.toFixed(2)} s (data ${dataTime.toFixed(2)})  ` +
-    `eta ${duration(eta)}  ${Math.round(memory)} MiB, ${tensors} tensors`
+    `eta ${duration(eta)}  ${Math.round(memory)} MiB, ${counted(tensors, 'tensor')}`
   );
 }
 
@@ -104,9 +104,9 @@ function describe(event: TrainEvent): string | undefined {
       return `epoch ${event.epoch + 1} done: ${scoreText(event.scores)}${event.best ? '  (best so far)' : ''}`;
     case 'end':
       return {
-        finished: `Finished after ${event.step} steps.`,
-        patience: `Stopped after ${event.step} steps: the last evaluations brought nothing better.`,
-        stopped: `Stopped after ${event.step} steps; everything is saved.`,
+        finished: `Finished after ${counted(event.step, 'step')}.`,
+        patience: `Stopped after ${counted(event.step, 'step')}: the last evaluations brought nothing better.`,
+        stopped: `Stopped after ${counted(event.step, 'step')}; everything is saved.`,
       }[event.reason];
     default:
       return undefined;

@@ -1,4 +1,5 @@
 import type { PixelImage } from '@rcnn/core';
+import { counted } from '@rcnn/core/errors';
 import { boxAnnotator } from './annotators/box.ts';
 import { contourAnnotator } from './annotators/contour.ts';
 import { keypointAnnotator } from './annotators/keypoint.ts';
@@ -24,7 +25,7 @@ export function drawSixPanels<C extends Canvas>(
 
 /** The panels of {@link drawSixPanels}, for a sheet of your own. */
 export function sixPanels(image: PixelImage, objects: readonly DrawnObject[]): Panel[] {
-  const count = `${objects.length} ${objects.length === 1 ? 'object' : 'objects'}`;
+  const count = counted(objects.length, 'object');
   const scored = objects.some(({ score }) => score !== undefined);
   const pointed = objects.some(({ mask, keypoints }) => keypoints !== undefined && mask === undefined);
   // Of objects that have key points and no masks, these are shown instead.

@@ -1,4 +1,4 @@
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { counted, isRcnnError, RcnnError } from '@rcnn/core/errors';
 import type { WeightsProfile } from '../profile.ts';
 import { strangerOf } from '../programs/program.ts';
 import type { TensorSource } from '../tensor-source.ts';
@@ -49,7 +49,7 @@ export function refuseUnknown({ name, tensors }: Pick<TensorSource, 'name' | 'te
   throw new RcnnError('CHECKPOINT_MISMATCH', {
     where: name,
     problem: 'the file does not say of which architecture it is, and its tensors look like none we know',
-    found: `${tensors.size} tensors`,
+    found: counted(tensors.size, 'tensor'),
     hint: `Name the architecture, e.g. ${example}.`,
   });
 }

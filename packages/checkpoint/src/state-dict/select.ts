@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { memorySource, type TensorEntry, type TensorSource } from '../tensor-source.ts';
 import { modelRoots } from './roots.ts';
 
@@ -101,10 +101,6 @@ function isAverage(name: string): boolean {
 function isOfTraining({ tensors }: TensorSource, name: string): boolean {
   const [key = ''] = tensors.get(name)?.path ?? [];
   return OF_TRAINING.test(key);
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function select(source: TensorSource, options: SelectOptions): readonly Selected[] {

@@ -1,5 +1,5 @@
 import type { ProblemCount } from '@rcnn/coco-data';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
@@ -52,7 +52,7 @@ async function run(data: string, out: string, options: Options): Promise<void> {
     return;
   }
   for (const { split, format, annotations, images, objects, problems } of splits) {
-    print(`${split}: ${images} images, ${objects} objects from ${format} to ${annotations}`);
+    print(`${split}: ${counted(images, 'image')}, ${counted(objects, 'object')} from ${format} to ${annotations}`);
     printProblems(problems);
   }
 }
@@ -73,7 +73,7 @@ async function exportTo(to: 'yolo' | 'labelme', data: string, out: string, optio
     return;
   }
   for (const { split, images, objects, leftOut, problems } of splits) {
-    print(`${split}: ${images} images, ${objects} objects to ${out}`);
+    print(`${split}: ${counted(images, 'image')}, ${counted(objects, 'object')} to ${out}`);
     if (leftOut > 0) print(`  warning: ${to} has no word for crowds (${leftOut} left out)`);
     printProblems(problems);
   }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { TensorEntry } from '@rcnn/checkpoint';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { requireWritable } from '../options/output-file.ts';
@@ -59,7 +59,7 @@ async function run(
       await warnOfNonFinite(checkpoint.path, tensors);
       await saveCheckpoint(output, { weights: tensors, profile });
       note(
-        `${output}: ${tensors.length} tensors from ${checkpoint.path}, a model of ${program} (${dropped.length} dropped)`,
+        `${output}: ${counted(tensors.length, 'tensor')} from ${checkpoint.path}, a model of ${program} (${dropped.length} dropped)`,
       );
       if (assumed !== undefined) note(`warning: ${assumed} with --style pytorch`);
       return;
@@ -69,7 +69,7 @@ async function run(
     await warnOfNonFinite(checkpoint.path, tensors);
     await saveCheckpoint(output, { weights: tensors, profile: checkpoint.profile });
     const changes = `${ema ? 'averaged weights, ' : ''}${renamed.length} renamed, ${dropped.length} dropped`;
-    note(`${output}: ${tensors.length} tensors from ${checkpoint.path} (${changes})`);
+    note(`${output}: ${counted(tensors.length, 'tensor')} from ${checkpoint.path} (${changes})`);
   } finally {
     await checkpoint.close();
   }

@@ -1,5 +1,5 @@
 import type { DatasetReport } from '@rcnn/coco-data/node';
-import { printable } from '@rcnn/core/errors';
+import { counted, printable } from '@rcnn/core/errors';
 import type { DatasetFlags } from '../options/dataset-options.ts';
 import { requireWritable, requireWritableFolder } from '../options/output-file.ts';
 import { print, printJson } from '../output/print.ts';
@@ -42,11 +42,11 @@ export async function doctorData(path: string, options: DoctorDataOptions): Prom
     print(...(await adviceLines(report)));
     if (manifest !== undefined) {
       const verb = expected === undefined ? 'now in' : 'as in';
-      print(`${digests.size} images are sound and ${verb} ${manifest}.`);
+      print(`${counted(digests.size, 'image is sound', 'images are sound')} and ${verb} ${manifest}.`);
     }
     if (repaired) {
       const { repairs, account, left } = repaired;
-      print('', `${repairs.length} repairs; the copy is in ${options.fix}, the list in repairs.json there.`);
+      print('', `${counted(repairs.length, 'repair')}; the copy is in ${options.fix}, the list in repairs.json there.`);
       for (const { count, title } of left) print(`In the copy as well: ${title} (${count})`);
       print(accountText(account));
     }
@@ -62,8 +62,8 @@ const SHOWN = 5; // examples per kind in text; JSON has 20
 function reportLines({ path, splits, classes, problems, counts }: DatasetReport): string[] {
   const lines: string[] = [path, ''];
   for (const { split, format, images, objects, crowds, emptyImages, sizes, smallest, largest } of splits) {
-    lines.push(`${split} (${format}): ${images} images, ${objects} objects`);
-    lines.push(`  ${crowds} crowds, ${emptyImages} images without objects`);
+    lines.push(`${split} (${format}): ${counted(images, 'image')}, ${counted(objects, 'object')}`);
+    lines.push(`  ${counted(crowds, 'crowd')}, ${counted(emptyImages, 'image')} without objects`);
     lines.push(`  objects: ${sizes.small} small, ${sizes.medium} medium, ${sizes.large} large`);
     if (smallest && largest) lines.push(`  images: ${sizeText(smallest)} to ${sizeText(largest)} pixels`);
   }

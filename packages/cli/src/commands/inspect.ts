@@ -1,4 +1,4 @@
-import { printable } from '@rcnn/core/errors';
+import { counted, printable } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { note, print, printJson } from '../output/print.ts';
@@ -42,7 +42,7 @@ async function run(file: string, { json = false }: { json?: boolean }): Promise<
     } else {
       const verified = checkpoint.verified ? ', digests right' : '';
       const source = profile === undefined ? '' : `, ${profile.source}`;
-      note(`${file}: ${format}, ${tensors.length} tensors${source}${verified}`);
+      note(`${file}: ${format}, ${counted(tensors.length, 'tensor')}${source}${verified}`);
     }
   } finally {
     await checkpoint.close();

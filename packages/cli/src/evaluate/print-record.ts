@@ -1,6 +1,6 @@
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { ClassificationReport } from '@rcnn/coco-eval';
-import { printable } from '@rcnn/core/errors';
+import { counted, printable } from '@rcnn/core/errors';
 import { kindInWords, type ModelEvaluation } from '@rcnn/train';
 import { print, printJson } from '../output/print.ts';
 
@@ -31,7 +31,7 @@ export async function reportEvaluation(
     if (found !== undefined) print('', ...(await reportTable(found)));
   }
   for (const [name, value] of Object.entries(record.losses)) print(`${name.padEnd(18)} ${value.toFixed(4)}`);
-  print(`${record.images} images, ${(record.seconds / record.images).toFixed(2)} s each`);
+  print(`${counted(record.images, 'image')}, ${(record.seconds / record.images).toFixed(2)} s each`);
 }
 
 /** Precision, recall and F1 of each class, by kind. */

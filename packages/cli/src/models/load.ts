@@ -1,7 +1,7 @@
 import type { WeightsProfile } from '@rcnn/checkpoint';
 import type { DownloadEvent } from '@rcnn/checkpoint/node';
 import type { Detector } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import type { Architecture, LoadedDetector } from '@rcnn/models';
 import type { CompileChoice } from '@rcnn/onnx';
 import { weightsFile } from 'mask-rcnn/node';
@@ -65,7 +65,7 @@ export async function loadModel(flags: ModelFlags, architectures?: readonly Arch
     where: weights,
     place: loaded.report.skipped[0]!,
     problem: 'the weights are for another number of classes',
-    expected: `${loaded.model.spec.numClasses} classes`,
+    expected: counted(loaded.model.spec.numClasses, 'class', 'classes'),
     hint: 'Leave --num-classes out: the file knows it.',
   });
 }

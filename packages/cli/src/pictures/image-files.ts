@@ -1,4 +1,4 @@
-import { readdirSync, type Stats, statSync } from 'node:fs';
+import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
 import { isAbsolute, join, sep } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
 import { fileError, PHOTOGRAPH, photographs } from '@rcnn/files';
@@ -71,14 +71,27 @@ async function matches(pattern: string, others: RegExp | undefined): Promise<str
   const { globSync, isDynamicPattern } = await import('tinyglobby');
   const plain = sep === '\\' ? pattern.replaceAll('\\', '/') : pattern;
   if (!isDynamicPattern(plain)) return [];
-  const options = { expandDirectories: false, absolute: isAbsolute(plain) };
-  const files = globSync(plain, options);
-  // What is called like an image and is none (a pipe, a link to nothing) is told when it is read, as in a folder.
-  const odd = globSync(plain, { ...options, onlyFiles: false, followSymbolicLinks: false }).filter(isOdd);
-  return [...new Set([...files, ...odd])].filter((name) => PHOTOGRAPH.test(name) || others?.test(name)).sort();
+  return globSync(plain, {
+    expandDirectories: false,
+    absolute: isAbsolute(plain),
+    fs: { readdirSync: readdirTelling as typeof readdirSync },
+  })
+    .filter((name) => PHOTOGRAPH.test(name) || others?.test(name))
+    .sort();
 }
 
-/** Neither a file nor a folder. */
+/**
+ * A listing in which what is neither a file nor a folder (a pipe, a link to nothing) passes for a file: it is told when it
+ * is read, as in a folder.
+ */
+function readdirTelling(folder: string, options: { withFileTypes: true }): Dirent[] {
+  return readdirSync(folder, options).map((entry) => {
+    const isPlain = entry.isFile() || entry.isDirectory();
+    if (isPlain || !isOdd(join(folder, entry.name))) return entry;
+    return Object.create(entry, { isFile: { value: () => true }, isSymbolicLink: { value: () => false } }) as Dirent;
+  });
+}
+
 function isOdd(path: string): boolean {
   try {
     const stats = statSync(path);

@@ -1,6 +1,7 @@
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import { type DatasetSettings, usableSamples } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
+import { counted } from '@rcnn/core/errors';
 import { Random } from '@rcnn/core/random';
 import { OutputFolder } from '@rcnn/files';
 import { type PresetName, preset, type Scene, sceneOf, type Transform, targetOf } from '@rcnn/transforms';
@@ -89,7 +90,7 @@ function panel(name: string, scene: Scene): Panel {
   const { image, dropped, objects } = scene;
   const facts = [
     `${image.width}x${image.height}`,
-    `${objects.length} objects`,
+    counted(objects.length, 'object'),
     ...(dropped > 0 ? [`${dropped} gone`] : []),
   ];
   return {

@@ -1,5 +1,5 @@
 import type { ImageId } from '@rcnn/coco-data';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { note, print, printError } from '../output/print.ts';
 import type { PartSet } from '../shards/part-set.ts';
 import type { PredictLine } from './predict-shard.ts';
@@ -42,7 +42,10 @@ export async function mergePredictions(
   }
   if (bad > NAMED) note(`… and ${bad - NAMED} more.`);
   const { count } = parts.header.shard;
-  if (words) print(`${images} images in ${count} parts, ${objects} objects, ${bad} could not be used`);
+  if (words)
+    print(
+      `${counted(images, 'image')} in ${counted(count, 'part')}, ${counted(objects, 'object')}, ${bad} could not be used`,
+    );
   return { images, objects, bad };
 }
 

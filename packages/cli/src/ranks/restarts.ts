@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { counted } from '@rcnn/core/errors';
 import { readTextSync } from '@rcnn/files';
 import { MISUSED } from '../output/exit-codes.ts';
 import { note } from '../output/print.ts';
@@ -46,7 +47,9 @@ export async function runRestarting(
       count = fewer(count, least, batches);
     }
     const where = folder === undefined ? 'from the beginning: nothing was saved' : `from the last save of ${folder}`;
-    note(`Exit code ${code}; restart ${restart + 1} of ${restarts}, ${count} processes, ${where}.`);
+    note(
+      `Exit code ${code}; restart ${restart + 1} of ${restarts}, ${counted(count, 'process', 'processes')}, ${where}.`,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import type { PartHeader, PartLine } from './part.ts';
 import { checkSameRun, isFolder, partName, partsIn } from './part.ts';
 import { PartReader } from './part-reader.ts';
@@ -97,7 +97,7 @@ function notAll(inputs: readonly string[], missing: readonly number[], count: nu
   const more = missing.length > SHOWN ? [`and ${missing.length - SHOWN} more`] : [];
   return new RcnnError('FILE_MISSING', {
     where: inputs.join(', '),
-    problem: `${missing.length} of ${count} parts are missing: ${[...names, ...more].join(', ')}`,
+    problem: `${missing.length} of ${counted(count, 'part')} ${missing.length === 1 ? 'is' : 'are'} missing: ${[...names, ...more].join(', ')}`,
     hint: `Run their shards again: --shard ${missing[0]}/${count} …`,
   });
 }

@@ -1,5 +1,5 @@
 import type { ImageSize, InstanceMask } from '@rcnn/core';
-import { isRcnnError, quoteName } from '@rcnn/core/errors';
+import { counted, isRcnnError, quoteName } from '@rcnn/core/errors';
 import { plainName } from '../class-map.ts';
 import { pathProblem } from '../images/image-path.ts';
 import { maskOf } from '../masks.ts';
@@ -57,7 +57,7 @@ export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet
     }
     const outside = size === undefined ? 0 : pointsOutside(annotation, size);
     if (outside > 0 && bad.length === 0) {
-      report('keypoint-outside', `${annotation.place}/keypoints`, `${label(annotation)}: ${outside} points`);
+      report('keypoint-outside', `${annotation.place}/keypoints`, `${label(annotation)}: ${counted(outside, 'point')}`);
     }
     const keep = bad.length === 0;
     if (keep) byImage.get(annotation.imageId)!.push(annotation);
@@ -221,9 +221,10 @@ function checkKeypoints(
   if (keypoints === undefined) return undefined;
   const count = keypoints.length / 3;
   const named = namedPoints(categories, categoryId) ?? count;
-  if (count !== named) return problem('keypoints-invalid', 'keypoints', `${count} points, the category has ${named}`);
+  if (count !== named)
+    return problem('keypoints-invalid', 'keypoints', `${counted(count, 'point')}, the category has ${named}`);
   if (count === usual) return undefined;
-  return problem('keypoints-invalid', 'keypoints', `${count} points, most objects have ${usual}`);
+  return problem('keypoints-invalid', 'keypoints', `${counted(count, 'point')}, most objects have ${usual}`);
 }
 
 function namedPoints(categories: readonly Category[], categoryId: number): number | undefined {
@@ -262,7 +263,7 @@ function checkCornerBoxes(
   report(
     'box-corners',
     annotations[0]!.place,
-    `${overhanging} of ${annotations.length} boxes overhang; all fit as corners`,
+    `${overhanging} of ${counted(annotations.length, 'box', 'boxes')} overhang; all fit as corners`,
   );
 }
 
@@ -294,7 +295,8 @@ function checkFractions({ annotations }: AnnotationSet, sizes: ReadonlyMap<Image
   const what = looksLikeFractions(annotations, (id) => sizes.get(id));
   if (what === undefined) return;
   const all = what === 'outlines' ? 'outlines' : 'boxes';
-  report('box-fractions', annotations[0]!.place, `all ${all} of ${annotations.length} objects lie between 0 and 1`);
+  const of = counted(annotations.length, 'object');
+  report('box-fractions', annotations[0]!.place, `all ${all} of ${of} lie between 0 and 1`);
 }
 
 /** What of all objects counts in fractions of the image: all there is, or one of two. */
@@ -333,7 +335,7 @@ function isFraction(value: number): boolean {
 function checkMissingSegmentations(annotations: readonly AnnotationRecord[], report: Report): void {
   const without = annotations.filter(({ segmentation }) => segmentation === undefined);
   if (without.length === annotations.length) {
-    if (without.length > 0) report('masks-missing', without[0]!.place, `${without.length} objects`);
+    if (without.length > 0) report('masks-missing', without[0]!.place, counted(without.length, 'object'));
     return;
   }
   for (const annotation of without) report('segmentation-missing', annotation.place, label(annotation));

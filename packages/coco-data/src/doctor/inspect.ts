@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import type { ImageSize, PixelImage } from '@rcnn/core';
-import { type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
+import { counted, type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
 import { plainName } from '../class-map.ts';
 import { decodeImage, type ImageHeader, readImageHeader } from '../node/images/decode.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
@@ -375,7 +375,7 @@ function noteCrowdsOnly({ source, annotations }: CheckedSet, problems: Problems)
     kind: 'crowds-only',
     source,
     place: annotations[0]!.place,
-    found: `${annotations.length} of ${annotations.length} objects; CVAT marks brush masks so: export polygons, or set iscrowd to 0`,
+    found: `${annotations.length} of ${counted(annotations.length, 'object')}; CVAT marks brush masks so: export polygons, or set iscrowd to 0`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { type ErrorCode, RcnnError } from '@rcnn/core/errors';
+import { counted, type ErrorCode, RcnnError } from '@rcnn/core/errors';
 import type { ImageId } from '../records.ts';
 
 /** `error`: no strict load. `warning`: loads, but look at it. `note`: a fact worth knowing, nothing wrong. */
@@ -287,7 +287,7 @@ export class Problems {
     throw new RcnnError(PROBLEM_KINDS[first.kind].code, {
       where: source,
       place: first.place,
-      problem: `${total} ${total === 1 ? 'problem' : 'problems'} in the annotations${lines.join('')}\n`,
+      problem: `${counted(total, 'problem')} in the annotations${lines.join('')}\n`,
       hint: "Run 'mask-rcnn doctor' for the whole list, '--fix OUT' for a repaired copy, or leave them out: badSamples skip (--bad-samples skip), in TypeScript policy 'drop'.",
     });
   }

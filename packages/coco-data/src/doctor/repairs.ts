@@ -1,3 +1,4 @@
+import { counted } from '@rcnn/core/errors';
 /** One thing that was done for the copy. */
 export interface Repair {
   readonly split: string;
@@ -70,12 +71,12 @@ export function accountText({
   isLossy,
 }: RepairAccount): string {
   const counts = [
-    `${objects.leftOut} of ${objects.original} objects`,
-    `${images.leftOut} of ${images.original} images`,
-    ...(masksLeftOut > 0 ? [`the masks of ${masksLeftOut} objects`] : []),
-    ...(filesLeftOut > 0 ? [`${filesLeftOut} annotation files`] : []),
+    `${objects.leftOut} of ${counted(objects.original, 'object')}`,
+    `${images.leftOut} of ${counted(images.original, 'image')}`,
+    ...(masksLeftOut > 0 ? [`the masks of ${counted(masksLeftOut, 'object')}`] : []),
+    ...(filesLeftOut > 0 ? [counted(filesLeftOut, 'annotation file')] : []),
   ];
   if (!isLossy) return `The copy lacks ${counts.join(', ')}; repairs.json names each.`;
-  const emptied = emptiedImages > 0 ? ` ${emptiedImages} images lost all of their objects.` : '';
+  const emptied = emptiedImages > 0 ? ` ${counted(emptiedImages, 'image')} lost all of their objects.` : '';
   return `The copy lost too much to stand for the original: it lacks ${counts.join(', ')}.${emptied} repairs.json names each.`;
 }

@@ -69,7 +69,16 @@ function layoutOf(bytes: Uint8Array, name: string): Layout {
   if (header === 12) {
     const size = [view.getUint16(20, true), view.getUint16(18, true)] as const;
     return checked(
-      { size, topDown: false, inRuns: false, bits: view.getUint16(24, true), pixels, palette: 26, entry: 3, masks: RGB555 },
+      {
+        size,
+        topDown: false,
+        inRuns: false,
+        bits: view.getUint16(24, true),
+        pixels,
+        palette: 26,
+        entry: 3,
+        masks: RGB555,
+      },
       name,
     );
   }

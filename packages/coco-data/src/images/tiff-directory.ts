@@ -35,7 +35,13 @@ export function otherTiff(head: Uint8Array, directory: Uint8Array): OtherFormat 
   return { name: `a TIFF in ${COLOURS[colours] ?? 'other colours'}`, hint: 'Convert it to RGB.' };
 }
 
-const COLOURS: Readonly<Record<number, string>> = { 4: 'transparency', 6: 'YCbCr', 8: 'CIELab', 9: 'ICCLab', 10: 'ITULab' };
+const COLOURS: Readonly<Record<number, string>> = {
+  4: 'transparency',
+  6: 'YCbCr',
+  8: 'CIELab',
+  9: 'ICCLab',
+  10: 'ITULab',
+};
 
 function tagsOf(head: Uint8Array, bytes: Uint8Array): ReadonlyMap<number, number> {
   const { little, isBig } = readerOf(head);

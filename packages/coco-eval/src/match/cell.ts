@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import type { ResolvedParams } from '../params.ts';
 import type { Detections, GroundTruth } from '../read/columns.ts';
 import { looksUnmatched } from '../read/ids.ts';
@@ -232,7 +232,7 @@ function checkParts(truth: GroundTruth, detections: Detections, params: Resolved
         where,
         place,
         problem: 'there are no key points to compare',
-        found: `${count} objects without any`,
+        found: `${counted(count, 'object')} without any`,
         hint: 'Compare boxes or masks: iouType bbox or segm (--iou bbox).',
       });
     }

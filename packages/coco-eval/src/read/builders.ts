@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { boxWarnings } from './box-words.ts';
 import type { Detections, GroundTruth, Keypoints } from './columns.ts';
 import { Numbers } from './growable.ts';
@@ -146,9 +146,11 @@ export class GroundTruthBuilder {
       if (first < 0) return [];
       const count = places.reduce((n, place) => n + (place < 0 ? 1 : 0), 0);
       const example = `annotation ${shownValue(this.#ids[first])} names ${shownValue(named[first])}`;
-      return [`${count} annotations name ${what} that is not in the file; they are left out. The first: ${example}.`];
+      return [
+        `${counted(count, 'annotation names', 'annotations name')} ${what} that is not in the file; ${count === 1 ? 'it is' : 'they are'} left out. The first: ${example}.`,
+      ];
     };
-    const repeated = `${this.#repeated} images have an id that another has too; the last one counts, as in COCO evaluation.`;
+    const repeated = `${counted(this.#repeated, 'image has', 'images have')} an id that another has too; the last one counts, as in COCO evaluation.`;
     return {
       where: this.#where,
       imageIds,
@@ -230,7 +232,7 @@ function byValueWarnings(images: IdIndex, categories: IdIndex, where: string): s
     count === 0
       ? []
       : [
-          `${where}: ${count} ids of ${what} are text where the list of ${what} has numbers, or numbers where it has text; they were matched by their value.`,
+          `${where}: ${counted(count, `id of ${what} is`, `ids of ${what} are`)} text where the list of ${what} has numbers, or a number where it has text; matched by their value.`,
         ];
   return [...warn(images.foundByValue, 'images'), ...warn(categories.foundByValue, 'categories')];
 }

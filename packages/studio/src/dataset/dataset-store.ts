@@ -3,7 +3,7 @@ import { rename, unlink } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import { FolderImages } from '@rcnn/coco-data/node';
-import { quoteName, RcnnError } from '@rcnn/core/errors';
+import { counted, quoteName, RcnnError } from '@rcnn/core/errors';
 import { fileError, type OutputFolder } from '@rcnn/files';
 import { acquireLock, type Lock } from '@rcnn/train';
 import type { StudioClass, StudioDataset, StudioObject, StudioPicture } from '../api.ts';
@@ -288,7 +288,7 @@ export class DatasetStore {
         throw new RcnnError('INVALID_ARGUMENT', {
           where: 'class',
           problem: 'a class with objects stays',
-          found: `${used.length} objects`,
+          found: counted(used.length, 'object'),
           hint: 'Give its objects another class first.',
         });
       }

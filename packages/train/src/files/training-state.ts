@@ -9,7 +9,7 @@ import {
   type WeightsProfile,
 } from '@rcnn/checkpoint';
 import { type AtomicWriteOptions, loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
-import { printable, quoteName, RcnnError } from '@rcnn/core/errors';
+import { counted, printable, quoteName, RcnnError } from '@rcnn/core/errors';
 import { notFinite, type Optimizer, type TrainableModel, type WeightAverage } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Position } from '../loop/trainer.ts';
@@ -127,7 +127,7 @@ function requireSameSteps(
     place: `${INFO_PLACE}.batchesPerStep`,
     problem: 'the run takes its steps of another number of batches',
     found: String(batchesPerStep),
-    expected: `${size} ${size === 1 ? 'process' : 'processes'} x accumulate ${accumulate} = ${size * accumulate}`,
+    expected: `${counted(size, 'process', 'processes')} x accumulate ${accumulate} = ${size * accumulate}`,
     hint: `${way}; to begin a new run from these weights, use 'weights' instead.`,
   });
 }

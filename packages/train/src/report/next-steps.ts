@@ -1,4 +1,5 @@
 import { statNames } from '@rcnn/coco-eval';
+import { counted } from '@rcnn/core/errors';
 import type { MetricsLine } from '../files/metrics.ts';
 import { kindInWords, mostTellingFirst } from '../loop/kinds.ts';
 import type { EvaluationRecord } from '../loop/records.ts';
@@ -31,7 +32,7 @@ const notLearning: Judge = ({ metrics, folder }) => {
   const losses = metrics.filter(({ kind }) => kind === 'step').map(({ loss }) => Number(loss));
   if (losses.length < ENOUGH) {
     if (losses.length === 0) return undefined;
-    return `${losses.length} steps are too few to judge by. Go on: mask-rcnn train --resume ${folder} --steps 300`;
+    return `${counted(losses.length, 'step is', 'steps are')} too few to judge by. Go on: mask-rcnn train --resume ${folder} --steps 300`;
   }
   const quarter = Math.floor(losses.length / 4);
   const [first, last] = [mean(losses.slice(0, quarter)), mean(losses.slice(-quarter))];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ParameterOwner } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { broadcastValue, onEveryRank, type ProcessGroup } from '@rcnn/distributed';
 import type { TrainConfig } from '../config/options.ts';
 import type { TrainingData } from './data.ts';
@@ -67,5 +67,5 @@ function digestOf(model: ParameterOwner): string {
 
 function inWords(record: DataRecord['train']): string {
   if (record === undefined) return 'none';
-  return `${record.images} images with ${record.objects} objects (${record.sha256.slice(0, 8)})`;
+  return `${counted(record.images, 'image')} with ${counted(record.objects, 'object')} (${record.sha256.slice(0, 8)})`;
 }

@@ -10,7 +10,7 @@ import {
 import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
 import { type BatchNormFactory, type Detector, Random } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { type Architecture, checkOptions, type ModelOptions, profileOf } from '@rcnn/models';
 import { fixesSize } from '@rcnn/transforms';
 import type { TrainConfig } from '../config/options.ts';
@@ -53,8 +53,10 @@ export async function buildModel(
       },
     );
     const fresh =
-      skipped.length === 0 ? '' : `; ${skipped.length} predictor tensors stay fresh: the classes or key points differ`;
-    onEvent({ kind: 'note', text: `${loaded.length} tensors from ${path}${fresh}.` });
+      skipped.length === 0
+        ? ''
+        : `; ${counted(skipped.length, 'predictor tensor stays', 'predictor tensors stay')} fresh: the classes or key points differ`;
+    onEvent({ kind: 'note', text: `${counted(loaded.length, 'tensor')} from ${path}${fresh}.` });
     return built;
   } finally {
     await checkpoint.close();
@@ -86,7 +88,10 @@ async function fromBackbone(
       built.model.dispose();
       throw error;
     });
-    onEvent({ kind: 'note', text: `${loaded.length} tensors of the backbone from ${path}; the rest is new.` });
+    onEvent({
+      kind: 'note',
+      text: `${counted(loaded.length, 'tensor')} of the backbone from ${path}; the rest is new.`,
+    });
     return built;
   } finally {
     await checkpoint.close();

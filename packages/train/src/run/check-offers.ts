@@ -1,6 +1,6 @@
 import { type Dataset, datasetOffers } from '@rcnn/coco-data';
 import type { DetectorSpec, TargetExtra } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import type { Architecture } from '@rcnn/models';
 import { COCO_KEYPOINT_FLIP, mirrors } from '@rcnn/transforms';
 import type { TrainConfig } from '../config/options.ts';
@@ -39,7 +39,7 @@ export function checkOffers(
     throw new RcnnError('DATASET_INVALID', {
       where,
       problem: all ? `the objects have no ${extra}, and this model learns from them` : `some objects have no ${extra}`,
-      found: `${lacking} of ${offers.boxes} objects without ${extra}`,
+      found: `${lacking} of ${counted(offers.boxes, 'object')} without ${extra}`,
       hint: all ? way : `'mask-rcnn doctor' names each of them. ${way}`,
     });
   }
@@ -72,7 +72,7 @@ export function crowdsHint(dataset: Dataset): string {
   const { crowds, objects } = datasetOffers(dataset);
   if (crowds === 0 || crowds < objects) return '';
   return (
-    `All ${crowds} objects are crowds (iscrowd 1), which are regions of many objects and never learned; CVAT writes ` +
+    `${crowds === 1 ? 'The one object is a crowd' : `All ${crowds} objects are crowds`} (iscrowd 1), which are regions of many objects and never learned; CVAT writes ` +
     'brush masks so: export them as polygons, or set iscrowd to 0 where an annotation is one object. '
   );
 }

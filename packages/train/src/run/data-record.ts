@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
+import { counted } from '@rcnn/core/errors';
 import { z } from 'zod';
 import type { RunFolder } from '../files/folder.ts';
 import { readHistory } from '../files/run-file.ts';
@@ -57,7 +58,7 @@ export async function recordData(
 }
 
 function inWords(record: SplitRecord | undefined): string {
-  return record === undefined ? 'none' : `${record.images} images with ${record.objects} objects`;
+  return record === undefined ? 'none' : `${counted(record.images, 'image')} with ${counted(record.objects, 'object')}`;
 }
 
 function splitRecordOf(dataset: Dataset): SplitRecord {

@@ -9,7 +9,7 @@ import {
   openOptionsOf,
   openSource,
 } from '@rcnn/coco-data/node';
-import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
+import { counted, isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import type { TrainConfig } from '../config/options.ts';
 import type { Listener } from '../loop/events.ts';
 import type { BatchSource } from '../loop/types.ts';
@@ -42,11 +42,12 @@ export async function openData(
     });
   const whole = opened?.whole ?? given!.train;
   const train = whole.trainable(config);
-  if (train.length < whole.length) {
+  const left = whole.length - train.length;
+  if (left > 0) {
     onEvent({
       kind: 'note',
       text:
-        `${whole.length - train.length} of ${whole.length} images have no objects to learn and are not trained on` +
+        `${left} of ${counted(whole.length, 'image')} ${left === 1 ? 'has no objects to learn and is' : 'have no objects to learn and are'} not trained on` +
         (config.keepEmpty === true ? '.' : '; keepEmpty (--keep-empty) takes those without any as negatives.'),
     });
   }
@@ -54,7 +55,7 @@ export async function openData(
     throw new RcnnError('DATASET_INVALID', {
       where: config.data,
       problem: 'no image has an object to learn',
-      found: `${whole.length} images`,
+      found: counted(whole.length, 'image'),
       hint: `${crowdsHint(whole)}Run 'mask-rcnn doctor ${config.data}'.`,
     });
   }
@@ -82,7 +83,7 @@ function warnOfDropped({ name, problems }: Dataset, onEvent: Listener): void {
   for (const { title, count, examples } of errors) {
     const [example] = examples;
     const where = example === undefined ? '' : `, such as ${example.place}: ${example.found}`;
-    onEvent({ kind: 'warning', text: `${name}: left out ${count} times, ${title}${where}` });
+    onEvent({ kind: 'warning', text: `${name}: left out ${counted(count, 'time')}, ${title}${where}` });
   }
 }
 
@@ -107,7 +108,8 @@ function skipReporter(onEvent: Listener): (skipped: readonly SkippedSample[]) =>
       if (known.has(imageId)) continue;
       known.add(imageId);
       if (known.size <= NAMED) onEvent({ kind: 'warning', text: `Left out image ${imageId}: ${message}` });
-      else if (known.size % NAMED === 0) onEvent({ kind: 'warning', text: `Left out ${known.size} images so far.` });
+      else if (known.size % NAMED === 0)
+        onEvent({ kind: 'warning', text: `Left out ${counted(known.size, 'image')} so far.` });
     }
   };
 }

@@ -1,5 +1,6 @@
 import type { Dataset } from '@rcnn/coco-data';
 import type { Parameter } from '@rcnn/core';
+import { counted } from '@rcnn/core/errors';
 import { AdamW, createSchedule, groupParameters, type Optimizer, SGD, WeightAverage } from '@rcnn/optim';
 import type { TrainConfig } from '../config/options.ts';
 import { learningRateOf } from '../config/resolve.ts';
@@ -48,8 +49,8 @@ export function describePlan(
   const trained = all.filter(({ trainable }) => trainable);
   const rate = config.learningRate === 'auto' ? ` (torchvision's 0.02 for 16 images, scaled to ${images})` : '';
   return [
-    `${data.length} images of ${data.classes.classes.length} classes; ${config.arch} with ${count(all)} weights, ${count(trained)} of them learning.`,
-    `${totalSteps} steps of ${images} images${processes > 1 ? `, ${images / processes} in each of ${processes} processes` : ''}; ${config.optimizer} at ${learningRate}${rate}.`,
+    `${counted(data.length, 'image')} of ${counted(data.classes.classes.length, 'class', 'classes')}; ${config.arch} with ${count(all)} weights, ${count(trained)} of them learning.`,
+    `${counted(totalSteps, 'step')} of ${counted(images, 'image')}${processes > 1 ? `, ${images / processes} in each of ${counted(processes, 'process', 'processes')}` : ''}; ${config.optimizer} at ${learningRate}${rate}.`,
   ];
 }
 

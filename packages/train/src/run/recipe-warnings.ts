@@ -72,7 +72,7 @@ const fewImages: Judge = ({ config, images, weights }) => {
   if (images.length >= least) return undefined;
   const millions = (weights / 1e6).toFixed(weights > LARGE ? 0 : 1);
   return (
-    `${images.length} images cannot teach ${millions} million random weights what objects look like; that takes ${least} or more. ` +
+    `${count(images.length, 'image')} cannot teach ${millions} million random weights what objects look like; that takes ${least} or more. ` +
     `Start from weights that know it: --weights ${defaults.arch}, or a body alone: --weights-backbone resnet50 (a name, file or URL).`
   );
 };
@@ -84,7 +84,7 @@ const fewSteps: Judge = ({ config, totalSteps }) => {
   const isNew = config.weights === 'none';
   if (totalSteps > (isNew ? TOO_FEW.heads : TOO_FEW.detector)) return undefined;
   const why = isNew ? 'new heads have learnt anything' : 'the detector has learnt other classes';
-  return `${count(totalSteps, 'step')} are over before ${why}: some 300 are the least. Ask for more: --steps 300.`;
+  return `${count(totalSteps, 'step')} ${totalSteps === 1 ? 'is' : 'are'} over before ${why}: some 300 are the least. Ask for more: --steps 300.`;
 };
 
 const lateWarmup: Judge = ({ config: { warmupSteps }, totalSteps }) => {
@@ -124,7 +124,7 @@ const manyObjects: Judge = ({ config, images }) => {
   if (over.length === 0) return undefined;
   const most = over.reduce((max, { boxes }) => Math.max(max, boxes.length), 0);
   return (
-    `${count(over.length, 'image')} of ${images.length} have more objects (up to ${most}) than the model gives back: ${limit}. ` +
+    `${count(over.length, 'image')} of ${images.length} ${over.length === 1 ? 'has' : 'have'} more objects (up to ${most}) than the model gives back: ${limit}. ` +
     `Raise it: --model.detections ${50 * Math.ceil((1.25 * most) / 50)}.`
   );
 };

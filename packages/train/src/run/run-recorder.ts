@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { atomicWrite } from '@rcnn/checkpoint/node';
+import { counted } from '@rcnn/core/errors';
 import type { TrainingBatch } from '@rcnn/optim';
 import type { TrainConfig } from '../config/options.ts';
 import type { RunFolder } from '../files/folder.ts';
@@ -88,7 +89,7 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
     const minutes = (performance.now() - this.#begin) / 60_000;
     const summary = [
       ['data', `${config.data}: ${data.train.length} training and ${data.val?.length ?? 0} validation images`],
-      ['steps', `${step} of ${imagesPerStep(config, processes)} images`],
+      ['steps', `${step} of ${counted(imagesPerStep(config, processes), 'image')}`],
       ['time', `${minutes.toFixed(1)} minutes since the run was started or resumed`],
       ['folder', folder.path],
     ] as const;

@@ -1,6 +1,6 @@
 import { INFO_PLACE } from '@rcnn/checkpoint';
 import type { Dataset } from '@rcnn/coco-data';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { onRankZero, type ProcessGroup, type SharedNorms } from '@rcnn/distributed';
 import type { Architecture } from '@rcnn/models';
 import { CompiledDetector, compileAs } from '@rcnn/onnx';
@@ -126,7 +126,7 @@ function writing({ save, onFailure }: StateKeeper, recorder: RunRecorder | undef
 }
 
 function warnOfUnread({ unreadMetrics }: RunRecorder, onEvent: Listener): void {
-  const text = `metrics.jsonl: ${unreadMetrics} lines cannot be read (cut by a crash, or changed) and are left out.`;
+  const text = `metrics.jsonl: ${counted(unreadMetrics, 'line')} cannot be read (cut by a crash, or changed) and ${unreadMetrics === 1 ? 'is' : 'are'} left out.`;
   if (unreadMetrics > 0) onEvent({ kind: 'warning', text });
 }
 
@@ -171,7 +171,10 @@ function measuring(
     const onProgress = (done: number, of: number): void => {
       onEvent?.({ kind: 'evaluating', epoch, done, of });
       if (shouldStop?.() !== true) return;
-      throw new RcnnError('INTERRUPTED', { where: 'evaluation', problem: `stopped after ${done} of ${of} images` });
+      throw new RcnnError('INTERRUPTED', {
+        where: 'evaluation',
+        problem: `stopped after ${done} of ${counted(of, 'image')}`,
+      });
     };
     const reading = { badSamples, maxSkipRate };
     const predicting = compileAs(model, compile);
@@ -182,7 +185,7 @@ function measuring(
     if (evaluation === undefined) return {}; // rank 0 has the scores
     const [first] = evaluation.skipped;
     if (first !== undefined) {
-      const text = `Evaluated without ${evaluation.skipped.length} images, such as ${first.imageId}: ${first.message}`;
+      const text = `Evaluated without ${counted(evaluation.skipped.length, 'image')}, such as ${first.imageId}: ${first.message}`;
       onEvent?.({ kind: 'warning', text });
     }
     await recorder?.recordEvaluation(evaluation, step);

@@ -1,5 +1,5 @@
 import type { ImageSize } from '@rcnn/core';
-import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
+import { counted, isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import type { Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from '../../records.ts';
@@ -257,7 +257,7 @@ class CocoReader implements ElementVisitor {
       if (!Array.isArray(part)) return this.#bad('field-type', at, `${show(part)}, expected a list of numbers`);
       const numbers = part.every(isFinite) ? part : fields.list(`segmentation/${i}`, part);
       if (numbers === undefined) return this.#bad('polygon-not-finite', at, show(part));
-      if (numbers.length % 2 === 1) return this.#bad('polygon-odd', at, `${part.length} numbers`);
+      if (numbers.length % 2 === 1) return this.#bad('polygon-odd', at, counted(part.length, 'number'));
       if (numbers.length < 6) return this.#bad('polygon-short', at, show(part));
       parts.push(numbers);
     }
@@ -282,7 +282,11 @@ class CocoReader implements ElementVisitor {
       sum += count as number;
     }
     if (sum !== height * width) {
-      return this.#bad('rle-invalid', `${place}/counts`, `runs of ${sum} pixels in a mask of ${height}x${width}`);
+      return this.#bad(
+        'rle-invalid',
+        `${place}/counts`,
+        `runs of ${counted(sum, 'pixel')} in a mask of ${height}x${width}`,
+      );
     }
     return { kind: 'runs', runs: { size: [height, width], counts: Uint32Array.from(numbers as number[]) } };
   }

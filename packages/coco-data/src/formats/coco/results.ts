@@ -1,5 +1,5 @@
 import type { Detection } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { counted, RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import type { ClassMap } from '../../class-map.ts';
 import type { ImageId } from '../../records.ts';
@@ -72,7 +72,7 @@ export class Uncategorized {
     if (this.#counts.size === 0) return undefined;
     const labels = [...this.#counts.keys()].sort((a, b) => a - b);
     const count = [...this.#counts.values()].reduce((sum, one) => sum + one, 0);
-    return `${count} objects were left out: no category has their label (${labels.slice(0, 10).join(', ')}${labels.length > 10 ? ', …' : ''}).`;
+    return `${counted(count, 'object was', 'objects were')} left out: no category has their label (${labels.slice(0, 10).join(', ')}${labels.length > 10 ? ', …' : ''}).`;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ImageSize } from '@rcnn/core';
+import { counted } from '@rcnn/core/errors';
 import type { ProblemKind, Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, Segmentation } from '../../records.ts';
 import { FieldReader, isNumberText, numeric, show } from '../json/fields.ts';
@@ -98,7 +99,7 @@ function shapeOf(item: unknown, place: string, source: string, problems: Problem
   }
   const outline = outlineOf(kind, points);
   if (outline === undefined) return report('region-unsupported', show(kind));
-  if (outline.length < 6) return report('polygon-short', `${outline.length / 2} points`);
+  if (outline.length < 6) return report('polygon-short', counted(outline.length / 2, 'point'));
   if (isFlat(outline)) return report('mask-empty', `${show(kind)} without height or width`);
   return { label, parts: [outline], place };
 }

@@ -1,5 +1,5 @@
 import type { ImageSize } from '@rcnn/core';
-import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
+import { counted, isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import type { Problem, Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { FieldReader, numeric, show } from '../json/fields.ts';
@@ -248,7 +248,7 @@ function polygonPoints(
   if (xs.length !== ys.length) return bad('polygon-odd', `${xs.length} x and ${ys.length} y`);
   const [left, top] = [xs.map(numeric), ys.map(numeric)];
   if ([...left, ...top].includes(undefined)) return bad('polygon-not-finite', show(xs));
-  if (xs.length < 3) return bad('polygon-short', `${xs.length} points`);
+  if (xs.length < 3) return bad('polygon-short', counted(xs.length, 'point'));
   return Float64Array.from({ length: xs.length * 2 }, (_, i) => (i % 2 === 0 ? left : top)[i >> 1]! + offset);
 }
 

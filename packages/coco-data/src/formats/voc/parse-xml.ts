@@ -1,4 +1,4 @@
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { counted, isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { SaxesParser } from 'saxes';
 
 /** One `<object>` as the file states it. */
@@ -110,7 +110,7 @@ function polygonOf(polygon: Node, where: string): readonly number[] {
   }
   const count = points.filter((value) => value !== undefined).length;
   if (count === points.length && count % 2 === 0 && count >= 6) return points;
-  throw fieldError(where, 'polygon', `${count} numbers`, 'the outline is not one of three points and more');
+  throw fieldError(where, 'polygon', counted(count, 'number'), 'the outline is not one of three points and more');
 }
 
 /** A `<pt>` of LabelMe's XML as the two elements that others write in its place. */

@@ -1,4 +1,5 @@
 import type { ImageSize } from '@rcnn/core';
+import { counted } from '@rcnn/core/errors';
 import type { Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord } from '../../records.ts';
 import { boxAround, polygonArea } from '../outline.ts';
@@ -38,11 +39,15 @@ export function parseYoloLabels(
       if (Math.min(numbers[2]!, numbers[3]!) < 0) report('box-turned', line.slice(0, 60));
       objects.push({ index: index!, box: boxOf(numbers, height, width), place: at });
     } else if (hasVisibilities(numbers))
-      report('field-type', `${numbers.length} numbers, a box and key points: kpt_shape in data.yaml says how many`);
+      report(
+        'field-type',
+        `${counted(numbers.length, 'number')}, a box and key points: kpt_shape in data.yaml says how many`,
+      );
     else if (numbers.length === 5 && keypoints === 0)
       report('field-type', '5 numbers: a box and a score, as predictions have, is no label');
-    else if (keypoints > 0) report('field-type', `${numbers.length} numbers, expected ${4 + keypoints} (kpt_shape)`);
-    else if (numbers.length < 6 || numbers.length % 2 === 1) report('polygon-odd', `${numbers.length} numbers`);
+    else if (keypoints > 0)
+      report('field-type', `${counted(numbers.length, 'number')}, expected ${4 + keypoints} (kpt_shape)`);
+    else if (numbers.length < 6 || numbers.length % 2 === 1) report('polygon-odd', counted(numbers.length, 'number'));
     else {
       const points = Float64Array.from(numbers, (value, k) => value * (k % 2 === 0 ? width : height));
       objects.push({

@@ -165,9 +165,16 @@ async function headOf(path: string): Promise<readonly [head: Uint8Array, directo
 /** @param input bytes, or the path of a file. @throws IMAGE_CORRUPT, IMAGE_MISSING, FILE_REFUSED */
 export async function readImageHeader(input: Uint8Array | string, name: string): Promise<ImageHeader> {
   const [head, directory] = typeof input === 'string' ? await headOf(input) : [input, directoryIn(input)];
-  if (requireFormat(head, directory, name) === 'bmp') return { size: bmpSize(head, name), orientation: 1, format: 'bmp' };
+  if (requireFormat(head, directory, name) === 'bmp')
+    return { size: bmpSize(head, name), orientation: 1, format: 'bmp' };
   try {
-    const { width, height, orientation = 1, format, depth } = await sharp(input, { limitInputPixels: false }).metadata();
+    const {
+      width,
+      height,
+      orientation = 1,
+      format,
+      depth,
+    } = await sharp(input, { limitInputPixels: false }).metadata();
     requireLevels(depth, name);
     return { size: [height, width], orientation, format };
   } catch (cause) {

@@ -23,7 +23,8 @@ export class ImageSizes {
   report(source: string, problems: Problems): void {
     const [first] = this.#turned;
     if (first === undefined) return;
-    const found = `${this.#turned.length} pictures, such as ${first}, are read as stored; autoOrient (--auto-orient) reads them as shown`;
+    const which = this.#turned.length === 1 ? `${first} is` : `${this.#turned.length} pictures, such as ${first}, are`;
+    const found = `${which} read as stored; autoOrient (--auto-orient) reads them as shown`;
     problems.add({ kind: 'orientation-unsaid', source, place: first, found });
   }
 }

@@ -1,5 +1,5 @@
 import { basename, dirname, extname, join, sep } from 'node:path';
-import { isRcnnError, quoteName } from '@rcnn/core/errors';
+import { counted, isRcnnError, quoteName } from '@rcnn/core/errors';
 import type { Problem, Problems } from '../../doctor/problems.ts';
 import { parseYoloLabels } from '../../formats/yolo/parse-yolo.ts';
 import type { AnnotationRecord, ImageRecord } from '../../records.ts';
@@ -61,7 +61,7 @@ export const yoloReader: DatasetReader = {
     sizes.report(annotations, problems);
     await reportSplitsMissing(annotations, data, split, problems);
     if (labels.found === 0 && labels.missing !== undefined) {
-      const found = `${records.length} pictures without labels; that of ${labels.missing} was looked for at ${labelFile(join(store.root, labels.missing))} and beside it`;
+      const found = `${counted(records.length, 'picture')} without labels; that of ${labels.missing} was looked for at ${labelFile(join(store.root, labels.missing))} and beside it`;
       problems.add({ kind: 'labels-missing', source: annotations, place: labels.missing, found });
     }
     if (!isListed(named)) await reportLabelsAlone(store.root, pictures, annotations, problems);
