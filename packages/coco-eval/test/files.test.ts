@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { isRcnnError, type RcnnError } from '@rcnn/core/errors';
 import { afterAll, describe, expect, test } from 'vitest';
 import { evaluate, type IoUType, parseDetections, parseGroundTruth, perClassTable } from '../src/index.ts';
@@ -314,6 +315,17 @@ describe('what is no file is refused at once', () => {
     for (const [path, found] of paths) {
       expect(errorOf(() => readGroundTruth(path))).toMatchObject({ code: 'FILE_REFUSED', where: path, found });
     }
+  });
+
+  test('a file that was packed, without its bytes', () => {
+    writeFileSync(at('packed.json'), gzipSync('[]'));
+    const truth = parseGroundTruth(encode(plain.truth));
+    for (const read of [() => readGroundTruth(at('packed.json')), () => readDetections(at('packed.json'), truth)])
+      expect(errorOf(read)).toMatchObject({
+        code: 'FILE_MALFORMED',
+        found: undefined,
+        hint: 'It is packed with gzip: unpack it first.',
+      });
   });
 
   test('what is not there, a file for a folder, an empty file', () => {

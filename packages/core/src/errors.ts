@@ -1,6 +1,7 @@
 import { printable, printableLines, shortened } from './printable.ts';
 
 export { counted } from './counted.ts';
+export { unpackHint } from './packed.ts';
 export { printable, printableLines, quoteName, shortened } from './printable.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { type ErrorDetails, RcnnError } from '@rcnn/core/errors';
 import { readTextSync } from '@rcnn/files';
 
 /** What a JSON file holds; a byte order mark is passed over. @throws FILE_MISSING, FILE_REFUSED, IO_FAILED, FILE_MALFORMED */
@@ -7,7 +7,11 @@ export function readJson(path: string): unknown {
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (cause) {
-    const found = cause instanceof Error ? cause.message : String(cause);
-    throw new RcnnError('FILE_MALFORMED', { where: path, problem: 'the file is not JSON', found, cause });
+    if (text.startsWith('\u001f')) throw notJson(path, { hint: 'It is packed with gzip: unpack it first.', cause });
+    throw notJson(path, { found: cause instanceof Error ? cause.message : String(cause), cause });
   }
+}
+
+function notJson(where: string, more: Omit<ErrorDetails, 'where' | 'problem'>): RcnnError {
+  return new RcnnError('FILE_MALFORMED', { where, problem: 'the file is not JSON', ...more });
 }

@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { RcnnError, unpackHint } from '@rcnn/core/errors';
 import { type Id, wholeNumber } from './ids.ts';
 import { shown } from './shown.ts';
 
@@ -291,6 +291,7 @@ export class JsonCursor {
     const { bytes, position } = this;
     const atEnd = position >= bytes.length;
     const empty = bytes.length === 0;
+    const hint = position === 0 ? unpackHint(bytes) : undefined;
     // JSON, but of another kind than is wanted here.
     const other = /^(?:a list|an object|a string|a number)$/.test(expected) ? this.#kind() : undefined;
     return new RcnnError(atEnd ? 'FILE_TRUNCATED' : 'FILE_MALFORMED', {
@@ -303,8 +304,9 @@ export class JsonCursor {
           : other === undefined
             ? 'this is not JSON'
             : 'something else is wanted here',
-      found: atEnd ? `${bytes.length} bytes` : (other ?? this.#next12()),
+      ...(hint === undefined && { found: atEnd ? `${bytes.length} bytes` : (other ?? this.#next12()) }),
       expected,
+      ...(hint !== undefined && { hint }),
     });
   }
 

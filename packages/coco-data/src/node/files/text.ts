@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { RcnnError, unpackHint } from '@rcnn/core/errors';
 import { openRegular } from '@rcnn/files';
 import { jsonErrorAt, jsonFault } from '../../formats/json/json-error.ts';
 import { readRegular } from './regular-file.ts';
@@ -29,7 +29,7 @@ export async function readText(path: string, most: number = MAX_BYTES): Promise<
     throw new RcnnError('FILE_MALFORMED', {
       where: path,
       problem: 'the text is neither UTF-8 nor UTF-16',
-      hint: 'Save it as UTF-8.',
+      hint: unpackHint(bytes) ?? 'Save it as UTF-8.',
       cause,
     });
   }
