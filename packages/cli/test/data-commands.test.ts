@@ -85,7 +85,7 @@ test('doctor --fix writes a copy that passes', async () => {
   const copy = join(root, 'copy');
   const { code, out } = await run('doctor', faulty, '--fix', copy);
   expect(code).toBe(1); // an image with all its objects is gone
-  expect(out.trimEnd().split('\n').at(-1)).toMatch(/^The copy lost too much .* 1 images lost all of their objects/);
+  expect(out.trimEnd().split('\n').at(-1)).toMatch(/^The copy lost too much .* 1 image lost all of their objects/);
   expect(out).toContain('repairs; the copy is in');
   const { repairs } = JSON.parse(readFileSync(join(copy, 'repairs.json'), 'utf8')) as {
     repairs: { action: string; place: string }[];

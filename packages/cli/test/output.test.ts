@@ -65,6 +65,7 @@ describe('one writer', () => {
       printError: () => output.printError(`error ${HOSTILE}`, HOSTILE),
       printStack: () => output.printStack(HOSTILE),
       helpWriter: () => output.helpWriter(process.stderr)(HOSTILE),
+      goOnWithoutReader: () => undefined,
       endQuietlyOnClosedPipe: () => undefined, // writes an error code of the system, by printError
     };
     expect(Object.keys(writers).sort()).toEqual(Object.keys(output).sort());
@@ -123,4 +124,26 @@ test('names of files that are written: distinct, plain, not too long', () => {
   const long = names.take(`${'日'.repeat(300)}.png`);
   expect(Buffer.byteLength(long)).toBeLessThanOrEqual(180);
   expect(long).toMatch(/^日+$/);
+});
+
+test('whoever reads no more ends the program, unless it writes files too', async () => {
+  vi.resetModules();
+  const { endQuietlyOnClosedPipe, goOnWithoutReader } = await import('../src/output/print.ts');
+  const before = [process.stdout, process.stderr].map((stream) => stream.listeners('error'));
+  const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+  const closed = Object.assign(new Error('closed'), { code: 'EPIPE' });
+  try {
+    endQuietlyOnClosedPipe();
+    process.stdout.emit('error', closed);
+    expect(exit).toHaveBeenCalledTimes(1);
+    goOnWithoutReader();
+    process.stdout.emit('error', closed);
+    expect(exit).toHaveBeenCalledTimes(1);
+  } finally {
+    exit.mockRestore();
+    [process.stdout, process.stderr].forEach((stream, i) => {
+      for (const listener of stream.listeners('error'))
+        if (!before[i]!.includes(listener)) stream.off('error', listener as () => void);
+    });
+  }
 });
