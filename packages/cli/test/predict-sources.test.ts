@@ -105,16 +105,14 @@ describe('a list', () => {
 
 test('links in an archive are told; the companions of macOS are passed over', async () => {
   const tar = pack();
-  const chunks: Buffer[] = [];
-  tar.on('data', (chunk: Buffer) => chunks.push(chunk));
-  const end = new Promise((resolve) => tar.on('end', resolve));
   tar.entry({ name: 'a.png' }, png);
   tar.entry({ name: 'again.png', type: 'link', linkname: 'a.png' });
   tar.entry({ name: 'far.png', type: 'symlink', linkname: '/etc/passwd' });
   tar.entry({ name: 'folder.png', type: 'directory' });
   tar.entry({ name: '._a.png' }, 'x');
   tar.finalize();
-  await end;
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar as unknown as AsyncIterable<Buffer>) chunks.push(chunk);
   writeFileSync(at('links.tar'), Buffer.concat(chunks));
   const told: string[] = [];
   for await (const { file, read } of tarImages(at('links.tar'), {}))
