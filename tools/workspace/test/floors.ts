@@ -89,7 +89,8 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['node'],
   ],
   cli: [
-    ['command.ts', 'options', 'output'],
+    ['output'],
+    ['command.ts', 'options'],
     ['engines'],
     ['models', 'ranks'],
     ['shards'],
@@ -109,7 +110,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['plots'],
   ],
   core: [
-    ['host-memory.ts', 'printable.ts', 'types.ts'],
+    ['counted.ts', 'host-memory.ts', 'packed.ts', 'printable.ts', 'types.ts'],
     ['errors.ts'],
     ['engine', 'parameter.ts', 'random.ts'],
     ['autograd', 'initialisers.ts', 'module.ts'],
