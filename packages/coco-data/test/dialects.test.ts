@@ -157,6 +157,13 @@ describe('YOLO', () => {
     expect(objects(await openDataset(dirname(dirname(join(path, file)))))).toEqual(expected);
   }); // biome-ignore format: a case a line
 
+  test.each(['absolute', 'relative'])('a stranger’s file does not open the rest of a disk: %s', async (how) => {
+    const path = put(`far-${how}`, { 'home/private/images/train/a.png': png, 'home/private/labels/train/a.txt': label });
+    const to = how === 'absolute' ? join(path, 'home/private') : '../../../home/private';
+    put(`far-${how}`, { 'downloads/set/cfg/data.yaml': `path: ${to}\ntrain: images/train\nnames: [red]\n` });
+    await expect(openDataset(join(path, 'downloads/set/cfg/data.yaml'))).rejects.toMatchObject({ code: 'DATASET_INVALID' });
+  });
+
   test('a file that says nothing of its place never leads beside its folder', async () => {
     const text = 'train: ../train/images\nval: ../valid/images\nnames: [red]\n';
     const path = put('high', { 'set/data.yaml': text, 'set/train/images/a.png': png, 'valid/images/b.png': png });

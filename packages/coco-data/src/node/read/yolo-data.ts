@@ -1,4 +1,4 @@
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { LineCounter } from 'yaml';
 import { pathProblem } from '../../images/image-path.ts';
@@ -118,8 +118,9 @@ export function stepsOf(path: string): readonly string[] {
 
 /**
  * The folder of a split's pictures. Paths in these files are often those of another machine or lead one folder too high
- * (Roboflow's `../train/images`): the longest end of the path that is a folder below the file's own is taken, and the path
- * as it is written only where there is none and the file says where its dataset is, for it may lie apart.
+ * (Roboflow's `../train/images`): the longest end of the path that is a folder below the file's own is taken. Where there is
+ * none and the file says where its dataset is, the path is taken as it is written, as far as the folder above the file's
+ * own: a dataset may lie beside its file, and a stranger's file must not open the rest of a disk.
  */
 export async function folderOf(base: string, root: string | undefined, named: string): Promise<string | undefined> {
   const below = await folderBelow(base, root, named);
@@ -129,6 +130,8 @@ export async function folderOf(base: string, root: string | undefined, named: st
 
 async function folderAsWritten(base: string, root: string | undefined, named: string): Promise<string | undefined> {
   const folder = resolve(base, (root ?? '.').replaceAll('\\', '/'), named.replaceAll('\\', '/'));
+  const highest = dirname(resolve(base));
+  if (folder !== highest && !folder.startsWith(highest + sep)) return undefined;
   const images = join(folder, 'images');
   if (await isFolder(images)) return images;
   return (await isFolder(folder)) ? folder : undefined;
