@@ -1,3 +1,4 @@
+import { Memo } from './memo.ts';
 import { BYTES, overBudget, PICKLE_LIMITS } from './meter.ts';
 import { type Budget, PickleProblem, type PickleValue } from './values.ts';
 
@@ -6,7 +7,7 @@ const MARK = Symbol('mark');
 /** What an unpickler has in hand: a stack of values with marks between, and a memo of values to come back to. */
 export class PickleStack {
   readonly #slots: (PickleValue | typeof MARK)[] = [];
-  readonly #memo = new Map<number, PickleValue>();
+  readonly #memo = new Memo();
   readonly #budget: Budget;
 
   constructor(budget: Budget) {
