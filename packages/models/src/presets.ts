@@ -60,7 +60,7 @@ export const presetModels: Readonly<Record<string, PresetModel>> = {
     arch: 'maskrcnn_small',
     // A head that learns from every cell at once bears twice the rate: mask AP50 of .868 on 60 drawn pictures after 1,050
     // steps of it, where 750 at the usual rate gave .776.
-    rates: { yolact_small: 2e-3, yolact_plus_small: 2e-3, retinanet_small: 2e-3 },
+    rates: { yolact_small: 2e-3, yolact_plus_small: 2e-3, solov2_small: 2e-3, retinanet_small: 2e-3 },
     why: {
       arch: 'One block in each stage and narrow heads: a step takes a fraction of a second.',
     },

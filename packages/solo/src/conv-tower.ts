@@ -14,15 +14,25 @@ import * as tf from '@tensorflow/tfjs-core';
 /** What every layer of the heads begins with. */
 export const FIRST_WEIGHTS: Initialiser = normal(0.01);
 
-/** A convolution without bias, group norm of 32 groups, ReLU; parameters `conv` and `gn`. */
+/** What the layers of a head have in common. */
+export interface LayerOptions {
+  /** Of the group norms. Default 32. */
+  readonly groups?: number | undefined;
+  /** First weights of the convolutions before a norm. Default normal with deviation 0.01. */
+  readonly initialiser?: Initialiser | undefined;
+  readonly random?: Random | undefined;
+}
+
+/** A convolution without bias, group norm, ReLU; parameters `conv` and `gn`. */
 export class ConvGroupNorm extends Module implements Layer {
   readonly #unit: ConvNorm;
 
-  constructor(inChannels: number, outChannels: number, options: { kernelSize: number; random: Random | undefined }) {
+  constructor(inChannels: number, outChannels: number, options: LayerOptions & { readonly kernelSize: number }) {
     super();
-    const settings = { ...options, bias: false, initialiser: FIRST_WEIGHTS };
+    const { groups = 32, initialiser = FIRST_WEIGHTS, kernelSize, random } = options;
+    const settings = { kernelSize, bias: false, initialiser, random };
     const conv = this.register('conv', new Conv2d(inChannels, outChannels, settings));
-    this.#unit = new ConvNorm(conv, this.register('gn', new GroupNorm(outChannels, { groups: 32 })), 'relu');
+    this.#unit = new ConvNorm(conv, this.register('gn', new GroupNorm(outChannels, { groups })), 'relu');
   }
 
   forward(x: tf.Tensor4D, phase?: Phase): tf.Tensor4D {
@@ -35,23 +45,25 @@ export class ConvGroupNorm extends Module implements Layer {
   }
 }
 
-export interface TowerOptions {
+export interface TowerOptions extends LayerOptions {
   /** Of the maps that come in, coordinates included. */
   readonly inChannels: number;
   readonly channels: number;
   /** Convolutions of 3x3. */
   readonly depth: number;
-  readonly random?: Random | undefined;
 }
 
 /** Several {@link ConvGroupNorm} of 3x3 in a row; parameters `0`, `1`, … */
 export class ConvTower extends Module implements Layer {
   readonly #layers: readonly ConvGroupNorm[];
 
-  constructor({ inChannels, channels, depth, random }: TowerOptions) {
+  constructor({ inChannels, channels, depth, ...options }: TowerOptions) {
     super();
     this.#layers = Array.from({ length: depth }, (_, i) =>
-      this.register(`${i}`, new ConvGroupNorm(i === 0 ? inChannels : channels, channels, { kernelSize: 3, random })),
+      this.register(
+        `${i}`,
+        new ConvGroupNorm(i === 0 ? inChannels : channels, channels, { ...options, kernelSize: 3 }),
+      ),
     );
   }
 

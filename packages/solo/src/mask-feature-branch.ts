@@ -1,19 +1,18 @@
-import { type ImageSize, Module, type Phase, type Pyramid, type Random, resizeBilinear } from '@rcnn/core';
+import { type ImageSize, Module, type Phase, type Pyramid, resizeBilinear } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { ConvGroupNorm } from './conv-tower.ts';
+import { ConvGroupNorm, type LayerOptions } from './conv-tower.ts';
 import { withCoordinates } from './coordinates.ts';
 import { sizeOf } from './levels.ts';
 
 /** Levels that the branch sums up: P2 to P5. */
 const LEVELS = 4;
 
-export interface MaskFeatureOptions {
+export interface MaskFeatureOptions extends LayerOptions {
   /** Of the pyramid. */
   readonly inChannels: number;
   /** Inside of the branch. */
   readonly channels: number;
   readonly outChannels: number;
-  readonly random?: Random | undefined;
 }
 
 /**
@@ -25,16 +24,16 @@ export class MaskFeatureBranch extends Module {
   readonly #levels: readonly (readonly ConvGroupNorm[])[];
   readonly #mix: ConvGroupNorm;
 
-  constructor({ inChannels, channels, outChannels, random }: MaskFeatureOptions) {
+  constructor({ inChannels, channels, outChannels, ...options }: MaskFeatureOptions) {
     super();
     this.#levels = Array.from({ length: LEVELS }, (_, level) =>
       Array.from({ length: Math.max(1, level) }, (_, j) => {
         const first = inChannels + (level === LEVELS - 1 ? 2 : 0);
-        const layer = new ConvGroupNorm(j === 0 ? first : channels, channels, { kernelSize: 3, random });
+        const layer = new ConvGroupNorm(j === 0 ? first : channels, channels, { ...options, kernelSize: 3 });
         return this.register(`convs_all_levels.${level}.conv${j}`, layer);
       }),
     );
-    this.#mix = this.register('conv_pred', new ConvGroupNorm(channels, outChannels, { kernelSize: 1, random }));
+    this.#mix = this.register('conv_pred', new ConvGroupNorm(channels, outChannels, { ...options, kernelSize: 1 }));
   }
 
   /** P2 to P5 (what is beyond is left) to `[N, H / 4, W / 4, outChannels]`. */

@@ -1,5 +1,5 @@
 import { ResNet, type ResNetName, type ResNetOptions, resnets, smallBody } from '@rcnn/backbone-resnet';
-import type { Random } from '@rcnn/core';
+import { type Initialiser, kaimingNormal, type Random } from '@rcnn/core';
 import { ImageTransform, type ImageTransformOptions } from '@rcnn/detector';
 import { BackboneWithFPN, poolExtra } from '@rcnn/fpn';
 import type { LocationHead } from './head.ts';
@@ -26,6 +26,10 @@ export interface SOLORecipeOptions
   readonly headChannels?: number | undefined;
   /** Convolutions of each of them. Default 4 for SOLOv2, else 7. */
   readonly headDepth?: number | undefined;
+  /** SOLOv2: groups of the norms of the head. Default 32. */
+  readonly headGroups?: number | undefined;
+  /** SOLOv2: first weights of the convolutions before them. Default normal with deviation 0.01. */
+  readonly headInitialiser?: Initialiser | undefined;
   /** SOLOv2: width of the mask feature branch. Default 128. */
   readonly maskChannels?: number | undefined;
   /** SOLOv2: channels of the mask features. Default 256. */
@@ -48,7 +52,8 @@ export type SOLORecipe = (options?: SOLORecipeOptions) => SOLO;
 export const soloV2ResnetFpn: SOLORecipe = (options = {}) =>
   build(options, (common) => {
     const { headChannels: channels, headDepth: depth, maskChannels, kernelLength } = options;
-    return new SOLOv2Head({ ...common, channels, depth, maskChannels, kernelLength });
+    const { headGroups: groups, headInitialiser: initialiser } = options;
+    return new SOLOv2Head({ ...common, channels, depth, groups, initialiser, maskChannels, kernelLength });
   });
 
 /** Decoupled SOLO on any ResNet, with an FPN. */
@@ -83,13 +88,16 @@ export const soloRecipes: ReadonlyMap<string, SOLORecipe> = new Map<string, SOLO
 
 /**
  * The finest two levels answer for objects up to three quarters of a small image, and no grid is finer than its map: on
- * the 8x8 cells of P4 two neighbors of 30 pixels would be one.
+ * the 8x8 cells of P4 two neighbors of 30 pixels would be one. The head learns from nothing, as that of the small RetinaNet
+ * does: first weights as He et al. 2015 draw them, and norms of eight channels instead of two.
  */
 const SMALL = {
   ...smallBody,
   fpnChannels: 64,
   headChannels: 64,
   headDepth: 2,
+  headGroups: 8,
+  headInitialiser: kaimingNormal('fanIn'),
   maskChannels: 64,
   kernelLength: 64,
   minSize: 128,

@@ -1,14 +1,14 @@
-import { Conv2d, Module, type Phase, type Pyramid, type Random, resizeBilinear } from '@rcnn/core';
+import { Conv2d, Module, type Phase, type Pyramid, resizeBilinear } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { categoryLayer } from './category-branch.ts';
-import { ConvTower, FIRST_WEIGHTS } from './conv-tower.ts';
+import { ConvTower, FIRST_WEIGHTS, type LayerOptions } from './conv-tower.ts';
 import { coordinates } from './coordinates.ts';
 import type { HeadOutputs, LocationHead } from './head.ts';
 import { type GridLevel, headMaps, LEVELS, sizeOf } from './levels.ts';
 import { MaskFeatureBranch } from './mask-feature-branch.ts';
 import { imageOf, oneHotRows, resizeRowMaps } from './pick.ts';
 
-export interface SOLOv2HeadOptions {
+export interface SOLOv2HeadOptions extends LayerOptions {
   /** Background included. */
   readonly numClasses: number;
   /** Channels of the pyramid. Default 256. */
@@ -23,7 +23,6 @@ export interface SOLOv2HeadOptions {
   readonly kernelLength?: number | undefined;
   /** Default the published five. */
   readonly levels?: readonly GridLevel[] | undefined;
-  readonly random?: Random | undefined;
 }
 
 /**
@@ -44,16 +43,17 @@ export class SOLOv2Head extends Module implements LocationHead {
   constructor(options: SOLOv2HeadOptions) {
     super();
     const { numClasses, inChannels = 256, channels = 512, depth = 4, maskChannels = 128 } = options;
-    const { kernelLength = 256, levels = LEVELS, random } = options;
+    const { kernelLength = 256, levels = LEVELS, groups, initialiser, random } = options;
+    const ofLayers = { groups, initialiser, random };
     this.numClasses = numClasses;
     this.levels = levels;
-    const tower = { inChannels, channels, depth, random };
+    const tower = { ...ofLayers, inChannels, channels, depth };
     const last = { kernelSize: 3, initialiser: FIRST_WEIGHTS, random };
     this.#categoryTower = this.register('cls_convs', new ConvTower(tower));
     this.#category = this.register('conv_cls', categoryLayer(tower, numClasses));
     this.#kernelTower = this.register('kernel_convs', new ConvTower({ ...tower, inChannels: inChannels + 2 }));
     this.#kernel = this.register('conv_kernel', new Conv2d(channels, kernelLength, last));
-    const branch = { inChannels, channels: maskChannels, outChannels: kernelLength, random };
+    const branch = { ...ofLayers, inChannels, channels: maskChannels, outChannels: kernelLength };
     this.#maskFeatures = this.register('mask_feature_head', new MaskFeatureBranch(branch));
   }
 

@@ -1,8 +1,15 @@
-import { Random, useEngine } from '@rcnn/core';
+import { constant, Random, useEngine } from '@rcnn/core';
 import { describeDetector } from '@rcnn/detector/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, test } from 'vitest';
-import { decoupledSoloResnetFpn, type SOLO, type SOLORecipeOptions, soloResnetFpn, soloV2Small } from '../src/index.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  decoupledSoloResnetFpn,
+  type SOLO,
+  type SOLORecipeOptions,
+  soloResnetFpn,
+  soloV2ResnetFpn,
+  soloV2Small,
+} from '../src/index.ts';
 
 beforeAll(() => useEngine('onnxruntime'));
 
@@ -42,3 +49,26 @@ const runner = { describe, test };
 describeDetector('SOLOv2', () => soloV2Small(tiny()), runner);
 describeDetector('decoupled SOLO', () => withMasks(decoupledSoloResnetFpn(tiny())), runner);
 describeDetector('SOLO', () => withMasks(soloResnetFpn(tiny())), runner);
+
+test('the head of SOLOv2 takes first weights and groups from the recipe; its last layers begin as published', () => {
+  const model = soloV2ResnetFpn({ ...tiny(), headInitialiser: constant(0.5) });
+  const convolutions = [...model.namedParameters()].filter(([name]) => /^mask_head.*conv\w*\.weight$/.test(name));
+  for (const [name, { value }] of convolutions) {
+    const largest = Math.max(...value.dataSync().map(Math.abs));
+    if (/conv_cls|conv_kernel/.test(name)) expect(largest).toBeLessThan(0.06);
+    else expect([name, largest]).toEqual([name, 0.5]);
+  }
+  expect(convolutions).toHaveLength(2 + 2 + 7 + 1);
+  model.dispose();
+  expect(() => soloV2ResnetFpn({ ...tiny(), headGroups: 5 })).toThrow('32 channels, 5 groups');
+});
+
+test('the head of the small one begins with weights of its own width', () => {
+  const model = soloV2Small({ numClasses: 5, random: new Random(1) });
+  for (const tower of ['cls_convs.1', 'kernel_convs.1', 'mask_feature_head.convs_all_levels.2.conv1']) {
+    const values = model.namedParameters().get(`mask_head.${tower}.conv.weight`)!.value.dataSync<'float32'>();
+    const deviation = Math.sqrt(values.reduce((sum, w) => sum + w * w, 0) / values.length);
+    expect(deviation / Math.sqrt(2 / (9 * 64))).toBeCloseTo(1, 1);
+  }
+  model.dispose();
+});
