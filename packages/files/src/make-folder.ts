@@ -13,15 +13,16 @@ export function makeFolderSync(path: string): void {
     missing.push(nearest);
     nearest = dirname(nearest);
   }
-  for (const folder of missing.reverse()) makeOne(folder);
+  for (const folder of missing.reverse()) makeOne(folder, path);
 }
 
-/** Another process may have made it meanwhile. */
-function makeOne(folder: string): void {
+/** Another process may have made it meanwhile. Of a file in the way of `path` the system says what it is in the way of. */
+function makeOne(folder: string, path: string): void {
   try {
     mkdirSync(folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isFolder(folder)) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (!isFolder(folder)) mkdirSync(path);
   }
 }
 

@@ -91,7 +91,7 @@ function notInside(where: string, { type, linkname }: Header): RcnnError {
     where,
     problem: 'the archive holds no file of this name',
     found: linkname ? `a link to ${quoteName(linkname)}` : `a ${type}`,
-    hint: 'Links in archives are not followed: pack the files themselves (tar --dereference --hard-dereference).',
+    hint: 'Links in archives are not followed: pack the files themselves, as tar does with -h.',
   });
 }
 
