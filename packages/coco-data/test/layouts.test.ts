@@ -3,7 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { exportDataset, inspectDataset, openDataset, repairDataset, selectSources } from '../src/node/index.ts';
+import {
+  convertDataset,
+  exportDataset,
+  inspectDataset,
+  openDataset,
+  repairDataset,
+  selectSources,
+} from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
 
 const root = temporaryFolder();
@@ -136,7 +143,7 @@ describe('folders', () => {
         'train/a.png': 1,
         'train/b.png': 2,
       },
-      ['ann: 1 pictures, 1 red 1 blue', 'bob: 1 pictures, 1 red 1 blue'],
+      ['via_ann: 1 pictures, 1 red 1 blue', 'via_bob: 1 pictures, 1 red 1 blue'],
     ],
     [
       'VIA side by side',
@@ -359,6 +366,19 @@ test.each([
   await exportDataset(path, `${path}-yolo`, 'yolo');
   const expected = keys.split(' ').map((key) => `${key}: 1 pictures, 1 red 1 blue`);
   expect(await found(`${path}-yolo`)).toEqual(expected);
+});
+
+describe('a copy is found again whatever its split is called', () => {
+  test.each(['via-3', 'coco_train', 'train_annotations', 'instances_val', 'annotations-2'])('%s', async (split) => {
+    const path = put(`copies/${split}/set`, {
+      [`${split}/_annotations.coco.json`]: coco('a.png'),
+      [`${split}/a.png`]: 1,
+    });
+    await repairDataset(await inspectDataset(path), `${path}-fixed`);
+    expect(await found(`${path}-fixed`)).toEqual([`${split}: 1 pictures, 1 red 1 blue`]);
+    await convertDataset(path, `${path}-copy`);
+    expect(await found(`${path}-copy`)).toEqual([`${split}: 1 pictures, 1 red 1 blue`]);
+  });
 });
 
 describe('the folder above the benchmark', () => {

@@ -104,15 +104,22 @@ export async function annotationFiles(root: string): Promise<readonly string[]> 
   return files;
 }
 
-/** The split that an annotation file is called after: `instances_train.json`, `train_annotations.coco.json`. */
-export function splitOf(file: string): string {
-  const stem = basename(file, extname(file));
-  const split = stem.replace(/^(?:(?:instances|person_keypoints|coco|annotations?|via_region_data|via_project|via)[_.-])+/i, ''); // biome-ignore format: one line
-  return split.replace(/(?:[_.-](?:instances|coco|annotations?))+$/i, '') || stem;
-}
-
 /** What people call a split; other names of files, such as `labels` or `via_region_data`, say nothing of one. */
 const SPLIT = /^(?:train(?:ing)?|val(?:id|idation)?|eval|test(?:ing)?|dev)\d*$/i;
+
+/**
+ * The split that an annotation file is called after: all that follows `instances_`, as copies are written whatever their
+ * split is called; `train` of `train_annotations.coco` or `via_region_data_train`; else the name itself.
+ */
+export function splitOf(file: string): string {
+  const stem = basename(file, extname(file));
+  const named = /^(?:instances|person_keypoints)_(.+)$/.exec(stem)?.[1];
+  if (named !== undefined) return named;
+  const word = stem
+    .replace(/^(?:(?:coco|annotations?|via_region_data|via_project|via)[_.-])+/i, '')
+    .replace(/(?:[_.-](?:instances|coco|annotations?))+$/i, '');
+  return SPLIT.test(word) ? word : stem;
+}
 
 /** The split that an annotation file stands for, and where its images are. */
 export async function sourceOfFile(
