@@ -2,21 +2,15 @@
 // another program would make of a copy.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import sharp from 'sharp';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { clippedOutline } from '../src/formats/outline.ts';
 import { imageFormatOf } from '../src/images/image-format.ts';
 import type { Dataset } from '../src/index.ts';
 import { exportDataset, findSources, inspectDataset, openDataset, repairDataset } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
+import { jpeg, png } from './plain-picture.ts';
 
 const root = temporaryFolder();
-let [png, jpeg] = [Buffer.alloc(0), Buffer.alloc(0)];
-beforeAll(async () => {
-  const picture = sharp({ create: { width: 20, height: 12, channels: 3, background: '#963' } });
-  png = await picture.clone().png().toBuffer();
-  jpeg = await picture.clone().jpeg().toBuffer();
-});
 
 type Files = Readonly<Record<string, string | Uint8Array | object>>;
 

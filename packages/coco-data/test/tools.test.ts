@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Dataset, datasetOffers, Problems, parseVia } from '../src/index.ts';
 import {
   convertDataset,
@@ -14,15 +14,10 @@ import {
   READERS,
 } from '../src/node/index.ts';
 import { temporaryFolder } from './folders.ts';
+import { jpeg, png } from './plain-picture.ts';
 
 // What the common tools write, made small by code.
 const root = temporaryFolder();
-let [png, jpeg] = [Buffer.alloc(0), Buffer.alloc(0)];
-beforeAll(async () => {
-  const picture = sharp({ create: { width: 20, height: 12, channels: 3, background: '#963' } });
-  png = await picture.clone().png().toBuffer();
-  jpeg = await picture.clone().jpeg().toBuffer();
-});
 
 function put(file: string, content: string | Uint8Array): void {
   mkdirSync(dirname(join(root, file)), { recursive: true });

@@ -84,7 +84,9 @@ function reportLines({ path, splits, classes, problems, counts }: DatasetReport)
     if (count > SHOWN) lines.push(`  … and ${count - SHOWN} more`);
   }
   if (problems.length > 0) lines.push('');
-  lines.push(`${counts.error} errors, ${counts.warning} warnings, ${counts.note} notes`);
+  lines.push(
+    [counted(counts.error, 'error'), counted(counts.warning, 'warning'), counted(counts.note, 'note')].join(', '),
+  );
   return lines;
 }
 

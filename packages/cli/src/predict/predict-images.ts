@@ -59,7 +59,7 @@ export async function predictImages(
   }
   endStatus();
   const all = total ?? Math.min(seen, limit);
-  if (all > 1 && (save || crops || masks)) note(`The pictures are in ${out}`);
+  if (all > 1 && bad < all && (save || crops || masks)) note(`The pictures are in ${out}`);
   if (bad > 0) note(`${bad} of ${counted(all, 'image')} could not be used.`);
   return bad;
 }

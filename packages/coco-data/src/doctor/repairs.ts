@@ -1,4 +1,5 @@
 import { counted } from '@rcnn/core/errors';
+
 /** One thing that was done for the copy. */
 export interface Repair {
   readonly split: string;

@@ -10,7 +10,12 @@ export interface OtherFormat {
 
 const CONVERT = 'Convert it to JPEG or PNG.';
 const UNPACK = 'Unpack it first, and name the pictures.';
-const RAW = 'Raw files are not read: develop it to JPEG or TIFF.';
+
+/** Of TIFFs their directory tells it, of others their first bytes. */
+export const CAMERA_RAW: OtherFormat = {
+  name: 'the raw file of a camera',
+  hint: 'Raw files are not read: develop it to JPEG or TIFF, as the camera itself does for its screen.',
+};
 
 /** HEIF and AVIF are one container; the brand tells what is in it. */
 const HEIC_BRANDS = ['heic', 'heix', 'hevc', 'hevx', 'heim', 'heis', 'mif1', 'msf1'];
@@ -40,7 +45,7 @@ function brandsOf(bytes: Uint8Array, text: (at: number, length: number) => strin
 
 function containerOf(brands: readonly string[]): ImageFormat | OtherFormat {
   if (brands.some((brand) => brand === 'avif' || brand === 'avis')) return 'avif';
-  if (brands[0] === 'crx ') return { name: 'the raw file of a camera', hint: RAW };
+  if (brands[0] === 'crx ') return CAMERA_RAW;
   if (brands.some((brand) => HEIC_BRANDS.includes(brand)))
     return {
       name: 'an HEIC photograph',
@@ -76,9 +81,9 @@ function otherFormatOf(text: (at: number, length: number) => string): OtherForma
     ['\u00fd7zXZ', 'a file packed by xz', UNPACK],
     ['BZh', 'a file packed by bzip2', UNPACK],
     ['(\u00b5/\u00fd', 'a file packed by zstd', UNPACK],
-    ['FUJIFILMCCD-RAW', 'the raw file of a camera', RAW],
-    ['IIRO', 'the raw file of a camera', RAW],
-    ['IIU\0', 'the raw file of a camera', RAW],
+    ['FUJIFILMCCD-RAW', CAMERA_RAW.name, CAMERA_RAW.hint],
+    ['IIRO', CAMERA_RAW.name, CAMERA_RAW.hint],
+    ['IIU\0', CAMERA_RAW.name, CAMERA_RAW.hint],
     ['\0\u0005\u0016\u0007', 'a companion file of macOS', 'The picture itself has the name without ._ before it.'],
   ];
   const found = known.find(([magic]) => text(0, magic.length) === magic);

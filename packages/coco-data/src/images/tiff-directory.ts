@@ -1,15 +1,10 @@
-import type { OtherFormat } from './image-format.ts';
+import { CAMERA_RAW, type OtherFormat } from './image-format.ts';
 
 /** Tags of a directory that decide whether its picture can be read; each has one value, which stands in the entry. */
 const TAG = { subfile: 254, compression: 259, photometric: 262, dngVersion: 50706 };
 
 /** Bytes that a directory of usual length fits into. */
 export const DIRECTORY_BYTES = 8192;
-
-const CAMERA_RAW: OtherFormat = {
-  name: 'the raw file of a camera',
-  hint: 'Raw files are not read: develop it to JPEG or TIFF, as the camera itself does for its screen.',
-};
 
 /** The byte offset of a TIFF's first directory; undefined where the header is cut. */
 export function tiffDirectoryAt(head: Uint8Array): number | undefined {

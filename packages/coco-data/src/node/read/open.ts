@@ -131,7 +131,11 @@ export async function findSources(path: string, options: OpenOptions = {}): Prom
  */
 function distinct(sources: readonly DatasetSource[]): readonly DatasetSource[] {
   const bySplit = new Map<string, DatasetSource[]>();
-  for (const source of sources) bySplit.set(source.split, [...(bySplit.get(source.split) ?? []), source]);
+  for (const source of sources) {
+    const namesakes = bySplit.get(source.split) ?? [];
+    namesakes.push(source);
+    bySplit.set(source.split, namesakes);
+  }
   return sources.map((source) => {
     const namesakes = bySplit.get(source.split)!;
     const own = new Set(namesakes.map(({ annotations }) => splitOf(annotations)));
