@@ -80,6 +80,17 @@ async function run(
 
 const pixelsOf = async (file: string): Promise<PixelImage> => decodeImage(readFileSync(file));
 
+test('an animation: its first frame is looked at, and that it has others is said', async () => {
+  const pages = picture([80, 60], [[5, 6, 10, 1], [5, 46, 10, 1], [30, 60, 8, 2]]); // biome-ignore format: rows
+  const frames = Buffer.from(pages.data.buffer as ArrayBuffer);
+  const raw = { width: 60, height: 80, channels: 3, pageHeight: 40 } as const;
+  writeFileSync(at('two.webp'), await sharp(frames, { raw }).webp({ lossless: true }).toBuffer());
+  const { bad, out, err } = await run(['two.webp']);
+  expect(bad).toBe(0);
+  expect(out).toBe('1 red thing\n');
+  expect(err).toContain(`warning: ${at('two.webp')} holds 2 pages or frames: only the first is looked at.\n`);
+});
+
 test('one photo: words on stdout, the picture at its own size under its own name', async () => {
   const { out, err, bad } = await run(['a/0001.png'], { save: true });
   expect([out, bad]).toEqual(['2 persons, 1 red thing\n', 0]);

@@ -275,6 +275,18 @@ const faults: Record<string, Fault> = {
           .toBuffer(),
       ),
   },
+  'an animation': {
+    kind: 'image-pages',
+    place: '/images/0',
+    in: 'images',
+    plant: async (_, folder) => {
+      const { width, height } = await sharp(readFileSync(join(folder, first))).metadata();
+      const frames = Buffer.alloc(2 * 3 * width * height);
+      frames.fill(200, frames.length / 2);
+      const stacked = { width, height: 2 * height, channels: 3, pageHeight: height } as const;
+      writeFileSync(join(folder, first), await sharp(frames, { raw: stacked }).gif().toBuffer());
+    },
+  },
   'a turned photograph': {
     kind: 'image-rotated',
     place: '/images/0',

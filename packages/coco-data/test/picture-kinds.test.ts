@@ -148,3 +148,37 @@ describe('bitmaps in runs', () => {
     await expect(decodeImage(bmp(24, [0, 1]))).rejects.toThrow('packed in a way that is not read');
   });
 });
+
+describe('files of several pictures', () => {
+  const frames = Uint8Array.from([200, 40, 120].flatMap((light) => Array(12).fill(light))); // three of 2 x 2
+  const stacked = () => sharp(frames, { raw: { width: 2, height: 6, channels: 3, pageHeight: 2 } });
+
+  test.each([
+    ['a.gif', () => stacked().gif()],
+    ['a.webp', () => stacked().webp({ lossless: true })],
+  ])('%s: the first is read, and how many there are is said', async (name, written) => {
+    const bytes = await written().toBuffer();
+    const image = await decodeImage(bytes, { name });
+    expect(image).toMatchObject({ height: 2, width: 2, pages: 3 });
+    for (const value of image.data) expect(Math.abs(value - 200)).toBeLessThan(4);
+    expect((await readImageHeader(bytes, name)).pages).toBe(3);
+  });
+
+  test('pages of a TIFF', async () => {
+    const bytes = tiff(Uint8Array.of(10, 200), {});
+    // A second directory like the first: the last four bytes of the first say where it is.
+    const two = Buffer.concat([bytes, bytes.subarray(10)]);
+    two.writeUInt32LE(bytes.length, bytes.length - 4);
+    expect(await decodeImage(two)).toMatchObject({ height: 1, width: 2, pages: 2 });
+    expect((await readImageHeader(two, 'a.tif')).pages).toBe(2);
+  });
+
+  test('one picture has no count', async () => {
+    expect(await decodeImage(tiff(Uint8Array.of(10, 200), {}))).not.toHaveProperty('pages');
+    const png = await sharp(frames, { raw: { width: 2, height: 6, channels: 3 } })
+      .png()
+      .toBuffer();
+    expect(await decodeImage(png)).not.toHaveProperty('pages');
+    expect((await readImageHeader(png, 'a.png')).pages).toBe(1);
+  });
+});

@@ -1,5 +1,6 @@
 import type { ImageId } from '@rcnn/coco-data';
-import type { PixelImage } from '@rcnn/core';
+import type { DecodedImage } from '@rcnn/coco-data/node';
+import { endStatus, note } from '../output/print.ts';
 
 /** One image to predict, before it is read. */
 export interface Input {
@@ -7,7 +8,7 @@ export interface Input {
   readonly file: string;
   readonly id: ImageId;
   /** @throws an RcnnError, which costs this image alone */
-  read(): Promise<PixelImage>;
+  read(): Promise<DecodedImage>;
 }
 
 /** What may be said of how images are read. */
@@ -15,4 +16,14 @@ export interface ReadingOptions {
   readonly maxPixels?: number | undefined;
   /** Turn photographs as their EXIF orientation says. Default: as people see them, which is yes. */
   readonly autoOrient?: boolean | undefined;
+}
+
+/** Reads an image, and says so where its file holds more pictures than the first. @throws what `read` throws */
+export async function readInput(input: Input): Promise<DecodedImage> {
+  const image = await input.read();
+  if (image.pages !== undefined) {
+    endStatus();
+    note(`warning: ${input.file} holds ${image.pages} pages or frames: only the first is looked at.`);
+  }
+  return image;
 }

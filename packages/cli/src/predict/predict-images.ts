@@ -1,6 +1,7 @@
 import { counted, isRcnnError, printable, type RcnnError, shortened } from '@rcnn/core/errors';
 import { Counter } from '../output/counter.ts';
 import { endStatus, note, print, printError, printJson } from '../output/print.ts';
+import { readInput } from './input.ts';
 import { PictureWriter } from './pictures.ts';
 import type { Predictor } from './predictor.ts';
 import type { FileResult, ResultsFile } from './results-file.ts';
@@ -40,7 +41,7 @@ export async function predictImages(
     if (seen++ >= limit) break;
     const start = performance.now();
     const failure = await costsItself(async () => {
-      const image = await input.read();
+      const image = await readInput(input);
       const found = await predictor.find(image, input.id);
       const lines = found.results.map((result): FileResult => ({ ...result, file_name: input.file }));
       await results?.add(lines);

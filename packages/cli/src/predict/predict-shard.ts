@@ -6,7 +6,7 @@ import { Counter } from '../output/counter.ts';
 import { endStatus, note, printJson } from '../output/print.ts';
 import { type PartLine, partName } from '../shards/part.ts';
 import { digestOf } from '../shards/weights-digest.ts';
-import type { Input } from './input.ts';
+import { type Input, readInput } from './input.ts';
 import { PictureWriter } from './pictures.ts';
 import { costsItself, type PredictImagesOptions, tellFailure } from './predict-images.ts';
 import type { Predictor } from './predictor.ts';
@@ -51,7 +51,7 @@ export async function* predictShard(
     const about = { place, image_id: input.id, file_name: input.file };
     let results: readonly FileResult[] = [];
     const failure = await costsItself(async () => {
-      const image = await input.read();
+      const image = await readInput(input);
       const found = await predictor.find(image, input.id);
       results = found.results.map((result): FileResult => ({ ...result, file_name: input.file }));
       await writer?.write(input.file, image, found.shown);

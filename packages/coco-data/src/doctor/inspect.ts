@@ -182,6 +182,7 @@ async function inspectImage(
     const changed = file !== undefined && expected !== undefined && !isAsExpected(path, file, expected, report);
     const facts = factsOfFile(await readImageHeader(bytes, image.file));
     const pixels = await decodeImage(bytes, { ...store.options, name: image.file });
+    if (pixels.pages !== undefined) report('image-pages', `${pixels.pages} pages or frames`);
     compareSizes(image.size, [pixels.height, pixels.width], facts, store.options.orientation === 'apply', report);
     const twin = await twins.find(pixels, { split, file: image.file }, () => pixelsOf(image, store));
     if (twin !== undefined && twin.split === split) report('duplicate-image', `the same pixels as ${twin.file}`);

@@ -76,6 +76,7 @@ export type ProblemKind =
   | 'image-unlisted'
   | 'image-size'
   | 'image-rotated'
+  | 'image-pages'
   | 'image-turned'
   | 'orientation-unsaid'
   | 'path-refused'
@@ -184,6 +185,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
     'annotations were drawn on the picture as shown (orientation setting, --auto-orient)',
   ),
   'image-rotated': kind('warning', 'IMAGE_SIZE_MISMATCH', 'an image has an EXIF orientation'),
+  'image-pages': kind('warning', 'IMAGE_SIZE_MISMATCH', 'a file holds several pages or frames: the first is read'),
   'orientation-unsaid': kind(
     'warning',
     'IMAGE_SIZE_MISMATCH',

@@ -23,6 +23,12 @@ export interface DecodeOptions {
 /** Of the decoding of one image. */
 const MAX_SECONDS = 30;
 
+/** Pixels, and how many pictures stood beside them. */
+export interface DecodedImage extends PixelImage {
+  /** Pages of a TIFF or frames of an animation, of which these are the first; absent where there is one. */
+  readonly pages?: number;
+}
+
 /** The default of {@link DecodeOptions.maxPixels}. */
 export const MAX_PIXELS = 64_000_000;
 
@@ -30,10 +36,10 @@ export const MAX_PIXELS = 64_000_000;
  * Decodes a JPEG, PNG, WebP, TIFF, GIF, AVIF or BMP to uint8 RGB, bit for bit as Pillow's `convert('RGB')` does for JPEG and
  * 8-bit PNG: colour profiles are ignored, alpha is dropped, grey becomes three equal channels, and inks
  * (CMYK) become light by the same plain rule. What the bytes are is told before a library sees them: nothing else, such as
- * an SVG, is ever drawn.
+ * an SVG, is ever drawn. Of pages or frames it is the first, and `pages` says how many there are.
  * @throws IMAGE_CORRUPT, IMAGE_TOO_LARGE, IMAGE_TOO_SLOW
  */
-export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<PixelImage> {
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
   const { name = 'image', maxPixels = MAX_PIXELS, maxSeconds = MAX_SECONDS, orientation = 'ignore' } = options;
   const format = requireFormat(bytes, directoryIn(bytes), name);
   if (format === 'bmp') return boundedBmp(bytes, name, maxPixels);
@@ -41,16 +47,17 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   input.timeout({ seconds: Math.ceil(maxSeconds) });
   if (orientation === 'apply') input.autoOrient();
   try {
-    const metadata = format === 'jpeg' || format === 'tiff' ? await input.metadata() : undefined;
+    const metadata = format === 'png' ? undefined : await input.metadata(); // a PNG has levels, light and one picture
     if (metadata !== undefined) requireLevels(metadata.depth, name);
+    const { pages = 1 } = metadata ?? {};
     const inks = metadata?.space === 'cmyk';
     if (inks) input.pipelineColourspace('cmyk').toColourspace('cmyk');
     else input.toColourspace('srgb').removeAlpha();
     const decoding = input.raw().toBuffer({ resolveWithObject: true });
     const { data, info } = await within(maxSeconds, decoding);
-    if (inks) return { data: lightOf(data, info.channels), height: info.height, width: info.width, channels: 3 };
     // A copy: memory that native code lent cannot be sent between threads.
-    return { data: new Uint8Array(data), height: info.height, width: info.width, channels: 3 };
+    const light = inks ? lightOf(data, info.channels) : new Uint8Array(data);
+    return { data: light, height: info.height, width: info.width, channels: 3, ...(pages > 1 && { pages }) };
   } catch (cause) {
     if (cause instanceof RcnnError) throw cause;
     if (cause === TOO_SLOW || (cause instanceof Error && cause.message.startsWith('timeout'))) {
@@ -142,6 +149,8 @@ export interface ImageHeader {
   /** EXIF orientation, 1 … 8; 1 when there is none. */
   readonly orientation: number;
   readonly format: string;
+  /** Pages of a TIFF or frames of an animation, of which the first is read; 1 for all else. */
+  readonly pages: number;
 }
 
 const HEAD_BYTES = 4096;
@@ -166,7 +175,7 @@ async function headOf(path: string): Promise<readonly [head: Uint8Array, directo
 export async function readImageHeader(input: Uint8Array | string, name: string): Promise<ImageHeader> {
   const [head, directory] = typeof input === 'string' ? await headOf(input) : [input, directoryIn(input)];
   if (requireFormat(head, directory, name) === 'bmp')
-    return { size: bmpSize(head, name), orientation: 1, format: 'bmp' };
+    return { size: bmpSize(head, name), orientation: 1, format: 'bmp', pages: 1 };
   try {
     const {
       width,
@@ -174,9 +183,10 @@ export async function readImageHeader(input: Uint8Array | string, name: string):
       orientation = 1,
       format,
       depth,
+      pages = 1,
     } = await sharp(input, { limitInputPixels: false }).metadata();
     requireLevels(depth, name);
-    return { size: [height, width], orientation, format };
+    return { size: [height, width], orientation, format, pages };
   } catch (cause) {
     if (cause instanceof RcnnError) throw cause;
     throw decodeError(cause, name, Number.POSITIVE_INFINITY);

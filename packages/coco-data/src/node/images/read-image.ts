@@ -1,12 +1,11 @@
-import type { PixelImage } from '@rcnn/core';
 import { fileError, openRegular } from '@rcnn/files';
-import { type DecodeOptions, decodeImage } from './decode.ts';
+import { type DecodedImage, type DecodeOptions, decodeImage } from './decode.ts';
 
 /**
  * An image file as people see it: turned as its EXIF orientation says, unless asked otherwise.
  * @throws FILE_MISSING, FILE_REFUSED, IO_FAILED, and what `decodeImage` throws
  */
-export async function readImage(file: string, options: DecodeOptions = {}): Promise<PixelImage> {
+export async function readImage(file: string, options: DecodeOptions = {}): Promise<DecodedImage> {
   return decodeImage(await bytesOf(file), { orientation: 'apply', name: file, ...options });
 }
 
