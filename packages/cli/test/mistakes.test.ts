@@ -97,7 +97,7 @@ describe('one clear error, no stack, another exit code than 0', () => {
     [
       'pictures that are none',
       ['train', '{pages}', ...SMALL, '--out', '{none}'],
-      /IMAGE_CORRUPT: .*pages.*\.png: this is a web page, which is not read/,
+      /IMAGE_CORRUPT: .*pages.*\.png: this is no picture of a format that is read; found a web page,/,
     ],
     [
       'pictures of another size',

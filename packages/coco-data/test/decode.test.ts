@@ -37,7 +37,7 @@ test('16 bits, palettes and grey become 8-bit RGB', async () => {
 
 test('EXIF orientation is ignored unless asked for, and the header tells it', async () => {
   const turned = await sharp(pixels, { raw }).removeAlpha().withMetadata({ orientation: 6 }).png().toBuffer();
-  expect(await readImageHeader(turned, 'a.png')).toEqual({ size: [1, 2], orientation: 6, format: 'png' });
+  expect(await readImageHeader(turned, 'a.png')).toEqual({ size: [1, 2], orientation: 6, format: 'png', pages: 1 });
   expect(await decodeImage(turned)).toMatchObject({ height: 1, width: 2 });
   expect(await decodeImage(turned, { orientation: 'apply' })).toMatchObject({ height: 2, width: 1 });
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import type { ImageSize, PixelImage } from '@rcnn/core';
-import { counted, type ErrorCode, isRcnnError, type RcnnError } from '@rcnn/core/errors';
+import { counted, type ErrorCode, isRcnnError, printable, type RcnnError } from '@rcnn/core/errors';
 import { plainName } from '../class-map.ts';
 import { decodeImage, type ImageHeader, readImageHeader } from '../node/images/decode.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
@@ -173,8 +173,11 @@ async function inspectImage(
   store: FolderImages,
   { options: { expected, digests: wanted = true }, problems, root, twins, digests }: Visit,
 ): Promise<FileFacts | string> {
+  // Errors of the file itself begin with its name.
+  const named = (found: string): string =>
+    found.startsWith(`${printable(image.file)}: `) ? found : `${image.file}: ${found}`;
   const report = (kind: ProblemKind, found: string): void =>
-    problems.add({ kind, source: images, place: image.place, found: `${image.file}: ${found}` });
+    problems.add({ kind, source: images, place: image.place, found: named(found) });
   try {
     const bytes = await store.read(image.file);
     const path = relative(root, join(images, image.file)).replaceAll(sep, '/');

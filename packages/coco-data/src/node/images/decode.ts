@@ -99,7 +99,7 @@ function requireFormat(bytes: Uint8Array, directory: Uint8Array | undefined, nam
   if (typeof format === 'string') return format;
   throw new RcnnError('IMAGE_CORRUPT', {
     where: name,
-    problem: format === undefined ? 'the image cannot be decoded' : `this is ${format.name}, which is not read`,
+    problem: format === undefined ? 'the image cannot be decoded' : 'this is no picture of a format that is read',
     found: format === undefined ? 'bytes of no format that is known' : format.name,
     expected: 'JPEG, PNG, WebP, TIFF, GIF, AVIF or BMP',
     hint: format?.hint ?? 'Fetch the file again, or leave it out of the dataset.',
