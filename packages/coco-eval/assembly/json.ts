@@ -177,12 +177,50 @@ function skipNumber(p: usize): usize {
   }
 }
 
+/**
+ * From a digit to the end of a number after it, over as many numbers as follow with `,` or `, ` between them: outlines
+ * are most of a file of annotations. What stands between is right, or left to whoever asks.
+ */
+function skipNumbers(p: usize): usize {
+  while (true) {
+    const v = v128.load(p);
+    const before = v128.load(p - 1);
+    const next = v128.load(p, 1);
+    const second = v128.load(p, 2);
+    const comma = is(v, 0x2c);
+    const begins = v128.or(isBegin(next, second), v128.and(is(next, 0x20), isBegin(second, v128.load(p, 3))));
+    const spaced = v128.and(is(v, 0x20), is(before, 0x2c));
+    const wrong = v128.or(v128.andnot(comma, begins), v128.not(v128.or(v128.or(isOfNumber(v), comma), spaced)));
+    const bits = i8x16.bitmask(wrong);
+    if (bits != 0) return p + ctz(bits);
+    p += 16;
+  }
+}
+
+function is(v: v128, byte: i8): v128 {
+  return i8x16.eq(v, i8x16.splat(byte));
+}
+
+function isDigit(v: v128): v128 {
+  return i8x16.lt_u(i8x16.sub(v, i8x16.splat(0x30)), i8x16.splat(10));
+}
+
+/** A digit, or a minus with a digit after it. */
+function isBegin(v: v128, next: v128): v128 {
+  return v128.or(isDigit(v), v128.and(is(v, 0x2d), isDigit(next)));
+}
+
+/** Digits, signs, point and the e of an exponent. */
+function isOfNumber(v: v128): v128 {
+  const e = is(v128.or(v, i8x16.splat(0x20)), 0x65);
+  return v128.or(v128.or(isDigit(v), e), v128.or(v128.or(is(v, 0x2e), is(v, 0x2d)), is(v, 0x2b)));
+}
+
 function skipList(p: usize, depth: i32): usize {
   p = skipSpace(p + 1);
   if (load<u8>(p) == 0x5d) return p + 1;
   while (true) {
-    const c = load<u8>(p);
-    p = <u32>c - 48 <= 9 ? skipNumber(p) : skipValue(p, depth + 1);
+    p = digitAt(p) <= 9 ? skipNumbers(p) : skipValue(p, depth + 1);
     if (p == 0) return 0;
     p = skipSpace(p);
     const next = load<u8>(p);

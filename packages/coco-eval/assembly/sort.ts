@@ -50,3 +50,37 @@ export function sortByFallingScore(order: usize, keys: usize, spare: usize, n: i
   }
   if (rows != order) memory.copy(order, rows, count << 2);
 }
+
+/**
+ * Writes the `n` rows (u32) at `order` to `sorted`, by the small whole number (u32) that `keys` has for each. Stable.
+ * @param ends room for `buckets` numbers of 4 bytes; afterwards where each number's rows end in `sorted`
+ */
+export function sortByIndex(order: usize, n: i32, keys: usize, buckets: i32, ends: usize, sorted: usize): void {
+  memory.fill(ends, 0, (<usize>buckets) << 2);
+  const last = order + ((<usize>n) << 2);
+  for (let at = order; at < last; at += 4) {
+    const bucket = ends + ((<usize>load<u32>(keys + ((<usize>load<u32>(at)) << 2))) << 2);
+    store<u32>(bucket, load<u32>(bucket) + 1);
+  }
+  let sum: u32 = 0;
+  for (let b = 0; b < buckets; b++) {
+    const bucket = ends + ((<usize>b) << 2);
+    const size = load<u32>(bucket);
+    store<u32>(bucket, sum);
+    sum += size;
+  }
+  for (let at = order; at < last; at += 4) {
+    const row = load<u32>(at);
+    const bucket = ends + ((<usize>load<u32>(keys + ((<usize>row) << 2))) << 2);
+    const to = load<u32>(bucket);
+    store<u32>(bucket, to + 1);
+    store<u32>(sorted + ((<usize>to) << 2), row);
+  }
+}
+
+/** Writes the score (f64) of each of the `n` rows at `order` to `keys`. */
+export function scoresInOrder(order: usize, n: i32, scores: usize, keys: usize): void {
+  for (let i: usize = 0; i < <usize>n; i++) {
+    store<f64>(keys + (i << 3), load<f64>(scores + ((<usize>load<u32>(order + (i << 2))) << 3)));
+  }
+}

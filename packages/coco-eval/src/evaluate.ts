@@ -61,7 +61,7 @@ export function finish(
   warnings: readonly string[] = [],
 ): Evaluation {
   const axes = axesOf(truth, params);
-  const arrays = accumulate(outcomes, axes.imageIds.length, params);
+  const { arrays, stats } = accumulate(outcomes, axes.imageIds.length, params);
   const names = new Map<Id, string>(Array.from(truth.categoryIds, (id: Id, i) => [id, truth.categoryNames[i]!]));
   const categoryIds: Id[] = params.useCategories ? Array.from<Id>(axes.categoryIds) : [];
   return {
@@ -79,7 +79,7 @@ export function finish(
     },
     held: arrays.held,
     places: arrays.places,
-    ...summarize(arrays.held, params),
+    ...summarize(arrays.held, params, stats),
     params,
     categoryIds,
     categoryNames: categoryIds.map((id) => names.get(id) ?? String(id)),

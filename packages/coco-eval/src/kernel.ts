@@ -3,7 +3,10 @@ import { kernelBase64 } from './kernel-bytes.ts';
 /** The compiled `assembly/kernel.ts`; what each function does is said there. Addresses and sizes are in bytes. */
 interface Functions {
   readonly memory: WebAssembly.Memory;
-  readonly readRows: (text: number, out: number, capacity: number) => number;
+  readonly readRows: (text: number, out: number, capacity: number, shift: number) => number;
+  readonly allHave: (out: number, capacity: number, column: number, count: number) => number;
+  readonly indexIds: (ids: number, count: number, table: number, slots: number) => void;
+  readonly findIds: (ids: number, count: number, table: number, slots: number, places: number) => number;
   readonly rowsEnd: () => number;
   readonly failedAt: () => number;
   readonly readMask: (
@@ -15,6 +18,30 @@ interface Functions {
     scratch: number,
     capacity: number,
   ) => number;
+  readonly rowsInside: (
+    image: number,
+    category: number,
+    count: number,
+    imageTable: number,
+    categoryTable: number,
+    from: number,
+    to: number,
+    images: number,
+    categories: number,
+    rows: number,
+  ) => number;
+  readonly listCells: (
+    truths: number,
+    truthCount: number,
+    truthImages: number,
+    truthColumns: number,
+    rows: number,
+    count: number,
+    images: number,
+    columns: number,
+    cells: number,
+  ) => number;
+  readonly anyNaN: (values: number, step: number, rows: number, count: number) => number;
   readonly setParams: (thresholds: number, count: number, ranges: number, areas: number, most: number) => void;
   readonly setTruth: (areas: number, flags: number, boxes: number, order: number) => void;
   readonly setDetections: (scores: number, boxes: number, order: number) => void;
@@ -32,7 +59,38 @@ interface Functions {
   readonly matchBoxCells: (cells: number, count: number) => number;
   readonly matchMaskCell: (cell: number, truthMasks: number, masks: number) => number;
   readonly sortByFallingScore: (order: number, keys: number, spare: number, count: number) => void;
-  readonly writeCurves: (...addresses: number[]) => void;
+  readonly scoresInOrder: (order: number, count: number, scores: number, keys: number) => void;
+  readonly sortByIndex: (
+    order: number,
+    count: number,
+    keys: number,
+    buckets: number,
+    ends: number,
+    sorted: number,
+  ) => void;
+  readonly setCurves: (
+    scores: number,
+    rank: number,
+    matched: number,
+    ignored: number,
+    areas: number,
+    limits: number,
+    limitCount: number,
+    thresholds: number,
+    recallThresholds: number,
+    recalls: number,
+  ) => void;
+  readonly setArrays: (
+    precision: number,
+    scores: number,
+    recall: number,
+    categories: number,
+    curves: number,
+    needed: number,
+    spare: number,
+  ) => void;
+  readonly writeCategory: (rows: number, count: number, place: number, positives: number) => void;
+  readonly meanOf: (values: number, rows: number, which: number, column: number, gathered: number) => number;
 }
 
 const PAGE = 2 ** 16;

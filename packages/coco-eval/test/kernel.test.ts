@@ -5,12 +5,14 @@ import { compileKernel, kernelModule } from '@rcnn/shared/kernel';
 import { describe, expect, test } from 'vitest';
 import { type Detections, type GroundTruth, parseDetections, parseGroundTruth } from '../src/index.ts';
 import { Kernel } from '../src/kernel.ts';
-import { axesOf, matchImages } from '../src/match/cells.ts';
+import { axesOf, listCells, matchImages } from '../src/match/cells.ts';
 import { identity, sortByFallingScore, sortInJs } from '../src/match/sort.ts';
 import { type EvalParams, type IoUType, resolveParams } from '../src/params.ts';
 import { Row } from '../src/read/builders.ts';
+import { NativeIds } from '../src/read/native-ids.ts';
 import { NativeRows } from '../src/read/native-rows.ts';
 import { accumulate } from '../src/score/accumulate.ts';
+import type { EvalArrays } from '../src/score/arrays.ts';
 import { randomDataset } from './reference-cases.ts';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
@@ -28,7 +30,8 @@ function difference(truth: GroundTruth, detections: Detections, iouType: IoUType
   const images = axes.imageIds.length;
   const [native, ours] = [true, false].map((on) => {
     const outcomes = matchImages(truth, detections, params, axes, 0, images, on);
-    return { outcomes, arrays: accumulate(outcomes, images, params, on).held };
+    const { arrays, stats } = accumulate(outcomes, images, params, on);
+    return { outcomes, arrays: arrays.held, stats };
   }) as [Sides, Sides];
   const { count, areas } = ours.outcomes;
   const columns = ['scores', 'image', 'category', 'rank', 'matched', 'ignored', 'positives', 'seen'] as const;
@@ -44,12 +47,14 @@ function difference(truth: GroundTruth, detections: Detections, iouType: IoUType
       if (!Object.is(native.arrays[name][i], ours.arrays[name][i])) return `${name}[${i}]`;
     }
   }
+  for (const [i, value] of ours.stats.entries()) if (!Object.is(native.stats[i], value)) return `stats[${i}]`;
   return native.outcomes.count === count ? undefined : 'count';
 }
 
 interface Sides {
   readonly outcomes: ReturnType<typeof matchImages>;
-  readonly arrays: ReturnType<typeof accumulate>['held'];
+  readonly arrays: EvalArrays;
+  readonly stats: readonly number[];
 }
 
 describe('WebAssembly and JavaScript give the same bits', () => {
@@ -112,6 +117,53 @@ describe('WebAssembly and JavaScript give the same bits', () => {
   });
 });
 
+test('cells of some of the images are listed as JavaScript lists them, with and without categories', () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const { kind, truth, results } = randomDataset(seed);
+    if (kind === 'keypoints' || results.length === 0) continue;
+    const columns = parseGroundTruth(encode(truth));
+    const detections = parseDetections(encode(results), columns);
+    for (const useCategories of [true, false]) {
+      const params = resolveParams(kind, { useCategories });
+      const axes = axesOf(columns, params);
+      const images = axes.imageIds.length;
+      const walk = {
+        truth: columns,
+        detections,
+        params,
+        axes,
+        from: Math.floor(images / 3),
+        to: Math.max(1, images - 1),
+      };
+      expect(listCells(walk), `seed ${seed}`).toEqual(listCells(walk, false));
+    }
+  }
+});
+
+test('places of ids are those of a map, also of zeros of both signs and of what is not there', () => {
+  const random = new Random(3);
+  const draw = (): number =>
+    random.pick([random.integer(4000), -random.integer(50), random.integer(2 ** 31) * 2 ** 20, random.uniform(), 0]);
+  const ids = Float64Array.from(new Set(Array.from({ length: 3000 }, draw)));
+  const asked = Float64Array.from({ length: 9000 }, () =>
+    random.pick([draw(), ids[random.integer(ids.length)]!, -0, NaN]),
+  );
+  const places = new Map(Array.from(ids, (id, place) => [id, place]));
+  const found = NativeIds.of(ids)!.find(asked);
+  expect([...found.places]).toEqual(Array.from(asked, (id) => places.get(id) ?? -1));
+  expect(found.missing).toBe(found.places.filter((place) => place < 0).length);
+  expect(found.missing).toBeGreaterThan(100);
+});
+
+function parses(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe('rows', () => {
   const row = (i: number): string =>
     `{"image_id": 1, "category_id": 1, "bbox": [${i}, 1, 2.5, 3e-1], "score": 0.${i + 1}}`;
@@ -150,6 +202,29 @@ describe('rows', () => {
     ['half a row', row(0).slice(0, 40)],
   ])('is left to JavaScript: %s', (_, text) => {
     expect(NativeRows.of(new TextEncoder().encode(`${text}]`))!.read(0)).toBe(0);
+  });
+
+  test('lists of numbers are passed over where JSON.parse reads them, and only there', () => {
+    const random = new Random(13);
+    const between = (): string => random.pick([',', ',', ',', ', ', ' ,', ' , ', ',  ', ',,', ', ,', ',[1],', ';', '']);
+    const number = (): string =>
+      random.pick(['1', '12.5', '-3', '-0.25', '123456.789', '7e2', '1E-3', '-', '--1', '.5', '']);
+    const counts = { read: 0, refused: 0 };
+    for (let i = 0; i < 20_000; i++) {
+      const usual = i % 4 !== 0; // most lists have one odd place at most
+      const length = random.integer(14);
+      const odd = usual ? random.integer(2 * length + 2) : -1;
+      const parts = Array.from({ length }, (_, k) => {
+        const value = !usual || k === odd ? number() : String(random.integer(500) / 10 - 9);
+        return `${value}${k === length - 1 && random.chance(0.9) ? '' : !usual || k === odd - length ? between() : ','}`;
+      });
+      const text = `{"id": 1, "segmentation": [[${parts.join('')}]]}`;
+      // Numbers are passed over by their characters: what is wrong inside of one is found when its mask is read.
+      const isJson = parses(text.replace(/(?<![-\d.eE+])-?\d[\d.eE+-]*/g, '1'));
+      expect(NativeRows.of(new TextEncoder().encode(text))!.read(0), `read ${text}`).toBe(Number(isJson));
+      counts[isJson ? 'read' : 'refused']++;
+    }
+    expect(Math.min(counts.read, counts.refused)).toBeGreaterThan(1000);
   });
 
   test('numbers are rounded as JSON.parse rounds them', () => {

@@ -4,6 +4,7 @@ import { type Id, IdIndex, type Ids, sortedIds } from '../read/ids.ts';
 import { CellReader } from './cell.ts';
 import { Matcher } from './match.ts';
 import { matchNatively } from './native.ts';
+import { listNatively } from './native-list.ts';
 import { Outcomes } from './outcomes.ts';
 import { sortByFallingScore, sortByIndex } from './sort.ts';
 
@@ -52,7 +53,7 @@ export function matchImages(
   to: number = axes.imageIds.length,
   native = true,
 ): Outcomes {
-  const list = listCells({ truth, detections, params, axes, from, to });
+  const list = listCells({ truth, detections, params, axes, from, to }, native);
   const matched = native ? matchNatively(truth, detections, params, axes.columns, list) : undefined;
   if (matched !== undefined) return matched;
   const matcher = new Matcher(params);
@@ -84,8 +85,15 @@ export interface CellList {
   readonly rows: Uint32Array;
 }
 
-/** Both sides are sorted and walked together, so no table of images times categories exists. */
-export function listCells({ truth, detections, params, axes, from, to }: Walk): CellList {
+/**
+ * Both sides are sorted and walked together, so no table of images times categories exists.
+ * @param native false leaves WebAssembly out
+ */
+export function listCells(walk: Walk, native = true): CellList {
+  return (native ? listNatively(walk) : undefined) ?? listInJs(walk);
+}
+
+function listInJs({ truth, detections, params, axes, from, to }: Walk): CellList {
   const truths = truthRows(truth, params, axes, from, to);
   const found = detectionRows(detections, params, axes, from, to);
   const cells = new Integers();

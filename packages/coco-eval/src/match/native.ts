@@ -36,6 +36,7 @@ export function matchNatively(
   const kernel = Kernel.make();
   if (kernel === undefined) return undefined;
   const task = new Task(kernel, truth, detections, params, columns, cells);
+  if (task.lacksNumbers()) return undefined;
   if (params.iouType === 'bbox') task.matchBoxes();
   else task.matchMasks();
   return task.outcomes();
@@ -45,17 +46,11 @@ function isUsual(
   truth: GroundTruth,
   detections: Detections,
   { iouType, iouThresholds }: ResolvedParams,
-  { truths, rows }: CellList,
+  { rows }: CellList,
 ): boolean {
   if (iouType === 'keypoints' || iouType === 'boundary' || iouThresholds.length > 32 || detections.ids !== undefined)
     return false;
-  if (truths.some((row) => Number.isNaN(truth.areas[row]!))) return false;
-  if (iouType === 'bbox') {
-    return (
-      !truths.some((row) => Number.isNaN(truth.boxes[4 * row]!)) &&
-      !rows.some((row) => Number.isNaN(detections.boxes[4 * row]!))
-    );
-  }
+  if (iouType === 'bbox') return true;
   const masks = detections.segmentations;
   return (
     truth.segmentations instanceof ByteSegmentations &&
@@ -76,6 +71,7 @@ class Task {
   readonly #places: Record<'scores' | 'image' | 'category' | 'rank' | 'matched' | 'ignored' | 'positives', number>;
   readonly #mostTruths: number;
   readonly #most: number;
+  readonly #lacking: boolean;
 
   constructor(
     kernel: Kernel,
@@ -100,13 +96,16 @@ class Task {
       areaRanges.length,
       limit,
     );
-    kernel.run.setTruth(
-      kernel.copy(truth.areas),
-      kernel.copy(flagsOf(truth)),
-      kernel.copy(truth.boxes),
-      kernel.copy(list.truths),
-    );
-    kernel.run.setDetections(kernel.copy(detections.scores), kernel.copy(detections.boxes), kernel.copy(list.rows));
+    const own = { areas: kernel.copy(truth.areas), boxes: kernel.copy(truth.boxes), rows: kernel.copy(list.truths) };
+    kernel.run.setTruth(own.areas, kernel.copy(flagsOf(truth)), own.boxes, own.rows);
+    const found = { boxes: kernel.copy(detections.boxes), rows: kernel.copy(list.rows) };
+    kernel.run.setDetections(kernel.copy(detections.scores), found.boxes, found.rows);
+    const [truths, rows] = [list.truths.length, list.rows.length];
+    this.#lacking =
+      kernel.run.anyNaN(own.areas, 8, own.rows, truths) !== 0 ||
+      (params.iouType === 'bbox' &&
+        (kernel.run.anyNaN(own.boxes, 32, own.rows, truths) !== 0 ||
+          kernel.run.anyNaN(found.boxes, 32, found.rows, rows) !== 0));
     this.#cells = kernel.copy(list.cells);
     const n = list.rows.length;
     const bits = 4 * n * areaRanges.length;
@@ -126,6 +125,11 @@ class Task {
     const { scores, image, category, rank, matched, ignored, positives: counts } = this.#places;
     const scratch = kernel.room(16 * sizes.truths + 8 * sizes.pairs + 8 * sizes.detections);
     kernel.run.setOutcomes(scores, image, category, rank, matched, ignored, counts, scratch, sizes.truths);
+  }
+
+  /** Whether a row lacks a number that is compared. */
+  lacksNumbers(): boolean {
+    return this.#lacking;
   }
 
   matchBoxes(): void {

@@ -2,8 +2,10 @@ import { counted, RcnnError } from '@rcnn/core/errors';
 import { boxWarnings } from './box-words.ts';
 import type { Detections, GroundTruth, Keypoints } from './columns.ts';
 import { Numbers } from './growable.ts';
-import { type Id, IdIndex, type Ids, idColumn, isId, lookalikes, looksUnmatched, sortedIds } from './ids.ts';
+import { IdColumn } from './id-column.ts';
+import { type Id, IdIndex, type Ids, isId, lookalikes, looksUnmatched, sortedIds } from './ids.ts';
 import { KeypointColumns } from './keypoints.ts';
+import { COLUMN, type NativeRows } from './native-rows.ts';
 import type { Segmentations } from './segmentations.ts';
 import { shownValue } from './shown.ts';
 
@@ -66,9 +68,9 @@ export class GroundTruthBuilder {
   readonly #images = new Map<Id, [height: number, width: number]>();
   readonly #categories = new Map<Id, string>();
   #repeated = 0; // images
-  readonly #ids: Id[] = [];
-  readonly #imageIds: Id[] = [];
-  readonly #categoryIds: Id[] = [];
+  readonly #ids = new IdColumn();
+  readonly #imageIds = new IdColumn();
+  readonly #categoryIds = new IdColumn();
   readonly #areas = new Numbers();
   readonly #crowd = new Numbers();
   readonly #boxes = new Numbers();
@@ -119,6 +121,23 @@ export class GroundTruthBuilder {
     this.#addKeypoints(row, place);
   }
 
+  /** Adds the first rows that were read last at once; false, and none, where one needs a closer look. */
+  addAnnotations(rows: NativeRows, count: number): boolean {
+    if (![COLUMN.id, COLUMN.image, COLUMN.category].every((column) => rows.allHave(column, count))) return false;
+    this.#ids.append(rows.column(COLUMN.id, count));
+    this.#imageIds.append(rows.column(COLUMN.image, count));
+    this.#categoryIds.append(rows.column(COLUMN.category, count));
+    this.#areas.append(rows.column(COLUMN.area, count));
+    this.#crowd.append(rows.column(COLUMN.crowd, count));
+    this.#boxes.append(rows.boxes(count));
+    // No keypoints: how many are labelled is as the file says, or none.
+    for (const labelled of rows.column(COLUMN.labelled, count)) {
+      this.#labelled.push(Number.isNaN(labelled) ? 0 : labelled);
+    }
+    this.#keypoints.addNone(count);
+    return true;
+  }
+
   #addKeypoints({ keypoints, labelled }: Row, place: string): void {
     let count = labelled;
     if (Number.isNaN(count)) {
@@ -135,17 +154,17 @@ export class GroundTruthBuilder {
     const categoryIds = this.#sorted('categories', this.#categories.keys());
     const imageSizes = new Uint32Array(2 * imageIds.length);
     imageIds.forEach((id, i) => imageSizes.set(this.#images.get(id)!, 2 * i));
-    const ids = idColumn(this.#ids);
+    const ids = this.#ids.finish();
     this.#checkUnique(ids);
     const images = new IdIndex(imageIds);
     const categories = new IdIndex(categoryIds);
-    const image = Int32Array.from(this.#imageIds, (id) => images.find(id));
-    const category = Int32Array.from(this.#categoryIds, (id) => categories.find(id));
-    const left = (places: Int32Array, named: readonly Id[], what: string): string[] => {
+    const image = images.findAll(this.#imageIds);
+    const category = categories.findAll(this.#categoryIds);
+    const left = (places: Int32Array, named: IdColumn, what: string): string[] => {
       const first = places.indexOf(-1);
       if (first < 0) return [];
       const count = places.reduce((n, place) => n + (place < 0 ? 1 : 0), 0);
-      const example = `annotation ${shownValue(this.#ids[first])} names ${shownValue(named[first])}`;
+      const example = `annotation ${shownValue(this.#ids.at(first))} names ${shownValue(named.at(first))}`;
       return [
         `${counted(count, 'annotation names', 'annotations name')} ${what} that is not in the file; ${count === 1 ? 'it is' : 'they are'} left out. The first: ${example}.`,
       ];
@@ -171,7 +190,7 @@ export class GroundTruthBuilder {
         ...left(image, this.#imageIds, 'an image'),
         ...left(category, this.#categoryIds, 'a category'),
         ...byValueWarnings(images, categories, this.#where),
-        ...(this.#ids.some(looksUnmatched) ? [ID_ZERO] : []),
+        ...(hasUnmatched(ids) ? [ID_ZERO] : []),
       ],
     };
   }
@@ -210,13 +229,25 @@ export class GroundTruthBuilder {
   }
 }
 
+/** Whether there is an id that COCO evaluation takes for "nothing". */
+function hasUnmatched(ids: Ids): boolean {
+  return ids instanceof Float64Array ? ids.includes(0) : ids.some(looksUnmatched);
+}
+
 function firstRepeated(ids: Ids): Id | undefined {
   if (ids instanceof Float64Array) {
+    if (areRising(ids)) return undefined;
     const sorted = ids.slice().sort();
     return sorted.find((id, i) => i > 0 && id === sorted[i - 1]);
   }
   const seen = new Set<Id>();
   return ids.find((id) => seen.size === seen.add(id).size);
+}
+
+/** Most files number their annotations in order. */
+function areRising(ids: Float64Array): boolean {
+  for (let i = 1; i < ids.length; i++) if (!(ids[i]! > ids[i - 1]!)) return false;
+  return true;
 }
 
 function known(pixels: number): number {
@@ -293,6 +324,21 @@ export class DetectionBuilder {
     this.#scores.push(row.score);
     for (let i = 0; i < 4; i++) this.#boxes.push(row.boxNumbers === 4 ? row.box[i]! : Number.NaN);
     this.#indices.push(this.#index++);
+    return true;
+  }
+
+  /** Adds the first rows that were read last at once; false, and none, where one needs a closer look. */
+  addAll(rows: NativeRows, count: number): boolean {
+    if (!rows.allHave(COLUMN.score, count)) return false;
+    const image = this.#images.findNumbers(rows.column(COLUMN.image, count));
+    const category = this.#categories.findNumbers(rows.column(COLUMN.category, count));
+    if (image === undefined || category === undefined) return false;
+    this.#image.append(image);
+    this.#category.append(category);
+    this.#scores.append(rows.column(COLUMN.score, count));
+    this.#boxes.append(rows.boxes(count));
+    this.#keypoints.addNone(count);
+    for (let i = 0; i < count; i++) this.#indices.push(this.#index++);
     return true;
   }
 

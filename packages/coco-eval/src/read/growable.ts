@@ -4,12 +4,28 @@ export class Numbers {
   length = 0;
 
   push(value: number): void {
-    if (this.length === this.#values.length) {
-      const larger = new Float64Array(2 * this.length);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
+    if (this.length === this.#values.length) this.#reserve(1);
     this.#values[this.length++] = value;
+  }
+
+  append(values: Float64Array | Int32Array): void {
+    this.#reserve(values.length);
+    this.#values.set(values, this.length);
+    this.length += values.length;
+  }
+
+  /** Adds one number many times. */
+  appendMany(value: number, count: number): void {
+    this.#reserve(count);
+    this.#values.fill(value, this.length, this.length + count);
+    this.length += count;
+  }
+
+  #reserve(more: number): void {
+    if (this.length + more <= this.#values.length) return;
+    const larger = new Float64Array(Math.max(2 * this.#values.length, this.length + more));
+    larger.set(this.#values);
+    this.#values = larger;
   }
 
   /** Forgets the numbers and keeps the room. */

@@ -1,3 +1,6 @@
+import type { IdColumn } from './id-column.ts';
+import { NativeIds } from './native-ids.ts';
+
 /** An id as a file writes it. Whole numbers beyond 2^53 are kept as bigints: as doubles, neighbors would become one. */
 export type Id = number | bigint | string;
 
@@ -67,14 +70,39 @@ function rank(unit: number): number {
 
 /** From id to place in a list of ids; remembers the last answer, since rows of one image come together. */
 export class IdIndex {
+  readonly #ids: Ids;
   readonly #places = new Map<Id, number>();
+  #native: NativeIds | undefined;
   #lastId: Id = Number.NaN;
   #lastPlace = -1;
   /** Rows whose id was found only in its other form: the text "3" for the number 3, or the other way round. */
   foundByValue = 0;
 
   constructor(ids: Ids) {
+    this.#ids = ids;
     ids.forEach((id, place) => this.#places.set(id, place));
+  }
+
+  /** The places of a whole column, each or -1. */
+  findAll(column: IdColumn): Int32Array {
+    const ids = column.finish();
+    const native = ids instanceof Float64Array ? this.#natively() : undefined;
+    if (native !== undefined) return native.find(ids as Float64Array).places;
+    const places = new Int32Array(ids.length);
+    for (let i = 0; i < places.length; i++) places[i] = this.find(ids[i]!);
+    return places;
+  }
+
+  /** The places of ids that are numbers; undefined where one of them has none, or another form. */
+  findNumbers(ids: Float64Array): Int32Array | undefined {
+    const found = this.#natively()?.find(ids);
+    return found?.missing === 0 ? found.places : undefined;
+  }
+
+  /** undefined where WebAssembly is missing, and where an id is text: a number may then be one in its other form. */
+  #natively(): NativeIds | undefined {
+    if (this.#ids instanceof Float64Array) this.#native ??= NativeIds.of(this.#ids);
+    return this.#native;
   }
 
   /** The place, or -1. */

@@ -22,6 +22,11 @@ export class KeypointColumns {
     return undefined;
   }
 
+  /** Adds rows without keypoints. */
+  addNone(rows: number): void {
+    this.#blocks.appendMany(0, rows);
+  }
+
   /** @param absent what the rows without keypoints have */
   finish(absent: number): Keypoints | undefined {
     if (this.#points === 0) return undefined;

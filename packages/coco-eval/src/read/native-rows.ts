@@ -7,10 +7,27 @@ const WINDOW = 2 ** 20;
 const PADDING = 64;
 const CAPACITY = 2048;
 
-/** Where each number of a row stands in the kernel's answer. */
-const FIELD = { id: 0, image: 1, category: 2, score: 3, area: 4, crowd: 5, labelled: 6, box: 7, boxNumbers: 11 };
-const SPAN = { start: 12, end: 13, row: 14 };
-const ROW = 15;
+/** Columns of the kernel's answer. */
+export const COLUMN = {
+  id: 0,
+  image: 1,
+  category: 2,
+  score: 3,
+  area: 4,
+  crowd: 5,
+  labelled: 6,
+  boxNumbers: 11,
+  maskStart: 12,
+  maskEnd: 13,
+  begin: 14,
+  height: 15,
+  width: 16,
+} as const;
+/** Four numbers for each row. */
+const BOX = 7;
+const COLUMNS = 17;
+
+type Column = (typeof COLUMN)[keyof typeof COLUMN];
 
 /** Reads rows by WebAssembly, many at a time. Whatever is unusual in a row is left to the reader in JavaScript. */
 export class NativeRows {
@@ -18,7 +35,7 @@ export class NativeRows {
   readonly #file: Uint8Array;
   readonly #text: number;
   readonly #out: number;
-  #values: Float64Array;
+  readonly #values: Float64Array;
   #begin = 0; // of the window, in the file
   #end = 0;
 
@@ -32,8 +49,8 @@ export class NativeRows {
     this.#kernel = kernel;
     this.#file = file;
     this.#text = kernel.room(Math.min(WINDOW, file.length) + PADDING);
-    this.#out = kernel.room(8 * ROW * CAPACITY);
-    this.#values = kernel.doubles(this.#out, ROW * CAPACITY);
+    this.#out = kernel.room(8 * COLUMNS * CAPACITY);
+    this.#values = kernel.doubles(this.#out, COLUMNS * CAPACITY);
   }
 
   /** Reads the rows from a position in the file on. Gives how many; 0 where JavaScript must read the next one. */
@@ -46,7 +63,8 @@ export class NativeRows {
   }
 
   #readFrom(position: number): number {
-    return this.#kernel.run.readRows(this.#text + position - this.#begin, this.#out, CAPACITY);
+    const shift = this.#begin - this.#text;
+    return this.#kernel.run.readRows(position - shift, this.#out, CAPACITY, shift);
   }
 
   #cutOff(): boolean {
@@ -64,41 +82,37 @@ export class NativeRows {
 
   /** Where in the file the last row ends. */
   get end(): number {
-    return this.#place(this.#kernel.run.rowsEnd());
+    return this.#kernel.run.rowsEnd() - this.#text + this.#begin;
   }
 
-  #place(address: number): number {
-    return address < 0 ? -1 : address - this.#text + this.#begin;
+  /** The numbers that the first `count` rows read last have in a column, NaN (masks: -1) for none. Valid until the next. */
+  column(column: Column, count: number): Float64Array {
+    return this.#values.subarray(column * CAPACITY, column * CAPACITY + count);
+  }
+
+  /** `[count * 4]`: the boxes of the first rows, NaN for none. */
+  boxes(count: number): Float64Array {
+    return this.#values.subarray(BOX * CAPACITY, BOX * CAPACITY + 4 * count);
+  }
+
+  /** Whether all of the first `count` rows have a number in a column. */
+  allHave(column: Column, count: number): boolean {
+    return this.#kernel.run.allHave(this.#out, CAPACITY, column, count) !== 0;
   }
 
   /** Puts the i-th row that was read last into `row`. */
   fill(i: number, row: Row): void {
-    const values = this.#values;
-    const at = i * ROW;
-    row.id = values[at + FIELD.id]!;
-    row.imageId = values[at + FIELD.image]!;
-    row.categoryId = values[at + FIELD.category]!;
-    row.score = values[at + FIELD.score]!;
-    row.area = values[at + FIELD.area]!;
-    row.crowd = values[at + FIELD.crowd]!;
-    row.labelled = values[at + FIELD.labelled]!;
-    for (let k = 0; k < 4; k++) row.box[k] = values[at + FIELD.box + k]!;
-    row.boxNumbers = values[at + FIELD.boxNumbers]!;
+    const at = (column: Column): number => this.#values[column * CAPACITY + i]!;
+    row.id = at(COLUMN.id);
+    row.imageId = at(COLUMN.image);
+    row.categoryId = at(COLUMN.category);
+    row.score = at(COLUMN.score);
+    row.area = at(COLUMN.area);
+    row.crowd = at(COLUMN.crowd);
+    row.labelled = at(COLUMN.labelled);
+    for (let k = 0; k < 4; k++) row.box[k] = this.#values[BOX * CAPACITY + 4 * i + k]!;
+    row.boxNumbers = at(COLUMN.boxNumbers);
     row.keypoints.length = 0;
     row.segmentable = true;
-  }
-
-  /** Where in the file the i-th row begins. */
-  begins(i: number): number {
-    return this.#place(this.#values[i * ROW + SPAN.row]!);
-  }
-
-  /** Where in the file the mask of the i-th row begins and ends; -1 without one. */
-  maskStart(i: number): number {
-    return this.#place(this.#values[i * ROW + SPAN.start]!);
-  }
-
-  maskEnd(i: number): number {
-    return this.#place(this.#values[i * ROW + SPAN.end]!);
   }
 }

@@ -5,7 +5,7 @@ import { asUtf8 } from './encoding.ts';
 import { Numbers } from './growable.ts';
 import type { Id } from './ids.ts';
 import { JsonCursor } from './json-cursor.ts';
-import { NativeRows } from './native-rows.ts';
+import { COLUMN, NativeRows } from './native-rows.ts';
 import type { MaskArena, Segmentations } from './segmentations.ts';
 import { shown } from './shown.ts';
 
@@ -40,13 +40,17 @@ export function parseGroundTruth(file: Uint8Array, where = 'ground truth'): Grou
       throw new RcnnError('DATASET_INVALID', { where, place: `/${list}`, problem: 'this list is there twice' });
     }
     lists.add(list);
-    if (list === 'images') cursor.list(() => readImage(cursor, builder));
+    if (list === 'images') readImages(cursor, builder);
     else if (list === 'categories') cursor.list(() => readCategory(cursor, builder));
     else
-      readRows(cursor, (row, start, end) => {
-        builder.addAnnotation(row);
-        spans.add(start, end);
-      });
+      readRows(
+        cursor,
+        (row, start, end) => {
+          builder.addAnnotation(row);
+          spans.add(start, end);
+        },
+        (rows, count) => builder.addAnnotations(rows, count) && spans.addAll(rows, count),
+      );
   });
   cursor.end();
   if (!lists.has('images')) {
@@ -69,9 +73,13 @@ export function parseDetections(
   if (cursor.peek() === OPEN_OBJECT) throw noList(cursor);
   const builder = new DetectionBuilder(where, truth, reading);
   const spans = new Spans();
-  readRows(cursor, (row, start, end) => {
-    if (builder.add(row)) spans.add(start, end);
-  });
+  readRows(
+    cursor,
+    (row, start, end) => {
+      if (builder.add(row)) spans.add(start, end);
+    },
+    (rows, count) => builder.addAll(rows, count) && spans.addAll(rows, count),
+  );
   cursor.end();
   return builder.finish(spans.segmentations(bytes, where));
 }
@@ -105,6 +113,26 @@ function hintFor(keys: readonly string[]): string {
   return 'Write one list, in which each detection has its image_id.';
 }
 
+/** Images are rows too, with height and width. */
+function readImages(cursor: JsonCursor, builder: GroundTruthBuilder): void {
+  const native = NativeRows.of(cursor.bytes);
+  cursor.list(() => {
+    cursor.peek();
+    const count = native?.read(cursor.position) ?? 0;
+    if (count === 0) {
+      readImage(cursor, builder);
+      return;
+    }
+    const [ids, begins, heights, widths] = ([COLUMN.id, COLUMN.begin, COLUMN.height, COLUMN.width] as const).map(
+      (column) => native!.column(column, count),
+    ) as [Float64Array, Float64Array, Float64Array, Float64Array];
+    for (let i = 0; i < count; i++) {
+      builder.addImage(ids[i]!, heights[i]!, widths[i]!, () => writtenAt(cursor, begins[i]!, 'id'));
+    }
+    cursor.position = native!.end;
+  });
+}
+
 function readImage(cursor: JsonCursor, builder: GroundTruthBuilder): void {
   let id: Id = Number.NaN;
   let height = Number.NaN;
@@ -136,8 +164,13 @@ function readCategory(cursor: JsonCursor, builder: GroundTruthBuilder): void {
 /**
  * Reads a list of annotations or detections. `take` gets each as a row, and where its segmentation begins and ends, or
  * -1. Runs of usual rows are read by WebAssembly, the others here.
+ * @param takeAll gets the rows that WebAssembly read; false where they must be taken one by one
  */
-function readRows(cursor: JsonCursor, take: (row: Row, start: number, end: number) => void): void {
+function readRows(
+  cursor: JsonCursor,
+  take: (row: Row, start: number, end: number) => void,
+  takeAll: (rows: NativeRows, count: number) => boolean,
+): void {
   const native = NativeRows.of(cursor.bytes);
   const row = new Row();
   let begin = 0;
@@ -145,18 +178,23 @@ function readRows(cursor: JsonCursor, take: (row: Row, start: number, end: numbe
   cursor.list(() => {
     cursor.peek();
     const count = native?.read(cursor.position) ?? 0;
-    for (let i = 0; i < count; i++) {
-      begin = native!.begins(i);
-      native!.fill(i, row);
-      take(row, native!.maskStart(i), native!.maskEnd(i));
-    }
-    if (count > 0) {
-      cursor.position = native!.end;
+    if (count === 0) {
+      begin = cursor.position;
+      const [start, end] = readRow(cursor, row);
+      take(row, start, end);
       return;
     }
-    begin = cursor.position;
-    const [start, end] = readRow(cursor, row);
-    take(row, start, end);
+    if (!takeAll(native!, count)) {
+      const [begins, starts, ends] = ([COLUMN.begin, COLUMN.maskStart, COLUMN.maskEnd] as const).map((column) =>
+        native!.column(column, count),
+      ) as [Float64Array, Float64Array, Float64Array];
+      for (let i = 0; i < count; i++) {
+        begin = begins[i]!;
+        native!.fill(i, row);
+        take(row, starts[i]!, ends[i]!);
+      }
+    }
+    cursor.position = native!.end;
   });
 }
 
@@ -262,6 +300,15 @@ class Spans {
     this.#starts.push(start);
     this.#ends.push(end);
     this.#any ||= start >= 0;
+  }
+
+  /** Adds those of the first rows that were read last. */
+  addAll(rows: NativeRows, count: number): true {
+    const starts = rows.column(COLUMN.maskStart, count);
+    this.#starts.append(starts);
+    this.#ends.append(rows.column(COLUMN.maskEnd, count));
+    this.#any ||= starts.some((start) => start >= 0);
+    return true;
   }
 
   segmentations(bytes: Uint8Array, where: string): Segmentations | undefined {

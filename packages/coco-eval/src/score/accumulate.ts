@@ -4,26 +4,36 @@ import { identity, sortByFallingScore, sortByIndex } from '../match/sort.ts';
 import type { ResolvedParams } from '../params.ts';
 import { CurveArrays } from './arrays.ts';
 import { Curve } from './curve.ts';
-import { NativeCurve } from './native-curve.ts';
+import { accumulateNatively } from './native-curves.ts';
+import { statsOf } from './summary.ts';
+
+/** The arrays, and the numbers of the summary. */
+export interface Accumulated {
+  readonly arrays: CurveArrays;
+  readonly stats: readonly number[];
+}
 
 /**
  * Turns outcomes into precision, recall and score arrays.
  * @param native false leaves WebAssembly out
  */
-export function accumulate(outcomes: Outcomes, images: number, params: ResolvedParams, native = true): CurveArrays {
+export function accumulate(outcomes: Outcomes, images: number, params: ResolvedParams, native = true): Accumulated {
+  const arrays = new CurveArrays(params, categoriesWithObjects(outcomes), outcomes.categories);
+  const kernel = native && outcomes.words === 1 ? Kernel.make() : undefined;
+  if (kernel !== undefined) return { arrays, stats: accumulateNatively(kernel, outcomes, images, params, arrays) };
+  accumulateInJs(outcomes, images, params, arrays);
+  return { arrays, stats: statsOf(arrays.held, params) };
+}
+
+function accumulateInJs(outcomes: Outcomes, images: number, params: ResolvedParams, arrays: CurveArrays): void {
   const K = outcomes.categories;
   const A = params.areaRanges.length;
   const M = params.maxDetections.length;
-  const arrays = new CurveArrays(params, categoriesWithObjects(outcomes), K);
   // Equal scores keep the order of images; within a cell, that of the ranks.
   let order = sortByIndex(identity(outcomes.count), outcomes.image, images);
   order = sortByFallingScore(order, outcomes.scores.subarray(0, outcomes.count));
   order = sortByIndex(order, outcomes.category, K);
-  const kernel = native && outcomes.words === 1 ? Kernel.make() : undefined;
-  const curve =
-    kernel === undefined
-      ? new Curve(outcomes, params, arrays.held.shape)
-      : new NativeCurve(kernel, order, outcomes, params, arrays.held.shape);
+  const curve = new Curve(outcomes, params, arrays.held.shape);
   let start = 0;
   for (let k = 0; k < K; k++) {
     let end = start;
@@ -39,7 +49,6 @@ export function accumulate(outcomes: Outcomes, images: number, params: ResolvedP
     }
     start = end;
   }
-  return arrays;
 }
 
 /** Whether each category has ground truth that counts: without, all its numbers are undefined. */

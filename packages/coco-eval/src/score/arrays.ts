@@ -44,8 +44,8 @@ export class CurveArrays implements EvalArrays {
     checkLength(T * R * count * A * M);
     this.held = {
       shape: [T, R, count, A, M],
-      precision: new Float64Array(T * R * count * A * M).fill(-1),
-      scores: new Float64Array(T * R * count * A * M).fill(-1),
+      precision: new Float64Array(T * R * count * A * M), // every number is written
+      scores: new Float64Array(T * R * count * A * M),
       recall: new Float64Array(T * count * A * M).fill(-1),
     };
   }

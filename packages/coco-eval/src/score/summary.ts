@@ -2,7 +2,8 @@ import { pairwiseSum } from '../match/similarity.ts';
 import type { IoUType, ResolvedParams } from '../params.ts';
 import type { EvalArrays } from './arrays.ts';
 
-interface Line {
+/** One number of the summary. */
+export interface Line {
   readonly kind: 'precision' | 'recall';
   /** Mean over all thresholds without it. */
   readonly iou?: number;
@@ -10,13 +11,28 @@ interface Line {
   readonly maxDetections: number | undefined;
 }
 
-/** The twelve (keypoints: ten) numbers and the text that pycocotools prints, byte for byte. */
-export function summarize(arrays: EvalArrays, params: ResolvedParams): { stats: number[]; summary: string } {
-  const lines =
-    params.iouType === 'keypoints' ? keypointLines(params.maxDetections) : detectionLines(params.maxDetections);
-  const stats = lines.map((line) => mean(arrays, params, line));
+/**
+ * The twelve (keypoints: ten) numbers and the text that pycocotools prints, byte for byte.
+ * @param stats the numbers, where they are known already
+ */
+export function summarize(
+  arrays: EvalArrays,
+  params: ResolvedParams,
+  stats: readonly number[] = statsOf(arrays, params),
+): { stats: readonly number[]; summary: string } {
+  const lines = linesOf(params);
   const text = lines.map((line, i) => `${describe(line, params)} = ${fixed(stats[i]!, 3)}\n`);
   return { stats, summary: text.join('') };
+}
+
+/** The numbers of the summary, in its order. */
+export function linesOf({ iouType, maxDetections }: ResolvedParams): Line[] {
+  return iouType === 'keypoints' ? keypointLines(maxDetections) : detectionLines(maxDetections);
+}
+
+/** The twelve (keypoints: ten) numbers. */
+export function statsOf(arrays: EvalArrays, params: ResolvedParams): number[] {
+  return linesOf(params).map((line) => mean(arrays, params, line));
 }
 
 /**
@@ -55,11 +71,19 @@ function keypointLines(max: readonly number[]): Line[] {
   ]);
 }
 
+/** Where a number's area range and limit stand; -1 where there is none of that name. */
+export function placesOf({ areaRanges, maxDetections }: ResolvedParams, line: Line): { a: number; m: number } {
+  return {
+    a: areaRanges.findIndex(({ name }) => name === line.area),
+    m: maxDetections.findIndex((n) => n === line.maxDetections),
+  };
+}
+
 /** Mean of what is not -1, summed in numpy's order; -1 when nothing is left. */
-function mean(arrays: EvalArrays, params: ResolvedParams, { kind, iou, area, maxDetections }: Line): number {
+function mean(arrays: EvalArrays, params: ResolvedParams, line: Line): number {
+  const { kind, iou } = line;
   const [T, R, K, A, M] = arrays.shape;
-  const a = params.areaRanges.findIndex(({ name }) => name === area);
-  const m = params.maxDetections.findIndex((n) => n === maxDetections);
+  const { a, m } = placesOf(params, line);
   if (a < 0 || m < 0) return -1;
   const rows = kind === 'precision' ? R : 1;
   const source = kind === 'precision' ? arrays.precision : arrays.recall;
