@@ -48,6 +48,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { BestBoxMatcher } from './best-box-matcher.ts';
 import { MaskCascade, type MaskStageParts } from './mask-cascade.ts';
+import { meanOfFours } from './mean-of-fours.ts';
 import { proposedOf, type StageSample, sampleStage } from './sample-stage.ts';
 import type { SemanticBranch } from './semantic-branch.ts';
 import { labelsOfMasks, type SemanticLabels, semanticLoss } from './semantic-labels.ts';
@@ -251,9 +252,7 @@ export class HTCHeads extends Module implements RegionHeads {
     return tf.tidy(() => {
       const pooled = this.#parts.boxPool.forward(features, boxes); // [R, 7, 7, C]
       const told =
-        semantic === undefined
-          ? pooled
-          : tf.add(pooled, tf.avgPool(this.#semanticPool.forward([semantic], boxes), 2, 2, 'valid'));
+        semantic === undefined ? pooled : tf.add(pooled, meanOfFours(this.#semanticPool.forward([semantic], boxes)));
       return { ...predictor.forward(head.forward(told as tf.Tensor4D, phase), phase) };
     });
   }

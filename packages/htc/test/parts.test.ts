@@ -5,6 +5,7 @@ import { Mask } from '@rcnn/masks';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BestBoxMatcher, HTCHeads, IGNORED, labelsOfMasks, SemanticBranch, semanticLoss } from '../src/index.ts';
+import { meanOfFours } from '../src/mean-of-fours.ts';
 import { useFastEngine } from './engine.ts';
 import { maskStages, smallHeads } from './support.ts';
 
@@ -54,6 +55,22 @@ describe('semantic labels out of masks', () => {
     const { value, grad } = tf.valueAndGrad((x) => semanticLoss(x as tf.Tensor4D, none))(logits);
     expect([value, grad].flatMap((part) => [...part.dataSync()]).every((part) => part === 0)).toBe(true);
   });
+});
+
+test('means of four cells are those of an average pool, and so are their gradients; no regions, no means', () => {
+  const random = new Random(3);
+  const values = (length: number) => Float32Array.from({ length }, () => random.uniform(-1, 1));
+  const x = tf.tensor4d(values(2 * 6 * 6 * 5), [2, 6, 6, 5]);
+  const dy = tf.tensor4d(values(2 * 3 * 3 * 5), [2, 3, 3, 5]);
+  const ours = tf.valueAndGrad((map) => meanOfFours(map as tf.Tensor4D))(x, dy);
+  const pool = tf.valueAndGrad((map) => tf.avgPool(map as tf.Tensor4D, 2, 2, 'valid'))(x, dy);
+  expect(ours.value.shape).toEqual([2, 3, 3, 5]);
+  expect(ours.grad.shape).toEqual(x.shape);
+  for (const part of ['value', 'grad'] as const) {
+    const wanted = pool[part].dataSync();
+    for (const [at, found] of ours[part].dataSync().entries()) expect(found).toBeCloseTo(wanted[at]!, 6);
+  }
+  expect(meanOfFours(tf.zeros([0, 14, 14, 5])).shape).toEqual([0, 7, 7, 5]);
 });
 
 const SHAPES = [

@@ -1,5 +1,5 @@
 import { smoothL1 } from '@rcnn/boxes';
-import { withoutGradients } from '@rcnn/core';
+import { concatFloats, withoutGradients } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { MaskIoUNet } from './mask-iou-net.ts';
 
@@ -26,7 +26,7 @@ export function maskIoULoss(net: MaskIoUNet, { masks, targets, labels }: RatedMa
   if (rows.length === 0) return tf.scalar(0);
   return tf.tidy(() => {
     const [, height, width] = masks.shape;
-    const wanted = Float32Array.from(Array.from(rows).flatMap((row) => [...targets[row]!]));
+    const wanted = concatFloats(Array.from(rows, (row) => targets[row]!));
     const truth = tf.tensor3d(wanted, [rows.length, height, width]);
     const rated = tf.gather(masks, tf.tensor1d(rows, 'int32'));
     const real = withoutGradients(() => iouWith(rated, truth));
