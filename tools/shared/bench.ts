@@ -57,13 +57,26 @@ export function machine(): string {
   return `${cpu?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, ${instructionSet()}, Node ${process.version}, load ${busy} (quiet is below 0.5)`;
 }
 
+/** Processor, clock and instructions in short, for a row of a table: `Intel Xeon, 2.3 GHz, avx512f`. */
+export function processor(): string {
+  const { model, speed } = cpus()[0] ?? { model: 'unknown processor', speed: 0 };
+  const name = model.replaceAll(/\((?:R|TM)\)| Processor$/g, '').trim();
+  const clock = speed || Number(/^cpu MHz\s*:(.*)$/m.exec(cpuInfo())?.[1] ?? 0);
+  return [name, ...(clock > 0 && !model.includes('GHz') ? [`${(clock / 1000).toFixed(1)} GHz`] : []), instructionSet()].join(', '); // biome-ignore format: one line
+}
+
+/** What Linux says of the processors; elsewhere nothing. */
+function cpuInfo(): string {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** The widest vector instructions of this processor that engines use, as Linux names them; elsewhere its architecture. */
 export function instructionSet(): string {
-  try {
-    const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? [];
-    const wide = ['amx_tile', 'avx512f', 'avx2', 'avx', 'sve', 'asimd'];
-    return wide.find((name) => flags.includes(name)) ?? process.arch;
-  } catch {
-    return process.arch;
-  }
+  const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuInfo())?.[1]?.split(' ') ?? [];
+  const wide = ['amx_tile', 'avx512f', 'avx2', 'avx', 'sve', 'asimd'];
+  return wide.find((name) => flags.includes(name)) ?? process.arch;
 }

@@ -1,6 +1,7 @@
 // The methods beside each other: each small architecture trains from nothing for the same steps on the same generated
 // pictures, in a process of its own, and is measured on the same others. Writes family.md and family.svg into the folder;
-// called again, it goes on with what is not there yet. With --docs the table and the chart go into docs/ too.
+// called again, it goes on with what is not there yet. With --docs the table and the chart go into docs/ too, where rows of
+// methods that were not measured into this folder stay as they are.
 //   npm run bench -- family [--only yolact_small,solov2_small] [--epochs 5] [--scene gentle|usual] [--engine onnxruntime]
 //     [--out runs/family] [--docs]
 import { spawnSync } from 'node:child_process';
@@ -12,6 +13,7 @@ import { benchOptions, machine } from '@rcnn/shared/bench';
 import { renderChart } from '../src/report/charts.ts';
 import { chartOf } from './family/chart.ts';
 import { measured, type Task } from './family/measured.ts';
+import { rowsOfPage } from './family/page.ts';
 import { drawnPictures, isScene } from './family/pictures.ts';
 import { asMarkdown, type Row } from './family/table.ts';
 
@@ -46,26 +48,33 @@ for (const arch of small) {
   }
   if (existsSync(file)) rows.push(JSON.parse(readFileSync(file, 'utf8')) as Row);
 }
-const table = asMarkdown(rows, { scene, epochs: Number(epochs), missing: missing(), machine: machine(), engine });
-const chart = `${await renderChart(chartOf(rows))}\n`;
+const facts = { scene, epochs: Number(epochs), engine };
+const table = asMarkdown(rows, { ...facts, missing: missing(rows), machine: machine() });
 writeFileSync(join(out, 'family.md'), table);
-writeFileSync(join(out, 'family.svg'), chart);
-if (docs) writeDocs();
+writeFileSync(join(out, 'family.svg'), await drawn(rows));
+if (docs) await writeDocs();
 console.log(table);
 
 /** Between the marks of the page, and beside its other pictures. */
-function writeDocs(): void {
+async function writeDocs(): Promise<void> {
   const folder = fileURLToPath(new URL('../../../docs/', import.meta.url));
   const page = join(folder, 'family.md');
   const picture = '![Four measures of the masks of each method, and mask AP against time](pictures/family.svg)';
   const marked = /(<!-- table -->\n)[\s\S]*(<!-- \/table -->)/;
-  const text = readFileSync(page, 'utf8').replace(marked, (_, begin: string, end: string) => `${begin}\n${picture}\n\n${table}\n${end}`); // biome-ignore format: one line
-  writeFileSync(page, text);
-  writeFileSync(join(folder, 'pictures', 'family.svg'), chart);
+  const text = readFileSync(page, 'utf8');
+  const all = [...rows, ...rowsOfPage(text)];
+  const shown = small.flatMap((arch) => all.find((row) => row.arch === arch) ?? []);
+  const table = asMarkdown(shown, { ...facts, missing: missing(shown) });
+  writeFileSync(page, text.replace(marked, (_, begin: string, end: string) => `${begin}\n${picture}\n\n${table}\n${end}`)); // biome-ignore format: one line
+  writeFileSync(join(folder, 'pictures', 'family.svg'), await drawn(shown));
 }
 
-function missing(): string[] {
-  return small.filter((arch) => rows.every((row) => row.arch !== arch));
+async function drawn(shown: readonly Row[]): Promise<string> {
+  return `${await renderChart(chartOf(shown))}\n`;
+}
+
+function missing(shown: readonly Row[]): string[] {
+  return small.filter((arch) => shown.every((row) => row.arch !== arch));
 }
 
 /** A process of its own: its peak of memory and its processor's time are those of one method. */

@@ -13,6 +13,7 @@ import {
 } from '@rcnn/core';
 import { loadDetector } from '@rcnn/models/node';
 import { compileAs } from '@rcnn/onnx';
+import { processor } from '@rcnn/shared/bench';
 import { consoleProgress, evaluateModel, type ModelEvaluation, resume, train } from '../../src/index.ts';
 import type { Numbers, Row } from './table.ts';
 
@@ -53,6 +54,7 @@ export async function measured({ arch, data, engine: name, epochs, folder }: Tas
     // Of the whole training with its start, its evaluation and its report; unknown where another process began it.
     ...(!before && { trainingSeconds, peakMiB }),
     ...perPicture,
+    processor: processor(),
     bbox: numbersOf('bbox', evaluation, dataset),
     ...Object.fromEntries(numbers),
   };

@@ -7,7 +7,8 @@ export interface Row {
   readonly parameters: number;
   /** Of all threads, for the whole training; like its memory absent where two processes shared it. */
   readonly trainingSeconds?: number | undefined;
-  readonly millisecondsPerPicture: number;
+  /** By the clock on the wall; unknown of rows that a page kept. */
+  readonly millisecondsPerPicture?: number | undefined;
   /** The same by the processor's clock, of all threads: what other work on the machine does not change. */
   readonly processorMillisecondsPerPicture: number;
   readonly peakMiB?: number | undefined;
@@ -15,13 +16,15 @@ export interface Row {
   readonly segm?: Numbers | undefined;
   readonly keypoints?: Numbers | undefined;
   readonly bbox: Numbers;
+  /** Where it was seen. */
+  readonly processor?: string | undefined;
 }
 
 export interface Numbers {
   readonly ap: number;
   readonly ap50: number;
   /** AP at an IoU of 0.9. */
-  readonly ap90: number;
+  readonly ap90?: number | undefined;
   /** Boundary AP, of masks. */
   readonly boundary?: number | undefined;
 }
@@ -31,7 +34,8 @@ export interface TableFacts {
   readonly epochs: number;
   /** Architectures that were not measured. */
   readonly missing: readonly string[];
-  readonly machine: string;
+  /** Absent where rows of earlier runs stand beside those of this one. */
+  readonly machine?: string | undefined;
   readonly engine: string;
 }
 
@@ -40,14 +44,15 @@ export function asMarkdown(rows: readonly Row[], facts: TableFacts): string {
   const { scene, missing, machine, engine } = facts;
   const about = [
     `${PICTURES.train} pictures to learn from (${scene} shapes; for key points stick figures), ${PICTURES.val} others to measure on, batches of 4, ${engine}.`,
-    `${machine}.`,
+    machine === undefined ? 'Each method was seen on the processor that is named.' : `${machine}.`,
     'Times of pictures and trainings are of the processor, all threads together; a picture is predicted with its masks.',
     ...(missing.length > 0 ? [`Not measured: ${missing.join(', ')}.`] : []),
   ];
   return `${seen(rows)}\n\n${about.join(' ')}\n\n${claimed(rows)}\n`;
 }
 
-const SEEN = ['Method', 'mask AP', 'AP50', 'AP at 0.9', 'boundary AP', 'box AP', 'box AP50', 'key point AP', 'AP50', 'ms a picture', 'steps', 'minutes', 'parameters', 'peak MiB']; // biome-ignore format: one line
+/** The head of the table. */
+export const SEEN = ['Method', 'mask AP', 'AP50', 'AP at 0.9', 'boundary AP', 'box AP', 'box AP50', 'key point AP', 'AP50', 'ms a picture', 'steps', 'minutes', 'parameters', 'peak MiB', 'seen on']; // biome-ignore format: one line
 
 function seen(rows: readonly Row[]): string {
   const lines = rows.map(({ arch, segm, keypoints, bbox, ...row }) => [
@@ -65,6 +70,7 @@ function seen(rows: readonly Row[]): string {
     row.trainingSeconds === undefined ? '' : (row.trainingSeconds / 60).toFixed(1),
     `${(row.parameters / 1e6).toFixed(2)} M`,
     row.peakMiB?.toFixed(0) ?? '',
+    row.processor ?? '',
   ]);
   return markdownTable([SEEN, ...lines]);
 }
@@ -87,6 +93,9 @@ function percent(value: number | undefined): string {
   return value === undefined ? '' : (100 * value).toFixed(1);
 }
 
+/** With columns of one width, as the formatter leaves them. */
 function markdownTable([head, ...lines]: readonly (readonly string[])[]): string {
-  return [head!, head!.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
+  const widths = head!.map((_, column) => Math.max(...[head!, ...lines].map((line) => line[column]!.length)));
+  const rows = [head!, widths.map((width) => '-'.repeat(width)), ...lines];
+  return rows.map((line) => `| ${line.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`).join('\n');
 }
