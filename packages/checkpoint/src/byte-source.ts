@@ -6,8 +6,12 @@ export interface ByteSource {
   readonly name: string;
   /** In bytes. */
   readonly size: number;
-  /** Exactly `length` bytes from `offset`, in an array that the caller owns. @throws FILE_TRUNCATED, IO_FAILED */
-  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Exactly `length` bytes from `offset`, in an array that the caller owns.
+   * @param into memory that may be used for them instead of new memory, if it is large enough; the answer says which
+   * @throws FILE_TRUNCATED, IO_FAILED
+   */
+  read(offset: number, length: number, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
   close(): Promise<void>;
 }
 

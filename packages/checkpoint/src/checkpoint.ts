@@ -230,8 +230,8 @@ function verifiedEntry(
   };
   return {
     ...tensor,
-    async read() {
-      const bytes = await tensor.read();
+    async read(into) {
+      const bytes = await tensor.read(into);
       compare(await sha256Of([bytes], hashing));
       return bytes;
     },

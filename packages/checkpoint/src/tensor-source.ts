@@ -15,8 +15,11 @@ export interface TensorEntry {
   readonly byteLength: number;
   /** Where a nested file keeps it: `['model', 'conv.weight']`. Absent in flat files. */
   readonly path?: readonly string[];
-  /** All its bytes: row-major, little-endian, in the stored type; an array that the caller owns. */
-  read(): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * All its bytes: row-major, little-endian, in the stored type; an array that the caller owns.
+   * @param into memory that may be used for them instead of new memory, if it is large enough; the answer says which
+   */
+  read(into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
   /** The same bytes in pieces of a few MiB. */
   chunks(): AsyncIterable<Uint8Array<ArrayBuffer>>;
 }
@@ -45,7 +48,7 @@ export function sliceEntry(
     dtype,
     shape,
     byteLength,
-    read: () => source.read(offset, byteLength),
+    read: (into) => source.read(offset, byteLength, into),
     chunks: () => readChunks(source, offset, byteLength),
   };
 }

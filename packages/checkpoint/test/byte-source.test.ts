@@ -43,6 +43,26 @@ test('a URL is read by ranges: the header, then the tensor that is wanted', asyn
   await source.close();
 });
 
+test('a file is read into memory that is given, large reads and small ones, or into new memory where it is too small', async () => {
+  const path = join(temporaryDirectory(), 'numbers');
+  const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => i % 251);
+  writeFileSync(path, bytes);
+  const source = await fileSource(path);
+  const into = new Uint8Array(60_000);
+  for (const [offset, length] of [
+    [3, 50_000],
+    [7, 10],
+    [0, 60_000],
+    [0, 70_000],
+    [99_990, 10],
+  ] as const) {
+    const read = await source.read(offset, length, into);
+    expect(read).toEqual(bytes.subarray(offset, offset + length));
+    expect(read.buffer === into.buffer).toBe(length <= into.length);
+  }
+  await source.close();
+});
+
 test('a server without ranges is read once, whole', async () => {
   behave = (_, response) => void response.end(file);
   const source = await openTensors(await urlSource(url));

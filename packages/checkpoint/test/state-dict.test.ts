@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Conv2d, ConvTranspose2d, Linear, Module, Parameter, type ParameterOwner } from '@rcnn/core';
 import { Random } from '@rcnn/core/random';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
@@ -9,10 +10,12 @@ import {
   loadStateDict,
   memoryEntry,
   memorySource,
+  safetensorsFile,
   stateDict,
   type TensorEntry,
 } from '../src/index.ts';
-import { expectReject, randomTensor } from './helpers.ts';
+import { atomicWrite, openTensorFile } from '../src/node/index.ts';
+import { expectReject, randomTensor, temporaryDirectory } from './helpers.ts';
 
 beforeAll(() => void tf.setBackend('cpu'));
 
@@ -216,6 +219,20 @@ test('names of older torchvision releases are found', async () => {
   ).toHaveLength(5);
   const both = memorySource(names.flatMap((pair) => pair.map((name) => randomTensor(name, [2]))));
   await expectReject(loadStateDict(model, both), 'CHECKPOINT_MISMATCH', '5 unexpected');
+});
+
+test('from a file, whose tensors are read into the same memory, a model has what it has from memory', async () => {
+  const tensors = Object.entries(stored).map(([name, shape]) => randomTensor(name, shape));
+  const path = join(temporaryDirectory(), 'zoo.safetensors');
+  await atomicWrite(path, safetensorsFile(tensors).chunks());
+  const [fromMemory, fromFile] = [new Zoo(), new Zoo()];
+  await loadStateDict(fromMemory, memorySource(tensors));
+  const source = await openTensorFile(path);
+  await loadStateDict(fromFile, source);
+  await source.close();
+  for (const [name, { value }] of fromMemory.namedParameters()) {
+    expect(fromFile.namedParameters().get(name)!.value.dataSync(), `parameter ${name}`).toEqual(value.dataSync());
+  }
 });
 
 test('a prefix and a pattern choose a backbone out of a file', async () => {

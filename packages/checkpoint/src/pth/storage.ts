@@ -8,7 +8,7 @@ export interface StorageBytes {
   readonly byteLength: number;
   /** Whether numbers in it are big-endian. */
   readonly bigEndian: boolean;
-  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  read(offset: number, length: number, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
   chunks(offset: number, length: number): AsyncIterable<Uint8Array<ArrayBuffer>>;
 }
 
@@ -17,7 +17,7 @@ export function plainStorage(source: ByteSource, start: number, byteLength: numb
   return {
     byteLength,
     bigEndian: false,
-    read: (offset, length) => source.read(start + offset, length),
+    read: (offset, length, into) => source.read(start + offset, length, into),
     chunks: (offset, length) => readChunks(source, start + offset, length),
   };
 }
@@ -63,10 +63,10 @@ export function checkedStorage(
   return {
     byteLength: record.size,
     bigEndian,
-    async read(offset, length) {
+    async read(offset, length, into) {
       const whole = offset === 0 && length === record.size;
       if (!whole) await check();
-      const bytes = await source.read(record.offset + offset, length);
+      const bytes = await source.read(record.offset + offset, length, into);
       if (whole && !checked) compare(hashing.crc32(bytes));
       return bytes;
     },

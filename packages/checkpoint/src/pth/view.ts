@@ -15,10 +15,10 @@ export function viewEntry(
   const byteLength = elementCount(shape) * itemSize;
   const start = tensor.storage.byteOffset + tensor.offset * itemSize;
   const dense = isContiguous(shape, strides);
-  const read = async (): Promise<Uint8Array<ArrayBuffer>> => {
+  const read = async (into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> => {
     if (byteLength === 0) return new Uint8Array(0);
     const span = dense ? byteLength : spanOf(shape, strides) * itemSize;
-    let bytes = await storage.read(start, span);
+    let bytes = await storage.read(start, span, into);
     if (!dense) bytes = gather(bytes, shape, strides, itemSize);
     if (storage.bigEndian) swapBytes(bytes, dtype === 'complex64' ? 4 : itemSize);
     return bytes;

@@ -5,7 +5,7 @@ import type { DType } from '../dtypes.ts';
 import { memoryEntry, type TensorEntry, type TensorSource } from '../tensor-source.ts';
 import { checkFinite, decodeFloats } from './decode.ts';
 import { fromStored, storedShape, toStored } from './layout.ts';
-import { type LoadReport, type MatchOptions, matchTensors } from './match.ts';
+import { type LoadReport, type Match, type MatchOptions, matchTensors } from './match.ts';
 import { modelTensors } from './select.ts';
 
 export interface LoadOptions extends MatchOptions {
@@ -29,7 +29,7 @@ export async function loadStateDict(
   });
   const values: tf.Tensor[] = [];
   try {
-    const reads = readAhead(pairs.map(({ entry }) => entry));
+    const reads = readAhead(pairs);
     for (const { parameter, entry } of pairs) {
       values.push(makeTensor(await reads(), entry, parameter, source.name, options));
     }
@@ -40,11 +40,22 @@ export async function loadStateDict(
   return report;
 }
 
-/** Reads tensors in order; the next one is on its way while the caller works on the last. */
-function readAhead(entries: readonly TensorEntry[]): () => Promise<Uint8Array<ArrayBuffer>> {
+/** Larger tensors, in bytes, get memory of their own. */
+const MOST_REUSED = 2 ** 26;
+
+/**
+ * Reads tensors in order; the next one is on its way while the caller works on the last, whose bytes are then forgotten:
+ * those whose layout is changed are all read into the same memory, for new memory costs more than reading.
+ */
+function readAhead(pairs: Match<Parameter>['pairs']): () => Promise<Uint8Array<ArrayBuffer>> {
+  const turned = pairs.filter(({ parameter }) => parameter.layout !== 'same');
+  const largest = Math.min(MOST_REUSED, Math.max(0, ...turned.map(({ entry }) => entry.byteLength)));
+  const memory = [new Uint8Array(largest), new Uint8Array(largest)] as const; // one is filled while one is read
   let index = 0;
   const begin = (): Promise<Uint8Array<ArrayBuffer>> | undefined => {
-    const read = entries[index++]?.read();
+    const pair = pairs[index];
+    const read = pair?.entry.read(pair.parameter.layout === 'same' ? undefined : memory[index % 2 === 0 ? 0 : 1]);
+    index++;
     read?.catch(() => undefined); // told to whoever asks for it, if anyone does
     return read;
   };
