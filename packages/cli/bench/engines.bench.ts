@@ -22,6 +22,8 @@ import {
   convolutionWork,
   DEPTHWISE,
   depthwiseWork,
+  GROUPED,
+  groupedWork,
   OTHERS,
   type Pass,
   type Work,
@@ -217,6 +219,7 @@ const small = DEPTHWISE.at(-1)!; // dense, too: what a depthwise layer is held a
 const work = [
   ...PASSES.flatMap((pass) => [...CONVOLUTIONS, small].map((shape) => convolutionWork(shape, pass))),
   ...PASSES.flatMap((pass) => DEPTHWISE.map((shape) => depthwiseWork(shape, pass))),
+  ...[false, true].flatMap((trains) => GROUPED.map((shape) => groupedWork(shape, trains))),
   ...OTHERS,
 ];
 const rows: Row[] = [];

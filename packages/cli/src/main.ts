@@ -23,6 +23,7 @@ export function createProgram(options: ProgramOptions = {}): Command {
     .showHelpAfterError('(mask-rcnn <command> --help tells more)');
   for (const { name, summary, examples, configure } of commands) {
     const command = configured(program.command(name).description(summary));
+    command.showHelpAfterError(`(mask-rcnn ${name} --help tells more)`);
     configure(command, options);
     command.addHelpText('after', `\nExamples:\n${examplesText(examples)}`);
   }

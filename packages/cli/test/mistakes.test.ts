@@ -173,6 +173,13 @@ describe('one clear error, no stack, another exit code than 0', () => {
       /FILE_EXISTS: --plots .*typo\.yaml' is a file, and a folder is wanted/,
     ],
     ['pictures below a file', ['visualize', '{data}', '--out', '{typo.yaml}'], /FILE_EXISTS: --out .*is a file/],
+    ['a run instead of pictures', ['visualize', '{runs/run}'], /this is a run.* visualize photos --weights .*run\./],
+    [
+      'a name of weights that is not whole',
+      ['predict', '{data/val}', '--weights', 'maskrcnn_resnet50'],
+      /neither a file nor a name.*Did you mean maskrcnn_resnet50_fpn\?/,
+    ],
+    ['an option of another tool', ['train', '{data}', '--max-steps', '2'], /\(mask-rcnn train --help tells more\)/],
     ['results into a folder', ['predict', '{data/val}', ...RUN, '--results', '{empty}'], /a folder; name a file/],
   ])('%s', async (_, args, message) => {
     const engine = args[0] === 'evaluate' ? [] : ['--engine', 'onnxruntime'];
@@ -196,4 +203,10 @@ describe('one clear error, no stack, another exit code than 0', () => {
 
 test('val takes the validation split of several, and a run folder for its best checkpoint', async () => {
   expect(await call('val', '{data}', ...RUN, '--no-losses', '--engine', 'onnxruntime')).toMatchObject({ code: 0 });
+});
+
+test('inspect takes a run folder for its best checkpoint', async () => {
+  const { code, err } = await call('inspect', '{runs/run}');
+  expect(code).toBe(0);
+  expect(err).toMatch(/best\.safetensors: safetensors, \d+ tensors/);
 });

@@ -36,12 +36,29 @@ export function register(): void {
       backendName: BACKEND_NAME,
       ...(kernel && { kernelFunc: withFallback(kernel, fallback) }),
     });
+    ours.delete(fallback.kernelName);
+  }
+  for (const kernel of ours.values()) {
+    registerKernel({ kernelName: kernel.name, backendName: BACKEND_NAME, kernelFunc: alone(kernel) });
   }
 }
 
 /** Ours first; what it declines goes to the `cpu` kernel, which works on the same memory. */
 function withFallback(kernel: OrtKernel, { kernelFunc }: KernelConfig): KernelConfig['kernelFunc'] {
   return (call) => kernel.run(call as unknown as KernelCall) ?? kernelFunc(call);
+}
+
+/** Kernels that tfjs does not have: nothing else could do what they decline. */
+function alone(kernel: OrtKernel): KernelConfig['kernelFunc'] {
+  return (call) => {
+    const result = kernel.run(call as unknown as KernelCall);
+    if (result !== undefined) return result;
+    const shapes = Object.values(call.inputs).map((input) => `${input!.dtype}[${input!.shape.join()}]`);
+    throw new OnnxRuntimeBackendError(
+      'GRAPH_FAILED',
+      `${kernel.name}: found ${shapes.join(', ')}, expected float32 maps [N, H, W, C] that are not empty, and a filter whose channels divide theirs.`,
+    );
+  };
 }
 
 /** Options of the backend; to be set before tfjs first uses it. Threads can also be changed later. */

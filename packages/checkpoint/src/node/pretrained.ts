@@ -45,11 +45,14 @@ export async function loadPretrained(what: string, options: PretrainedOptions = 
     return openCached(address, publishedWeights(basename(new URL(address.url).pathname))?.profile, options);
   }
   if (!existsSync(what) && !/[./\\]/.test(what)) {
+    const names = [...new Set(PUBLISHED.map(({ name }) => name))];
+    const meant = names.find((name) => name.startsWith(what.toLowerCase()) || what.toLowerCase().startsWith(name));
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'loadPretrained',
       place: what,
       problem: 'neither a file nor a name of published weights',
-      expected: `one of ${[...new Set(PUBLISHED.map(({ name }) => name))].join(', ')}, a path or a URL`,
+      expected: `one of ${names.join(', ')}, a path or a URL`,
+      ...(meant !== undefined && { hint: `Did you mean ${meant}?` }),
     });
   }
   return opened(what, await profileOfFile(what, options));

@@ -1,4 +1,5 @@
 /** What is timed: the convolutions of ResNet-50 FPN on one image, and the other kernels of a training step. */
+import { convolution } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export type Pass = 'forward' | 'input gradient' | 'filter gradient';
@@ -36,6 +37,14 @@ export const DEPTHWISE: readonly ConvShape[] = [
   { name: 'MobileNetV2 block 8', size: [50, 76], inChannels: 384, outChannels: 384, kernel: 3, stride: 1 },
   { name: 'MobileNetV3 block 13', size: [25, 38], inChannels: 672, outChannels: 672, kernel: 5, stride: 1 },
   { name: 'small maps', size: [64, 64], inChannels: 64, outChannels: 64, kernel: 3, stride: 1 },
+];
+
+/** The 3x3 convolutions of ResNeXt-50 32x4d at 800x1216, in 32 groups. */
+export const GROUPED: readonly ConvShape[] = [
+  { name: 'ResNeXt-50 layer1', size: [200, 304], inChannels: 128, outChannels: 128, kernel: 3, stride: 1 },
+  { name: 'ResNeXt-50 layer2', size: [100, 152], inChannels: 256, outChannels: 256, kernel: 3, stride: 1 },
+  { name: 'ResNeXt-50 layer3', size: [50, 76], inChannels: 512, outChannels: 512, kernel: 3, stride: 1 },
+  { name: 'ResNeXt-50 layer4', size: [25, 38], inChannels: 1024, outChannels: 1024, kernel: 3, stride: 1 },
 ];
 
 /** Something to time. `peer` describes it to a peer outside of tfjs. */
@@ -121,6 +130,26 @@ export function depthwiseWork({ size: [h, w], inChannels: c, kernel, stride, nam
     needs: pass === 'forward' ? 'predict' : 'train',
     long: pass !== 'forward',
     ...passes[pass],
+  };
+}
+
+/** Convolution in 32 groups, as each engine does it best: alone, or with both gradients. */
+export function groupedWork({ size: [h, w], inChannels, outChannels, kernel, name }: ConvShape, trains: boolean): Work {
+  const groups = 32;
+  const forward = (x: tf.Tensor, filter: tf.Tensor): tf.Tensor =>
+    convolution(x as tf.Tensor4D, filter as tf.Tensor4D, { groups });
+  return {
+    group: trains ? 'grouped, forward and both gradients' : 'grouped, forward',
+    name: `${name}: ${kernel}x${kernel} ${inChannels}-${outChannels} in ${groups} groups of ${h}x${w}`,
+    operations: (2 * h * w * kernel * kernel * inChannels * outChannels * (trains ? 3 : 1)) / groups,
+    needs: trains ? 'train' : 'predict',
+    long: true,
+    inputs: () => [
+      random([1, h, w, inChannels], 1),
+      random([kernel, kernel, inChannels / groups, outChannels], 2),
+      random([1, h, w, outChannels], 3),
+    ],
+    run: ([x, filter, dy]) => (trains ? tf.grads(forward)([x!, filter!], dy)[1]! : forward(x!, filter!)),
   };
 }
 

@@ -13,7 +13,7 @@ export const inspect: CommandDefinition = {
   ],
   configure(command: Command): void {
     command
-      .argument('<file>', 'a .safetensors or .pth file; nothing in it is run')
+      .argument('<file>', 'a .safetensors or .pth file, or a run folder; nothing in it is run')
       .option('--json', 'one JSON object on stdout')
       .addHelpText(
         'after',
@@ -23,8 +23,10 @@ export const inspect: CommandDefinition = {
   },
 };
 
-async function run(file: string, { json = false }: { json?: boolean }): Promise<void> {
+async function run(what: string, { json = false }: { json?: boolean }): Promise<void> {
   const { inspectTensors, loadCheckpoint, nodeHashing } = await import('@rcnn/checkpoint/node');
+  const { weightsFile } = await import('mask-rcnn/node');
+  const file = weightsFile(what);
   const checkpoint = await loadCheckpoint(file);
   try {
     const names = [checkpoint.weights, ...checkpoint.groups.values()].flatMap(({ tensors }) => [...tensors.keys()]);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
@@ -60,6 +61,16 @@ async function pictures(
   { architectures }: ProgramOptions,
 ): Promise<AsyncGenerator<Picture>> {
   const { limit, scoreThreshold: minScore, weights, arch, engine, threads, predictions } = flags;
+  const { checkpointOf } = await import('mask-rcnn/node');
+  if (checkpointOf(what) !== undefined) {
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: 'visualize',
+      place: what,
+      problem: 'this is a run, which has weights but no pictures to draw on',
+      expected: 'images or a dataset',
+      hint: `To see what its model finds: mask-rcnn visualize photos --weights ${what}. Its report is ${join(what, 'report.html')}.`,
+    });
+  }
   const files = await imagesOf(what);
   if (files === undefined) {
     const { picturesOfDataset } = await import('../pictures/of-dataset.ts');

@@ -50,6 +50,11 @@ registerFusedConvolution(
   tf.DepthwiseConv2dNativeBackpropFilter,
 );
 
+/** A convolution whose channels lie in groups, with bias and activation: for engines that have it. tfjs has none. */
+export const GROUPED = 'GroupedConv2D';
+
+registerFusedConvolution(GROUPED, 'GroupedConv2DBackpropInput', 'GroupedConv2DBackpropFilter');
+
 tf.registerGradient({
   kernelName: tf._FusedMatMul,
   inputsToSave: ['a', 'b'],

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { isRecording } from '../autograd/engine-internals.ts';
-import type { FusedActivation } from '../autograd/fused-gradients.ts';
+import { type FusedActivation, GROUPED } from '../autograd/fused-gradients.ts';
 
 export interface ConvolutionOptions {
   /** `[O]`, added to every cell. */
@@ -33,8 +33,9 @@ export function convolution(x: tf.Tensor4D, filter: tf.Tensor4D, options: Convol
   if (groups > 1) {
     // tfjs has no gradient of dilated depthwise convolutions and no kernel for dilated ones that stride.
     const plain = dilation === 1 || (stride === 1 && !isRecording());
-    const alone = groups === x.shape[3] && plain;
-    return (alone ? depthwise : grouped)(x, filter, { ...options, padding });
+    if (groups === x.shape[3] && plain) return eachAlone(x, filter, { ...options, padding });
+    const whole = dilation === 1 && x.size > 0 && tf.getKernel(GROUPED, tf.getBackend()) !== undefined;
+    return (whole ? inGroups : groupByGroup)(x, filter, { ...options, padding });
   }
   // Where `same` means symmetric zeros it is used: every engine knows it. Elsewhere the map is padded first, because
   // the gradients of the native TensorFlow binding reject explicit padding.
@@ -100,33 +101,46 @@ export function activate<T extends tf.Tensor>(x: T, activation: FusedActivation)
 }
 
 /** Every channel by itself, to `O / I` channels each: one kernel of its own, bias and activation fused. */
-function depthwise(
+function eachAlone(
   x: tf.Tensor4D,
   filter: tf.Tensor4D,
   options: ConvolutionOptions & { padding: number },
 ): tf.Tensor4D {
-  const { bias, stride = 1, dilation = 1, activation = 'linear', padding } = options;
   const [kh, kw, , outChannels] = filter.shape;
   const channels = x.shape[3];
-  const same = stride === 1 && [kh, kw].every((k) => padding === (dilation * (k - 1)) / 2);
   return tf.tidy(() => {
-    const inputs: Record<string, tf.Tensor> = {
-      x: same || padding === 0 ? x : padMap(x, padding),
-      filter: tf.reshape(filter, [kh, kw, channels, outChannels / channels]), // the outputs of a channel are neighbors
-    };
-    if (bias !== undefined) inputs['bias'] = bias;
-    const attrs = {
-      strides: [stride, stride],
-      pad: same ? 'same' : 'valid',
-      dataFormat: 'NHWC',
-      dilations: [dilation, dilation],
-      activation,
-    };
-    return tf.engine().runKernel(tf.FusedDepthwiseConv2D, inputs as tf.NamedTensorMap, attrs) as tf.Tensor4D;
+    const own: tf.Tensor4D = tf.reshape(filter, [kh, kw, channels, outChannels / channels]); // a channel's outputs are neighbors
+    return fused(tf.FusedDepthwiseConv2D, x, own, options);
   });
 }
 
-function grouped(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D {
+/** All groups by one kernel of the engine. */
+function inGroups(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions & { padding: number }): tf.Tensor4D {
+  return tf.tidy(() => fused(GROUPED, x, filter, options));
+}
+
+/** A kernel with bias and activation; where `same` is not what is wanted the map is padded first. */
+function fused(
+  kernel: string,
+  x: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  { bias, stride = 1, dilation = 1, activation = 'linear', padding }: ConvolutionOptions & { padding: number },
+): tf.Tensor4D {
+  const same = stride === 1 && filter.shape.slice(0, 2).every((k) => padding === (dilation * (k - 1)) / 2);
+  const inputs: Record<string, tf.Tensor> = { x: same || padding === 0 ? x : padMap(x, padding), filter };
+  if (bias !== undefined) inputs['bias'] = bias;
+  const attrs = {
+    strides: [stride, stride],
+    pad: same ? 'same' : 'valid',
+    dataFormat: 'NHWC',
+    dilations: [dilation, dilation],
+    activation,
+  };
+  return tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attrs) as tf.Tensor4D;
+}
+
+/** For engines without such a kernel. */
+function groupByGroup(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D {
   const { groups = 1, bias, activation = 'linear', ...rest } = options;
   return tf.tidy(() => {
     const xs = tf.split(x, groups, 3);

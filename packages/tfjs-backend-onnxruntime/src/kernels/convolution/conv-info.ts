@@ -8,7 +8,7 @@ import type { Window } from './taps.ts';
 export type ConvInfo = backend_util.Conv2DInfo;
 type Shape4D = [number, number, number, number];
 
-/** A convolution this file covers: NHWC, ungrouped, nothing empty. Otherwise undefined. */
+/** A convolution this file covers: NHWC, channels that the filter's divide, nothing empty. Otherwise undefined. */
 export function describe(
   xShape: readonly number[],
   filterShape: readonly number[],
@@ -25,10 +25,15 @@ export function describe(
     false,
     'channelsLast',
   );
-  const grouped = info.inChannels !== filterShape[2];
+  const groups = groupsOf(info, filterShape);
+  const apart = groups % 1 !== 0 || info.outChannels % groups !== 0;
   const empty = sizeOf(info.inShape) * sizeOf(info.outShape) * sizeOf(filterShape) === 0;
-  return grouped || empty ? undefined : info;
+  return apart || empty ? undefined : info;
 }
+
+/** Groups of channels that do not see each other: how often the filter's channels go into those of the map. */
+export const groupsOf = ({ inChannels }: ConvInfo, filterShape: readonly number[]): number =>
+  inChannels / filterShape[2]!;
 
 export function mapsOf(data: Float32Array, [n, h, w, c]: readonly number[]): Maps {
   return { data, n: n!, h: h!, w: w!, c: c! };

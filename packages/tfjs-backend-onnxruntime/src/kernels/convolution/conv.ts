@@ -1,15 +1,18 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { fused } from '../activation.ts';
 import { isFloat, type KernelCall, type OrtKernel } from '../kernel.ts';
-import { type ConvInfo, describe, mapsOf, STILL, strided } from './conv-info.ts';
+import { type ConvInfo, describe, groupsOf, mapsOf, STILL, strided } from './conv-info.ts';
 import { correlate } from './correlate.ts';
 import { conv2DBackpropFilter } from './filter-gradient.ts';
 import { conv2DBackpropInput } from './input-gradient.ts';
 import type { Taps, Window } from './taps.ts';
 
-function allTaps({ filterHeight: rows, filterWidth: columns, inChannels, outChannels }: ConvInfo): Taps {
-  const offsets = Array.from({ length: rows * columns }, (_, tap) => tap * inChannels * outChannels);
-  return { rows, columns, offsets, transposed: false };
+function allTaps(
+  { filterHeight: rows, filterWidth: columns, inChannels, outChannels }: ConvInfo,
+  groups: number,
+): Taps {
+  const offsets = Array.from({ length: rows * columns }, (_, tap) => (tap * inChannels * outChannels) / groups);
+  return { rows, columns, offsets, transposed: false, groups };
 }
 
 function forwardWindow(info: ConvInfo): Window {
@@ -35,10 +38,11 @@ function conv2D({ inputs, backend, attrs }: KernelCall): TensorInfo | undefined 
   const yMaps = mapsOf(backend.floats(y), info.outShape);
   const xMaps = mapsOf(backend.floats(x), info.inShape);
   const window = forwardWindow(info);
+  const taps = allTaps(info, groupsOf(info, filter.shape));
   if (info.filterHeight * info.filterWidth === 1 && window.pads.every((pad) => pad === 0)) {
-    strided(backend, xMaps, info, (source) => correlate(backend, source, filter, allTaps(info), STILL, yMaps));
+    strided(backend, xMaps, info, (source) => correlate(backend, source, filter, taps, STILL, yMaps));
   } else {
-    correlate(backend, xMaps, filter, allTaps(info), window, yMaps);
+    correlate(backend, xMaps, filter, taps, window, yMaps);
   }
   return y;
 }
@@ -48,4 +52,8 @@ export const conv: readonly OrtKernel[] = [
   fused('FusedConv2D', conv2D),
   { name: 'Conv2DBackpropInput', run: conv2DBackpropInput },
   { name: 'Conv2DBackpropFilter', run: conv2DBackpropFilter },
+  // The same under names of their own, which tfjs does not have: whoever finds them knows that this engine takes groups.
+  fused('GroupedConv2D', conv2D),
+  { name: 'GroupedConv2DBackpropInput', run: conv2DBackpropInput },
+  { name: 'GroupedConv2DBackpropFilter', run: conv2DBackpropFilter },
 ];

@@ -20,8 +20,21 @@ export function correlateBlocked(
 ): void {
   const block = blockSize(backend);
   const weights = weightsOf(backend, filter, taps, [x.c, y.c], { in: block, out: block });
+  convolveStrips(backend, x, weights, taps, window, y);
+}
+
+/** @param weights in order, `[O, I / group, rows, columns]`, whose groups are whole blocks if there is more than one */
+export function convolveStrips(
+  backend: OrtBackend,
+  x: Maps,
+  weights: NativeTensor,
+  taps: Taps,
+  window: Window,
+  y: Maps,
+  group = 1,
+): void {
   eachStrip(backend, x, y, taps, window, (from, to, seen) => {
-    convolve(backend, convGraph(taps, seen), from, weights, to, toBlocks);
+    convolve(backend, convGraph(taps, seen, group), from, weights, to, toBlocks, group);
   });
 }
 
@@ -64,8 +77,10 @@ function convolve(
   weights: NativeTensor,
   y: Maps,
   lay: (backend: OrtBackend, maps: Maps, target: Float32Array, channels: number) => void,
+  group = 1,
 ): void {
-  const [outChannels, inChannels] = weights.dims as [number, number];
+  const [outChannels, ofGroup] = weights.dims as [number, number];
+  const inChannels = group * ofGroup;
   backend.scratch(x.n * x.h * x.w * inChannels, (laid) => {
     lay(backend, x, laid, inChannels);
     backend.scratch(y.n * y.h * y.w * outChannels, (blocks) => {
@@ -79,11 +94,11 @@ function convolve(
   });
 }
 
-const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
+export const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
-function convGraph(taps: Taps, window: Window): NamedGraph {
-  const attributes = windowAttributes(taps, window);
-  const key = `blocked Conv ${windowKey(taps, window)}`;
+function convGraph(taps: Taps, window: Window, group = 1): NamedGraph {
+  const attributes = windowAttributes(taps, window, group);
+  const key = `blocked Conv ${windowKey(taps, window, group)}`;
   return singleNode(key, { op: 'Conv', domain: NCHWC, attributes }, [FLOAT, FLOAT], FLOAT, true);
 }
 

@@ -1,11 +1,13 @@
 /** Convolution as networks mean it (correlation), of NHWC maps with any part of an HWIO filter. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { nativeFloats, type OrtBackend } from '../../backend.ts';
+import type { NativeTensor } from '../../native.ts';
 import { FLOAT } from '../../onnx.ts';
 import type { NamedGraph } from '../../sessions.ts';
 import { blockSize, type Maps } from '../layout.ts';
 import { gemm } from '../mat-mul.ts';
 import { correlateBlocked, correlateFew } from './correlate-blocked.ts';
+import { correlateGrouped } from './correlate-grouped.ts';
 import { type Taps, tapsKey, type Window, windowAttributes, windowKey } from './taps.ts';
 import { orderWeights } from './weights.ts';
 import { prefersWinograd } from './winograd/choice.ts';
@@ -13,7 +15,9 @@ import { correlateWinograd, isWinograd } from './winograd/correlate.ts';
 
 /** Writes the correlation of `x` with the taps of `filter` to `y`, which has the right size. */
 export function correlate(backend: OrtBackend, x: Maps, filter: TensorInfo, taps: Taps, window: Window, y: Maps): void {
-  if (isProduct(taps, window)) {
+  if (taps.groups > 1) {
+    correlateGrouped(backend, x, filter, taps, window, y);
+  } else if (isProduct(taps, window)) {
     const single = backend.floats(filter).subarray(taps.offsets[0]!, taps.offsets[0]! + x.c * y.c);
     const matrix = taps.transposed
       ? { data: single, rows: y.c, columns: x.c, transpose: true }
@@ -43,21 +47,34 @@ function correlatePlain(backend: OrtBackend, x: Maps, filter: TensorInfo, taps: 
   const weights = backend.derived(filter, `plain ${tapsKey(taps)}`, x.c * y.c * taps.offsets.length, (target) =>
     orderWeights(backend.floats(filter), taps, x.c, y.c, { in: 1, out: 1 }, target),
   );
+  convolvePlain(backend, x, nativeFloats(weights, [y.c, x.c, taps.rows, taps.columns]), taps, window, y);
+}
+
+/** @param weights `[O, I / group, rows, columns]` */
+export function convolvePlain(
+  backend: OrtBackend,
+  x: Maps,
+  weights: NativeTensor,
+  taps: Taps,
+  window: Window,
+  y: Maps,
+  group = 1,
+): void {
   backend.run(
-    plainGraph(taps, window),
-    [nativeFloats(x.data, [x.n, x.h, x.w, x.c]), nativeFloats(weights, [y.c, x.c, taps.rows, taps.columns])],
+    plainGraph(taps, window, group),
+    [nativeFloats(x.data, [x.n, x.h, x.w, x.c]), weights],
     [nativeFloats(y.data, [y.n, y.h, y.w, y.c])],
   );
 }
 
-function plainGraph(taps: Taps, window: Window): NamedGraph {
+function plainGraph(taps: Taps, window: Window, group: number): NamedGraph {
   return {
-    key: `plain Conv ${windowKey(taps, window)}`,
+    key: `plain Conv ${windowKey(taps, window, group)}`,
     heavy: true,
     graph: () => ({
       nodes: [
         { op: 'Transpose', inputs: ['i0'], outputs: ['x'], attributes: { perm: [0, 3, 1, 2] } },
-        { op: 'Conv', inputs: ['x', 'i1'], outputs: ['y'], attributes: windowAttributes(taps, window) },
+        { op: 'Conv', inputs: ['x', 'i1'], outputs: ['y'], attributes: windowAttributes(taps, window, group) },
         { op: 'Transpose', inputs: ['y'], outputs: ['o0'], attributes: { perm: [0, 2, 3, 1] } },
       ],
       inputs: [

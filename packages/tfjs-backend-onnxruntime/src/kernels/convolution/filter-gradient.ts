@@ -3,8 +3,9 @@ import type { OrtBackend } from '../../backend.ts';
 import { isFloat, type KernelCall } from '../kernel.ts';
 import { blockSize, type Maps } from '../layout.ts';
 import { gemm } from '../mat-mul.ts';
-import { type ConvInfo, describe, mapsOf, strided } from './conv-info.ts';
+import { type ConvInfo, describe, groupsOf, mapsOf, strided } from './conv-info.ts';
 import { asConvolution } from './filter-gradient-blocked.ts';
+import { writeGroupedGradient } from './filter-gradient-grouped.ts';
 import { asProducts } from './filter-gradient-products.ts';
 import { prefersWinograd } from './winograd/choice.ts';
 import { filterGradientWinograd, isWinogradFilter } from './winograd/filter-gradient.ts';
@@ -17,16 +18,23 @@ export function conv2DBackpropFilter({ inputs, backend, attrs }: KernelCall): Te
   if (!isFloat(x) || !isFloat(dy)) return undefined;
   const info = describe(x.shape, filterShape, { ...attrs, dilations: 1 });
   if (!info) return undefined;
-  const pointwise = info.filterHeight * info.filterWidth === 1 && info.padInfo.top + info.padInfo.left === 0;
-  const blocked = info.outChannels % 4 === 0 && fillsBlocks(info.outWidth, blockSize(backend));
   const dw = backend.float32(filterShape);
   const [xMaps, dyMaps] = [mapsOf(backend.floats(x), info.inShape), mapsOf(backend.floats(dy), info.outShape)];
-  const winograd = isWinogradFilter(info) && prefersWinograd(backend, 'filter', { ...dyMaps, ...info });
-  if (pointwise) asProduct(backend, info, xMaps, dyMaps, backend.floats(dw));
-  else if (winograd) filterGradientWinograd(backend, info, xMaps, dyMaps, backend.floats(dw));
-  else if (blocked) asConvolution(backend, info, xMaps, dyMaps, backend.floats(dw));
-  else asProducts(backend, info, xMaps, dyMaps, backend.floats(dw));
+  const groups = groupsOf(info, filterShape);
+  if (groups > 1) writeGroupedGradient(backend, info, groups, xMaps, dyMaps, backend.floats(dw));
+  else writeFilterGradient(backend, info, xMaps, dyMaps, backend.floats(dw));
   return dw;
+}
+
+/** Writes it to `dw`, `[filterHeight, filterWidth, inChannels, outChannels]`, in the way that is quickest. */
+export function writeFilterGradient(backend: OrtBackend, info: ConvInfo, x: Maps, dy: Maps, dw: Float32Array): void {
+  const pointwise = info.filterHeight * info.filterWidth === 1 && info.padInfo.top + info.padInfo.left === 0;
+  const blocked = info.outChannels % 4 === 0 && fillsBlocks(info.outWidth, blockSize(backend));
+  const winograd = isWinogradFilter(info) && prefersWinograd(backend, 'filter', { ...dy, ...info });
+  if (pointwise) asProduct(backend, info, x, dy, dw);
+  else if (winograd) filterGradientWinograd(backend, info, x, dy, dw);
+  else if (blocked) asConvolution(backend, info, x, dy, dw);
+  else asProducts(backend, info, x, dy, dw);
 }
 
 /**

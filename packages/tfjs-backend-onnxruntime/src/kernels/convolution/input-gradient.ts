@@ -2,7 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { copyGrid } from '../grid.ts';
 import { isFloat, type KernelCall } from '../kernel.ts';
 import type { Maps } from '../layout.ts';
-import { type ConvInfo, describe, gridOf, mapsOf, STILL } from './conv-info.ts';
+import { type ConvInfo, describe, gridOf, groupsOf, mapsOf, STILL } from './conv-info.ts';
 import { correlate } from './correlate.ts';
 import type { Taps, Window } from './taps.ts';
 
@@ -30,7 +30,7 @@ export function conv2DBackpropInput({ inputs, backend, attrs }: KernelCall): Ten
   for (const row of rows) {
     for (const column of columns) {
       if (row.taps.length * column.taps.length * row.count * column.count === 0) continue;
-      const { taps, window } = phaseTaps(info, row, column);
+      const { taps, window } = phaseTaps(info, groupsOf(info, filter.shape), row, column);
       if (whole) {
         correlate(backend, dyMaps, filter, taps, window, dxMaps);
         continue;
@@ -72,11 +72,11 @@ function phases(size: number, outSize: number, kernel: number, stride: number, p
   return found;
 }
 
-function phaseTaps(info: ConvInfo, row: Phase, column: Phase): { taps: Taps; window: Window } {
-  const size = info.inChannels * info.outChannels;
+function phaseTaps(info: ConvInfo, groups: number, row: Phase, column: Phase): { taps: Taps; window: Window } {
+  const size = (info.inChannels * info.outChannels) / groups;
   const offsets = row.taps.flatMap((r) => column.taps.map((c) => (r * info.filterWidth + c) * size));
   return {
-    taps: { rows: row.taps.length, columns: column.taps.length, offsets, transposed: true },
+    taps: { rows: row.taps.length, columns: column.taps.length, offsets, transposed: true, groups },
     window: { ...STILL, pads: [row.before, column.before, row.after, column.after] },
   };
 }

@@ -3,13 +3,15 @@ import type { Attribute } from '../../onnx.ts';
 
 /**
  * Which matrices of a filter to use, and how. `offsets` tells for each tap, row by row, where its
- * `[I, O]` matrix begins in the filter; `transposed` swaps the roles of I and O, as going backwards does.
+ * `[I / groups, O]` matrix begins in the filter; `transposed` swaps the roles of I and O, as going backwards does.
  */
 export interface Taps {
   readonly rows: number;
   readonly columns: number;
   readonly offsets: readonly number[];
   readonly transposed: boolean;
+  /** Groups of channels that do not see each other; 1 is a dense filter. */
+  readonly groups: number;
 }
 
 export interface Window {
@@ -25,9 +27,10 @@ export const tapsKey = ({ rows, columns, offsets, transposed }: Taps): string =>
 export function windowAttributes(
   { rows, columns }: Taps,
   { pads, strides, dilations }: Window,
+  group = 1,
 ): Readonly<Record<string, Attribute>> {
-  return { kernel_shape: [rows, columns], pads: [...pads], strides: [...strides], dilations: [...dilations], group: 1 };
+  return { kernel_shape: [rows, columns], pads: [...pads], strides: [...strides], dilations: [...dilations], group };
 }
 
-export const windowKey = ({ rows, columns }: Taps, { pads, strides, dilations }: Window): string =>
-  `${rows}x${columns} pads ${pads.join()} strides ${strides.join()} dilations ${dilations.join()}`;
+export const windowKey = ({ rows, columns }: Taps, { pads, strides, dilations }: Window, group = 1): string =>
+  `${rows}x${columns} pads ${pads.join()} strides ${strides.join()} dilations ${dilations.join()} groups ${group}`;
