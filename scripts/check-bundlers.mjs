@@ -57,6 +57,9 @@ import { predict } from './predict.mjs';
 app.whenReady().then(predict).then(console.log).catch(console.error).finally(() => app.quit());
 `;
 
+/** The npm package of Electron has no program in it: the first start fetches one from GitHub. */
+const UNFETCHED = /Downloading Electron binary[^]*(?:fetch failed|ENOTFOUND)/;
+
 /** What to install, the commands that build, and the command that runs. The first that is installed gives the version. */
 const WAYS = {
   'node, no bundler': { run: ['node', 'main.mjs'] },
@@ -145,7 +148,8 @@ async function tryWay(name, { install = [], files = {}, build = [], run: command
     if (status !== 0) return `does not build:\n${output.slice(-2000)}`;
   }
   const { output } = serve === undefined ? await start(command[0], command.slice(1), project, env) : await ask(serve);
-  return output.includes(EXPECTED) ? 'works' : `does not run:\n${output.slice(-2000)}`;
+  if (output.includes(EXPECTED)) return 'works';
+  return `${UNFETCHED.test(output) ? 'not tried: its program cannot be fetched' : 'does not run'}:\n${output.slice(-2000)}`;
 }
 
 function versionOf(name) {
