@@ -8,8 +8,8 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { nativeFloats, type OrtBackend } from '../../backend.ts';
 import { sizeOf } from '../kernel.ts';
 import { blockSize, type Maps } from '../layout.ts';
-import { convolvePlain } from './correlate.ts';
 import { convolveStrips, roundUp } from './correlate-blocked.ts';
+import { convolvePlain } from './correlate-plain.ts';
 import { type Taps, tapsKey, type Window } from './taps.ts';
 import { orderWeights } from './weights.ts';
 
