@@ -15,7 +15,7 @@ export { type OpenOptions, openTensors } from './open.ts';
 export { PUBLISHED, PUBLISHED_URL, type PublishedWeights, publishedWeights } from './pretrained/catalogue.ts';
 export { COCO_CLASSES } from './pretrained/coco-classes.ts';
 export { requireDigest } from './pretrained/stated-digest.ts';
-export { type ProfileChanges, torchvisionProfile, type WeightsProfile } from './profile.ts';
+export { checkProfile, type ProfileChanges, torchvisionProfile, type WeightsProfile } from './profile.ts';
 export { type Program, programOf } from './programs/program.ts';
 export { openSafetensors, type SafetensorsSource } from './safetensors/read.ts';
 export { type FileContents, safetensorsFile } from './safetensors/write.ts';

@@ -1,5 +1,5 @@
-import type { ClassEntry, WeightsProfile } from '@rcnn/checkpoint';
-import { type InputSpec, RcnnError } from '@rcnn/core';
+import { type ClassEntry, checkProfile, type WeightsProfile } from '@rcnn/checkpoint';
+import { type InputSpec, RcnnError, shortened } from '@rcnn/core';
 import type { PasteMode } from '@rcnn/masks';
 import type { WritableParts } from './detector/parts.ts';
 import { readMetadata } from './format/metadata.ts';
@@ -49,12 +49,13 @@ export function describeModel(
 
 /**
  * The description in a file that {@link exportOnnx} wrote.
- * @throws FILE_MALFORMED for what is no ONNX model; CHECKPOINT_MISMATCH for one that was not written here
+ * @throws FILE_MALFORMED for what is no ONNX model, and for a description that says something impossible, by the name of
+ *   its field; CHECKPOINT_MISMATCH for a model that was not written here
  */
 export function readDescription(bytes: Uint8Array, where: string): ModelDescription {
   const text = readMetadata(bytes, where).get(METADATA_KEY);
   const found = text === undefined ? undefined : parse(text, where);
-  if (found?.version === 1) return found;
+  if (isRecord(found) && found['version'] === 1) return checkDescription(found, where);
   throw new RcnnError('CHECKPOINT_MISMATCH', {
     where,
     problem: 'this ONNX model was not written by mask-rcnn export',
@@ -63,10 +64,41 @@ export function readDescription(bytes: Uint8Array, where: string): ModelDescript
   });
 }
 
-function parse(text: string, where: string): ModelDescription {
+function parse(text: string, where: string): unknown {
   try {
-    return JSON.parse(text) as ModelDescription;
+    return JSON.parse(text);
   } catch (cause) {
     throw new RcnnError('FILE_MALFORMED', { where, place: METADATA_KEY, problem: 'the description is no JSON', cause });
   }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isRecord(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null;
+}
+
+/** What a description has beside the fields of a profile. */
+const OWN: Readonly<Record<string, (value: unknown) => boolean>> = {
+  part: (value) => ['whole', 'image', 'box', 'mask'].includes(value as string),
+  finds: (value) => ['["boxes"]', '["boxes","masks"]'].includes(JSON.stringify(value)),
+  maskPaste: (value) => [undefined, 'torchvision', 'detectron2'].includes(value as PasteMode | undefined),
+  scoreThreshold: Number.isFinite,
+  detectionsPerImage: (value) => Number.isSafeInteger(value) && Number(value) > 0,
+};
+
+/** A description whose every field is what it must be. @throws FILE_MALFORMED */
+function checkDescription(found: Fields, where: string): ModelDescription {
+  checkProfile({ ...found, source: found['source'] ?? '', options: {} }, where, METADATA_KEY);
+  for (const [field, isRight] of Object.entries(OWN)) {
+    if (isRight(found[field])) continue;
+    throw new RcnnError('FILE_MALFORMED', {
+      where,
+      place: `${METADATA_KEY}/${field}`,
+      problem: 'the description of the model says something impossible',
+      found: shortened(JSON.stringify(found[field]) ?? 'nothing', 200),
+      hint: 'Export the model again.',
+    });
+  }
+  return found as unknown as ModelDescription;
 }

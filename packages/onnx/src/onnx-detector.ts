@@ -13,6 +13,7 @@ import {
 } from '@rcnn/core';
 import { AffinePlacement, boxMask, type FoundMask, type HostImage, readImages } from '@rcnn/detector';
 import { type ModelDescription, readDescription } from './description.ts';
+import { orSay } from './session-failures.ts';
 
 export interface OnnxDetectorOptions {
   /** What to call the file in errors. Default `model.onnx`. */
@@ -34,19 +35,22 @@ export interface OnnxDetectorOptions {
 export class OnnxDetector implements Detector {
   readonly description: ModelDescription;
   readonly spec: DetectorSpec;
-  readonly #session: ModelSession;
+  /** Undefined once it is disposed. */
+  #session: ModelSession | undefined;
   readonly #options: OnnxDetectorOptions;
 
   /**
    * @param open makes a session of the file; the detector disposes it
-   * @throws FILE_MALFORMED, CHECKPOINT_MISMATCH; INVALID_ARGUMENT for a threshold or a number that the file excludes
+   * @throws FILE_MALFORMED, CHECKPOINT_MISMATCH; INVALID_ARGUMENT for a threshold or a number that the file excludes;
+   *   ENGINE_MISSING where the library that runs it does not load
    */
   static async open(bytes: Uint8Array, open: ModelOpener, options: OnnxDetectorOptions = {}): Promise<OnnxDetector> {
     const { name = 'model.onnx' } = options;
     const description = readDescription(bytes, name);
     checkWhole(name, description);
     checkLimits(name, description, options);
-    return new OnnxDetector(await open(bytes), description, options);
+    const session = await orSay(name, 'the engine cannot read the model', () => open(bytes));
+    return new OnnxDetector(session, description, options);
   }
 
   private constructor(session: ModelSession, description: ModelDescription, options: OnnxDetectorOptions) {
@@ -57,6 +61,7 @@ export class OnnxDetector implements Detector {
     this.spec = { numClasses, finds, input, learnsFrom: [], isPredictor: () => false };
   }
 
+  /** @throws FILE_MALFORMED for a model that the engine cannot run; DISPOSED */
   async detect(images: readonly ImageInput[], options: DetectOptions = {}): Promise<Detection[][]> {
     const found: Detection[][] = [];
     for (const image of await readImages('detect', images)) found.push(await this.#detectOne(image, options));
@@ -77,7 +82,8 @@ export class OnnxDetector implements Detector {
   }
 
   dispose(): void {
-    this.#session.dispose();
+    this.#session?.dispose();
+    this.#session = undefined;
   }
 
   async #detectOne(image: HostImage, options: DetectOptions): Promise<Detection[]> {
@@ -85,12 +91,19 @@ export class OnnxDetector implements Detector {
     const masked = this.description.finds.includes('masks');
     const names = ['boxes', 'labels', 'scores', ...(masked ? ['masks'] : [])];
     const input = { data: planes(image), dims: [3, ...size] };
-    const out = await this.#session.run({ image: input }, names);
-    const { boxes, scores } = out as Record<string, { data: Float32Array }>;
-    const labels = Int32Array.from(out['labels']!.data as BigInt64Array, Number);
-    const masks = masked ? masksOf(out['masks']!, scores!.data.length, this.description) : undefined;
+    const { name = 'model.onnx' } = this.#options;
+    const session = this.#session;
+    if (session === undefined) throw new RcnnError('DISPOSED', { where: name, problem: 'the detector was disposed' });
+    const run = () => session.run({ image: input }, names);
+    const out = await orSay(name, 'the engine cannot run the model on an image', run);
+    const { boxes, scores, labels, masks } = requireOutputs(out, masked, name);
     const placement = new AffinePlacement({ originalSize: size, resizedSize: size }); // boxes come in its own pixels
-    const objects = { boxes: boxes!.data, scores: scores!.data, labels, ...(masks && { masks }) };
+    const objects = {
+      boxes,
+      scores,
+      labels: Int32Array.from(labels, Number),
+      ...(masks && { masks: masksOf(masks, scores.length, this.description) }),
+    };
     const { scoreThreshold = 0, detectionsPerImage } = this.#options;
     const detections = placement.toImage(objects, options);
     return detections.filter(({ score }) => score >= scoreThreshold).slice(0, detectionsPerImage);
@@ -105,6 +118,35 @@ function planes({ data, scale, size: [height, width] }: HostImage): Float32Array
     for (let c = 0; c < 3; c++) result[c * cells + i] = data[3 * i + c]! * scale;
   }
   return result;
+}
+
+interface Outputs {
+  readonly boxes: Float32Array;
+  readonly scores: Float32Array;
+  readonly labels: BigInt64Array;
+  readonly masks: SessionTensor | undefined;
+}
+
+/** What the graph gave, of the kinds and sizes that go together. @throws FILE_MALFORMED */
+function requireOutputs(out: Readonly<Record<string, SessionTensor>>, masked: boolean, where: string): Outputs {
+  const { boxes, labels, scores, masks } = out;
+  const count = scores?.data.length;
+  const fits =
+    scores?.data instanceof Float32Array &&
+    boxes?.data instanceof Float32Array &&
+    labels?.data instanceof BigInt64Array &&
+    boxes.data.length === 4 * scores.data.length &&
+    labels.data.length === count &&
+    (!masked || (masks?.data instanceof Float32Array && masks.dims.length === 4 && masks.dims[0] === count));
+  if (fits) return { boxes: boxes.data, scores: scores.data, labels: labels.data, masks: masked ? masks : undefined };
+  const shapes = Object.entries(out).flatMap(([name, tensor]) => (tensor ? `${name} [${tensor.dims.join(', ')}]` : []));
+  throw new RcnnError('FILE_MALFORMED', {
+    where,
+    problem: 'the model does not give what its description says',
+    found: shapes.join(', ') || 'nothing',
+    expected: `boxes [N, 4], labels [N], scores [N]${masked ? ', masks [N, 1, H, W]' : ''}`,
+    hint: 'Export the model again.',
+  });
 }
 
 function masksOf({ data, dims }: SessionTensor, count: number, { maskPaste }: ModelDescription): FoundMask[] {

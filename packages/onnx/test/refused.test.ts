@@ -9,7 +9,7 @@ import {
   type RecipeOptions,
 } from '@rcnn/two-stage';
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { encodeModel } from '../src/format/encode.ts';
 import { exportOnnx, OnnxDetector, readDescription } from '../src/index.ts';
 import { tiny } from './support/models.ts';
@@ -91,5 +91,89 @@ test('bytes that are no ONNX model, or one of another program, are refused by na
   await expect(OnnxDetector.open(foreign, openOnnxModel, { name: 'theirs.onnx' })).rejects.toMatchObject({
     code: 'CHECKPOINT_MISMATCH',
     where: 'theirs.onnx',
+  });
+});
+
+describe('a file that says one thing and holds another', () => {
+  const image = { data: new Uint8Array(12), height: 2, width: 2, channels: 3 } as const;
+  let good: Uint8Array;
+  let description: object;
+  beforeAll(async () => {
+    const model = small();
+    good = await exportOnnx(model);
+    description = readDescription(good, 'good.onnx');
+    model.dispose();
+  });
+
+  /** A model that hands its image on, with a description. */
+  const withDescription = (changes: object, output = 'same'): Promise<Uint8Array> =>
+    encodeModel({
+      name: 'g',
+      about: '',
+      producer: 'mask-rcnn',
+      opset: 17,
+      nodes: [{ op: 'Identity', inputs: ['image'], outputs: [output], attributes: {} }],
+      constants: [],
+      inputs: [{ name: 'image', type: 'float32', shape: [3, 'height', 'width'] }],
+      outputs: [{ name: output, type: 'float32', shape: [3, 'height', 'width'] }],
+      metadata: { 'mask-rcnn': JSON.stringify({ ...description, ...changes }) },
+    });
+
+  test.each([
+    ['part', 7],
+    ['finds', undefined],
+    ['finds', ['keypoints']],
+    ['finds', 'masks'],
+    ['numClasses', '2'],
+    ['numClasses', -1],
+    ['classes', [{ label: 1, name: 2 }]],
+    ['architecture', {}],
+    ['input', null],
+    ['input', { resize: { rule: 'torchvision', minSize: 1, maxSize: 'x' } }],
+    ['maskPaste', 'theirs'],
+    ['scoreThreshold', '0.5'],
+    ['scoreThreshold', null],
+    ['detectionsPerImage', 0],
+  ])('%s: %j is refused by the name of its field', async (field, value) => {
+    const bytes = await withDescription({ [field]: value });
+    await expect(OnnxDetector.open(bytes, openOnnxModel, { name: 'x.onnx' })).rejects.toMatchObject({
+      code: 'FILE_MALFORMED',
+      where: 'x.onnx',
+      place: expect.stringMatching(new RegExp(`^mask-rcnn/${field}`)),
+    });
+  });
+
+  test('a graph that is damaged', async () => {
+    const damaged = good.slice();
+    // The graph is by far the longest field: its second half is weights, its beginning the nodes.
+    damaged.fill(0xff, 200, 400);
+    expect(readDescription(damaged, 'x.onnx')).toEqual(description);
+    await expect(OnnxDetector.open(damaged, openOnnxModel, { name: 'x.onnx' })).rejects.toMatchObject({
+      code: 'FILE_MALFORMED',
+      where: 'x.onnx',
+      message: expect.stringMatching(/the engine cannot read the model/),
+      found: expect.stringMatching(/^Failed to load model/),
+    });
+  });
+
+  test('a graph without what it should find', async () => {
+    const detector = await OnnxDetector.open(await withDescription({}), openOnnxModel, { name: 'x.onnx' });
+    await expect(detector.detect([image])).rejects.toMatchObject({ code: 'FILE_MALFORMED', where: 'x.onnx' });
+    detector.dispose();
+    await expect(detector.detect([image])).rejects.toMatchObject({ code: 'DISPOSED' });
+    detector.dispose();
+  });
+
+  test('outputs of other shapes', async () => {
+    const detector = await OnnxDetector.open(await withDescription({ finds: ['boxes'] }, 'boxes'), openOnnxModel);
+    await expect(detector.detect([image])).rejects.toMatchObject({ code: 'FILE_MALFORMED', found: 'boxes [3, 2, 2]' });
+    detector.dispose();
+  });
+
+  test('an engine that does not load is no fault of the file', async () => {
+    const missing = Object.assign(new Error('the library does not load'), { code: 'NATIVE_MISSING' });
+    const open = () => Promise.reject(missing);
+    const wanted = { code: 'ENGINE_MISSING', message: 'x.onnx: the library does not load.' };
+    await expect(OnnxDetector.open(good, open, { name: 'x.onnx' })).rejects.toMatchObject(wanted);
   });
 });
