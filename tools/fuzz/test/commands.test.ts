@@ -35,8 +35,8 @@ test(`${CALLS} hostile calls end in an answer or a clean error, and touch nothin
   }
   if (process.env['RCNN_HOSTILE'] !== undefined) console.log([...codes], `hardest ${hardest.toFixed(2)} yardsticks`);
   expect(wrong.map(inWords).slice(0, 20).join('\n\n')).toBe('');
-  // A harness that only ever sees one end proves nothing.
-  expect([...codes.keys()].sort()).toEqual([0, 1, 2]);
+  // A harness that only ever sees one end proves nothing; a call that is made again has but one.
+  if (CALLS >= 100) expect([...codes.keys()].sort()).toEqual([0, 1, 2]);
 });
 
 function inWords({ number, args, spoiled, code, faults, text }: Attempt): string {
