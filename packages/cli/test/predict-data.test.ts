@@ -173,6 +173,12 @@ describe('without options', () => {
     expect(readdirSync(at('runs/predict'))).toEqual(['000003.png']);
   });
 
+  test('val measures the newest run too', async () => {
+    const { code, out, err } = await program('val', 'plain', '--no-losses', '--engine', 'onnxruntime');
+    expect([code, err]).toEqual([0, expect.stringMatching(/^weights: runs.mine \(the newest run here/m)]);
+    expect(out).toContain('Average Precision');
+  });
+
   test('without a run and a network it is said what to do', async () => {
     mkdirSync(at('elsewhere'));
     process.chdir(at('elsewhere'));

@@ -13,7 +13,7 @@ import { endStatus, note, status } from '../output/print.ts';
 import { addShardOptions, checkShardFlags, PARTS, type ShardFlags } from '../shards/flags.ts';
 
 interface Flags extends DatasetFlags, EngineFlags, ShardFlags {
-  readonly weights: string;
+  readonly weights?: string;
   readonly arch?: string;
   readonly compile: CompileChoice;
   readonly results?: string;
@@ -27,12 +27,12 @@ interface Flags extends DatasetFlags, EngineFlags, ShardFlags {
 export const REPORT =
   'print precision, recall and F1 of each class for detections from a score on (default: where the mean F1 is highest)';
 
-/** `mask-rcnn val DATA --weights FILE`: how good a model is, in COCO's twelve numbers. */
+/** `mask-rcnn val DATA [--weights FILE]`: how good a model is, in COCO's twelve numbers. */
 export const val: CommandDefinition = {
   name: 'val',
   summary: "measure a model on a dataset: COCO's numbers and the validation loss",
   examples: [
-    ['mask-rcnn val photos --weights runs/train', 'the best checkpoint of a run on the validation split'],
+    ['mask-rcnn val photos', 'the best checkpoint of the newest run on the validation split'],
     [
       'mask-rcnn val photos --weights runs/train --per-class --results found.json',
       'with a table of the classes, and a results list',
@@ -42,7 +42,7 @@ export const val: CommandDefinition = {
   configure(command: Command, program: ProgramOptions): void {
     command
       .argument('<data>', 'folder or annotation file')
-      .requiredOption('--weights <file>', 'checkpoint, run folder, published name or URL')
+      .option('--weights <file>', 'checkpoint, run folder, published name or URL (default: the newest run, else COCO)')
       .option('--arch <name>', 'architecture, when the file does not say')
       .addOption(engineOption())
       .addOption(threadsOption())
@@ -65,11 +65,12 @@ async function act(data: string, flags: Flags, { architectures }: ProgramOptions
   const { evaluateModel } = await import('@rcnn/train');
   const { validationOf } = await import('../models/validation-split.ts');
   const { openModel } = await import('../models/open-model.ts');
+  const { namedOrDefault } = await import('../models/default-weights.ts');
   const { reportEvaluation } = await import('../evaluate/print-record.ts');
   const engine = await startEngine(flags, 'predict');
   const open = await openOptions(flags);
   const { model, dataset } = await openModel(
-    { weights: flags.weights, arch: flags.arch, architectures, compile: flags.compile },
+    { weights: namedOrDefault(flags.weights), arch: flags.arch, architectures, compile: flags.compile },
     { path: data, ...(await validationOf(data, open)) },
   );
   if (flags.shard !== undefined) return evaluatePart(model, dataset, engine.name, flags);

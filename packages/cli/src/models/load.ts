@@ -7,7 +7,7 @@ import type { CompileChoice } from '@rcnn/onnx';
 import { weightsFile } from 'mask-rcnn/node';
 import { note } from '../output/print.ts';
 import { compiled } from './compiled.ts';
-import { defaultWeights } from './default-weights.ts';
+import { namedOrDefault } from './default-weights.ts';
 import { isExported, openExported } from './exported.ts';
 
 /** What a command may say of the model that it predicts with. */
@@ -53,11 +53,9 @@ export async function loadPredicting(flags: ModelFlags, architectures?: readonly
 
 /** The model that the options name, or the one that is at hand. Says what it takes and what it fetches. */
 export async function loadModel(flags: ModelFlags, architectures?: readonly Architecture[]): Promise<LoadedDetector> {
-  const chosen = flags.weights === undefined ? defaultWeights() : undefined;
-  const weights = chosen?.weights ?? flags.weights!;
-  if (chosen !== undefined) note(`weights: ${weights} (${chosen.why})`);
+  const weights = namedOrDefault(flags.weights);
   const loaded = await load(weights, flags, architectures).catch((error: unknown) => {
-    throw chosen === undefined ? error : withoutWeights(error);
+    throw flags.weights === undefined ? withoutWeights(error) : error;
   });
   if (loaded.report.skipped.length === 0) return loaded;
   loaded.model.dispose();
