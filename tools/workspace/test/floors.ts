@@ -122,7 +122,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['format', 'web.ts'],
     ['graph'],
     ['detector', 'compile'],
-    ['description.ts'],
+    ['description.ts', 'session-failures.ts'],
     ['compile.ts'],
     ['export.ts', 'onnx-detector.ts'],
   ],
