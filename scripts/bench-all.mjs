@@ -16,7 +16,7 @@ const BENCHMARKS = {
   model: { folder: 'two-stage', options: [] },
   compile: { folder: 'onnx', options: [] },
   ops: { folder: 'two-stage', options: [], lines: /RoIAlign.*forward(?! and)/ },
-  engines: { folder: 'cli', options: ['--engines', 'onnxruntime', '--only', '3x3'] },
+  engines: { folder: 'cli', options: ['--engines', 'onnxruntime', '--only', '3x3'], lines: /^convolution/ },
   'coco-eval': { folder: 'coco-eval', options: ['--small'], lines: /from files/ },
   data: { folder: 'coco-data', options: [] },
   checkpoint: { folder: 'checkpoint', options: [] },
