@@ -27,9 +27,7 @@ export interface ConvolutionOptions {
  */
 export function convolution(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions = {}): tf.Tensor4D {
   const { bias, stride = 1, dilation = 1, groups = 1, activation = 'linear' } = options;
-  const [kh, kw] = filter.shape;
-  const half = (k: number): number => (dilation * (k - 1)) / 2;
-  const padding = options.padding ?? half(kh);
+  const padding = options.padding ?? (dilation * (filter.shape[0] - 1)) / 2;
   if (groups > 1) {
     // tfjs has no gradient of dilated depthwise convolutions and no kernel for dilated ones that stride.
     const plain = dilation === 1 || (stride === 1 && !isRecording());
@@ -37,26 +35,13 @@ export function convolution(x: tf.Tensor4D, filter: tf.Tensor4D, options: Convol
     const whole = dilation === 1 && x.size > 0 && tf.getKernel(GROUPED, tf.getBackend()) !== undefined;
     return (whole ? inGroups : groupByGroup)(x, filter, { ...options, padding });
   }
-  // Where `same` means symmetric zeros it is used: every engine knows it. Elsewhere the map is padded first, because
-  // the gradients of the native TensorFlow binding reject explicit padding.
-  const same = stride === 1 && padding === half(kh) && padding === half(kw) && padding > 0;
   return tf.tidy(() => {
-    const padded: tf.Tensor4D = same || padding === 0 ? x : padMap(x, padding);
-    const inputs: Record<string, tf.Tensor> = { x: padded, filter };
-    if (bias !== undefined) inputs['bias'] = bias;
-    const attrs = {
-      strides: [stride, stride],
-      pad: same ? 'same' : 'valid',
-      dataFormat: 'NHWC',
-      dilations: [dilation, dilation],
-      activation,
-    };
     if (dilation > 1 && (stride > 1 || isRecording())) return shifted(x, filter, { ...options, padding });
     if (dilation > 1 || (bias === undefined && activation === 'linear')) {
-      const y = tf.conv2d(padded, filter, stride, same ? 'same' : 'valid', 'NHWC', dilation);
-      return finish(y, bias, activation);
+      const { map, pad } = padded(x, filter, { stride, dilation, padding });
+      return finish(tf.conv2d(map, filter, stride, pad, 'NHWC', dilation), bias, activation);
     }
-    return tf.engine().runKernel(tf.FusedConv2D, inputs as tf.NamedTensorMap, attrs) as tf.Tensor4D;
+    return fused(tf.FusedConv2D, x, filter, { ...options, padding });
   });
 }
 
@@ -119,24 +104,32 @@ function inGroups(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptio
   return tf.tidy(() => fused(GROUPED, x, filter, options));
 }
 
-/** A kernel with bias and activation; where `same` is not what is wanted the map is padded first. */
+/** A kernel with bias and activation. */
 function fused(
   kernel: string,
   x: tf.Tensor4D,
   filter: tf.Tensor4D,
   { bias, stride = 1, dilation = 1, activation = 'linear', padding }: ConvolutionOptions & { padding: number },
 ): tf.Tensor4D {
-  const same = stride === 1 && filter.shape.slice(0, 2).every((k) => padding === (dilation * (k - 1)) / 2);
-  const inputs: Record<string, tf.Tensor> = { x: same || padding === 0 ? x : padMap(x, padding), filter };
+  const { map, pad } = padded(x, filter, { stride, dilation, padding });
+  const inputs: Record<string, tf.Tensor> = { x: map, filter };
   if (bias !== undefined) inputs['bias'] = bias;
-  const attrs = {
-    strides: [stride, stride],
-    pad: same ? 'same' : 'valid',
-    dataFormat: 'NHWC',
-    dilations: [dilation, dilation],
-    activation,
-  };
+  const attrs = { strides: [stride, stride], pad, dataFormat: 'NHWC', dilations: [dilation, dilation], activation };
   return tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attrs) as tf.Tensor4D;
+}
+
+/**
+ * The map and the padding that a kernel is told. Where `same` means symmetric zeros it is used: every engine knows it.
+ * Elsewhere the map is padded first, because the gradients of the native TensorFlow binding reject explicit padding.
+ */
+function padded(
+  x: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  { stride, dilation, padding }: { stride: number; dilation: number; padding: number },
+): { readonly map: tf.Tensor4D; readonly pad: 'same' | 'valid' } {
+  if (padding === 0) return { map: x, pad: 'valid' };
+  const same = stride === 1 && filter.shape.slice(0, 2).every((k) => padding === (dilation * (k - 1)) / 2);
+  return same ? { map: x, pad: 'same' } : { map: padMap(x, padding), pad: 'valid' };
 }
 
 /** For engines without such a kernel. */
