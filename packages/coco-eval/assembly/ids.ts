@@ -25,8 +25,10 @@ export function findIds(ids: usize, count: i32, table: usize, slots: i32, places
 
 /** The slot of an id, or the free one where it would be. NaN has none of its own, as it equals nothing. */
 function slotOf(id: f64, table: usize, slots: i32): usize {
-  const bits = reinterpret<u64>(id) * 0x9e3779b97f4a7c15;
-  let i = <usize>(bits >> 32) & <usize>(slots - 1);
+  // The highest bits of the product: small whole numbers differ in the highest bits of their doubles alone, on which none
+  // of the product's lower ones depends.
+  const product = reinterpret<u64>(id) * 0x9e3779b97f4a7c15;
+  let i = <usize>(product >> (64 - ctz<u64>(slots)));
   while (true) {
     const slot = table + i * SLOT;
     if (load<i32>(slot, 8) == 0 || load<f64>(slot) == id) return slot;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Random } from '@rcnn/core/random';
+import { effort } from '@rcnn/shared/effort';
 import { compileKernel, kernelModule } from '@rcnn/shared/kernel';
 import { describe, expect, test } from 'vitest';
 import { type Detections, type GroundTruth, parseDetections, parseGroundTruth } from '../src/index.ts';
@@ -163,6 +164,14 @@ function parses(text: string): boolean {
     return false;
   }
 }
+
+test('ids counted from 1 lie apart in the table: finding one is no search', async () => {
+  const native = NativeIds.of(Float64Array.from({ length: 1000 }, (_, i) => i + 1))!;
+  const asked = Float64Array.from({ length: 2_000_000 }, (_, i) => ((i * 7919) % 1000) + 1);
+  const { spent, result } = await effort(() => native.find(asked));
+  expect(result.missing).toBe(0);
+  expect(spent).toBeLessThan(2); // a fifth of one; where all begin at one place of the table, twenty-five
+});
 
 describe('rows', () => {
   const row = (i: number): string =>
