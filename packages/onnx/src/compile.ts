@@ -9,6 +9,7 @@ import {
   type Losses,
   type LossOptions,
   type ModelOpener,
+  modelsAreQuicker,
   type Parameter,
   RcnnError,
   type Target,
@@ -45,16 +46,32 @@ export function compile<D extends Detection>(model: Detector<D>, options: Compil
   return new CompiledDetector(model, options);
 }
 
-/** When to compile: `auto` is whenever model and engine allow it. */
+/** When to compile: `auto` is where model and engine allow it and it is quicker. */
 export type CompileChoice = 'auto' | 'on' | 'off';
 
-/** {@link compile} by a choice; with `off` the model itself. */
+/**
+ * {@link compile} by a choice; with `off` the model itself, and with `auto` too where the engine in use is quicker without.
+ * What is given by `open` or `weights` is taken as asked for.
+ */
 export function compileAs<D extends Detection>(
   model: Detector<D>,
   choice: CompileChoice = 'auto',
   options: Omit<CompileOptions, 'ifPossible'> = {},
 ): Detector<D> {
-  return choice === 'off' ? model : compile(model, { ...options, ifPossible: choice === 'auto' });
+  const isAsked = choice === 'on' || options.open !== undefined || options.weights !== undefined;
+  if (choice === 'off' || !(isAsked || isQuicker(model))) return model;
+  return compile(model, { ...options, ifPossible: choice === 'auto' });
+}
+
+/** By the maps between body and heads, whose width most convolutions of a detector have. */
+function isQuicker(model: Detector): boolean {
+  try {
+    const { outputs } = compilableParts(model).backbone;
+    return modelsAreQuicker(Math.min(...outputs.map(({ channels }) => channels)));
+  } catch (error) {
+    if (isRcnnError(error, 'EXPORT_UNSUPPORTED')) return false;
+    throw error;
+  }
 }
 
 /** What {@link compile} gives. */

@@ -1,9 +1,9 @@
-import { type Detection, type Detector, GroupNorm, useEngine } from '@rcnn/core';
+import { type Detection, type Detector, engineModels, GroupNorm, useEngine } from '@rcnn/core';
 import { LetterboxTransform } from '@rcnn/detector';
 import { type FasterRCNN, maskRcnnResnetFpn, type RecipeOptions } from '@rcnn/two-stage';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeEach, expect, test } from 'vitest';
-import { compile } from '../src/index.ts';
+import { CompiledDetector, compile, compileAs } from '../src/index.ts';
 import { picture, tiny } from './support/models.ts';
 
 beforeEach(() => useEngine('onnxruntime'));
@@ -30,6 +30,18 @@ test('where it may be left out, such a model predicts as it is', async () => {
   expect(found.length).toBeGreaterThan(0);
   expect(found).toEqual(corners(await model.detect([image])));
   compiled.dispose();
+});
+
+test('by itself it is done for narrow networks, and left where the engine convolves wide maps quicker', async () => {
+  const [narrow, wide] = [small(), small({ fpnChannels: 256 })];
+  const compiled = compileAs(narrow);
+  expect(compiled).toBeInstanceOf(CompiledDetector);
+  expect(compileAs(narrow, 'off')).toBe(narrow);
+  expect(compileAs(wide)).toBe(wide);
+  const asked = compileAs(wide, 'on');
+  expect(asked).toBeInstanceOf(CompiledDetector);
+  expect(compileAs(wide, 'auto', { open: engineModels() })).toBeInstanceOf(CompiledDetector);
+  for (const model of [compiled, asked]) model.dispose();
 });
 
 test('another kind of detector is named at once', () => {

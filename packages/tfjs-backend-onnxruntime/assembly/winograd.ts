@@ -11,59 +11,78 @@ function times(factor: f32, value: v128): v128 {
   return f32x4.mul(f32x4.splat(factor), value);
 }
 
-/** Of the input: 6 numbers to 6. */
-function input1(from: usize, step: usize, to: usize, toStep: usize): void {
-  const d0 = v128.load(from);
-  const d1 = v128.load(from + step);
-  const d2 = v128.load(from + 2 * step);
-  const d3 = v128.load(from + 3 * step);
-  const d4 = v128.load(from + 4 * step);
-  const d5 = v128.load(from + 5 * step);
-  const near = f32x4.sub(times(2, d2), d4);
-  const nearOdd = f32x4.sub(times(R, d1), times(R / 2, d3));
-  const far = f32x4.sub(times(0.5, d4), times(0.25, d2));
-  const farOdd = f32x4.sub(times(R / 2, d3), times(R / 4, d1));
-  v128.store(to, f32x4.add(f32x4.sub(d0, times(2.5, d2)), d4));
-  v128.store(to + toStep, f32x4.add(near, nearOdd));
-  v128.store(to + 2 * toStep, f32x4.sub(near, nearOdd));
-  v128.store(to + 3 * toStep, f32x4.sub(far, farOdd));
-  v128.store(to + 4 * toStep, f32x4.add(far, farOdd));
-  v128.store(to + 5 * toStep, f32x4.add(f32x4.sub(d1, times(2.5, d3)), d5));
+/**
+ * A factor for four numbers, kept in a register through a loop: it goes through memory, because a constant would be made
+ * anew, by several instructions, wherever it is used.
+ */
+function kept(factor: f32, spare: usize): v128 {
+  v128.store(spare, f32x4.splat(factor));
+  return v128.load(spare);
 }
 
-/** Of the products: 6 numbers to 4. */
-function output1(from: usize, step: usize, to: usize, toStep: usize): void {
-  const m1 = v128.load(from + step);
-  const m2 = v128.load(from + 2 * step);
-  const m3 = v128.load(from + 3 * step);
-  const m4 = v128.load(from + 4 * step);
-  const near = f32x4.add(m1, m2);
-  const nearOdd = f32x4.sub(m1, m2);
-  const far = f32x4.add(m3, m4);
-  const farOdd = f32x4.sub(m4, m3);
-  v128.store(to, f32x4.add(f32x4.add(v128.load(from), near), far));
-  v128.store(to + toStep, f32x4.add(times(R / 2, nearOdd), times(R, farOdd)));
-  v128.store(to + 2 * toStep, f32x4.add(times(0.5, near), times(2, far)));
-  const last = f32x4.add(times(R / 4, nearOdd), times(2 * R, farOdd));
-  v128.store(to + 3 * toStep, f32x4.add(last, v128.load(from + 5 * step)));
+function twice(value: v128): v128 {
+  return f32x4.add(value, value);
 }
 
-/** The way back from the output: 4 numbers to 6. */
-function spread1(from: usize, step: usize, to: usize, toStep: usize): void {
-  const d0 = v128.load(from);
-  const d1 = v128.load(from + step);
-  const d2 = v128.load(from + 2 * step);
-  const d3 = v128.load(from + 3 * step);
-  const near = f32x4.add(d0, times(0.5, d2));
-  const nearOdd = f32x4.add(times(R / 2, d1), times(R / 4, d3));
-  const far = f32x4.add(d0, times(2, d2));
-  const farOdd = f32x4.add(times(R, d1), times(2 * R, d3));
-  v128.store(to, d0);
-  v128.store(to + toStep, f32x4.add(near, nearOdd));
-  v128.store(to + 2 * toStep, f32x4.sub(near, nearOdd));
-  v128.store(to + 3 * toStep, f32x4.sub(far, farOdd));
-  v128.store(to + 4 * toStep, f32x4.add(far, farOdd));
-  v128.store(to + 5 * toStep, d3);
+/** Transforms of a tile's columns or rows, each written into its loops, where the distances are constants. */
+class Rows {
+  /** Of the input: 6 numbers to 6. */
+  @inline
+  static input(from: usize, step: usize, to: usize, toStep: usize, r2: v128, r4: v128, fourth: v128, most: v128): void {
+    const d0 = v128.load(from);
+    const d1 = v128.load(from + step);
+    const d2 = v128.load(from + 2 * step);
+    const d3 = v128.load(from + 3 * step);
+    const d4 = v128.load(from + 4 * step);
+    const d5 = v128.load(from + 5 * step);
+    const near = f32x4.sub(twice(d2), d4);
+    const nearOdd = f32x4.mul(r2, f32x4.sub(twice(d1), d3));
+    const far = f32x4.mul(fourth, f32x4.sub(twice(d4), d2));
+    const farOdd = f32x4.mul(r4, f32x4.sub(twice(d3), d1));
+    v128.store(to, f32x4.add(f32x4.sub(d0, f32x4.mul(most, d2)), d4));
+    v128.store(to + toStep, f32x4.add(near, nearOdd));
+    v128.store(to + 2 * toStep, f32x4.sub(near, nearOdd));
+    v128.store(to + 3 * toStep, f32x4.sub(far, farOdd));
+    v128.store(to + 4 * toStep, f32x4.add(far, farOdd));
+    v128.store(to + 5 * toStep, f32x4.add(f32x4.sub(d1, f32x4.mul(most, d3)), d5));
+  }
+
+  /** Of the products: 6 numbers to 4. */
+  @inline
+  static output(from: usize, step: usize, to: usize, toStep: usize, half: v128, r2: v128, r4: v128, rr: v128): void {
+    const m1 = v128.load(from + step);
+    const m2 = v128.load(from + 2 * step);
+    const m3 = v128.load(from + 3 * step);
+    const m4 = v128.load(from + 4 * step);
+    const near = f32x4.add(m1, m2);
+    const nearOdd = f32x4.sub(m1, m2);
+    const far = f32x4.add(m3, m4);
+    const farOdd = f32x4.sub(m4, m3);
+    v128.store(to, f32x4.add(f32x4.add(v128.load(from), near), far));
+    v128.store(to + toStep, f32x4.mul(r2, f32x4.add(nearOdd, twice(farOdd))));
+    v128.store(to + 2 * toStep, f32x4.add(f32x4.mul(half, near), twice(far)));
+    const last = f32x4.add(f32x4.mul(r4, nearOdd), f32x4.mul(rr, farOdd));
+    v128.store(to + 3 * toStep, f32x4.add(last, v128.load(from + 5 * step)));
+  }
+
+  /** The way back from the output: 4 numbers to 6. */
+  @inline
+  static spread(from: usize, step: usize, to: usize, toStep: usize, half: v128, r2: v128, r4: v128, rr: v128): void {
+    const d0 = v128.load(from);
+    const d1 = v128.load(from + step);
+    const d2 = v128.load(from + 2 * step);
+    const d3 = v128.load(from + 3 * step);
+    const near = f32x4.add(d0, f32x4.mul(half, d2));
+    const nearOdd = f32x4.add(f32x4.mul(r2, d1), f32x4.mul(r4, d3));
+    const far = f32x4.add(d0, twice(d2));
+    const farOdd = f32x4.add(twice(f32x4.mul(r2, d1)), f32x4.mul(rr, d3));
+    v128.store(to, d0);
+    v128.store(to + toStep, f32x4.add(near, nearOdd));
+    v128.store(to + 2 * toStep, f32x4.sub(near, nearOdd));
+    v128.store(to + 3 * toStep, f32x4.sub(far, farOdd));
+    v128.store(to + 4 * toStep, f32x4.add(far, farOdd));
+    v128.store(to + 5 * toStep, d3);
+  }
 }
 
 /** Of the filter: 3 numbers to 6. */
@@ -98,9 +117,25 @@ function gather1(from: usize, step: usize, to: usize, toStep: usize): void {
 }
 
 /** Vectors of four numbers in a line of the cache. */
-const LINE = 4;
+const LINE: usize = 4;
 /** Bytes of 36 numbers for each channel of a line. */
 const ROOM = 36 * LINE * 16;
+
+/** Copies a line, of which the last one of a pixel may have fewer vectors. */
+function copyLine(from: usize, to: usize, vectors: usize): void {
+  if (vectors < LINE) {
+    for (let g: usize = 0; g < vectors; g++) v128.store(to + 16 * g, v128.load(from + 16 * g));
+    return;
+  }
+  const first = v128.load(from);
+  const second = v128.load(from + 16);
+  const third = v128.load(from + 32);
+  const fourth = v128.load(from + 48);
+  v128.store(to, first);
+  v128.store(to + 16, second);
+  v128.store(to + 32, third);
+  v128.store(to + 48, fourth);
+}
 
 /**
  * Hands 36 lines at `room` out to their planes. Line by line: the planes lie so that single vectors of all
@@ -108,9 +143,18 @@ const ROOM = 36 * LINE * 16;
  */
 function handOut(from: usize, to: usize, plane: usize, vectors: usize): void {
   for (let i: usize = 0; i < 36; i++) {
-    for (let g: usize = 0; g < vectors; g++) v128.store(to + 16 * g, v128.load(from + 16 * g));
+    copyLine(from, to, vectors);
     from += 16 * LINE;
     to += plane;
+  }
+}
+
+/** The way back of {@link handOut}, from 36 planes, `vectors` of each. */
+function bringIn(from: usize, plane: usize, to: usize, vectors: usize): void {
+  for (let i: usize = 0; i < 36; i++) {
+    copyLine(from, to, vectors);
+    from += plane;
+    to += 16 * LINE;
   }
 }
 
@@ -129,14 +173,20 @@ export function winogradInput(
 ): void {
   const column = channels << 2;
   const room = spare + ROOM;
+  const r2 = kept(R / 2, spare);
+  const r4 = kept(R / 4, spare);
+  const fourth = kept(0.25, spare);
+  const most = kept(2.5, spare);
   let to = v;
   for (let tile: usize = 0; tile < tiles; tile++) {
     let from = x + 4 * tile * column;
     for (let c: usize = 0; c < channels; c += 4 * LINE) {
       const vectors = min<usize>(LINE, (channels - c) >> 2);
       for (let g: usize = 0; g < vectors; g++) {
-        for (let j: usize = 0; j < 6; j++) input1(from + j * column, row, spare + 16 * j, 96);
-        for (let i: usize = 0; i < 6; i++) input1(spare + 96 * i, 16, room + 384 * i + 16 * g, 64);
+        for (let j: usize = 0; j < 6; j++) Rows.input(from + j * column, row, spare + 16 * j, 96, r2, r4, fourth, most);
+        for (let i: usize = 0; i < 6; i++) {
+          Rows.input(spare + 96 * i, 16, room + 384 * i + 16 * g, 64, r2, r4, fourth, most);
+        }
         from += 16;
       }
       handOut(room, to, plane, vectors);
@@ -156,12 +206,25 @@ export function winogradOutput(
   spare: usize,
 ): void {
   const column = channels << 2;
+  const room = spare + ROOM;
+  const half = kept(0.5, spare);
+  const r2 = kept(R / 2, spare);
+  const r4 = kept(R / 4, spare);
+  const rr = kept(2 * R, spare);
   let from = m;
   for (let tile: usize = 0; tile < tiles; tile++) {
     let to = y + 4 * tile * column;
-    for (let c: usize = 0; c < column; c += 16, from += 16, to += 16) {
-      for (let j: usize = 0; j < 6; j++) output1(from + j * plane, 6 * plane, spare + 16 * j, 96);
-      for (let i: usize = 0; i < 4; i++) output1(spare + 96 * i, 16, to + i * row, column);
+    for (let c: usize = 0; c < channels; c += 4 * LINE) {
+      const vectors = min<usize>(LINE, (channels - c) >> 2);
+      bringIn(from, plane, room, vectors);
+      for (let g: usize = 0; g < vectors; g++) {
+        for (let j: usize = 0; j < 6; j++) {
+          Rows.output(room + 64 * j + 16 * g, 384, spare + 16 * j, 96, half, r2, r4, rr);
+        }
+        for (let i: usize = 0; i < 4; i++) Rows.output(spare + 96 * i, 16, to + i * row, column, half, r2, r4, rr);
+        to += 16;
+      }
+      from += 16 * vectors;
     }
   }
 }
@@ -178,14 +241,20 @@ export function winogradSpread(
 ): void {
   const column = channels << 2;
   const room = spare + ROOM;
+  const half = kept(0.5, spare);
+  const r2 = kept(R / 2, spare);
+  const r4 = kept(R / 4, spare);
+  const rr = kept(2 * R, spare);
   let to = z;
   for (let tile: usize = 0; tile < tiles; tile++) {
     let from = dy + 4 * tile * column;
     for (let c: usize = 0; c < channels; c += 4 * LINE) {
       const vectors = min<usize>(LINE, (channels - c) >> 2);
       for (let g: usize = 0; g < vectors; g++) {
-        for (let j: usize = 0; j < 4; j++) spread1(from + j * column, row, spare + 16 * j, 64);
-        for (let i: usize = 0; i < 6; i++) spread1(spare + 64 * i, 16, room + 384 * i + 16 * g, 64);
+        for (let j: usize = 0; j < 4; j++) Rows.spread(from + j * column, row, spare + 16 * j, 64, half, r2, r4, rr);
+        for (let i: usize = 0; i < 6; i++) {
+          Rows.spread(spare + 64 * i, 16, room + 384 * i + 16 * g, 64, half, r2, r4, rr);
+        }
         from += 16;
       }
       handOut(room, to, plane, vectors);

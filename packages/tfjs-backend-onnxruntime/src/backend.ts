@@ -10,6 +10,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { type Convolutions, checkConvolutions, defaultConvolutions } from './convolutions.ts';
 import { OnnxRuntimeBackendError } from './errors.ts';
+import { modelsAreQuicker } from './kernels/convolution/winograd/choice.ts';
 import { type OnnxSession, openOnnxModel } from './model.ts';
 import { checkNative, type NativeTensor } from './native.ts';
 import { BufferPool } from './pool.ts';
@@ -179,6 +180,11 @@ export class OrtBackend extends MathBackendCPU {
   /** Opens a whole ONNX model on as many threads as the kernels have. Whoever opens it disposes it. */
   openModel(model: Uint8Array): OnnxSession {
     return openOnnxModel(model, { threads: this.sessions.threads });
+  }
+
+  /** Whether a network that convolves maps of so many channels is quicker as a whole model than by these kernels. */
+  modelsAreQuicker(channels: number): boolean {
+    return modelsAreQuicker(this, channels);
   }
 
   /** How the native side sees a tensor; `dims` where the kernel reads it in another shape. */

@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checkConvolutions, defaultConvolutions } from '../src/convolutions.ts';
 import { BACKEND_NAME, type Convolutions, configure, OrtBackend } from '../src/index.ts';
-import { prefersWinograd } from '../src/kernels/convolution/winograd/choice.ts';
-import { stripsOf, tilingOf } from '../src/kernels/convolution/winograd/tiles.ts';
+import { modelsAreQuicker, prefersWinograd } from '../src/kernels/convolution/winograd/choice.ts';
+import { clearUnused, stripsOf, tilingOf } from '../src/kernels/convolution/winograd/tiles.ts';
 
 /** Both ways in one process: the backend of the other way has a name of its own, and the same kernels. */
 const OTHER = 'onnxruntime-direct';
@@ -109,6 +109,27 @@ test('the rule: wide layers of large maps, fewer of them with many threads', () 
     expect(prefersWinograd(backend('direct'), kind, size(100, 256))).toBe(false);
     expect(prefersWinograd(backend('winograd'), kind, size(4, 16))).toBe(true);
   }
+});
+
+test('whole models are quicker for narrow networks, for many threads, and where Winograd is switched off', () => {
+  const backend = (convolutions: Convolutions, threads: number) => new OrtBackend({ convolutions, threads });
+  expect(modelsAreQuicker(backend('auto', 2), 64)).toBe(true);
+  expect(modelsAreQuicker(backend('auto', 1), 128)).toBe(false);
+  expect(modelsAreQuicker(backend('auto', 2), 256)).toBe(false);
+  expect(modelsAreQuicker(backend('auto', 32), 256)).toBe(true);
+  expect(modelsAreQuicker(backend('direct', 2), 256)).toBe(true);
+  expect(backend('auto', 2).modelsAreQuicker(256)).toBe(false);
+});
+
+test.each([64, 63])('strips of %d tiles have planes of an odd number, and what is added is zero', (across) => {
+  const tiling = { across, down: 3, rows: 3 };
+  const [strip] = stripsOf(tiling, 8, 1, 1e9);
+  expect(strip).toEqual({ first: 0, count: 1, tiles: across | 1 });
+  const planes = new Float32Array(36 * strip!.tiles * 2).fill(Number.NaN);
+  clearUnused(tiling, strip!, 2, planes);
+  const cleared = planes.map((value, i) => Number(Object.is(value, 0) && Math.floor(i / 2) % strip!.tiles === across));
+  expect(cleared.reduce((sum, one) => sum + one, 0)).toBe(across % 2 === 0 ? 36 * 2 : 0);
+  expect(planes.filter((value) => !Number.isNaN(value)).length).toBe(across % 2 === 0 ? 36 * 2 : 0);
 });
 
 test('the variable of the environment, and what it may say', () => {

@@ -5,4 +5,10 @@ export { browserOrder, type EngineName, type EngineTask, engineNames, isEngineNa
 export { type EngineAbility, type EngineCheck, selfCheck } from './self-check.ts';
 export type { EngineSpeed } from './speed.ts';
 export { type ActiveEngine, type UseEngineOptions, useEngine } from './use-engine.ts';
-export { engineModels, type ModelOpener, type ModelSession, type SessionTensor } from './whole-models.ts';
+export {
+  engineModels,
+  type ModelOpener,
+  type ModelSession,
+  modelsAreQuicker,
+  type SessionTensor,
+} from './whole-models.ts';

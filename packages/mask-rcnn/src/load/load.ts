@@ -24,7 +24,7 @@ export interface LoadOptions extends Omit<FromCheckpointOptions, 'scoreThreshold
   /** Never use the network for weights. Node only. Default false. */
   readonly offline?: boolean | undefined;
   /**
-   * Whether to predict by whole graphs with constant weights, which is faster: `auto` where model and engine allow it.
+   * Whether to predict by whole graphs with constant weights: `auto` where model and engine allow it and it is quicker.
    * Default auto.
    */
   readonly compile?: CompileChoice | undefined;

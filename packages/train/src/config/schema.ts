@@ -113,7 +113,7 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
     .optional(),
   compile: z
     .enum(['auto', 'on', 'off'])
-    .describe('Predict by whole graphs in evaluation: auto where model and engine allow it')
+    .describe('Predict by whole graphs in evaluation: auto where model and engine allow it and it is quicker')
     .optional(),
 });
 

@@ -12,7 +12,19 @@ import type { Maps } from '../../layout.ts';
 import { batched } from '../../mat-mul.ts';
 import type { Taps, Window } from '../taps.ts';
 import { transformFilter } from './filter.ts';
-import { eachRow, layRows, memoryOf, PLANES, planesAt, REACH, stripsOf, TILE, tilingOf, writeRows } from './tiles.ts';
+import {
+  clearUnused,
+  eachRow,
+  layRows,
+  memoryOf,
+  PLANES,
+  planesAt,
+  REACH,
+  stripsOf,
+  TILE,
+  tilingOf,
+  writeRows,
+} from './tiles.ts';
 
 /** Whether this is a correlation that the method can do: 3x3 taps side by side, channels in groups of four. */
 export function isWinograd(x: Maps, taps: Taps, { strides, dilations }: Window, y: Maps): boolean {
@@ -58,6 +70,7 @@ export function correlateWinograd(
       const planes = planesAt(v, strip, tile, x.c, transposed);
       simd.winogradInput(laid.address, 4 * inWidth * x.c, x.c, tiling.across, ...planes, spare);
     });
+    clearUnused(tiling, strip, x.c, v.floats);
     const planes = (floats: Float32Array, c: number) =>
       nativeFloats(floats.subarray(0, PLANES * strip.tiles * c), [PLANES, strip.tiles, c]);
     backend.run(batched(false, transposed), [planes(v.floats, x.c), weights], [planes(m.floats, y.c)]);

@@ -9,7 +9,7 @@ import type { Maps } from '../../layout.ts';
 import { batched } from '../../mat-mul.ts';
 import type { ConvInfo } from '../conv-info.ts';
 import { gatherGradient } from './filter.ts';
-import { eachRow, layRows, memoryOf, PLANES, planesAt, REACH, stripsOf, TILE, tilingOf } from './tiles.ts';
+import { clearUnused, eachRow, layRows, memoryOf, PLANES, planesAt, REACH, stripsOf, TILE, tilingOf } from './tiles.ts';
 
 /** Whether this is a filter whose gradient the method can do. */
 export function isWinogradFilter(info: ConvInfo): boolean {
@@ -55,6 +55,8 @@ function sumOverTiles(
       const planes = planesAt(z, strip, tile, dy.c);
       simd.winogradSpread(gradients.address, 4 * outWidth * dy.c, dy.c, tiling.across, ...planes, spare);
     });
+    clearUnused(tiling, strip, x.c, v.floats);
+    clearUnused(tiling, strip, dy.c, z.floats);
     const planes = (floats: Float32Array, c: number) =>
       nativeFloats(floats.subarray(0, PLANES * strip.tiles * c), [PLANES, strip.tiles, c]);
     const matrices = (floats: Float32Array) => nativeFloats(floats, [PLANES, x.c, dy.c]);
