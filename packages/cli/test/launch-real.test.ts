@@ -108,12 +108,8 @@ describe.skipIf(missing !== undefined)('launch', { meta: { whySkipped: missing }
   });
 
   test('a process that is killed ends the other, and the run goes on to the same end', async () => {
-    let killed = false;
-    const first = await run(together('killed', 3), (line) => {
-      if (killed || !line.includes('step 2/3')) return;
-      killed = true;
-      killRank(1, 'killed');
-    });
+    killAfterFirstSave(1, 'killed');
+    const first = await run(together('killed', 3));
     expect(first.output).toContain('rank 1 is gone');
     expect(first.code).toBe(137);
     const again = await run(['launch', '-n', '2', 'train', '--resume', 'runs/killed', '--threads', '1']);
@@ -122,20 +118,16 @@ describe.skipIf(missing !== undefined)('launch', { meta: { whySkipped: missing }
   });
 
   test('with restarts it goes on by itself, to the same end', async () => {
-    let killed = false;
+    killAfterFirstSave(0, 'restarted');
     const [launching, ...rest] = together('restarted', 3);
-    const { code, output } = await run([launching!, '--max-restarts', '1', ...rest], (line) => {
-      if (killed || !line.includes('step 2/3')) return;
-      killed = true;
-      killRank(0, 'restarted');
-    });
+    const { code, output } = await run([launching!, '--max-restarts', '1', ...rest]);
     expect(output).toMatch(/Exit code 137; restart 1 of 1, 2 processes, from the last save of runs\/restarted/);
     expect(code).toBe(0);
     await expectSameWeights('restarted', 'two');
   });
 
   test('a process that is started again joins the one that stayed, to the same end', async () => {
-    let killed = false;
+    killAfterFirstSave(1, 'joined');
     const options = [...OPTIONS, '--progress', 'plain', '--threads', '1'].join(' ');
     const rank = (index: number, words: string): string => {
       const place = { cluster: { worker: ['127.0.0.1:29500', '127.0.0.1:29501'] }, task: { type: 'worker', index } };
@@ -144,11 +136,7 @@ describe.skipIf(missing !== undefined)('launch', { meta: { whySkipped: missing }
     const stays = rank(0, `data ${options} --name joined --steps 3 --max-rejoins 1`);
     const [dies, comes] = [`data ${options} --name joined --steps 3`, '--resume runs/joined --threads 1'].map((words) => rank(1, words)); // biome-ignore format: one line
     const script = `${stays} & first=$!; ${dies}; ${comes}; wait $first`;
-    const { code, output } = await ended([...OWN_NETWORK, 'sh', '-c', script], (line) => {
-      if (killed || !line.includes('step 2/3')) return;
-      killed = true;
-      killRank(1, 'joined');
-    });
+    const { code, output } = await ended([...OWN_NETWORK, 'sh', '-c', script]);
     expect(output).toContain('Waiting for it to come back');
     expect(code).toBe(0);
     await expectSameWeights('joined', 'two');
@@ -219,6 +207,16 @@ async function killedOnTheWay(
     setTimeout(() => killRank(rank, name), 300 * Math.random());
   });
   return { ...ended, ...(at > 0 && { seconds: (performance.now() - at) / 1000 }) };
+}
+
+/** Kills the process of a rank as soon as its run has something to go on from. How often steps are told depends on their time. */
+function killAfterFirstSave(rank: number, name: string): void {
+  const timer = setInterval(() => {
+    if (!existsSync(join(folder, 'runs', name, 'checkpoints', 'last.safetensors'))) return;
+    clearInterval(timer);
+    killRank(rank, name);
+  }, 5);
+  timer.unref();
 }
 
 /** Kills the process of a rank that trains a run of this name. */
