@@ -52,17 +52,47 @@ export function figure(line: Figure): void {
 
 /** Processor, cores, instructions, Node and how busy the machine is. */
 export function machine(): string {
-  const [cpu] = cpus();
   const busy = loadavg()[0]!.toFixed(2);
-  return `${cpu?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, ${instructionSet()}, Node ${process.version}, load ${busy} (quiet is below 0.5)`;
+  return `${processorName()}, ${cpus().length} cores, ${instructionSet()}, Node ${process.version}, load ${busy} (quiet is below 0.5)`;
 }
 
 /** Processor, clock and instructions in short, for a row of a table: `Intel Xeon, 2.3 GHz, avx512f`. */
 export function processor(): string {
-  const { model, speed } = cpus()[0] ?? { model: 'unknown processor', speed: 0 };
-  const name = model.replaceAll(/\((?:R|TM)\)| Processor$/g, '').trim();
+  const { model, speed } = cpus()[0] ?? { model: '', speed: 0 };
+  const name = processorName();
   const clock = speed || Number(/^cpu MHz\s*:(.*)$/m.exec(cpuInfo())?.[1] ?? 0);
   return [name, ...(clock > 0 && !model.includes('GHz') ? [`${(clock / 1000).toFixed(1)} GHz`] : []), instructionSet()].join(', '); // biome-ignore format: one line
+}
+
+/** Its generation stands behind a name that hides it, as rented machines have: `AMD EPYC (Zen 5)`. */
+function processorName(): string {
+  const model = cpus()[0]?.model ?? 'unknown processor';
+  const name = model.replaceAll(/\((?:R|TM)\)| Processor$/g, '').trim();
+  const generation = /\d/.test(name) ? undefined : generationOf(cpuInfo());
+  return generation === undefined ? name : `${name} (${generation})`;
+}
+
+/** By vendor and family, and models from `from` on, of those that servers have. */
+const GENERATIONS = [
+  { vendor: 'AuthenticAMD', family: 23, from: 0, name: 'Zen' },
+  { vendor: 'AuthenticAMD', family: 23, from: 48, name: 'Zen 2' },
+  { vendor: 'AuthenticAMD', family: 25, from: 0, name: 'Zen 3' },
+  { vendor: 'AuthenticAMD', family: 25, from: 16, name: 'Zen 4' },
+  { vendor: 'AuthenticAMD', family: 26, from: 0, name: 'Zen 5' },
+  { vendor: 'GenuineIntel', family: 6, from: 85, name: 'Skylake or Cascade Lake' },
+  { vendor: 'GenuineIntel', family: 6, from: 106, name: 'Ice Lake' },
+  { vendor: 'GenuineIntel', family: 6, from: 143, name: 'Sapphire Rapids' },
+  { vendor: 'GenuineIntel', family: 6, from: 207, name: 'Emerald Rapids' },
+] as const;
+
+/** What `/proc/cpuinfo` says of a processor's generation, as far as it is one that is known here. */
+export function generationOf(info: string): string | undefined {
+  const [vendor, family, model] = ['vendor_id', 'cpu family', 'model'].map(
+    (field) => new RegExp(`^${field}\\s*:\\s*(\\S+)$`, 'm').exec(info)?.[1],
+  );
+  return GENERATIONS.findLast(
+    (known) => known.vendor === vendor && known.family === Number(family) && known.from <= Number(model),
+  )?.name;
 }
 
 /** What Linux says of the processors; elsewhere nothing. */
