@@ -1,11 +1,11 @@
 import { loadStateDict } from '@rcnn/checkpoint';
-import { trainableParameters, useEngine, valueAndGradients } from '@rcnn/core';
-import { above, Fixture, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
+import { trainableParameters, valueAndGradients } from '@rcnn/core';
+import { above, Fixture, relativeToMaximum, sampleChannelsFirst, useFastEngine } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { VGG } from '../src/index.ts';
 
-beforeAll(() => useEngine('onnxruntime'));
+beforeAll(useFastEngine);
 
 /** The last convolution of each stage, after its ReLU; the pools between them are on the way. */
 const STAGES = ['conv1_2', 'conv2_2', 'conv3_3', 'conv4_3', 'conv5_3'] as const;

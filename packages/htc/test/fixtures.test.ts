@@ -1,11 +1,17 @@
 import { Parameter, type Pyramid, trainableParameters, valueAndGradients } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
 import { AffinePlacement } from '@rcnn/detector';
-import { above, type Fixture, relativeError, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
+import {
+  above,
+  type Fixture,
+  relativeError,
+  relativeToMaximum,
+  sampleChannelsFirst,
+  useFastEngine,
+} from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type HTCHeads, MaskCascade, SemanticBranch, type SemanticLabels, semanticLoss } from '../src/index.ts';
-import { useFastEngine } from './engine.ts';
 import {
   LEVELS,
   load,

@@ -1,12 +1,12 @@
 import { BELOW_THRESHOLD } from '@rcnn/boxes';
 import { Random } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
+import { useFastEngine } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BestBoxMatcher, HTCHeads, IGNORED, labelsOfMasks, SemanticBranch, semanticLoss } from '../src/index.ts';
 import { meanOfFours } from '../src/mean-of-fours.ts';
-import { useFastEngine } from './engine.ts';
 import { maskStages, smallHeads } from './support.ts';
 
 beforeAll(useFastEngine);

@@ -1,5 +1,5 @@
 // The work of the benchmark of compiled prediction, in a process of its own so that its peak memory is its own:
-//   node --import tsx compile-work.ts compiled|uncompiled|exported [HEIGHT WIDTH]
+//   node --import tsx compile-work.ts r50|small compiled|uncompiled|exported [HEIGHT WIDTH]
 // Answers every line on stdin by one prediction and one line of JSON, as tools/reference/time_model.py does.
 import '@rcnn/tfjs-backend-onnxruntime';
 import { createInterface } from 'node:readline';
@@ -7,14 +7,20 @@ import { loadStateDict } from '@rcnn/checkpoint';
 import { type Detector, type PixelImage, withoutInitialising } from '@rcnn/core';
 import { hashedUnits, hashedWeights } from '@rcnn/fixtures';
 import { openOnnxModel } from '@rcnn/tfjs-backend-onnxruntime/model';
-import { maskRcnnResnet50Fpn } from '@rcnn/two-stage';
+import { type MaskRCNN, maskRcnnResnet50Fpn, maskRcnnSmall } from '@rcnn/two-stage';
 import * as tf from '@tensorflow/tfjs-core';
 import { compile, exportOnnx, OnnxDetector } from '../src/index.ts';
 
-const [way = 'compiled', height = '800', width = '1216'] = process.argv.slice(2);
+const MODELS = {
+  r50: { side: [800, 1216], make: () => maskRcnnResnet50Fpn({ minSize: 800, maxSize: 1333 }) },
+  small: { side: [128, 128], make: () => maskRcnnSmall({ numClasses: 5 }) },
+} as const satisfies Record<string, { readonly side: readonly [number, number]; readonly make: () => MaskRCNN }>;
+
+const [subject = 'r50', way = 'compiled', ...asked] = process.argv.slice(2);
+const { make, side } = MODELS[subject as keyof typeof MODELS];
 
 async function detectorOf(): Promise<Detector> {
-  const model = withoutInitialising(() => maskRcnnResnet50Fpn({ minSize: 800, maxSize: 1333 }));
+  const model = withoutInitialising(make);
   await loadStateDict(model, hashedWeights(model, 'dev/'));
   if (way === 'compiled') return compile(model);
   if (way === 'uncompiled') return model;
@@ -25,7 +31,7 @@ async function detectorOf(): Promise<Detector> {
 
 await tf.setBackend('onnxruntime');
 const detector = await detectorOf();
-const [h, w] = [Number(height), Number(width)];
+const [h, w] = (asked.length > 0 ? asked.map(Number) : side) as [number, number];
 const image: PixelImage = {
   data: Float32Array.from(hashedUnits('image', h * w * 3)),
   height: h,

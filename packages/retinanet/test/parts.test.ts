@@ -2,6 +2,7 @@ import { memoryEntry, memorySource, stateDict } from '@rcnn/checkpoint';
 import { constant, GroupNorm, Random } from '@rcnn/core';
 import { expectGradients, expectNoLeak } from '@rcnn/core/testing';
 import { describeDetector } from '@rcnn/detector/testing';
+import { useFastEngine } from '@rcnn/fixtures';
 import { AnchorGenerator } from '@rcnn/rpn-anchors';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -17,7 +18,6 @@ import {
   retinaNetSmall,
 } from '../src/index.ts';
 import { selectObjects } from '../src/select-objects.ts';
-import { useFastEngine } from './engine.ts';
 
 beforeAll(useFastEngine);
 

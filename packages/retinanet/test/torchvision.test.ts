@@ -1,11 +1,18 @@
 import { loadStateDict, memorySource } from '@rcnn/checkpoint';
 import { type Parameter, Random, trainableParameters, valueAndGradients, withoutInitialising } from '@rcnn/core';
 import { prepare } from '@rcnn/detector';
-import { above, Fixture, fixtureImage, relativeError, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
+import {
+  above,
+  Fixture,
+  fixtureImage,
+  relativeError,
+  relativeToMaximum,
+  sampleChannelsFirst,
+  useFastEngine,
+} from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type RetinaNet, retinaNetResnetFpn } from '../src/index.ts';
-import { useFastEngine } from './engine.ts';
 
 beforeAll(useFastEngine);
 

@@ -1,8 +1,8 @@
 import { bceWithLogits, firstInOrderSampler, Matcher } from '@rcnn/boxes';
 import { loadStateDict } from '@rcnn/checkpoint';
-import { Parameter, type Pyramid, Random, useEngine, valueAndGradients } from '@rcnn/core';
+import { Parameter, type Pyramid, Random, valueAndGradients } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
-import { above, Fixture, relativeError, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
+import { above, Fixture, relativeError, relativeToMaximum, sampleChannelsFirst, useFastEngine } from '@rcnn/fixtures';
 import { MultiScaleRoIAlign } from '@rcnn/roi-align';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ import { sizesOf, weightsOfDetectron2 } from './detectron2.ts';
 const read = (name: string): Promise<Fixture> => Fixture.read(new URL(`fixtures/${name}.safetensors`, import.meta.url));
 const LEVELS = ['p2', 'p3', 'p4', 'p5'] as const;
 
-beforeAll(() => useEngine('onnxruntime'));
+beforeAll(useFastEngine);
 
 // detectron2 at commit 02b5c4e2: its heads on given maps of 16 channels, with given proposals. The file's tolerances:
 // losses 1e-4, detections 0.02 pixels and 1e-4 in score, gradients 1e-2.

@@ -1,11 +1,11 @@
 import { loadStateDict } from '@rcnn/checkpoint';
-import { Module, Parameter, useEngine, valueAndGradients } from '@rcnn/core';
-import { above, Fixture, relativeError, relativeToMaximum } from '@rcnn/fixtures';
+import { Module, Parameter, valueAndGradients } from '@rcnn/core';
+import { above, Fixture, relativeError, relativeToMaximum, useFastEngine } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { KeypointRCNNHeads, KeypointRCNNPredictor } from '../src/index.ts';
 
-beforeAll(() => useEngine('onnxruntime'));
+beforeAll(useFastEngine);
 
 /** Both parts under the names that they have in a whole model. */
 class Parts extends Module {

@@ -1,8 +1,15 @@
 import { loadStateDict } from '@rcnn/checkpoint';
-import { type PixelImage, trainableParameters, useEngine, valueAndGradients, withoutInitialising } from '@rcnn/core';
+import { type PixelImage, trainableParameters, valueAndGradients, withoutInitialising } from '@rcnn/core';
 import { expectClose } from '@rcnn/core/testing';
 import { AffinePlacement, type HostImage, layOut, type ModelTransform } from '@rcnn/detector';
-import { above, fixtureImage, relativeError, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
+import {
+  above,
+  fixtureImage,
+  relativeError,
+  relativeToMaximum,
+  sampleChannelsFirst,
+  useFastEngine,
+} from '@rcnn/fixtures';
 import type { Mask } from '@rcnn/masks';
 import { SGD } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
@@ -10,7 +17,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { decoupledSoloResnetFpn, ownName, SOLO, soloV2ResnetFpn } from '../src/index.ts';
 import { readFixture, SELECT, SMALL_LEVELS, targetsOf } from './support/fixtures.ts';
 
-beforeAll(() => useEngine('onnxruntime'));
+beforeAll(useFastEngine);
 
 const RECIPES = { decoupled: decoupledSoloResnetFpn, solov2: soloV2ResnetFpn } as const;
 

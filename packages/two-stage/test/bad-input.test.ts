@@ -1,9 +1,9 @@
 import { type InstanceMask, type PixelImage, RcnnError, type Target } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
+import { useFastEngine } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Mask, type MaskRCNN, maskRcnnSmall, Random } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 let model: MaskRCNN;
 

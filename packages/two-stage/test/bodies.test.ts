@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { loadStateDict } from '@rcnn/checkpoint';
 import type { ParameterOwner } from '@rcnn/core';
-import { hashedUnits, hashedWeights, relativeToMaximum } from '@rcnn/fixtures';
+import { hashedUnits, hashedWeights, relativeToMaximum, useFastEngine } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { ResNet, type ResNetOptions, withoutInitialising } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 interface Stage {
   /** `[N, C, H, W]` */

@@ -1,6 +1,7 @@
 import { Random } from '@rcnn/core';
 import { FixedSizeTransform } from '@rcnn/detector';
 import { describeDetector } from '@rcnn/detector/testing';
+import { useFastEngine } from '@rcnn/fixtures';
 import { beforeAll, describe, test } from 'vitest';
 import {
   cascadeRcnnResnetFpn,
@@ -15,7 +16,6 @@ import {
   type RecipeOptions,
   rfcnResnet,
 } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
 

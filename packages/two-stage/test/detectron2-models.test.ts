@@ -1,5 +1,5 @@
 import { type ImageSize, Random, type Target, trainableParameters, valueAndGradients } from '@rcnn/core';
-import { above, Fixture, fixtureImage, relativeError } from '@rcnn/fixtures';
+import { above, Fixture, fixtureImage, relativeError, useFastEngine } from '@rcnn/fixtures';
 import { SGD } from '@rcnn/optim';
 import { CoarseMaskHead, PointHead, PointRendBranch } from '@rcnn/point-rend';
 import { BoxBranch, FastRCNNPredictor, RoIHeads, TwoFCHead } from '@rcnn/roi-heads';
@@ -15,7 +15,6 @@ import {
 } from '../src/index.ts';
 import { batchOf, nameInPyramid, normErrors } from './support/detectron2.ts';
 import { expectAnswers, readModel } from './support/detectron2-model.ts';
-import { useFastEngine } from './support/engine.ts';
 
 const read = (name: string): Promise<Fixture> => Fixture.read(new URL(`fixtures/${name}.safetensors`, import.meta.url));
 const SIZES: readonly ImageSize[] = [[240, 320], [333, 241]]; // biome-ignore format: two images

@@ -1,9 +1,8 @@
-import { Fixture } from '@rcnn/fixtures';
+import { Fixture, useFastEngine } from '@rcnn/fixtures';
 import { beforeAll, expect, test } from 'vitest';
 import { detectron2Rules } from '../src/detectron2-rules.ts';
 import { cascadeMaskRcnnResnetFpn, pointRendResnetFpn } from '../src/index.ts';
 import { expectAnswers, readModel } from './support/detectron2-model.ts';
-import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
 

@@ -9,6 +9,7 @@ import {
   relativeToMaximum,
   sampleChannelsFirst,
   shareOfBoxesFound,
+  useFastEngine,
 } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -20,7 +21,6 @@ import {
   maskRcnnResnet50FpnV2,
   type Recipe,
 } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 const cases: readonly (readonly [string, Recipe, readonly ('a' | 'b')[]])[] = [
   ['eval_maskrcnn_resnet50_fpn', maskRcnnResnet50Fpn, ['a', 'b']],

@@ -1,11 +1,10 @@
 import { Random } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
-import { fixtureImage } from '@rcnn/fixtures';
+import { fixtureImage, useFastEngine } from '@rcnn/fixtures';
 import { expectSameBits } from '@rcnn/shared/same-bits';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { tiles } from '../src/explain-pictures.ts';
 import { type ExplainedStep, explain, GeneralizedRCNN, type MaskRCNN, maskRcnnSmall } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 let model: MaskRCNN;
 const options = { scoreThreshold: 0.1, shownProposals: 5 };

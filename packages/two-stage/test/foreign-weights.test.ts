@@ -1,9 +1,8 @@
 import { convertForeign, memoryEntry, memorySource } from '@rcnn/checkpoint';
 import type { PixelImage } from '@rcnn/core';
-import { above, Fixture, hashedUnits, relativeToMaximum } from '@rcnn/fixtures';
+import { above, Fixture, hashedUnits, relativeToMaximum, useFastEngine } from '@rcnn/fixtures';
 import { beforeAll, expect, test } from 'vitest';
 import { detectorFromCheckpoint } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 // The answers are of the same network written from what detectron2 and mmdetection publish, without a block of ours
 // (tools/reference/foreign_detectors.py): their names at the shapes of their files for COCO, BGR pixels of 0 to 255,

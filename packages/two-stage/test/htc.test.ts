@@ -1,11 +1,10 @@
 import { convertForeign, loadStateDict, memoryEntry, memorySource, stateDict } from '@rcnn/checkpoint';
 import { Random, trainableParameters, valueAndGradients } from '@rcnn/core';
-import { Fixture, fixtureImage } from '@rcnn/fixtures';
+import { Fixture, fixtureImage, useFastEngine } from '@rcnn/fixtures';
 import { SGD } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { architectureOf, detectorFromCheckpoint, htcResnetFpn, htcSmall, type MaskRCNN } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
 

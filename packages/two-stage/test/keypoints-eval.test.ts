@@ -1,9 +1,8 @@
 import { loadStateDict } from '@rcnn/checkpoint';
 import { type KeypointDetection, withoutInitialising } from '@rcnn/core';
-import { above, Fixture, fixtureImage } from '@rcnn/fixtures';
+import { above, Fixture, fixtureImage, useFastEngine } from '@rcnn/fixtures';
 import { beforeAll, expect, test } from 'vitest';
 import { keypointRcnnResnetFpn, type RecipeOptions } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
 

@@ -1,10 +1,9 @@
 import { Random, trainableParameters, valueAndGradients } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
-import { Fixture, fixtureImage } from '@rcnn/fixtures';
+import { Fixture, fixtureImage, useFastEngine } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type MaskRCNN, maskRcnnSmall } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 let model: MaskRCNN;
 

@@ -3,13 +3,12 @@ import { loadBackbone, loadStateDict, memoryEntry, memorySource, storedShape } f
 import { trainableParameters, valueAndGradients, withoutInitialising } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
 import { readImages } from '@rcnn/detector';
-import { above, hashedUnits, hashedWeights, relativeToMaximum, shareOfBoxesFound } from '@rcnn/fixtures';
+import { above, hashedUnits, hashedWeights, relativeToMaximum, shareOfBoxesFound, useFastEngine } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { architectureOf } from '../src/from-checkpoint.ts';
 import { architecture, type FasterRCNN, type RecipeOptions } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 interface Answers {
   readonly tensors: Readonly<Record<string, readonly number[]>>;

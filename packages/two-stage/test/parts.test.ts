@@ -14,6 +14,7 @@ import {
 } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
 import { boxMask, LetterboxTransform } from '@rcnn/detector';
+import { useFastEngine } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
 import {
@@ -31,7 +32,6 @@ import {
   type RoIs,
   TwoFCHead,
 } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
 

@@ -1,13 +1,14 @@
 import { convertForeign, memoryEntry, memorySource, stateDict } from '@rcnn/checkpoint';
-import { Random, useEngine } from '@rcnn/core';
+import { Random } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
+import { useFastEngine } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
 import { expectSameBits } from '@rcnn/shared/same-bits';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { pointRendSmall } from '../src/index.ts';
 
-beforeAll(() => useEngine('onnxruntime'));
+beforeAll(useFastEngine);
 
 const random = (): Random => new Random(3);
 const limits = { numClasses: 3, minSize: 64, maxSize: 96, rpnPostNmsTopNTrain: 40, boxDetectionsPerImg: 4 } as const;

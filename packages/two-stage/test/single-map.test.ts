@@ -20,6 +20,7 @@ import {
   relativeToMaximum,
   sampleChannelsFirst,
   shareOfBoxesFound,
+  useFastEngine,
 } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
 import { SGD } from '@rcnn/optim';
@@ -31,7 +32,6 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { architectureOf, classesOf } from '../src/from-checkpoint.ts';
 import { architecture, type FasterRCNN, firstInOrderSampler, MaskRCNN, type RecipeOptions } from '../src/index.ts';
 import { batchOf, nameOfDetectron2, normErrors } from './support/detectron2.ts';
-import { useFastEngine } from './support/engine.ts';
 
 const read = (name: string): Promise<Fixture> => Fixture.read(new URL(`fixtures/${name}.safetensors`, import.meta.url));
 

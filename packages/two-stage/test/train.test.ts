@@ -7,7 +7,15 @@ import {
   valueAndGradients,
   withoutInitialising,
 } from '@rcnn/core';
-import { above, Fixture, fixtureImage, hashedWeights, relativeError, relativeToMaximum } from '@rcnn/fixtures';
+import {
+  above,
+  Fixture,
+  fixtureImage,
+  hashedWeights,
+  relativeError,
+  relativeToMaximum,
+  useFastEngine,
+} from '@rcnn/fixtures';
 import { SGD } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -19,7 +27,6 @@ import {
   maskRcnnResnetFpn,
   type RecipeOptions,
 } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 const names = ['loss_classifier', 'loss_box_reg', 'loss_objectness', 'loss_rpn_box_reg'];
 const common = {

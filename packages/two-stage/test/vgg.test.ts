@@ -10,6 +10,7 @@ import {
   relativeToMaximum,
   sampleChannelsFirst,
   shareOfBoxesFound,
+  useFastEngine,
 } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
 import { AnchorGenerator } from '@rcnn/rpn-anchors';
@@ -18,7 +19,6 @@ import { beforeAll, expect, test } from 'vitest';
 import { architectureOf, classesOf } from '../src/from-checkpoint.ts';
 import { architecture, type FasterRCNN, firstInOrderSampler, type RecipeOptions } from '../src/index.ts';
 import { normErrors } from './support/detectron2.ts';
-import { useFastEngine } from './support/engine.ts';
 
 const read = (name: string): Promise<Fixture> => Fixture.read(new URL(`fixtures/${name}.safetensors`, import.meta.url));
 

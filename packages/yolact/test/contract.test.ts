@@ -1,9 +1,9 @@
 import { Random } from '@rcnn/core';
 import { LetterboxTransform } from '@rcnn/detector';
 import { describeDetector } from '@rcnn/detector/testing';
+import { useFastEngine } from '@rcnn/fixtures';
 import { beforeAll, describe, test } from 'vitest';
 import { type YOLACTRecipeOptions, yolactPlusResnetFpn, yolactPlusSmall, yolactSmall } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
 

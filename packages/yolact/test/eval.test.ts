@@ -1,7 +1,7 @@
 import { loadStateDict } from '@rcnn/checkpoint';
 import { withoutInitialising } from '@rcnn/core';
 import { prepare } from '@rcnn/detector';
-import { above, Fixture, fixtureImage, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
+import { above, Fixture, fixtureImage, relativeToMaximum, sampleChannelsFirst, useFastEngine } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -11,7 +11,6 @@ import {
   yolactResnet50Fpn,
   yolactResnetFpn,
 } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
 

@@ -1,11 +1,10 @@
 import { Random, trainableParameters, valueAndGradients } from '@rcnn/core';
-import { fixtureImage } from '@rcnn/fixtures';
+import { fixtureImage, useFastEngine } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
 import { AdamW } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { yolactSmall } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 beforeAll(useFastEngine);
 

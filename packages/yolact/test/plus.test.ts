@@ -1,12 +1,11 @@
 import { loadStateDict, memorySource } from '@rcnn/checkpoint';
 import { DeformConv2d, Parameter, Random, trainableParameters, valueAndGradients } from '@rcnn/core';
 import { expectNoLeak } from '@rcnn/core/testing';
-import { above, Fixture, relativeError, relativeToMaximum, sampleChannelsFirst } from '@rcnn/fixtures';
+import { above, Fixture, relativeError, relativeToMaximum, sampleChannelsFirst, useFastEngine } from '@rcnn/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { MaskIoUNet, maskIoULoss, yolactRecipes } from '../src/index.ts';
 import { iouWith, keptRows } from '../src/mask-iou-loss.ts';
-import { useFastEngine } from './support/engine.ts';
 
 const read = (name: string): Promise<Fixture> => Fixture.read(new URL(`fixtures/${name}.safetensors`, import.meta.url));
 

@@ -2,13 +2,12 @@ import { firstInOrderSampler } from '@rcnn/boxes';
 import { loadStateDict } from '@rcnn/checkpoint';
 import { type Parameter, type Target, trainableParameters, valueAndGradients, withoutInitialising } from '@rcnn/core';
 import { FixedSizeTransform, prepare } from '@rcnn/detector';
-import { above, Fixture, fixtureImage, relativeError, relativeToMaximum } from '@rcnn/fixtures';
+import { above, Fixture, fixtureImage, relativeError, relativeToMaximum, useFastEngine } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
 import { SGD } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fromAuthorsNames, type YOLACT, yolactPlusResnetFpn, yolactResnetFpn } from '../src/index.ts';
-import { useFastEngine } from './support/engine.ts';
 
 const SIDE = 138;
 const STEPS = 3;
