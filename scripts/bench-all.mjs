@@ -1,7 +1,9 @@
 // The table of the README, measured again:
 //   npm run bench -- all [--python PATH] [--json FILE] [--readme] [--only NAME,NAME]
+//   npm run bench -- all --from FILE,FILE [--readme]
 // Runs the benchmarks that it is made of one after the other, prints their lines as a table and writes them to FILE; with
 // --readme, which wants them all and their peers, the tables of README.md and docs/numbers.md are replaced. PATH is a Python that has the peers (torch, torchvision, pycocotools …).
+// --from measures nothing: it takes what earlier runs wrote by --json on this kind of machine, of each benchmark the last.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,6 +38,7 @@ function optionsOf() {
     python: { type: 'string' },
     json: { type: 'string' },
     readme: { type: 'boolean', default: false },
+    from: { type: 'string' },
     only: { type: 'string', default: Object.keys(BENCHMARKS).join() },
   };
   try {
@@ -43,8 +46,9 @@ function optionsOf() {
     const names = values.only.split(',');
     const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
     if (unknown.length > 0) fail(`--only knows ${Object.keys(BENCHMARKS).join(', ')}; not ${unknown.join(', ')}.`);
-    if (values.readme && (values.python === undefined || values.only !== options.only.default)) {
-      fail('--readme wants the whole table: give --python PATH, and no --only.');
+    const isPart = values.only !== options.only.default;
+    if (values.readme && (isPart || (values.python === undefined && values.from === undefined))) {
+      fail('--readme wants the whole table: give --python PATH or --from FILE,FILE, and no --only.');
     }
     if (values.python !== undefined && !existsSync(values.python)) fail(`--python: there is no ${values.python}.`);
     return { ...values, names };
@@ -88,6 +92,19 @@ function measure(name, python) {
   }
 }
 
+/** What earlier runs wrote: of each benchmark that of the last file which has it. */
+function measuredBefore(files, names) {
+  const runs = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
+  const machines = [...new Set(runs.map(({ machine }) => withoutLoad(machine)))];
+  if (machines.length > 1) fail(`--from: these are of different machines: ${machines.join('; ')}.`);
+  return names.map((name) => {
+    const found = runs.flatMap(({ results }) => results).findLast((result) => result.name === name && !result.failed);
+    return found ?? fail(`--from: none of ${files.join(', ')} has ${name}.`);
+  });
+}
+
+const withoutLoad = (machine) => machine.replace(/, load .*$/, '');
+
 /** How much faster ours is, from numbers of one unit. */
 function speed(ours, peer) {
   const more = ours.unit === 'per s' || ours.unit === 'GFLOPS'; // more is better
@@ -115,12 +132,13 @@ function renew(page) {
   const text = readFileSync(file, 'utf8');
   const [from, to] = [text.indexOf(START), text.indexOf(END)];
   if (from < 0 || to < from) fail(`${page} has no place for the table.`);
-  const said = machine.replace(/, load .*$/, '');
+  const said = withoutLoad(machine);
   writeFileSync(file, `${text.slice(0, from + START.length)}\n\nSeen on ${said}.\n\n${table}\n\n${text.slice(to)}`);
 }
 
-const { python, json, readme, names } = optionsOf();
-const results = names.map((name) => measure(name, python));
+const { python, json, readme, from, names } = optionsOf();
+const results =
+  from === undefined ? names.map((name) => measure(name, python)) : measuredBefore(from.split(','), names);
 const machine = results.find((result) => result.machine !== undefined)?.machine ?? 'unknown machine';
 const table = tableOf(results);
 console.log(`${machine}\n\n${table}`);
