@@ -1,6 +1,6 @@
 """Times torchvision's Mask R-CNN R50-FPN on the work of `npm run bench -- model` and prints one line of JSON.
 
-    python time_model.py predict|train [--runs N] [--threads N]
+    python time_model.py predict|train|small [--runs N] [--threads N]
     python time_model.py predict --turns     # one prediction, and one line of JSON, for every line on stdin
 
 Weights, images and targets are computed from hashes, as the TypeScript side computes them.
@@ -13,8 +13,10 @@ import time
 
 import numpy as np
 import torch
-from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
-from torchvision.models.detection.mask_rcnn import MaskRCNN
+from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.mask_rcnn import MaskRCNN, MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 GAINS = {
@@ -65,14 +67,14 @@ def image(name: str, height: int, width: int) -> torch.Tensor:
     return torch.from_numpy(values).permute(2, 0, 1).contiguous()
 
 
-def target(index: int, size: int) -> dict:
+def target(index: int, size: int, classes: int = 10) -> dict:
     u = hashed(f"target {index}", 40).reshape(10, 4)
     xy, wh = u[:, :2] * 0.6 * size, (0.1 + 0.3 * u[:, 2:]) * size
     boxes = np.concatenate([xy, np.minimum(xy + wh, size - 1)], 1).astype(np.float32)
     masks = np.zeros((10, size, size), np.uint8)
     for mask, (x1, y1, x2, y2) in zip(masks, boxes):
         mask[int(y1) : int(y2), int(x1) : int(x2)] = 1
-    labels = torch.arange(1, 11)
+    labels = 1 + torch.arange(10) % classes
     return {"boxes": torch.from_numpy(boxes), "labels": labels, "masks": torch.from_numpy(masks)}
 
 
@@ -81,6 +83,27 @@ def build(**options) -> MaskRCNN:
         backbone_name="resnet50", weights=None, norm_layer=FrozenBatchNorm2d, trainable_layers=3
     )
     model = MaskRCNN(backbone, num_classes=91, **options)
+    fill(model)
+    return model
+
+
+def build_small() -> MaskRCNN:
+    """`maskrcnn_small`: one block in each stage, 64 channels above them, everything learns."""
+    body = ResNet(BasicBlock, [1, 1, 1, 1])
+    stages = {f"layer{i + 1}": str(i) for i in range(4)}
+    backbone = BackboneWithFPN(body, stages, [64, 128, 256, 512], 64)
+    model = MaskRCNN(
+        backbone,
+        box_head=TwoMLPHead(64 * 7 * 7, 256),
+        box_predictor=FastRCNNPredictor(256, 5),
+        mask_head=MaskRCNNHeads(64, (64, 64, 64, 64), 1),
+        mask_predictor=MaskRCNNPredictor(64, 64, 5),
+        min_size=128,
+        max_size=192,
+        box_batch_size_per_image=32,
+        rpn_pre_nms_top_n_train=1000,
+        rpn_post_nms_top_n_train=1000,
+    )
     fill(model)
     return model
 
@@ -117,10 +140,20 @@ def train(runs: int) -> dict:
     model = build(min_size=512, max_size=512).train()
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.SGD(parameters, lr=1e-4, momentum=0.9, weight_decay=1e-4)
+    return steps(model, optimiser, runs, count=2, size=512, classes=10)
+
+
+def small(runs: int) -> dict:
+    model = build_small().train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=1e-2)
+    return steps(model, optimiser, 10 * runs, count=4, size=128, classes=4)
+
+
+def steps(model: MaskRCNN, optimiser, runs: int, *, count: int, size: int, classes: int) -> dict:
     times, cpu, losses = [], [], None
     for _ in range(runs + 1):
-        images = [image(f"image {i}", 512, 512) for i in range(2)]
-        targets = [target(i, 512) for i in range(2)]
+        images = [image(f"image {i}", size, size) for i in range(count)]
+        targets = [target(i, size, classes) for i in range(count)]
         start, before = time.perf_counter(), time.process_time()
         parts = model(images, targets)
         optimiser.zero_grad()
@@ -129,12 +162,13 @@ def train(runs: int) -> dict:
         times.append(time.perf_counter() - start)
         cpu.append(time.process_time() - before)
         losses = losses or {name: float(value.detach()) for name, value in parts.items()}
-    return {"times": times[1:], "first": times[0], "cpu": cpu[1:], "losses": losses}
+    weights = sum(p.numel() for p in model.parameters())
+    return {"times": times[1:], "first": times[0], "cpu": cpu[1:], "losses": losses, "weights": weights}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["predict", "train"])
+    parser.add_argument("what", choices=["predict", "train", "small"])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", action="store_true")
@@ -143,6 +177,6 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     if arguments.turns:
         sys.exit(turns())
-    result = {"predict": predict, "train": train}[arguments.what](arguments.runs)
+    result = {"predict": predict, "train": train, "small": small}[arguments.what](arguments.runs)
     result["peakBytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps(result))

@@ -7,7 +7,8 @@
  *   npm run bench -- distributed [--model small|r50] [--turns 5] [--steps 4] [--batch 2] [--only one|apart|together]
  *     [--overlap] [--json FILE]
  *
- * `--model r50` is Mask R-CNN R50-FPN at 512x512. `--overlap` measures something else: what it would save at most to bring
+ * `--model r50` is Mask R-CNN R50-FPN at 512x512. A thousand steps, and whether a process gains a tensor by them, are
+ * `--only together --turns 10 --steps 100`. `--overlap` measures something else: what it would save at most to bring
  * gradients together while the backward walk goes on, as work of the same size beside a reduction and after it. It takes
  * TensorFlow (mask-rcnn setup tensorflow) and Linux: the processes run in a network of their own.
  */
@@ -18,7 +19,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { benchOptions } from '@rcnn/shared/bench';
 import { mayOwnNetwork, OWN_NETWORK } from '../src/ranks/own-network.ts';
-import type { Turn } from './distributed/turn.ts';
+import type { Held, Turn } from './distributed/turn.ts';
 
 const options = benchOptions({
   model: { type: 'string', default: 'small' },
@@ -53,13 +54,13 @@ class Team {
   }
 
   /** What each of them measured. */
-  async next(): Promise<Turn[]> {
+  async next(): Promise<(Turn & Held)[]> {
     this.#child.stdin!.write('again\n');
-    const turns: Turn[] = [];
+    const turns: (Turn & Held)[] = [];
     while (turns.length < this.size) {
       const { value, done } = await this.#lines.next();
       if (done === true) throw new Error('a process ended before it answered; the lines above say why');
-      turns.push(JSON.parse(value) as Turn);
+      turns.push(JSON.parse(value) as Turn & Held);
     }
     return turns;
   }
@@ -85,7 +86,7 @@ function medians(turns: readonly (readonly Turn[])[]): Turn {
 }
 
 async function inTurns(teams: readonly (readonly [name: string, team: Team])[]): Promise<Map<string, Turn>> {
-  const seen = new Map(teams.map(([name]) => [name, [] as Turn[][]]));
+  const seen = new Map(teams.map(([name]) => [name, [] as (Turn & Held)[][]]));
   for (let turn = 0; turn <= Number(options.turns); turn++) {
     for (const [name, team] of teams) {
       const measured = await team.next();
@@ -94,7 +95,18 @@ async function inTurns(teams: readonly (readonly [name: string, team: Team])[]):
     console.log(`  turn ${turn} of ${options.turns}, load ${loadavg()[0]!.toFixed(1)}`);
   }
   for (const [, team] of teams) team.end();
+  for (const [name, turns] of seen) sayHeld(name, turns);
   return new Map([...seen].map(([name, turns]) => [name, medians(turns)]));
+}
+
+/** What each process held after its first turn and after its last. */
+function sayHeld(name: string, turns: readonly (readonly Held[])[]): void {
+  const of = (turn: readonly Held[]): string =>
+    turn
+      .toSorted((a, b) => a.rank - b.rank)
+      .map(({ tensors, mebibytes }) => `${tensors} tensors, ${mebibytes} MiB`)
+      .join(' and ');
+  if (turns.length > 1) console.log(`  ${name}: ${of(turns[0]!)} at first, ${of(turns.at(-1)!)} at last`);
 }
 
 const seconds = (value: number): string => `${value.toFixed(2)} s`;

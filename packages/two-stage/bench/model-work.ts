@@ -1,11 +1,13 @@
 // The work of the benchmark of whole models, in a process of its own so that its peak memory is its own:
-//   node --import tsx model-work.ts predict|train RUNS
+//   node --import tsx model-work.ts predict|train|small RUNS
 // Prints one line of JSON, as tools/reference/time_model.py does for torchvision.
 import '@rcnn/tfjs-backend-onnxruntime';
 import { loadStateDict } from '@rcnn/checkpoint';
 import {
+  countParameters,
   type Parameter,
   type PixelImage,
+  Random,
   type Target,
   trainableParameters,
   valueAndGradients,
@@ -13,8 +15,9 @@ import {
 } from '@rcnn/core';
 import { hashedUnits, hashedWeights } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
+import { AdamW, trainingStep } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
-import { type MaskRCNN, maskRcnnResnet50Fpn, type RecipeOptions } from '../src/index.ts';
+import { type MaskRCNN, maskRcnnResnet50Fpn, maskRcnnSmall, type Recipe, type RecipeOptions } from '../src/index.ts';
 
 export interface WorkResult {
   /** Seconds, without the first run. */
@@ -25,10 +28,12 @@ export interface WorkResult {
   readonly peakBytes: number;
   readonly detections?: number;
   readonly losses?: Record<string, number>;
+  /** How many of them the model has. */
+  readonly weights?: number;
 }
 
-async function build(options: RecipeOptions): Promise<MaskRCNN> {
-  const model = withoutInitialising(() => maskRcnnResnet50Fpn(options));
+async function build(options: RecipeOptions, recipe: Recipe<MaskRCNN> = maskRcnnResnet50Fpn): Promise<MaskRCNN> {
+  const model = withoutInitialising(() => recipe(options));
   await loadStateDict(model, hashedWeights(model, 'dev/'));
   return model;
 }
@@ -37,7 +42,7 @@ function image(name: string, height: number, width: number): PixelImage {
   return { data: Float32Array.from(hashedUnits(name, height * width * 3)), height, width, channels: 3 };
 }
 
-function target(index: number, size: number): Target {
+function target(index: number, size: number, classes = 10): Target {
   const u = hashedUnits(`target ${index}`, 40);
   const boxes = new Float32Array(40);
   for (let k = 0; k < 40; k += 4) {
@@ -53,7 +58,7 @@ function target(index: number, size: number): Target {
     for (let y = y1; y < y2; y++) bitmap.fill(1, y * size + x1, y * size + x2);
     return Mask.fromBitmap(bitmap, [size, size]);
   });
-  return { boxes, labels: Int32Array.from({ length: 10 }, (_, k) => k + 1), masks };
+  return { boxes, labels: Int32Array.from({ length: 10 }, (_, k) => 1 + (k % classes)), masks };
 }
 
 async function timed(runs: number, body: () => Promise<void>): Promise<Pick<WorkResult, 'times' | 'first' | 'cpu'>> {
@@ -100,6 +105,24 @@ async function train(runs: number): Promise<Omit<WorkResult, 'peakBytes'>> {
   return { ...result, losses: losses! };
 }
 
+/** The step of the demo: everything learns, by AdamW as `train` takes it. */
+async function small(runs: number): Promise<Omit<WorkResult, 'peakBytes'>> {
+  const model = await build({ numClasses: 5 }, maskRcnnSmall);
+  const batch = {
+    images: [0, 1, 2, 3].map((i) => image(`image ${i}`, 128, 128)),
+    targets: [0, 1, 2, 3].map((i) => target(i, 128, 4)),
+  };
+  const optimizer = new AdamW(model.namedParameters());
+  let step = 0;
+  let losses: Readonly<Record<string, number>> | undefined;
+  const result = await timed(10 * runs, async () => {
+    const context = { step: ++step, learningRate: 1e-4, random: new Random(step) };
+    const done = await trainingStep({ model, optimizer }, [batch], context);
+    losses ??= done.losses;
+  });
+  return { ...result, losses: losses!, weights: countParameters(model) };
+}
+
 /** SGD with momentum and weight decay, as torch.optim.SGD. */
 function update(parameter: Parameter, gradient: tf.Tensor, velocities: Map<string, tf.Tensor>, name: string): void {
   const before = velocities.get(name);
@@ -114,5 +137,5 @@ function update(parameter: Parameter, gradient: tf.Tensor, velocities: Map<strin
 
 await tf.setBackend('onnxruntime');
 const [what, runs] = process.argv.slice(2);
-const result = await { predict, train }[what as 'predict' | 'train'](Number(runs));
+const result = await { predict, train, small }[what as 'predict' | 'train' | 'small'](Number(runs));
 console.log(JSON.stringify({ ...result, peakBytes: process.resourceUsage().maxRSS * 1024 }));

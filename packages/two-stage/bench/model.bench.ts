@@ -1,5 +1,5 @@
 // Whole models beside torchvision, on the same weights, images and targets, each in a process of its own:
-//   npm run bench -- model [--python PATH] [--runs 3] [--only predict|train]
+//   npm run bench -- model [--python PATH] [--runs 3] [--only predict|train|small]
 // With --python (a Python that has torch, torchvision and pycocotools) the two take turns.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ const values = benchOptions({
 const works = {
   predict: 'Prediction to RLE, Mask R-CNN R50-FPN, 800x1216',
   train: 'Training step, Mask R-CNN R50-FPN, 2 images of 512x512, stem and layer 1 frozen',
+  small: 'Training step of the demo, maskrcnn_small, 4 images of 128x128, AdamW',
 } as const;
 
 for (const [work, title] of Object.entries(works)) {
@@ -40,7 +41,10 @@ function measure(name: string, program: string, args: readonly string[]): WorkRe
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 24 });
   if (status !== 0) throw new Error(`${name} ended with status ${status}:\n${stderr}`);
   const result = JSON.parse(stdout.trim().split('\n').at(-1)!) as WorkResult;
-  const times = result.times.map((time) => time.toFixed(2)).join(', ');
+  const times = result.times
+    .slice(0, 5)
+    .map((time) => time.toFixed(2))
+    .join(', ');
   console.log(
     `  ${name.padEnd(12)} median ${median(result.times).toFixed(2)} s (${times}; first ${result.first.toFixed(2)}), ` +
       `CPU ${median(result.cpu).toFixed(1)} s, peak ${(result.peakBytes / 2 ** 30).toFixed(2)} GiB`,
@@ -50,11 +54,13 @@ function measure(name: string, program: string, args: readonly string[]): WorkRe
 
 function seen({ times, peakBytes }: WorkResult): Omit<Seen, 'who'> {
   const value = median(times);
-  return { says: `${value.toFixed(2)} s, ${(peakBytes / 2 ** 30).toFixed(2)} GiB`, value, unit: 's' };
+  const time = value < 1 ? `${(1000 * value).toFixed(0)} ms` : `${value.toFixed(2)} s`;
+  return { says: `${time}, ${(peakBytes / 2 ** 30).toFixed(2)} GiB`, value, unit: 's' };
 }
 
 /** Timing counts only when both did the same work. The samplers draw differently, hence the width for losses. */
 function compareAnswers(ours: WorkResult, theirs: WorkResult): void {
+  if (ours.weights !== undefined) console.log(`  weights ${ours.weights}, torchvision ${theirs.weights}`);
   if (ours.detections !== undefined) console.log(`  detections ${ours.detections}, torchvision ${theirs.detections}`);
   for (const [name, loss] of Object.entries(ours.losses ?? {})) {
     console.log(`  ${name} ${loss.toFixed(4)}, torchvision ${theirs.losses![name]!.toFixed(4)}`);

@@ -8,7 +8,7 @@ import { groupParameters, SGD, sharedStep, type TrainingBatch } from '@rcnn/trai
 import * as tf from '@tensorflow/tfjs-core';
 import { type MaskRCNN, maskRcnnResnet50Fpn, maskRcnnSmall } from 'mask-rcnn';
 import { loaders } from '../../src/engines/loaders.ts';
-import type { Turn } from './turn.ts';
+import type { Held, Turn } from './turn.ts';
 
 const [rank, hosts, mode = 'small', batchSize, steps] = process.argv.slice(2);
 await useEngine('tensorflow', { task: 'train', threads: 1, loaders });
@@ -47,10 +47,18 @@ class Timed implements ProcessGroup {
 }
 
 const work = mode === 'after' || mode === 'beside' ? reducing(mode) : training();
-for await (const _ of createInterface({ input: process.stdin })) console.log(JSON.stringify(await work()));
+for await (const _ of createInterface({ input: process.stdin })) {
+  const turn = await work();
+  console.log(JSON.stringify({ ...turn, ...held() }));
+}
 await group.barrier();
 group.close();
 process.exit(0);
+
+function held(): Held {
+  const mebibytes = Math.round(process.memoryUsage.rss() / 2 ** 20);
+  return { rank: Number(rank), tensors: tf.memory().numTensors, mebibytes };
+}
 
 /** Steps of a Mask R-CNN on pictures that are made of numbers. */
 function training(): () => Promise<Turn> {

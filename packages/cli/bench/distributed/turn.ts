@@ -9,3 +9,10 @@ export interface Turn {
   readonly meeting: number;
   readonly meetingCpu: number;
 }
+
+/** What it held at the end. */
+export interface Held {
+  readonly rank: number;
+  readonly tensors: number;
+  readonly mebibytes: number;
+}
