@@ -11,6 +11,7 @@ import {
   type PixelImage,
   useEngine,
 } from '@rcnn/core';
+import { architectures, findArchitecture } from '@rcnn/models';
 import { loadDetector } from '@rcnn/models/node';
 import { compileAs } from '@rcnn/onnx';
 import { processor } from '@rcnn/shared/bench';
@@ -23,6 +24,8 @@ export interface Task {
   readonly data: string;
   readonly engine: string;
   readonly epochs: number;
+  /** Smaller side of the pictures, in pixels. Default the architecture's. */
+  readonly side?: number;
   /** For the run. */
   readonly folder: string;
   /** For the row. */
@@ -30,12 +33,13 @@ export interface Task {
 }
 
 /** Trains by the preset for small networks, or goes on with what an earlier process began, and measures the last weights. */
-export async function measured({ arch, data, engine: name, epochs, folder }: Task): Promise<Row> {
+export async function measured({ arch, data, engine: name, epochs, side, folder }: Task): Promise<Row> {
   const engine = name as EngineName;
   const run = join(folder, 'run');
   const before = existsSync(join(run, 'config.yaml'));
   const onEvent = consoleProgress({ style: 'plain' });
-  const config = { data, preset: 'quick', out: folder, name: 'run', arch, engine, epochs, evaluateEvery: epochs };
+  const course = { engine, epochs, evaluateEvery: epochs };
+  const config = { data, preset: 'quick', out: folder, name: 'run', arch, model: sidesOf(arch, side), ...course };
   const result = before ? await resume(run, {}, { onEvent }) : await train(config, { onEvent });
   const peakMiB = process.resourceUsage().maxRSS / 2 ** 10;
   const trainingSeconds = processorSeconds();
@@ -58,6 +62,16 @@ export async function measured({ arch, data, engine: name, epochs, folder }: Tas
     bbox: numbersOf('bbox', evaluation, dataset),
     ...Object.fromEntries(numbers),
   };
+}
+
+/** Longer side of the pictures, in shorter ones, at most. */
+const LONGEST = 1.5;
+
+/** YOLACT squeezes pictures into a square; the others keep their form. */
+function sidesOf(arch: string, side: number | undefined): Record<string, number> {
+  if (side === undefined) return {};
+  const { shape } = findArchitecture(architectures, arch).optionSchema;
+  return 'imageSize' in shape ? { imageSize: side } : { minSize: side, maxSize: Math.round(LONGEST * side) };
 }
 
 function processorSeconds(): number {

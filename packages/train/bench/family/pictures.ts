@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type WriteShapesOptions, writeFigures, writeShapes } from '@rcnn/coco-data/node';
+import { openDataset, type WriteShapesOptions, writeFigures, writeShapes } from '@rcnn/coco-data/node';
 
-/** How many pictures there are to learn from, and to measure on. */
-export const PICTURES = { train: 600, val: 60 } as const;
+/** How many pictures are drawn to learn from, and to measure on. */
+const PICTURES = { train: 600, val: 60 } as const;
 
 /** `gentle` is what the demo draws; `usual` what the program's own `shapes` are. */
 const SCENES = {
@@ -19,10 +19,20 @@ export function isScene(name: string): name is Scene {
 
 /** The folder of the pictures for an architecture, drawn if they are not there: figures for key points, else shapes. */
 export async function drawnPictures(out: string, arch: string, scene: Scene): Promise<string> {
-  const isFigures = arch.startsWith('keypoint');
-  const folder = join(out, isFigures ? 'figures' : `shapes-${scene}`);
+  const folder = join(out, isFigures(arch) ? 'figures' : `shapes-${scene}`);
   if (existsSync(join(folder, 'annotations'))) return folder;
-  if (isFigures) await writeFigures(folder, { splits: PICTURES });
+  if (isFigures(arch)) await writeFigures(folder, { splits: PICTURES });
   else await writeShapes(folder, { splits: PICTURES, ...SCENES[scene] });
   return folder;
+}
+
+/** Whether an architecture learns from figures with key points. */
+export function isFigures(arch: string): boolean {
+  return arch.startsWith('keypoint');
+}
+
+/** "600 pictures to learn from (gentle shapes), 60 others to measure on". */
+export async function countedPictures(data: string, kind: string): Promise<string> {
+  const [train, val] = await Promise.all(['train', 'val'].map((split) => openDataset(data, { split })));
+  return `${train!.images.length} pictures to learn from (${kind}), ${val!.images.length} others to measure on`;
 }

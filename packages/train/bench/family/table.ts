@@ -1,4 +1,3 @@
-import { PICTURES } from './pictures.ts';
 import { published } from './published.ts';
 
 export interface Row {
@@ -30,25 +29,28 @@ export interface Numbers {
 }
 
 export interface TableFacts {
-  readonly scene: string;
-  readonly epochs: number;
+  /** How many, and of what. */
+  readonly pictures: string;
   /** Architectures that were not measured. */
   readonly missing: readonly string[];
   /** Absent where rows of earlier runs stand beside those of this one. */
   readonly machine?: string | undefined;
   readonly engine: string;
+  /** Without what is published, which another table of the page has. Default false. */
+  readonly isAlone?: boolean;
 }
 
 /** What was seen, a line for each method; beside it what its owners published. */
 export function asMarkdown(rows: readonly Row[], facts: TableFacts): string {
-  const { scene, missing, machine, engine } = facts;
+  const { pictures, missing, machine, engine, isAlone = false } = facts;
   const about = [
-    `${PICTURES.train} pictures to learn from (${scene} shapes; for key points stick figures), ${PICTURES.val} others to measure on, batches of 4, ${engine}.`,
+    `${pictures}, batches of 4, ${engine}.`,
     machine === undefined ? 'Each method was seen on the processor that is named.' : `${machine}.`,
     'Times of pictures and trainings are of the processor, all threads together; a picture is predicted with its masks.',
     ...(missing.length > 0 ? [`Not measured: ${missing.join(', ')}.`] : []),
   ];
-  return `${seen(rows)}\n\n${about.join(' ')}\n\n${claimed(rows)}\n`;
+  const parts = [seen(rows), about.join(' '), ...(isAlone ? [] : [claimed(rows)])];
+  return `${parts.join('\n\n')}\n`;
 }
 
 /** The head of the table. */
