@@ -10,12 +10,12 @@ import {
 } from '@tensorflow/tfjs-core';
 import { type Convolutions, checkConvolutions, defaultConvolutions } from './convolutions.ts';
 import { OnnxRuntimeBackendError } from './errors.ts';
-import { modelsAreQuicker } from './kernels/convolution/winograd/choice.ts';
 import { type OnnxSession, openOnnxModel } from './model.ts';
 import { checkNative, type NativeTensor } from './native.ts';
 import { BufferPool } from './pool.ts';
 import { type NamedGraph, Sessions } from './sessions.ts';
 import { checkThreads, defaultThreads } from './threads.ts';
+import { modelsAreQuicker } from './winograd-cost.ts';
 
 export interface OnnxRuntimeOptions {
   /** Threads of one operation. Default: `RCNN_THREADS`, else the physical cores this process may use. */
@@ -184,7 +184,7 @@ export class OrtBackend extends MathBackendCPU {
 
   /** Whether a network that convolves maps of so many channels is quicker as a whole model than by these kernels. */
   modelsAreQuicker(channels: number): boolean {
-    return modelsAreQuicker(this, channels);
+    return modelsAreQuicker(this.convolutions, this.sessions.threads, channels);
   }
 
   /** How the native side sees a tensor; `dims` where the kernel reads it in another shape. */

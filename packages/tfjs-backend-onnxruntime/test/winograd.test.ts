@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checkConvolutions, defaultConvolutions } from '../src/convolutions.ts';
 import { BACKEND_NAME, type Convolutions, configure, OrtBackend } from '../src/index.ts';
-import { modelsAreQuicker, prefersWinograd } from '../src/kernels/convolution/winograd/choice.ts';
+import { prefersWinograd } from '../src/kernels/convolution/winograd/choice.ts';
 import { clearUnused, stripsOf, tilingOf } from '../src/kernels/convolution/winograd/tiles.ts';
 
 /** Both ways in one process: the backend of the other way has a name of its own, and the same kernels. */
@@ -112,13 +112,13 @@ test('the rule: wide layers of large maps, fewer of them with many threads', () 
 });
 
 test('whole models are quicker for narrow networks, for many threads, and where Winograd is switched off', () => {
-  const backend = (convolutions: Convolutions, threads: number) => new OrtBackend({ convolutions, threads });
-  expect(modelsAreQuicker(backend('auto', 2), 64)).toBe(true);
-  expect(modelsAreQuicker(backend('auto', 1), 128)).toBe(false);
-  expect(modelsAreQuicker(backend('auto', 2), 256)).toBe(false);
-  expect(modelsAreQuicker(backend('auto', 32), 256)).toBe(true);
-  expect(modelsAreQuicker(backend('direct', 2), 256)).toBe(true);
-  expect(backend('auto', 2).modelsAreQuicker(256)).toBe(false);
+  const areQuicker = (convolutions: Convolutions, threads: number, channels: number) =>
+    new OrtBackend({ convolutions, threads }).modelsAreQuicker(channels);
+  expect(areQuicker('auto', 2, 64)).toBe(true);
+  expect(areQuicker('auto', 1, 128)).toBe(false);
+  expect(areQuicker('auto', 2, 256)).toBe(false);
+  expect(areQuicker('auto', 32, 256)).toBe(true);
+  expect(areQuicker('direct', 2, 256)).toBe(true);
 });
 
 test.each([64, 63])('strips of %d tiles have planes of an odd number, and what is added is zero', (across) => {

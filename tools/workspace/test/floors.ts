@@ -130,6 +130,7 @@ export const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'tfjs-backend-onnxruntime': [
     ['conformance', 'errors.ts', 'kernel-bytes.ts', 'onnx.ts', 'pool.ts'],
     ['convolutions.ts', 'native.ts', 'simd.ts', 'threads.ts'],
+    ['winograd-cost.ts'],
     ['model.ts', 'sessions.ts'],
     ['backend.ts'],
     ['kernels'],

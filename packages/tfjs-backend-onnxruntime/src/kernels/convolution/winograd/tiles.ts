@@ -1,9 +1,10 @@
 /** Maps cut into tiles of 4x4 pixels, and the 36 planes that Winograd's transforms make of them. */
 import { type Simd, simdWithFloats } from '../../../simd.ts';
+import { TILE } from '../../../winograd-cost.ts';
 import type { Maps } from '../../layout.ts';
 
-/** Pixels of the result that a tile gives in each direction. */
-export const TILE: number = 4;
+export { TILE };
+
 /** Pixels of the input that it reads: two more, because the filter is 3 wide. */
 export const REACH: number = TILE + 2;
 /** Numbers of a tile: as many products of matrices. */
