@@ -46,8 +46,8 @@ const MAP = { n: 1, h: 64, w: 64 } as const;
 
 /**
  * Whether a network is quicker as a whole model, which onnxruntime fuses and convolves directly, than by these kernels. Seen
- * on two cores with AVX-512: R50-FPN with 256 channels took 1.4 times as long as a whole model, ResNet-18, ResNeXt and MobileNet
- * below the same pyramid 1.3 times; small networks of 64 channels two thirds to nine tenths.
+ * on two cores with AVX-512: as a whole model R50-FPN with its 256 channels took 1.4 times the time, and ResNet-18, ResNeXt
+ * and MobileNet below the same pyramid 1.3 times; small networks of 64 channels took two thirds to nine tenths of it.
  */
 export function modelsAreQuicker(convolutions: Convolutions, threads: number, channels: number): boolean {
   if (convolutions === 'direct' || channels < NARROW) return true;
