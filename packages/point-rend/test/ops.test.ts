@@ -97,6 +97,11 @@ describe.each(['onnxruntime', 'cpu'] as const)('detectron2’s point functions o
   });
 });
 
+test('of one class there is one logit to take', () => {
+  const found = tf.tidy(() => logitsOfClass(tf.tensor2d([1, 2, 3, 4], [4, 1]), Int32Array.of(1, 1)).dataSync());
+  expect([...found]).toEqual([1, 2, 3, 4]);
+});
+
 test('points to learn from: the least sure of the pool, then the others, in detectron2’s order', async () => {
   const fixture = await read('ops');
   const coarse = ofClasses(fixture, 'train.coarse_logits', 'train.classes');
