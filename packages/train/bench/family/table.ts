@@ -83,7 +83,8 @@ function claimed(rows: readonly Row[]): string {
   const base = rows.find(({ arch }) => arch === 'maskrcnn_small');
   const lines = rows.map((row) => {
     const { model, ap, seconds, source } = published[row.arch] ?? { model: '', ap: '', seconds: '', source: '' };
-    const apart = base?.segm && row.segm ? 100 * (main(row)! - main(base)!) : undefined;
+    // Of the numbers as they are shown, so that a reader who subtracts them finds the same.
+    const apart = base?.segm && row.segm ? Number(percent(main(row))) - Number(percent(main(base))) : undefined;
     const signed = apart === undefined ? '' : `${apart >= 0 ? '+' : ''}${apart.toFixed(1)}`;
     return [row.arch, signed, model, ap, seconds, source];
   });
