@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
 import { createLoader as createLoaderHere, type Dataset, shapesDataset } from '../src/index.ts';
 import { createLoader, LoaderWorkers, type NodeLoaderOptions, openDataset, writeShapes } from '../src/node/index.ts';
@@ -93,7 +95,12 @@ test('an error in a worker keeps its code, place and words', async () => {
 
 test('an image that takes too long is told by a worker, or skipped', async () => {
   const large = join(folder, '..', 'large');
-  await writeShapes(large, { splits: { train: 2 }, size: [480, 640] }); // some milliseconds to decode
+  await writeShapes(large, { splits: { train: 2 }, size: [48, 64] });
+  // Some tenths of a second to decode, of which a thousandth is given.
+  const slow = await sharp({ create: { width: 8000, height: 7000, channels: 3, background: 'grey' } }).png().toBuffer(); // biome-ignore format: one line
+  const files = readdirSync(large, { recursive: true }).map(String).filter((name) => /\.(png|jpe?g)$/.test(name)); // biome-ignore format: one line
+  expect(files).toHaveLength(2);
+  for (const name of files) writeFileSync(join(large, name), slow);
   const hasty = await openDataset(large, { maxSeconds: 0.001 });
   await expect(async () => {
     for await (const _ of createLoader(hasty, { workers: 1 })) expect.fail('an image came in time');
