@@ -116,7 +116,11 @@ export function softmaxCrossEntropy(logits: tf.Tensor2D, labels: Int32Array): tf
   return op(logits) as tf.Tensor1D;
 }
 
-function oneHot(labels: Int32Array, classes: number): tf.Tensor2D {
+/**
+ * Ones where the labels are: `[N]`, each from 0 to below `classes`, to `[N, classes]` of float32, 0 elsewhere. Of one class,
+ * too, of which `tf.oneHot` makes none.
+ */
+export function oneHot(labels: Int32Array, classes: number): tf.Tensor2D {
   const values = new Float32Array(labels.length * classes);
   for (let i = 0; i < labels.length; i++) values[i * classes + labels[i]!] = 1;
   return tf.tensor2d(values, [labels.length, classes]);

@@ -3,7 +3,7 @@ import { isRcnnError, Random } from '@rcnn/core';
 import { expectClose, expectNoLeak } from '@rcnn/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { bceWithLogits, sigmoidFocal, smoothL1, softmaxCrossEntropy } from '../src/index.ts';
+import { bceWithLogits, oneHot, sigmoidFocal, smoothL1, softmaxCrossEntropy } from '../src/index.ts';
 
 test('smooth L1 at the worked points', () => {
   expectClose(smoothL1(tf.tensor1d([0, 0.05, -0.2, 2])), [0, 0.01125, 0.144444, 1.944444], { absolute: 1e-6 });
@@ -165,3 +165,11 @@ function code(call: () => unknown): string | undefined {
     return isRcnnError(error) ? `${error.code} ${error.place}` : String(error);
   }
 }
+
+test('ones where the labels are, of one class too', () => {
+  const values = (labels: readonly number[], classes: number) =>
+    tf.tidy(() => Array.from(oneHot(Int32Array.from(labels), classes).dataSync()));
+  expect(values([2, 0], 3)).toEqual([0, 0, 1, 1, 0, 0]);
+  expect(values([0, 0], 1)).toEqual([1, 1]);
+  expect(values([], 4)).toEqual([]);
+});

@@ -54,7 +54,7 @@ try {
   say(`${TIMED} shards in turn ${inTurn.toFixed(1)} s, ${atOnce} at once ${together.toFixed(1)} s: ${(inTurn / together).toFixed(2)}x the pictures a second`); // biome-ignore format: one line
 
   const random = new Random(Number(options.seed));
-  const doomed = new Set(shuffled(random).slice(0, kills));
+  const doomed = new Set(random.shuffle([...Array(shards).keys()]).slice(0, kills));
   let killed = 0;
   const inParts = await timed(() =>
     eachOf([...Array(shards).keys()], atOnce, async (index) => {
@@ -94,14 +94,6 @@ async function eachOf(all: readonly number[], many: number, work: (index: number
     for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) await work(index);
   };
   await Promise.all(Array.from({ length: many }, worker));
-}
-
-/** All shards in a random order. */
-function shuffled(random: Random): number[] {
-  return [...Array(shards).keys()]
-    .map((index) => [random.uniform(), index] as const)
-    .toSorted(([a], [b]) => a - b)
-    .map(([, index]) => index);
 }
 
 function digest(file: string): string {

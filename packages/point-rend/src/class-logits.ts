@@ -1,3 +1,4 @@
+import { oneHot } from '@rcnn/boxes';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -8,9 +9,8 @@ export function logitsOfClass(logits: tf.Tensor2D, labels: Int32Array): tf.Tenso
   return tf.tidy(() => {
     const [rows, classes] = logits.shape;
     const perRegion = labels.length === 0 ? 0 : rows / labels.length;
-    const chosen = new Float32Array(rows * classes); // tfjs makes no one-hot of one class
-    for (let i = 0; i < rows; i++) chosen[i * classes + labels[Math.floor(i / perRegion)]! - 1] = 1;
-    return tf.sum(tf.mul(logits, tf.tensor2d(chosen, [rows, classes])), 1) as tf.Tensor1D;
+    const columns = Int32Array.from({ length: rows }, (_, i) => labels[Math.floor(i / perRegion)]! - 1);
+    return tf.sum(tf.mul(logits, oneHot(columns, classes)), 1) as tf.Tensor1D;
   });
 }
 

@@ -24,11 +24,23 @@ function twice(value: v128): v128 {
   return f32x4.add(value, value);
 }
 
-/** Transforms of a tile's columns or rows, each written into its loops, where the distances are constants. */
+/**
+ * Transforms of a tile's columns or rows, each written into its loops, where the distances are constants. Factors are
+ * {@link kept}: `r2` is r / 2, `r4` r / 4 and `rr` 2 r.
+ */
 class Rows {
   /** Of the input: 6 numbers to 6. */
   @inline
-  static input(from: usize, step: usize, to: usize, toStep: usize, r2: v128, r4: v128, fourth: v128, most: v128): void {
+  static input(
+    from: usize,
+    step: usize,
+    to: usize,
+    toStep: usize,
+    r2: v128,
+    r4: v128,
+    fourth: v128,
+    twoAndHalf: v128,
+  ): void {
     const d0 = v128.load(from);
     const d1 = v128.load(from + step);
     const d2 = v128.load(from + 2 * step);
@@ -39,12 +51,12 @@ class Rows {
     const nearOdd = f32x4.mul(r2, f32x4.sub(twice(d1), d3));
     const far = f32x4.mul(fourth, f32x4.sub(twice(d4), d2));
     const farOdd = f32x4.mul(r4, f32x4.sub(twice(d3), d1));
-    v128.store(to, f32x4.add(f32x4.sub(d0, f32x4.mul(most, d2)), d4));
+    v128.store(to, f32x4.add(f32x4.sub(d0, f32x4.mul(twoAndHalf, d2)), d4));
     v128.store(to + toStep, f32x4.add(near, nearOdd));
     v128.store(to + 2 * toStep, f32x4.sub(near, nearOdd));
     v128.store(to + 3 * toStep, f32x4.sub(far, farOdd));
     v128.store(to + 4 * toStep, f32x4.add(far, farOdd));
-    v128.store(to + 5 * toStep, f32x4.add(f32x4.sub(d1, f32x4.mul(most, d3)), d5));
+    v128.store(to + 5 * toStep, f32x4.add(f32x4.sub(d1, f32x4.mul(twoAndHalf, d3)), d5));
   }
 
   /** Of the products: 6 numbers to 4. */
@@ -176,16 +188,17 @@ export function winogradInput(
   const r2 = kept(R / 2, spare);
   const r4 = kept(R / 4, spare);
   const fourth = kept(0.25, spare);
-  const most = kept(2.5, spare);
+  const twoAndHalf = kept(2.5, spare);
   let to = v;
   for (let tile: usize = 0; tile < tiles; tile++) {
     let from = x + 4 * tile * column;
     for (let c: usize = 0; c < channels; c += 4 * LINE) {
       const vectors = min<usize>(LINE, (channels - c) >> 2);
       for (let g: usize = 0; g < vectors; g++) {
-        for (let j: usize = 0; j < 6; j++) Rows.input(from + j * column, row, spare + 16 * j, 96, r2, r4, fourth, most);
+        for (let j: usize = 0; j < 6; j++)
+          Rows.input(from + j * column, row, spare + 16 * j, 96, r2, r4, fourth, twoAndHalf);
         for (let i: usize = 0; i < 6; i++) {
-          Rows.input(spare + 96 * i, 16, room + 384 * i + 16 * g, 64, r2, r4, fourth, most);
+          Rows.input(spare + 96 * i, 16, room + 384 * i + 16 * g, 64, r2, r4, fourth, twoAndHalf);
         }
         from += 16;
       }
