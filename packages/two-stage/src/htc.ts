@@ -15,16 +15,17 @@ export function htcHeads(
 ): HTCHeads {
   const { numClasses, boxFeatures: outFeatures = 1024, semanticClasses = numClasses, random } = options;
   const inChannels = outputs[0]!.channels;
-  const channels = Array.from({ length: 4 }, () => inChannels);
+  const { maskChannels = Array.from({ length: 4 }, () => inChannels) } = options;
+  const outChannels = maskChannels.at(-1) ?? inChannels;
   const stages = (options.cascadeIouThresholds ?? [0.5, 0.6, 0.7]).map((_, k) => ({
     boxes: {
       head: new TwoFCHead({ inChannels, outFeatures, random }),
       predictor: new FastRCNNPredictor(outFeatures, numClasses, { classAgnostic: true, random }),
     },
     masks: {
-      head: new MaskRCNNHeads({ inChannels, channels, random }),
-      predictor: new MaskRCNNPredictor(inChannels, numClasses, { channels: inChannels, random }),
-      flow: k === 0 ? undefined : new Conv2d(inChannels, inChannels, { kernelSize: 1, activation: 'relu', random }),
+      head: new MaskRCNNHeads({ inChannels, channels: maskChannels, random }),
+      predictor: new MaskRCNNPredictor(outChannels, numClasses, { channels: inChannels, random }),
+      flow: k === 0 ? undefined : new Conv2d(outChannels, inChannels, { kernelSize: 1, activation: 'relu', random }),
     },
   }));
   const semantic =

@@ -48,6 +48,8 @@ export interface RecipeOptions
    * as `numClasses`: those of the objects, learnt from their masks. COCO-stuff has 183.
    */
   readonly semanticClasses?: number | undefined;
+  /** Channels of each convolution of a mask head. Default four times `fpnChannels`. */
+  readonly maskChannels?: readonly number[] | undefined;
   /** Channels of each convolution of the key point head. Default eight times 512. */
   readonly keypointChannels?: readonly number[] | undefined;
 }
@@ -64,7 +66,7 @@ export const maskRcnnResnetFpn: Recipe<MaskRCNN> = (options = {}) => {
 /** The head and predictor of masks that the version and the widths call for. */
 export function maskPartsOf(options: RecipeOptions): Pick<MaskRCNNOptions, 'maskHead' | 'maskPredictor'> {
   const { numClasses = 91, version = 1, fpnChannels = 256, inChannels = fpnChannels, batchNorm, random } = options;
-  const channels = Array.from({ length: 4 }, () => fpnChannels);
+  const { maskChannels: channels = Array.from({ length: 4 }, () => fpnChannels) } = options;
   const norm = version === 2 ? normFactory('batch', 1e-5, batchNorm) : undefined;
   const maskHead = options.maskHead ?? new MaskRCNNHeads({ inChannels, channels, norm, random });
   const maskPredictor =
@@ -168,7 +170,7 @@ export const keypointRcnnSmall: Recipe<KeypointRCNN> = (options) =>
 export const cascadeSmall: Recipe<MaskRCNN> = (options) => cascadeMaskRcnnResnetFpn({ ...SMALL, ...options });
 
 /** A Hybrid Task Cascade that trains on a CPU while you watch. Everything learns, from random weights. */
-export const htcSmall: Recipe<MaskRCNN> = (options) => htcResnetFpn({ ...SMALL, ...options });
+export const htcSmall: Recipe<MaskRCNN> = (options) => htcResnetFpn({ ...SMALL, maskChannels: [64, 64], ...options });
 
 /** A PointRend that trains on a CPU while you watch. Everything learns, from random weights. */
 export const pointRendSmall: Recipe<MaskRCNN> = (options) => pointRendResnetFpn({ ...SMALL, ...options });

@@ -3,6 +3,7 @@ import '@tensorflow/tfjs-core';
 import '../../generated/register-all-gradients.js';
 import './fused-gradients.ts';
 import './resize-gradient.ts';
+import './sum-gradient.ts';
 
 /**
  * Importing this module makes `tf.grad` work with `@tensorflow/tfjs-core` alone, in Node and in a bundle.

@@ -1,7 +1,7 @@
 /** Kernels that only move values: bounded by memory, so whole runs are copied at once. */
 import { backend_util, slice_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { NumericArray, OrtBackend } from '../backend.ts';
-import { BOOL, FLOAT, INT32 } from '../onnx.ts';
+import { BOOL, FLOAT, INT32, INT64 } from '../onnx.ts';
 import { isFloat, type OrtKernel, singleNode, sizeOf, WORTH_A_CALL } from './kernel.ts';
 
 /** A run shorter than this is copied element by element; making a view costs as much. */
@@ -160,6 +160,27 @@ const transpose: OrtKernel = {
   },
 };
 
+/** Numbers along axes that have one: the gradient of every sum. Whole maps side by side are left to the `cpu` kernel. */
+const tile: OrtKernel = {
+  name: 'Tile',
+  run({ inputs, backend, attrs }) {
+    const x = inputs['x']!;
+    const type = ELEMENT[x.dtype];
+    const reps = attrs['reps'] as number[];
+    const shape = x.shape.map((extent, axis) => extent * reps[axis]!);
+    const expands = reps.every((count, axis) => count === 1 || x.shape[axis] === 1);
+    if (type === undefined || !expands || sizeOf(shape) < WORTH_A_CALL) return undefined;
+    const y = backend.output(shape, x.dtype);
+    const data = BigInt64Array.from(shape, BigInt);
+    backend.run(
+      singleNode(`Expand ${x.dtype}`, { op: 'Expand' }, [type, INT64], type),
+      [backend.native(x), { type: 'int64', location: 'cpu', dims: [shape.length], data }],
+      [backend.native(y)],
+    );
+    return y;
+  },
+};
+
 /** Indices as tfjs has them; undefined if one lies outside, so that the `cpu` kernel words the error. */
 function checkedIndices(indices: NumericArray, extent: number): NumericArray | undefined {
   for (const index of indices) if (!(index >= 0 && index < extent)) return undefined;
@@ -221,4 +242,4 @@ const segmentSum: OrtKernel = {
   },
 };
 
-export const move: readonly OrtKernel[] = [pad, sliceKernel, split, concat, transpose, gather, segmentSum];
+export const move: readonly OrtKernel[] = [pad, sliceKernel, split, concat, transpose, tile, gather, segmentSum];

@@ -29,7 +29,7 @@ export function conv2DBackpropFilter({ inputs, backend, attrs }: KernelCall): Te
 /** Writes it to `dw`, `[filterHeight, filterWidth, inChannels, outChannels]`, in the way that is quickest. */
 export function writeFilterGradient(backend: OrtBackend, info: ConvInfo, x: Maps, dy: Maps, dw: Float32Array): void {
   const pointwise = info.filterHeight * info.filterWidth === 1 && info.padInfo.top + info.padInfo.left === 0;
-  const blocked = info.outChannels % 4 === 0 && fillsBlocks(info.outWidth, blockSize(backend));
+  const blocked = info.outChannels % 4 === 0 && fillsBlocks(info.outWidth, blockSize(backend)) && !skips(backend, info);
   const winograd = isWinogradFilter(info) && prefersWinograd(backend, 'filter', { ...dy, ...info });
   if (pointwise) asProduct(backend, info, x, dy, dw);
   else if (winograd) filterGradientWinograd(backend, info, x, dy, dw);
@@ -43,6 +43,14 @@ export function writeFilterGradient(backend: OrtBackend, info: ConvInfo, x: Maps
  */
 const fillsBlocks = (width: number, block: number): boolean =>
   block > 0 && width > 0.6 * block * Math.ceil(width / block);
+
+/**
+ * Whether the filter jumps over pixels of many channels. The blocked way lays them anew for each column of the filter;
+ * products, which part the map once, take up to a quarter less time.
+ */
+function skips(backend: OrtBackend, { strideHeight, strideWidth, inChannels }: ConvInfo): boolean {
+  return strideHeight * strideWidth > 1 && inChannels >= blockSize(backend);
+}
 
 /** A 1x1 filter: input times `dy`, summed over all pixels. */
 function asProduct(backend: OrtBackend, info: ConvInfo, x: Maps, dy: Maps, dw: Float32Array): void {
