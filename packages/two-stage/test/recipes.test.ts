@@ -57,6 +57,28 @@ test('every architecture has a name, and a wrong one is told the right ones', ()
   expect(() => architecture('maskrcnn_resnet5_fpn')).toThrow('BODY is one of resnet18');
 });
 
+test.each(['maskrcnn_small', 'cascade_small', 'htc_small'])(
+  '%s has as many mask convolutions as it is told',
+  (name) => {
+    const shapesIn = (maskChannels: readonly number[]) => {
+      const model = architecture(name)({ numClasses: 3, maskChannels });
+      const ofMasks = [...model.namedParameters()].filter(([key]) => /mask_(?:head|flow|predictor).*weight$/.test(key));
+      model.dispose();
+      return ofMasks.map(([key, { shape }]) => `${key.slice(key.indexOf('mask_'))} ${shape.join('x')}`);
+    };
+    const stages = name === 'htc_small' ? ['.0', '.1', '.2'] : [''];
+    const expected = stages.flatMap((stage) => [
+      `mask_head${stage}.0.0.weight 3x3x64x16`,
+      `mask_head${stage}.1.0.weight 3x3x16x8`,
+      `mask_predictor${stage}.conv5_mask.weight 2x2x64x8`,
+      `mask_predictor${stage}.mask_fcn_logits.weight 1x1x64x3`,
+      // What the next stage is given of these features has the width of the pyramid.
+      ...(stage === '.1' || stage === '.2' ? [`mask_flow${stage}.weight 1x1x8x64`] : []),
+    ]);
+    expect(shapesIn([16, 8]).sort()).toEqual(expected.sort());
+  },
+);
+
 test('another number of classes changes the predictors and nothing else', () => {
   const shapes = (numClasses: number): Map<string, string> => {
     const model = withoutInitialising(() => maskRcnnResnet50Fpn({ numClasses }));

@@ -7,34 +7,41 @@ const PROGRAM = fileURLToPath(new URL('../../bin/mask-rcnn.js', import.meta.url)
 export class Program {
   readonly #folder: string;
   readonly #words: readonly string[];
+  readonly #pin: boolean;
 
-  /** @param words with which most calls begin */
-  constructor(folder: string, words: readonly string[]) {
+  /**
+   * @param words with which most calls begin
+   * @param pin whether each call may use one core alone
+   */
+  constructor(folder: string, words: readonly string[], pin: boolean) {
     this.#folder = folder;
     this.#words = words;
+    this.#pin = pin;
   }
 
   /** @throws what it said, if it fails */
-  run(words: readonly string[]): Promise<void> {
-    return ended(this.#start([...this.#words, ...words]));
+  run(words: readonly string[], core = 0): Promise<void> {
+    return ended(this.#start([...this.#words, ...words], core));
   }
 
   /** {@link run} of another command. */
   other(words: readonly string[]): Promise<void> {
-    return ended(this.#start(words));
+    return ended(this.#start(words, 0));
   }
 
   /** Kills it after so many milliseconds. Whether it still ran. */
-  async killedAfter(milliseconds: number, words: readonly string[]): Promise<boolean> {
-    const child = this.#start([...this.#words, ...words]);
+  async killedAfter(milliseconds: number, words: readonly string[], core = 0): Promise<boolean> {
+    const child = this.#start([...this.#words, ...words], core);
     const timer = setTimeout(() => child.kill('SIGKILL'), milliseconds);
     const signal = await new Promise((resolve) => child.once('close', (_, by) => resolve(by)));
     clearTimeout(timer);
     return signal === 'SIGKILL';
   }
 
-  #start(words: readonly string[]): ChildProcess {
-    return spawn(process.execPath, [PROGRAM, ...words], { cwd: this.#folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  #start(words: readonly string[], core: number): ChildProcess {
+    const line = [process.execPath, PROGRAM, ...words];
+    const [program, ...rest] = this.#pin ? ['taskset', '-c', String(core), ...line] : line;
+    return spawn(program!, rest, { cwd: this.#folder, stdio: ['ignore', 'ignore', 'pipe'] });
   }
 }
 
