@@ -51,8 +51,14 @@ export function asModule({ code: { imports, body } }) {
   return `${imports}\n${body}\nexport {};\n`;
 }
 
-/** As CommonJS, where nothing can be awaited outside a function, and nothing exported inside one. */
+/** A declaration at the left margin, with the lines of it that are indented or close it. */
+const DECLARATION = /^declare [^\n]*\n(?:[ \t})][^\n]*\n)*/gm;
+
+/** As CommonJS, where nothing can be awaited outside a function, and nothing exported or declared inside one. */
 export function asCommonJS({ code: { imports, body } }) {
-  const inside = body.replaceAll(/^export (?=(?:async|class|const|function|interface|type)\b)/gm, '');
-  return `${imports}\nasync function main(): Promise<void> {\n${inside}\n}\n\nvoid main();\n`;
+  const declared = body.match(DECLARATION)?.join('') ?? '';
+  const inside = body
+    .replaceAll(DECLARATION, '')
+    .replaceAll(/^export (?=(?:async|class|const|function|interface|type)\b)/gm, '');
+  return `${imports}\n${declared}\nasync function main(): Promise<void> {\n${inside}\n}\n\nvoid main();\n`;
 }

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random } from '@rcnn/core/random';
@@ -14,6 +14,11 @@ export interface BenchFiles {
   readonly detections: string;
 }
 
+export interface GenerateOptions {
+  /** Share of the detections that lie near an object. Default 0.8, and 0.4 where there are more of them than objects. */
+  readonly near?: number;
+}
+
 interface Drawn {
   readonly image: number;
   readonly category: number;
@@ -24,10 +29,11 @@ interface Drawn {
  * Writes a dataset of val2017's size and `count` detections on it, and remembers it between runs: polygons of 8 to 60
  * points, 1 % crowds, boxes and scores with the digits of float32, detections near their objects and beside them.
  */
-export function generate(count: number): BenchFiles {
+export function generate(count: number, { near }: GenerateOptions = {}): BenchFiles {
   const folder = join(tmpdir(), 'rcnn-bench-coco-eval-1');
   mkdirSync(folder, { recursive: true });
-  const files = { truth: join(folder, 'truth.json'), detections: join(folder, `detections-${count}.json`) };
+  const name = near === undefined ? `detections-${count}` : `detections-${count}-near-${near}`;
+  const files = { truth: join(folder, 'truth.json'), detections: join(folder, `${name}.json`) };
   if (existsSync(files.truth) && existsSync(files.detections)) return files;
   const random = new Random(2017);
   const sizes = Array.from(
@@ -36,7 +42,8 @@ export function generate(count: number): BenchFiles {
   );
   const objects = Array.from({ length: OBJECTS }, () => drawObject(random, sizes));
   writeTruth(files.truth, sizes, objects);
-  writeDetections(files.detections, sizes, objects, count, random);
+  const share = near ?? (count > OBJECTS ? 0.4 : 0.8);
+  writeDetections(files.detections, sizes, objects, { count, share, random });
   return files;
 }
 
@@ -118,14 +125,12 @@ function writeDetections(
   path: string,
   sizes: readonly [number, number][],
   objects: readonly Drawn[],
-  count: number,
-  random: Random,
+  { count, share, random }: { readonly count: number; readonly share: number; readonly random: Random },
 ): void {
   function* pieces(): Generator<string> {
     yield '[';
     for (let i = 0; i < count; i++) {
-      // Every second detection lies near an object; the rest lie anywhere.
-      const near = random.chance(count > OBJECTS ? 0.4 : 0.8);
+      const near = random.chance(share); // the rest lie anywhere
       const { image, category, outline } = near ? objects[random.integer(OBJECTS)]! : drawObject(random, sizes);
       const shift = near ? random.normal(0, 4) : 0;
       const moved = outline.map((v, j) => clamp(v + shift + random.normal(0, 0.7), sizes[image]![j % 2 === 0 ? 1 : 0]));
@@ -144,8 +149,9 @@ function writeDetections(
   write(path, pieces());
 }
 
+/** Under its name only once it is whole, since it is kept for the next run. */
 function write(path: string, pieces: Iterable<string>): void {
-  const file = openSync(path, 'w');
+  const file = openSync(`${path}.part`, 'w');
   let waiting: string[] = [];
   const flush = (): void => {
     const bytes = Buffer.from(waiting.join(''));
@@ -155,4 +161,5 @@ function write(path: string, pieces: Iterable<string>): void {
   for (const piece of pieces) if (waiting.push(piece) >= 4096) flush();
   flush();
   closeSync(file);
+  renameSync(`${path}.part`, path);
 }
