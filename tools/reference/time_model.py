@@ -1,6 +1,6 @@
-"""Times torchvision's Mask R-CNN R50-FPN on the work of `npm run bench -- model` and prints one line of JSON.
+"""Times torchvision's Mask R-CNN on the work of `npm run bench -- model` and prints one line of JSON.
 
-    python time_model.py predict|train|small [--runs N] [--threads N]
+    python time_model.py predict|train|small|mobilenet [--runs N] [--threads N]
     python time_model.py predict --turns     # one prediction, and one line of JSON, for every line on stdin
 
 Weights, images and targets are computed from hashes, as the TypeScript side computes them.
@@ -16,6 +16,7 @@ import torch
 from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNN, MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.mobilenetv3 import mobilenet_v3_large
 from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops.misc import FrozenBatchNorm2d
 
@@ -108,6 +109,28 @@ def build_small() -> MaskRCNN:
     return model
 
 
+def build_mobilenet() -> MaskRCNN:
+    """`maskrcnn_mobilenet_v3_large_320_fpn`: the last block of every stride from 4 to 32, 128 channels above them."""
+    body = mobilenet_v3_large(norm_layer=FrozenBatchNorm2d).features
+    for block in body[:7]:  # torchvision's three lower stages: the stem, strides 4 and 8
+        block.requires_grad_(False)
+    blocks = {"3": "0", "6": "1", "12": "2", "16": "3"}
+    backbone = BackboneWithFPN(body, blocks, [24, 40, 112, 960], 128)
+    model = MaskRCNN(
+        backbone,
+        num_classes=91,
+        mask_head=MaskRCNNHeads(128, (128, 128, 128, 128), 1),
+        mask_predictor=MaskRCNNPredictor(128, 128, 91),
+        min_size=320,
+        max_size=640,
+    )
+    fill(model)
+    with torch.no_grad():  # hashed weights make large maps: all scores were 1
+        for level in backbone.fpn.inner_blocks:
+            level[0].weight.div_(128)
+    return model
+
+
 def predictions():
     """One prediction to RLE after the other: seconds, processor seconds and how many objects."""
     import pycocotools.mask as coco
@@ -138,9 +161,17 @@ def turns() -> None:
 
 def train(runs: int) -> dict:
     model = build(min_size=512, max_size=512).train()
+    return steps(model, sgd(model), runs, count=2, size=512, classes=10)
+
+
+def mobilenet(runs: int) -> dict:
+    model = build_mobilenet().train()
+    return steps(model, sgd(model), 3 * runs, count=4, size=320, classes=10)
+
+
+def sgd(model: MaskRCNN) -> torch.optim.SGD:
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.SGD(parameters, lr=1e-4, momentum=0.9, weight_decay=1e-4)
-    return steps(model, optimiser, runs, count=2, size=512, classes=10)
+    return torch.optim.SGD(parameters, lr=1e-4, momentum=0.9, weight_decay=1e-4)
 
 
 def small(runs: int) -> dict:
@@ -168,7 +199,7 @@ def steps(model: MaskRCNN, optimiser, runs: int, *, count: int, size: int, class
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["predict", "train", "small"])
+    parser.add_argument("what", choices=["predict", "train", "small", "mobilenet"])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", action="store_true")
@@ -177,6 +208,7 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     if arguments.turns:
         sys.exit(turns())
-    result = {"predict": predict, "train": train, "small": small}[arguments.what](arguments.runs)
+    works = {"predict": predict, "train": train, "small": small, "mobilenet": mobilenet}
+    result = works[arguments.what](arguments.runs)
     result["peakBytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps(result))

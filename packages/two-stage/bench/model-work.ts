@@ -1,5 +1,5 @@
 // The work of the benchmark of whole models, in a process of its own so that its peak memory is its own:
-//   node --import tsx model-work.ts predict|train|small RUNS
+//   node --import tsx model-work.ts predict|train|small|mobilenet RUNS
 // Prints one line of JSON, as tools/reference/time_model.py does for torchvision.
 import '@rcnn/tfjs-backend-onnxruntime';
 import { loadStateDict } from '@rcnn/checkpoint';
@@ -17,7 +17,14 @@ import { hashedUnits, hashedWeights } from '@rcnn/fixtures';
 import { Mask } from '@rcnn/masks';
 import { AdamW, trainingStep } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
-import { type MaskRCNN, maskRcnnResnet50Fpn, maskRcnnSmall, type Recipe, type RecipeOptions } from '../src/index.ts';
+import {
+  type MaskRCNN,
+  maskRcnnMobileNetV3Large320Fpn,
+  maskRcnnResnet50Fpn,
+  maskRcnnSmall,
+  type Recipe,
+  type RecipeOptions,
+} from '../src/index.ts';
 
 export interface WorkResult {
   /** Seconds, without the first run. */
@@ -87,9 +94,26 @@ async function predict(runs: number): Promise<Omit<WorkResult, 'peakBytes'>> {
 }
 
 async function train(runs: number): Promise<Omit<WorkResult, 'peakBytes'>> {
-  const model = await build({ minSize: 512, maxSize: 512 });
-  const images = [0, 1].map((i) => image(`image ${i}`, 512, 512));
-  const targets = [0, 1].map((i) => target(i, 512));
+  return bySGD(runs, await build({ minSize: 512, maxSize: 512 }), { count: 2, size: 512 });
+}
+
+/** The step of the small model for browsers, whose three upper stages learn. */
+async function mobilenet(runs: number): Promise<Omit<WorkResult, 'peakBytes'>> {
+  const model = await build({}, maskRcnnMobileNetV3Large320Fpn);
+  for (const [name, parameter] of model.namedParameters()) {
+    if (!/fpn\.inner_blocks\.\d\.0\.weight$/.test(name)) continue;
+    tf.tidy(() => parameter.assign(tf.div(parameter.value, 128))); // hashed weights make large maps: all scores were 1
+  }
+  return { ...(await bySGD(3 * runs, model, { count: 4, size: 320 })), weights: countParameters(model) };
+}
+
+async function bySGD(
+  runs: number,
+  model: MaskRCNN,
+  { count, size }: { readonly count: number; readonly size: number },
+): Promise<Omit<WorkResult, 'peakBytes'>> {
+  const images = Array.from({ length: count }, (_, i) => image(`image ${i}`, size, size));
+  const targets = images.map((_, i) => target(i, size));
   const parameters = trainableParameters(model);
   const velocities = new Map<string, tf.Tensor>();
   let losses: Record<string, number> | undefined;
@@ -137,5 +161,6 @@ function update(parameter: Parameter, gradient: tf.Tensor, velocities: Map<strin
 
 await tf.setBackend('onnxruntime');
 const [what, runs] = process.argv.slice(2);
-const result = await { predict, train, small }[what as 'predict' | 'train' | 'small'](Number(runs));
+const works = { predict, train, small, mobilenet };
+const result = await works[what as keyof typeof works](Number(runs));
 console.log(JSON.stringify({ ...result, peakBytes: process.resourceUsage().maxRSS * 1024 }));

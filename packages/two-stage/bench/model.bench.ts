@@ -1,22 +1,31 @@
 // Whole models beside torchvision, on the same weights, images and targets, each in a process of its own:
-//   npm run bench -- model [--python PATH] [--runs 3] [--only predict|train|small]
+//   npm run bench -- model [--python PATH] [--runs 3] [--only predict|train|small|mobilenet] [--threads N]
 // With --python (a Python that has torch, torchvision and pycocotools) the two take turns.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { benchOptions, figure, type Seen } from '@rcnn/shared/bench';
+import { defaultThreads } from '@rcnn/tfjs-backend-onnxruntime';
 import type { WorkResult } from './model-work.ts';
 
 const values = benchOptions({
   python: { type: 'string' },
   runs: { type: 'string', default: '3' },
   only: { type: 'string' },
+  threads: { type: 'string', default: String(defaultThreads()) },
 });
+process.env['RCNN_THREADS'] = values.threads;
 
+/** By the name that `--only` takes. */
 const works = {
   predict: 'Prediction to RLE, Mask R-CNN R50-FPN, 800x1216',
   train: 'Training step, Mask R-CNN R50-FPN, 2 images of 512x512, stem and layer 1 frozen',
   small: 'Training step of the demo, maskrcnn_small, 4 images of 128x128, AdamW',
+  mobilenet: 'Training step for browsers, Mask R-CNN MobileNetV3-FPN, 4 images of 320x320, stem to stride 8 frozen',
 } as const;
+if (values.only !== undefined && !Object.hasOwn(works, values.only)) {
+  console.error(`--only knows ${Object.keys(works).join(', ')}; not ${values.only}.`);
+  process.exit(2);
+}
 
 for (const [work, title] of Object.entries(works)) {
   if (values.only !== undefined && values.only !== work) continue;
@@ -28,7 +37,14 @@ for (const [work, title] of Object.entries(works)) {
     continue;
   }
   const script = here('../../../tools/reference/time_model.py');
-  const theirs = measure('torchvision', values.python, [script, work, '--runs', values.runs]);
+  const theirs = measure('torchvision', values.python, [
+    script,
+    work,
+    '--runs',
+    values.runs,
+    '--threads',
+    values.threads,
+  ]);
   compareAnswers(ours, theirs);
   line([{ who: 'torchvision', ...seen(theirs) }]);
   console.log(

@@ -14,7 +14,7 @@ export function growthsOf({ series, samples }: Measured): { readonly time: Growt
   return { time: of(({ cpu }) => cpu), memory: of(({ peakBytes }) => peakBytes) };
 }
 
-const TITLES = ['Work', 'Against', 'Time', 'Processor', 'Peak memory', 'Exponent of time', 'Exponent of memory'];
+const TITLES = ['Work', 'Against', 'Processor time', 'Peak memory', 'Exponent of time', 'Exponent of memory'];
 
 /** A line for each size, with how much grew since the line before it, and under them the exponent of all. */
 export function asMarkdown(all: readonly Measured[]): string {
@@ -28,20 +28,23 @@ export function asMarkdown(all: readonly Measured[]): string {
 function rowsOf(measured: Measured): string[][] {
   const { series, samples } = measured;
   const { time, memory } = growthsOf(measured);
-  return samples.map(({ seconds, cpu, peakBytes }, i) => [
+  return samples.map(({ cpu, peakBytes }, i) => [
     i === 0 ? series.title : '',
-    `${series.says(series.sizes[i]!)} ${i === 0 ? series.against : ''}`.trim(),
-    `${digits(seconds)} s`,
+    `${i === 0 ? `${series.against}: ` : ''}${series.says(series.sizes[i]!)}`,
     `${digits(cpu)} s`,
     `${(peakBytes / 2 ** 20).toFixed(0)} MiB`,
-    time.steps[i - 1]?.toFixed(2) ?? '',
-    memory.steps[i - 1]?.toFixed(2) ?? '',
+    i === 0 ? '' : exponent(time.steps[i - 1]!),
+    i === 0 ? '' : exponent(memory.steps[i - 1]!),
   ]);
 }
 
 function fittedRow(measured: Measured): string[] {
   const { time, memory } = growthsOf(measured);
-  return ['', 'all, fitted', '', '', '', `**${time.exponent.toFixed(2)}**`, `**${memory.exponent.toFixed(2)}**`];
+  return ['', 'all, fitted', '', '', `**${exponent(time.exponent)}**`, `**${exponent(memory.exponent)}**`];
+}
+
+function exponent(value: number): string {
+  return (Math.round(100 * value) / 100 + 0).toFixed(2); // never -0.00
 }
 
 function digits(seconds: number): string {
