@@ -118,7 +118,8 @@ def build_mobilenet() -> MaskRCNN:
     backbone = BackboneWithFPN(body, blocks, [24, 40, 112, 960], 128)
     model = MaskRCNN(
         backbone,
-        num_classes=91,
+        box_head=TwoMLPHead(128 * 7 * 7, 1024),
+        box_predictor=FastRCNNPredictor(1024, 91),
         mask_head=MaskRCNNHeads(128, (128, 128, 128, 128), 1),
         mask_predictor=MaskRCNNPredictor(128, 128, 91),
         min_size=320,

@@ -63,7 +63,7 @@ function measure(name: string, program: string, args: readonly string[]): WorkRe
     .join(', ');
   console.log(
     `  ${name.padEnd(12)} median ${median(result.times).toFixed(2)} s (${times}; first ${result.first.toFixed(2)}), ` +
-      `CPU ${median(result.cpu).toFixed(1)} s, peak ${(result.peakBytes / 2 ** 30).toFixed(2)} GiB`,
+      `CPU ${median(result.cpu).toFixed(2)} s, peak ${(result.peakBytes / 2 ** 30).toFixed(2)} GiB`,
   );
   return result;
 }
