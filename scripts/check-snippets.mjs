@@ -1,16 +1,28 @@
 // What the READMEs and pages show, tried as a reader would: compiled by TypeScript 5.9 and 7 with what `tsc --init` writes,
 // as ES modules and as CommonJS, and run on each Node, from the packed tarballs.
-//   node scripts/check-snippets.mjs [node version …] [--only TEXT]     default: the running one, and 24
+//   node scripts/check-snippets.mjs [node version …] [--only TEXT] [--quick]     default: the running one, and 24
+// With --quick, as in .ci/run, all are compiled both ways and run once: on the running Node, as ES modules. That packages can
+// be required from CommonJS on every Node is seen by check-tarballs.mjs.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { everything, must, nodeProgram, packAll, root, run, running, start, writeManifest } from './packed.mjs';
 import { asCommonJS, asModule, snippets } from './snippets.mjs';
 
-const args = process.argv.slice(2);
-const onlyAt = args.indexOf('--only');
-const [, only = ''] = onlyAt < 0 ? [] : args.splice(onlyAt, 2);
-const versions = args.length > 0 ? args : [...new Set([running, '24'])];
+const { only, quick, versions } = wanted();
+
+function wanted() {
+  const options = { only: { type: 'string', default: '' }, quick: { type: 'boolean', default: false } };
+  try {
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    const usual = values.quick ? [running] : [...new Set([running, '24'])];
+    return { ...values, versions: positionals.length > 0 ? positionals : usual };
+  } catch (error) {
+    console.error(`${error.message.split('. ')[0]}. Options: versions of Node, --only TEXT, --quick.`);
+    return process.exit(2);
+  }
+}
 
 const COMPILERS = { 5.9: 'typescript-5', 7: 'typescript-7' };
 const TOOLS = {
@@ -126,7 +138,7 @@ for (const [format, { type, write, options }] of Object.entries(formats)) {
 const jobs = [];
 for (const version of versions) {
   const node = nodeProgram(version);
-  for (const format of Object.keys(formats)) {
+  for (const format of quick ? ['esm'] : Object.keys(formats)) {
     for (const snippet of all) {
       const test = fileOf(snippet).endsWith('.test');
       if (snippet.notRun !== undefined || (test && format === 'cjs')) continue; // vitest itself is no CommonJS

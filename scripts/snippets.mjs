@@ -52,13 +52,13 @@ export function asModule({ code: { imports, body } }) {
 }
 
 /** A declaration at the left margin, with the lines of it that are indented or close it. */
-const DECLARATION = /^declare [^\n]*\n(?:[ \t})][^\n]*\n)*/gm;
+const DECLARATION = /^(?:export )?declare [^\n]*\n(?:[ \t})][^\n]*\n)*/gm;
 
 /** As CommonJS, where nothing can be awaited outside a function, and nothing exported or declared inside one. */
 export function asCommonJS({ code: { imports, body } }) {
   const declared = body.match(DECLARATION)?.join('') ?? '';
   const inside = body
     .replaceAll(DECLARATION, '')
-    .replaceAll(/^export (?=(?:async|class|const|function|interface|type)\b)/gm, '');
+    .replaceAll(/^export (?=(?:abstract|async|class|const|enum|function|interface|let|type)\b)/gm, '');
   return `${imports}\n${declared}\nasync function main(): Promise<void> {\n${inside}\n}\n\nvoid main();\n`;
 }
