@@ -49,7 +49,7 @@ export async function restoreBackend(name: string | undefined): Promise<void> {
 }
 
 /** The threads that the options and the environment ask for. */
-function chosenThreads({ threads }: EngineOptions): number | undefined {
+export function chosenThreads({ threads }: EngineOptions): number | undefined {
   const asked = threads ?? environment('RCNN_THREADS');
   if (asked === undefined) return undefined;
   const count = Number(asked);

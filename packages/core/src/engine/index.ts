@@ -1,6 +1,7 @@
 export type { EngineOptions } from './bring-up.ts';
 export { type DescribeOptions, describeEngines, type EngineReport } from './describe-engines.ts';
 export type { EngineLoader, OpenedEngine } from './driver.ts';
+export type { BesideEngine, ModelsContext, ModelsLoader } from './models-beside.ts';
 export { browserOrder, type EngineName, type EngineTask, engineNames, isEngineName, nodeOrder } from './names.ts';
 export { type EngineAbility, type EngineCheck, selfCheck } from './self-check.ts';
 export type { EngineSpeed } from './speed.ts';
@@ -11,4 +12,5 @@ export {
   type ModelSession,
   modelsAreQuicker,
   type SessionTensor,
+  whyNoModels,
 } from './whole-models.ts';

@@ -1,8 +1,9 @@
 import { RcnnError } from '../errors.ts';
-import { type BringUp, bringUp, currentBackend, type EngineOptions, restoreBackend } from './bring-up.ts';
+import { type BringUp, bringUp, chosenThreads, currentBackend, type EngineOptions, restoreBackend } from './bring-up.ts';
 import type { OpenedEngine } from './driver.ts';
 import { drivers } from './drivers/index.ts';
 import { environment, isNode, mayHaveGpu } from './host.ts';
+import { type BesideEngine, type ModelsLoader, openBeside } from './models-beside.ts';
 import { browserOrder, type EngineName, type EngineTask, engineNames, isEngineName, nodeOrder } from './names.ts';
 import { quietly } from './quiet.ts';
 import type { EngineCheck } from './self-check.ts';
@@ -11,10 +12,16 @@ import type { EngineCheck } from './self-check.ts';
 export interface UseEngineOptions extends EngineOptions {
   /** What the engine is needed for. Default `predict`. */
   readonly task?: EngineTask;
+  /**
+   * What runs whole models beside the engine, in a browser `onnxRuntimeWeb` of `@rcnn/onnx`: then `compile` and `load`
+   * predict by it. Where it cannot be used, the engine predicts alone and `whyNoModels` says why. Default none; each
+   * call of `useEngine` says it anew.
+   */
+  readonly models?: ModelsLoader | undefined;
 }
 
 /** An engine that is up, checked and current. */
-export interface ActiveEngine extends OpenedEngine, EngineCheck {
+export interface ActiveEngine extends OpenedEngine, EngineCheck, BesideEngine {
   readonly name: EngineName;
   /** With `auto`: the engines that come before this one, and why each was passed by. */
   readonly passedBy: readonly { readonly name: EngineName; readonly why: string }[];
@@ -42,7 +49,7 @@ async function useNamed(name: EngineName, options: UseEngineOptions): Promise<Ac
   const before = currentBackend();
   const attempt = await bringUp(name, options);
   const failure = failureOf(name, attempt, options.task ?? 'predict');
-  if (failure === undefined && attempt.up) return { name, ...attempt.engine, passedBy: [] };
+  if (failure === undefined && attempt.up) return activeEngine(name, attempt.engine, [], options);
   await restoreBackend(before);
   throw failure!;
 }
@@ -57,7 +64,7 @@ async function useFirst(options: UseEngineOptions): Promise<ActiveEngine> {
   for (const name of isNode() ? nodeOrder : browserOrder) {
     const attempt: BringUp = name === 'webgpu' && !mayHaveGpu() ? NO_GPU : await bringUp(name, options);
     const why = objection(attempt, task);
-    if (why === undefined && attempt.up) return { name, ...attempt.engine, passedBy };
+    if (why === undefined && attempt.up) return activeEngine(name, attempt.engine, passedBy, options);
     passedBy.push({ name, why: why! });
   }
   await restoreBackend(before);
@@ -70,6 +77,17 @@ async function useFirst(options: UseEngineOptions): Promise<ActiveEngine> {
       ? 'Install one: npm install @rcnn/tfjs-backend-onnxruntime. `mask-rcnn doctor` shows them all.'
       : 'Import a tfjs backend in your application, or pass loaders.',
   });
+}
+
+async function activeEngine(
+  name: EngineName,
+  engine: OpenedEngine & EngineCheck,
+  passedBy: ActiveEngine['passedBy'],
+  options: UseEngineOptions,
+): Promise<ActiveEngine> {
+  const context = { engine: { name, ...engine }, threads: chosenThreads(options) };
+  const beside = await openBeside(drivers[name].backend, context, options.models);
+  return { name, ...engine, passedBy, ...beside };
 }
 
 /** Why `auto` passes an engine by; `undefined` when it takes it. */

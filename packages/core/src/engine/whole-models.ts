@@ -19,7 +19,11 @@ export interface ModelSession {
 }
 
 /** Makes a session of the bytes of an ONNX model, which the caller may use for something else afterwards. */
-export type ModelOpener = (model: Uint8Array) => ModelSession | Promise<ModelSession>;
+export interface ModelOpener {
+  (model: Uint8Array): ModelSession | Promise<ModelSession>;
+  /** Where it computes, in words: `onnxruntime-web (CPU, 2 threads)`. */
+  readonly device?: string;
+}
 
 /** What an engine may offer beyond tfjs: to run whole ONNX models. */
 interface ModelBackend {
@@ -28,10 +32,34 @@ interface ModelBackend {
   modelsAreQuicker?(channels: number): boolean;
 }
 
-/** How the engine in use runs whole models; undefined where it cannot (all but `onnxruntime`). */
+/** What runs whole models beside an engine that cannot itself; or why nothing does. */
+export interface ModelsBeside {
+  /** The backend beside which it stands: with another one it is not used. */
+  readonly backend: string;
+  readonly open?: ModelOpener | undefined;
+  readonly why?: string | undefined;
+}
+
+let beside: ModelsBeside | undefined;
+
+/** Says what runs whole models as long as its backend is current; undefined takes it away. */
+export function setModelsBeside(models: ModelsBeside | undefined): void {
+  beside = models;
+}
+
+/**
+ * How the engine in use runs whole models: by itself (`onnxruntime` in Node), else by the `models` that `useEngine` was
+ * given; undefined where neither can.
+ */
 export function engineModels(): ModelOpener | undefined {
-  const backend = tf.engine().backendName ? (tf.backend() as Partial<ModelBackend>) : {};
-  return typeof backend.openModel === 'function' ? (model) => (backend as ModelBackend).openModel(model) : undefined;
+  const backend = currentBackend();
+  if (typeof backend.openModel === 'function') return (model) => (backend as ModelBackend).openModel(model);
+  return besideCurrent()?.open;
+}
+
+/** Why the `models` that `useEngine` was given are not used; undefined where they are, or where there are none. */
+export function whyNoModels(): string | undefined {
+  return besideCurrent()?.why;
 }
 
 /**
@@ -40,6 +68,13 @@ export function engineModels(): ModelOpener | undefined {
  * @param channels of the maps on which the network does most of its work
  */
 export function modelsAreQuicker(channels: number): boolean {
-  const backend = tf.engine().backendName ? (tf.backend() as Partial<ModelBackend>) : {};
-  return backend.modelsAreQuicker?.(channels) ?? true;
+  return currentBackend().modelsAreQuicker?.(channels) ?? true;
+}
+
+function currentBackend(): Partial<ModelBackend> {
+  return tf.engine().backendName ? (tf.backend() as Partial<ModelBackend>) : {};
+}
+
+function besideCurrent(): ModelsBeside | undefined {
+  return beside?.backend === tf.engine().backendName ? beside : undefined;
 }
