@@ -1,17 +1,10 @@
 // Runs the browser tests where there is a Chromium, and says so where there is none.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { findChromium, NO_CHROMIUM } from './chromium.mjs';
 
-const places = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-];
-const browser = places.find((path) => path !== undefined && existsSync(path));
+const browser = findChromium();
 if (browser === undefined) {
-  console.log('SKIPPED: browser tests need Chromium (Debian: apt-get install chromium) or CHROMIUM_PATH.');
+  console.log(`SKIPPED: browser tests do not run. ${NO_CHROMIUM}.`);
   process.exit(0);
 }
 const { status } = spawnSync('vitest', ['run', '--config', 'vitest.browser.config.ts'], {

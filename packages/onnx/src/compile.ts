@@ -13,6 +13,7 @@ import {
   type Parameter,
   RcnnError,
   type Target,
+  whyNoModels,
 } from '@rcnn/core';
 import { CompiledModel } from './compile/compiled-model.ts';
 import { Lent } from './compile/lent.ts';
@@ -20,7 +21,10 @@ import { compilableParts } from './compile/parts.ts';
 import type { Precision } from './graph/precision.ts';
 
 export interface CompileOptions {
-  /** What runs the graphs. Default the engine in use, if it runs whole models (`onnxruntime` does). */
+  /**
+   * What runs the graphs. Default the engine in use, if it runs whole models: `onnxruntime` in Node, and in a browser
+   * those that `useEngine` was given `models` for.
+   */
   readonly open?: ModelOpener | undefined;
   /** How filters and matrices are stored in the graphs; arithmetic is float32 always. Default float32. */
   readonly weights?: Precision | undefined;
@@ -40,7 +44,7 @@ export interface CompileOptions {
  * const detector = compile(model);
  * const [found] = await detector.detect([image]);
  * ```
- * @throws ENGINE_CANNOT_COMPILE; EXPORT_UNSUPPORTED naming the part that cannot be compiled, here or by `detect`
+ * @throws ENGINE_CANNOT_COMPILE; EXPORT_UNSUPPORTED naming the part that cannot be compiled; both here or by `detect`
  */
 export function compile<D extends Detection>(model: Detector<D>, options: CompileOptions = {}): CompiledDetector<D> {
   return new CompiledDetector(model, options);
@@ -94,6 +98,11 @@ export class CompiledDetector<D extends Detection = Detection> implements Detect
     this.#ifPossible = ifPossible;
     if (open === undefined && !ifPossible) throw cannotRun();
     this.#possible = open !== undefined && this.#tried(() => compilableParts(model)) !== undefined;
+  }
+
+  /** Whether images are answered by graphs; false once it turned out, with `ifPossible`, that they cannot be. */
+  get isCompiled(): boolean {
+    return this.#possible;
   }
 
   async detect(images: readonly ImageInput[], options: DetectOptions = {}): Promise<D[][]> {
@@ -170,15 +179,22 @@ export class CompiledDetector<D extends Detection = Detection> implements Detect
   }
 
   #isPassed(error: unknown): boolean {
-    return this.#ifPossible && isRcnnError(error, 'EXPORT_UNSUPPORTED');
+    return this.#ifPossible && PASSED.some((code) => isRcnnError(error, code));
   }
 }
 
+/** No graph can say a part of the model, or what runs graphs refuses one. */
+const PASSED = ['EXPORT_UNSUPPORTED', 'ENGINE_CANNOT_COMPILE'] as const;
+
 function cannotRun(): RcnnError {
+  const why = whyNoModels();
   return new RcnnError('ENGINE_CANNOT_COMPILE', {
     where: 'compile',
     problem: 'the engine in use does not run whole models',
-    hint: "Take the engine onnxruntime, e.g. by useEngine('onnxruntime'), or say by 'open' what runs them.",
+    ...(why !== undefined && { found: why }),
+    hint:
+      "Take the engine onnxruntime, e.g. by useEngine('onnxruntime'); in a browser give useEngine 'models'; or say by " +
+      "'open' what runs them.",
   });
 }
 

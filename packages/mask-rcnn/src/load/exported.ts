@@ -1,5 +1,5 @@
 import { requireDigest } from '@rcnn/checkpoint';
-import { engineModels, type ModelOpener, RcnnError } from '@rcnn/core';
+import { engineModels, type ModelOpener, RcnnError, whyNoModels } from '@rcnn/core';
 import { OnnxDetector } from '@rcnn/onnx';
 import { fetchBlob } from './fetch-blob.ts';
 import type { LoadOptions, Weights } from './load.ts';
@@ -57,9 +57,11 @@ function fixed(where: string, place: string): RcnnError {
 }
 
 function cannotRun(where: string): ModelOpener {
+  const why = whyNoModels();
   throw new RcnnError('ENGINE_CANNOT_COMPILE', {
     where,
     problem: 'the engine in use does not run exported models',
-    hint: "Take the engine onnxruntime, or say by 'openModel' what runs them.",
+    ...(why !== undefined && { found: why }),
+    hint: "Take the engine onnxruntime, or say by 'models' (in a browser) or 'openModel' what runs them.",
   });
 }

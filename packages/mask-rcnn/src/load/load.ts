@@ -1,5 +1,5 @@
 import { blobSource, bytesSource, type Checkpoint, openCheckpoint } from '@rcnn/checkpoint';
-import { type EngineName, type ModelOpener, RcnnError, type UseEngineOptions, useEngine } from '@rcnn/core';
+import { type EngineName, isEngineName, type ModelOpener, RcnnError, type UseEngineOptions, useEngine } from '@rcnn/core';
 import { type Architecture, detectorFromCheckpoint, type FromCheckpointOptions } from '@rcnn/models';
 import { type CompileChoice, compileAs } from '@rcnn/onnx';
 import * as tf from '@tensorflow/tfjs-core';
@@ -35,7 +35,7 @@ export interface LoadOptions extends Omit<FromCheckpointOptions, 'scoreThreshold
 }
 
 /** On which engine to compute. */
-interface EngineChoice extends Pick<UseEngineOptions, 'loaders' | 'threads'> {
+interface EngineChoice extends Pick<UseEngineOptions, 'loaders' | 'threads' | 'models'> {
   /** Default: the engine that is in use already, else `auto`. */
   readonly engine?: EngineName | 'auto' | undefined;
 }
@@ -69,8 +69,9 @@ export function loadOn(host: Host): Load {
       engine: _,
       loaders: __,
       threads: ___,
-      offline: ____,
-      cache: _____,
+      models: ____,
+      offline: _____,
+      cache: ______,
       compile: when = 'auto',
       openModel: open,
       ...settings
@@ -126,10 +127,19 @@ function bytesOf(what: Weights): ReturnType<typeof blobSource> | undefined {
   });
 }
 
-/** An engine that the program has chosen stays: changing it would pull tensors from under others. */
-async function chooseEngine({ engine, loaders, threads }: EngineChoice): Promise<string> {
+/**
+ * An engine that the program has chosen stays: changing it would pull tensors from under others. What is to run whole
+ * models beside it is opened for it all the same.
+ */
+async function chooseEngine({ engine, loaders, threads, models }: EngineChoice): Promise<string> {
   const current = tf.engine().backendName;
-  if (engine === undefined && current) return current;
-  const { name } = await useEngine(engine ?? 'auto', { ...(loaders && { loaders }), ...(threads && { threads }) });
+  const stays = engine === undefined && current;
+  if (stays && !(models !== undefined && isEngineName(current))) return current;
+  const wanted = stays ? (current as EngineName) : (engine ?? 'auto');
+  const { name } = await useEngine(wanted, {
+    ...(loaders && { loaders }),
+    ...(threads && { threads }),
+    ...(models && { models }),
+  });
   return name;
 }

@@ -1,4 +1,4 @@
-import type { ModelOpener, ModelSession, SessionTensor } from '@rcnn/core';
+import { isRcnnError, type ModelOpener, type ModelSession, RcnnError, type SessionTensor } from '@rcnn/core';
 import type { WriteGraph } from './write-graphs.ts';
 
 /** A graph with one result or several, by name. */
@@ -29,8 +29,21 @@ export class GraphSet {
     return Object.fromEntries([...this.#plans].map(([name, { write }]) => [name, write]));
   }
 
+  /** @throws ENGINE_CANNOT_COMPILE where the graph is refused; what is an RcnnError already */
   async open(name: string, bytes: Uint8Array, open: ModelOpener): Promise<void> {
-    this.#sessions.set(name, await open(bytes));
+    try {
+      this.#sessions.set(name, await open(bytes));
+    } catch (cause) {
+      if (isRcnnError(cause)) throw cause;
+      const found = cause instanceof Error ? cause.message : String(cause);
+      throw new RcnnError('ENGINE_CANNOT_COMPILE', {
+        where: 'compile',
+        place: `graph '${name}'`,
+        problem: 'what runs whole models refuses it',
+        found,
+        cause,
+      });
+    }
   }
 
   dispose(): void {
