@@ -52,8 +52,12 @@ try {
 async function measure({ name, about, times }: Subject): Promise<void> {
   console.log(`Prediction to RLE in a browser, ${about}`);
   const shown: Shown[] = [];
-  for (const way of ways) shown.push({ way, ...(await pages.open(way, name)), turns: [] });
-  for (let run = 0; run <= Number(values.runs) * times; run++) {
+  for (const way of ways) {
+    const { page, opened } = await pages.open(way, name);
+    shown.push({ way, page, opened, turns: [await page.predict()] });
+    console.error(`  ${way}: the first took ${shown.at(-1)!.turns[0]!.ms.toFixed(0)} ms …`); // it may be minutes
+  }
+  for (let run = 0; run < Number(values.runs) * times; run++) {
     for (const { page, turns } of shown) turns.push(await page.predict());
   }
   for (const { page } of shown) await page.close();
@@ -75,8 +79,13 @@ function line({ opened, turns, way }: Shown, first: Shown): string {
 }
 
 /** Of all but the first. */
-const clock = (turns: readonly Turn[]): number[] => turns.slice(1).map(({ ms }) => ms);
-const computed = (turns: readonly Turn[]): number[] => turns.slice(1).flatMap(({ cpu }) => cpu ?? []);
+function clock(turns: readonly Turn[]): number[] {
+  return turns.slice(1).map(({ ms }) => ms);
+}
+
+function computed(turns: readonly Turn[]): number[] {
+  return turns.slice(1).flatMap(({ cpu }) => cpu ?? []);
+}
 
 function seen({ way, opened, turns }: Shown): Seen {
   const value = median(clock(turns));

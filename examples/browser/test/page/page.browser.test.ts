@@ -129,7 +129,7 @@ test('finds objects, learns in the tab, and finds with what it learned', async (
   await page.getByLabel('Choose a file').setInputFiles(join(folder, 'certain.safetensors'));
   await found().waitFor();
   await status()
-    .getByText(/^certain\.safetensors: \d+\.\d\d s on wasm \(CPU\)\.$/)
+    .getByText(/^certain\.safetensors: \d+\.\d\d s on onnxruntime-web \(CPU, \d+ threads?\)\.$/)
     .waitFor();
   await page.getByRole('slider').fill('0.95');
   await page.getByText('Nothing found from this score on.', { exact: true }).waitFor();
@@ -151,7 +151,7 @@ test('finds objects, learns in the tab, and finds with what it learned', async (
   await page.getByLabel('Address of weights').fill('elsewhere/other.safetensors');
   await page.getByRole('button', { name: 'Go' }).first().click();
   await status()
-    .getByText(/^other\.safetensors: .* s on wasm/)
+    .getByText(/^other\.safetensors: .* s on onnxruntime-web/)
     .waitFor();
   await found().waitFor();
   await page.getByLabel('Choose a picture').setInputFiles(standing);
@@ -162,6 +162,15 @@ test('finds objects, learns in the tab, and finds with what it learned', async (
   await page.getByRole('button', { name: 'Camera' }).click();
   await page.getByRole('button', { name: 'Camera', pressed: false }).waitFor();
   await page.locator('figure[aria-busy="false"]').waitFor();
+
+  // An engine that is named computes alone, and finds the same.
+  await page.getByLabel('Engine').selectOption('wasm');
+  await page.getByLabel('Choose a picture').setInputFiles(photo);
+  await status()
+    .getByText(/^other\.safetensors: .* s on wasm \(CPU\)\.$/)
+    .waitFor();
+  await found().waitFor();
+  await page.getByLabel('Engine').selectOption('auto');
 
   // What cannot be used is said.
   await hand('drop', photo, 'notes.txt');
@@ -209,9 +218,23 @@ test('finds objects, learns in the tab, and finds with what it learned', async (
   await page.getByText('what was learned in this tab', { exact: true }).waitFor();
   await page.getByLabel('Choose a picture').setInputFiles(photo);
   await status()
-    .getByText(/^what was learned in this tab: .* s on wasm/)
+    .getByText(/^what was learned in this tab: .* s on onnxruntime-web/)
     .waitFor();
   expectQuiet(2);
+});
+
+test('finds without graphs where their programs do not come, and says why', async () => {
+  const other = await page.context().newPage();
+  await other.route('**/ort-wasm-*.wasm', (route) => route.fulfill({ status: 404 }));
+  await other.goto(server.resolvedUrls!.local[0]!);
+  await other.getByLabel('Choose a file').setInputFiles(join(folder, 'certain.safetensors'));
+  await other.getByLabel('Choose a picture').setInputFiles(join(folder, 'balloons.png'));
+  await other
+    .getByRole('status')
+    .getByText(/^certain\.safetensors: .* s on wasm \(CPU\), as onnxruntime-web cannot be used: .*does not start/)
+    .waitFor();
+  await other.getByText(/^\d+ × balloon$/).waitFor();
+  await other.close();
 });
 
 /** Two pictures and their outlines: of balloons as the studio writes them, of kites as VIA saves its project. */
