@@ -40,7 +40,7 @@ export function webModels(runtime: WebRuntime, options: WebModelOptions = {}): M
   const { providers = ['wasm'], threads, device = 'onnxruntime-web' } = options;
   if (threads !== undefined && runtime.env !== undefined) runtime.env.wasm.numThreads = threads;
   const open = async (model: Uint8Array): Promise<ModelSession> => {
-    const settings = { executionProviders: providers, graphOptimizationLevel: 'all' };
+    const settings = { executionProviders: providers, graphOptimizationLevel: 'all', logSeverityLevel: ERRORS };
     const session = await runtime.InferenceSession.create(model, settings).catch((cause: unknown) => {
       throw asStart(cause);
     });
@@ -48,6 +48,9 @@ export function webModels(runtime: WebRuntime, options: WebModelOptions = {}): M
   };
   return Object.assign(open, { device });
 }
+
+/** Its warnings are about its own graphs: they tell a page's user nothing. */
+const ERRORS = 3;
 
 /** What onnxruntime-web says when none of its providers starts, mostly since its programs are not where it looks. */
 const NO_START = /no available backend found|previous call to 'initWasm\(\)' failed/;
