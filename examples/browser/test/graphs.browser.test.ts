@@ -1,8 +1,8 @@
 import { type Detection, engineModels, Random, useEngine } from '@rcnn/core';
 import { CompiledDetector, compile, compileAs, onnxRuntimeWeb, webModels } from '@rcnn/onnx';
 import { maskRcnnSmall } from 'mask-rcnn';
-import * as webgpu from 'onnxruntime-web/webgpu';
 import webgpuProgram from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
+import * as webgpu from 'onnxruntime-web/webgpu';
 import { beforeAll, expect, test } from 'vitest';
 import { loaders, models, openEngine } from '../src/engine.ts';
 
@@ -40,7 +40,10 @@ beforeAll(async () => {
 
 test('auto finds by whole graphs what the engine of tfjs finds alone; to teach, no graphs are used', async () => {
   const engine = await openEngine('auto', 'predict');
-  expect([engine.name, engine.models]).toEqual(['wasm', expect.stringMatching(/^onnxruntime-web \(CPU, \d threads?\)$/)]);
+  expect([engine.name, engine.models]).toEqual([
+    'wasm',
+    expect.stringMatching(/^onnxruntime-web \(CPU, \d threads?\)$/),
+  ]);
   const detector = compileAs(model());
   expect(detector).toBeInstanceOf(CompiledDetector);
   const [found] = await detector.detect([image]);

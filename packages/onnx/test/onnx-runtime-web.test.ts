@@ -36,7 +36,9 @@ test('a real GPU computes by WebGPU; one that only WebGL reaches is left to the 
   };
   expect(await device({ name: 'webgpu', device: 'RTX', software: false })).toBe('onnxruntime-web (WebGPU, RTX)');
   expect(await device({ name: 'webgl', device: 'RTX', software: false })).toBeUndefined();
-  expect(await device({ name: 'webgpu', device: 'SwiftShader', software: true })).toBe('onnxruntime-web (CPU, 1 thread)');
+  expect(await device({ name: 'webgpu', device: 'SwiftShader', software: true })).toBe(
+    'onnxruntime-web (CPU, 1 thread)',
+  );
   expect(await device({})).toBe('onnxruntime-web (CPU, 1 thread)');
   expect(log).toEqual([['webgpu'], ['wasm'], ['wasm']]);
   expect(await onnxRuntimeWeb({})(context({}))).toBeUndefined();

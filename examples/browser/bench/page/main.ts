@@ -30,7 +30,8 @@ async function open(way: WayName, subject: SubjectName): Promise<OpenedWay> {
   await loadStateDict(model, hashedWeights(model, 'dev/'));
   detector = compileAs(model, whole ? 'on' : 'off');
   image = { data: Float32Array.from(hashedUnits('image', side * side * 3)), height: side, width: side, channels: 3 };
-  const threads = engine.threads === undefined ? '' : `, ${engine.threads === 1 ? '1 thread' : `${engine.threads} threads`}`;
+  const threads =
+    engine.threads === undefined ? '' : `, ${engine.threads === 1 ? '1 thread' : `${engine.threads} threads`}`;
   return { device: engine.models ?? `tfjs (${engine.device}${threads})`, software: engine.software === true };
 }
 

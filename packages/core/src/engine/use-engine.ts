@@ -1,5 +1,12 @@
 import { RcnnError } from '../errors.ts';
-import { type BringUp, bringUp, chosenThreads, currentBackend, type EngineOptions, restoreBackend } from './bring-up.ts';
+import {
+  type BringUp,
+  bringUp,
+  chosenThreads,
+  currentBackend,
+  type EngineOptions,
+  restoreBackend,
+} from './bring-up.ts';
 import type { OpenedEngine } from './driver.ts';
 import { drivers } from './drivers/index.ts';
 import { environment, isNode, mayHaveGpu } from './host.ts';

@@ -1,5 +1,12 @@
 import { blobSource, bytesSource, type Checkpoint, openCheckpoint } from '@rcnn/checkpoint';
-import { type EngineName, isEngineName, type ModelOpener, RcnnError, type UseEngineOptions, useEngine } from '@rcnn/core';
+import {
+  type EngineName,
+  isEngineName,
+  type ModelOpener,
+  RcnnError,
+  type UseEngineOptions,
+  useEngine,
+} from '@rcnn/core';
 import { type Architecture, detectorFromCheckpoint, type FromCheckpointOptions } from '@rcnn/models';
 import { type CompileChoice, compileAs } from '@rcnn/onnx';
 import * as tf from '@tensorflow/tfjs-core';
