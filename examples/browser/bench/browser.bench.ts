@@ -68,14 +68,13 @@ async function measure({ name, about, times }: Subject): Promise<void> {
 
 function line({ opened, turns, way }: Shown, first: Shown): string {
   const all = clock(turns);
-  const ratio = (median(all) / median(clock(first.turns))).toFixed(2);
+  const [least, most] = [Math.min(...all), Math.max(...all)].map((ms) => ms.toFixed(0));
+  const times = `${median(all).toFixed(0)} ms (${least} to ${most}, first ${turns[0]!.ms.toFixed(0)})`;
+  const against = `${(median(all) / median(clock(first.turns))).toFixed(2)}x ${first.way}`;
   const cpu = computed(turns);
-  return (
-    `  ${way.padEnd(16)} ${median(all).toFixed(0)} ms (${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}, ` +
-    `first ${turns[0]!.ms.toFixed(0)}), ${ratio}x ${first.way}` +
-    `${cpu.length === 0 ? '' : `; CPU ${median(cpu).toFixed(0)} ms, ${(median(cpu) / median(computed(first.turns))).toFixed(2)}x`}` +
-    `; ${turns[0]!.detections} detections; ${opened.device}`
-  );
+  const ofCpu = (median(cpu) / median(computed(first.turns))).toFixed(2);
+  const said = cpu.length === 0 ? '' : `; CPU ${median(cpu).toFixed(0)} ms, ${ofCpu}x`;
+  return `  ${way.padEnd(16)} ${times}, ${against}${said}; ${turns[0]!.detections} detections; ${opened.device}`;
 }
 
 /** Of all but the first. */

@@ -21,7 +21,7 @@ function runtime(log: unknown[], failure?: Error): WebRuntime & { readonly env: 
         return { run: async () => ({}), release: async () => {} };
       },
     },
-    Tensor: class {},
+    Tensor: Object,
     env: { wasm: {} },
   };
 }
