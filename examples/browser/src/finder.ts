@@ -75,8 +75,9 @@ export class Finder {
 
   /** Looked for once, as long as the choice stays and no training has taken another. */
   async #engine(choice: EngineChoice): Promise<ActiveEngine> {
-    const { engine } = this.#opened?.choice === choice ? this.#opened : {};
-    const isCurrent = engine?.name === tf.getBackend() && (engine.models === undefined || engineModels() !== undefined);
+    const engine = this.#opened?.choice === choice ? this.#opened.engine : undefined;
+    const hasModels = engine?.models === undefined || engineModels() !== undefined;
+    const isCurrent = engine !== undefined && engine.name === tf.getBackend() && hasModels;
     if (!isCurrent) this.#opened = { choice, engine: await openEngine(choice, 'predict') };
     return this.#opened!.engine;
   }
