@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { packAll } from './packed.mjs';
 
 const [folder] = process.argv.slice(2);
-if (folder === undefined) {
+if (folder === undefined || folder.startsWith('-')) {
   console.error('usage: node scripts/pack-program.mjs FOLDER');
   process.exit(2);
 }

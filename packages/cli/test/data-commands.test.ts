@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShapes } from '@rcnn/coco-data/node';
@@ -85,8 +85,11 @@ test('doctor --fix writes a copy that passes', async () => {
   const copy = join(root, 'copy');
   const { code, out } = await run('doctor', faulty, '--fix', copy);
   expect(code).toBe(1); // an image with all its objects is gone
-  expect(out.trimEnd().split('\n').at(-1)).toMatch(/^The copy lost too much .* 1 image lost all of their objects/);
+  const [account, verdict] = out.trimEnd().split('\n').slice(-2);
+  expect(account).toMatch(/^The copy lost too much .* 1 image lost all its objects, or is not there at all\./);
+  expect(verdict).toBe('What is in it is sound: where the rest is not wanted, use it.');
   expect(out).toContain('repairs; the copy is in');
+  expect(out).not.toContain('--fix'); // that is what was just done
   const { repairs } = JSON.parse(readFileSync(join(copy, 'repairs.json'), 'utf8')) as {
     repairs: { action: string; place: string }[];
   };
@@ -101,6 +104,36 @@ test('doctor --fix writes a copy that passes', async () => {
     code: 1,
     err: expect.stringContaining('FILE_EXISTS'),
   });
+});
+
+test('doctor says how to have a copy without what is wrong, and says nothing where nothing is', async () => {
+  const [before, command] = (await run('doctor', faulty)).out.match(/^A copy without them.*\n.*$/m)![0].split('\n');
+  expect(before).toMatch(/:$/);
+  expect(command).toBe(`  mask-rcnn doctor ${faulty} --fix repaired`);
+  expect((await run('doctor', clean)).out).not.toContain('--fix');
+});
+
+test('some of the photographs of a VIA project, copied with all its annotations, are a set after --fix', async () => {
+  const [part, copy] = [join(root, 'part'), join(root, 'part copy')];
+  const outline = { name: 'polygon', all_points_x: [2, 30, 30], all_points_y: [2, 2, 30] };
+  const named = (filename: string) => ({ filename, size: 1, regions: [{ shape_attributes: outline }] });
+  mkdirSync(join(part, 'train'), { recursive: true });
+  cpSync(join(clean, 'train/000000.png'), join(part, 'train/a.png'));
+  writeFileSync(
+    join(part, 'train/via_region_data.json'),
+    JSON.stringify({ a: named('a.png'), b: named('b.png'), c: named('c.png') }),
+  );
+  const { code, out } = await run('doctor', part, '--fix', copy);
+  expect(code).toBe(1);
+  expect(out).toContain("The outlines of train name no class, so it is 'object': --class-name NAME names it.");
+  expect(out).toContain(
+    'it lacks 0 of 1 object that could be counted, 2 of 3 images. 2 images lost all their objects,',
+  );
+  expect(out).toContain('What is in it is sound');
+  const again = await run('doctor', copy);
+  expect(again).toMatchObject({ code: 0, out: expect.stringContaining('train (coco): 1 image, 1 object') });
+  const thing = await run('doctor', part, '--class-name', 'thing');
+  expect(thing.out).not.toContain('--class-name');
 });
 
 test('convert-data refuses a broken dataset and drops when told to', async () => {

@@ -11,6 +11,7 @@ export { type AtomicWriteOptions, atomicWrite, commitFile, sweepTemporaries } fr
 export { cacheDirectory } from './cache-directory.ts';
 export { loadCheckpoint, openTensorFile, saveCheckpoint } from './checkpoint-files.ts';
 export { type DownloadEvent, type DownloadOptions, download, sha256OfFile } from './download.ts';
+export { type DownloadReporterOptions, downloadReporter } from './download-reporter.ts';
 export { fileSource } from './file-source.ts';
 export { type FileSystem, nodeFileSystem, type WritableFile } from './file-system.ts';
 export { nodeHashing } from './hashing.ts';

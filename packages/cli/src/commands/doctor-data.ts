@@ -39,6 +39,7 @@ export async function doctorData(path: string, options: DoctorDataOptions): Prom
     printJson({ ...report, ...repaired });
   } else {
     print(...reportLines(report));
+    if (options.fix === undefined) print(...repairLines(report));
     print(...(await adviceLines(report)));
     if (manifest !== undefined) {
       const verb = expected === undefined ? 'now in' : 'as in';
@@ -49,12 +50,28 @@ export async function doctorData(path: string, options: DoctorDataOptions): Prom
       print('', `${counted(repairs.length, 'repair')}; the copy is in ${options.fix}, the list in repairs.json there.`);
       for (const { count, title } of left) print(`In the copy as well: ${title} (${count})`);
       print(accountText(account));
+      // Who copied a part of a set wants the copy, however much of the whole it lacks.
+      if (account.isLossy && !hasErrors(left)) print('What is in it is sound: where the rest is not wanted, use it.');
     }
   }
   const isBad = report.counts.error > 0 || (options.strict === true && report.counts.warning > 0);
   // With a copy, what counts is whether it can stand for the original.
-  const isPoor = repaired && (repaired.account.isLossy || repaired.left.some(({ severity }) => severity === 'error'));
+  const isPoor = repaired && (repaired.account.isLossy || hasErrors(repaired.left));
   if (isPoor ?? isBad) process.exitCode = 1;
+}
+
+function hasErrors(problems: DatasetReport['problems']): boolean {
+  return problems.some(({ severity }) => severity === 'error');
+}
+
+/** What can be done about errors, as it is typed. */
+function repairLines({ path, counts }: DatasetReport): string[] {
+  if (counts.error === 0) return [];
+  return [
+    '',
+    'A copy without them, repaired where that can be done, and a list of what was done:',
+    `  mask-rcnn doctor ${shellWord(printable(path))} --fix repaired`,
+  ];
 }
 
 const SHOWN = 5; // examples per kind in text; JSON has 20
@@ -91,15 +108,32 @@ function reportLines({ path, splits, classes, problems, counts }: DatasetReport)
 }
 
 /** What sizes ask of a model: of the split that is trained on, with the options as they are typed. */
-async function adviceLines({ path, splits }: DatasetReport): Promise<string[]> {
+async function adviceLines({ path, splits, classes }: DatasetReport): Promise<string[]> {
   const trained = splits.find(({ split }) => /^train/i.test(split)) ?? splits[0];
   if (trained?.objectSizes === undefined) return [];
   const { adviseSizes } = await import('@rcnn/coco-data');
   const { because, options } = adviseSizes(trained.objectSizes);
   const shown = trained.objectSizes.histogram.filter(({ objects }) => objects > 0);
   const bars = shown.map(({ below, objects }) => `${below === null ? '1024 or more' : `below ${below}`}: ${objects}`);
-  return ['', `Objects of ${printable(trained.split)} by their side in pixels: ${bars.join(', ')}`, ...because, `  mask-rcnn train ${shellWord(printable(path))} ${options}`];
-} // biome-ignore format: the last line
+  return [
+    ...namelessLines(trained, classes),
+    '',
+    `Objects of ${printable(trained.split)} by their side in pixels: ${bars.join(', ')}`,
+    ...because,
+    'As options, beside a preset and first weights:',
+    `  mask-rcnn train ${shellWord(printable(path))} ${options}`,
+  ];
+}
+
+/** VIA lets people draw without naming a class: then the name that predictions have is ours, and can be chosen. */
+function namelessLines(
+  { split, format }: DatasetReport['splits'][number],
+  classes: DatasetReport['classes'],
+): string[] {
+  const [first] = classes;
+  if (format !== 'via' || classes.length !== 1 || first?.name !== 'object') return [];
+  return ['', `The outlines of ${printable(split)} name no class, so it is 'object': --class-name NAME names it.`];
+}
 
 /** A path as shells take it: in quotes where it has more than letters, digits and plain signs. */
 function shellWord(path: string): string {

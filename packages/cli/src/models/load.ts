@@ -84,17 +84,14 @@ async function load(
     detectionsPerImage: detections,
     scoreThreshold,
     ...(offline !== undefined && { offline }),
-    onEvent: tell,
+    onEvent: await tellOfDownload(),
   });
 }
 
 /** What happens to weights that come from elsewhere: nobody should download 170 MB unawares. */
-export function tell(event: DownloadEvent): void {
-  if (event.kind === 'begin') {
-    const size = event.size === undefined ? '' : ` (${(event.size / 1e6).toFixed(1)} MB)`;
-    note(`downloading ${event.url}${size} to ${event.path}`);
-  } else if (event.kind === 'retry') note(`${event.reason}; trying again`);
-  else if (event.kind === 'warning') note(`warning: ${event.path}: ${event.message}`);
+export async function tellOfDownload(): Promise<(event: DownloadEvent) => void> {
+  const { downloadReporter } = await import('@rcnn/checkpoint/node');
+  return downloadReporter((line) => note(line));
 }
 
 /** Nobody asked for these weights, so the error of fetching them must say what they are for. */

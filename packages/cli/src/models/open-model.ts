@@ -7,7 +7,7 @@ import type { CompileChoice } from '@rcnn/onnx';
 import { weightsFile } from 'mask-rcnn/node';
 import { compiled } from './compiled.ts';
 import { isExported, openExported } from './exported.ts';
-import { type Predicting, tell } from './load.ts';
+import { type Predicting, tellOfDownload } from './load.ts';
 import { openFor } from './open-for.ts';
 
 /** Which weights, and of what. */
@@ -38,7 +38,7 @@ type Opened = Pick<Predicting, 'model' | 'profile'>;
 type Architectural = Omit<ModelChoice, 'weights' | 'compile'>;
 
 async function loaded(weights: string, choice: Architectural, compile: CompileChoice | undefined): Promise<Opened> {
-  const { model, profile } = await loadDetector(weightsFile(weights), { ...choice, onEvent: tell });
+  const { model, profile } = await loadDetector(weightsFile(weights), { ...choice, onEvent: await tellOfDownload() });
   return { model: await compiled(model, compile), profile };
 }
 

@@ -71,13 +71,18 @@ export function accountText({
   filesLeftOut,
   isLossy,
 }: RepairAccount): string {
+  // An image that is gone took at least one object with it: where fewer are counted, nobody could read how many it had.
+  const known = emptiedImages > objects.leftOut ? ' that could be counted' : '';
   const counts = [
-    `${objects.leftOut} of ${counted(objects.original, 'object')}`,
+    `${objects.leftOut} of ${counted(objects.original, 'object')}${known}`,
     `${images.leftOut} of ${counted(images.original, 'image')}`,
     ...(masksLeftOut > 0 ? [`the masks of ${counted(masksLeftOut, 'object')}`] : []),
     ...(filesLeftOut > 0 ? [counted(filesLeftOut, 'annotation file')] : []),
   ];
   if (!isLossy) return `The copy lacks ${counts.join(', ')}; repairs.json names each.`;
-  const emptied = emptiedImages > 0 ? ` ${counted(emptiedImages, 'image')} lost all of their objects.` : '';
+  const emptied =
+    emptiedImages > 0
+      ? ` ${counted(emptiedImages, 'image')} lost all ${emptiedImages === 1 ? 'its' : 'their'} objects, or ${emptiedImages === 1 ? 'is' : 'are'} not there at all.`
+      : '';
   return `The copy lost too much to stand for the original: it lacks ${counts.join(', ')}.${emptied} repairs.json names each.`;
 }

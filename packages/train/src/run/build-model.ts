@@ -7,14 +7,14 @@ import {
   type TensorSource,
   type WeightsProfile,
 } from '@rcnn/checkpoint';
-import { type DownloadEvent, loadPretrained } from '@rcnn/checkpoint/node';
+import { type DownloadEvent, downloadReporter, loadPretrained } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
 import { type BatchNormFactory, type Detector, Random } from '@rcnn/core';
 import { counted, RcnnError } from '@rcnn/core/errors';
 import { type Architecture, checkOptions, type ModelOptions, profileOf } from '@rcnn/models';
 import { fixesSize } from '@rcnn/transforms';
 import type { TrainConfig } from '../config/options.ts';
-import type { Listener, TrainEvent } from '../loop/events.ts';
+import type { Listener } from '../loop/events.ts';
 
 /** A detector, and what whoever loads its weights must know. */
 export interface BuiltModel {
@@ -40,7 +40,7 @@ export async function buildModel(
   const { weightsBackbone: backbone } = config;
   if (backbone !== undefined) return fromBackbone(config, backbone, architecture, data, onEvent);
   if (config.weights === 'none') return freshModel(config, architecture, data);
-  const checkpoint = await loadPretrained(config.weights, { onEvent: (event) => onEvent(describe(event)) });
+  const checkpoint = await loadPretrained(config.weights, { onEvent: downloadListener(onEvent) });
   try {
     const { profile, weights, path } = checkpoint;
     tellBeside(weights, path, onEvent);
@@ -79,7 +79,7 @@ async function fromBackbone(
       hint: 'Leave one of them out.',
     });
   }
-  const checkpoint = await loadPretrained(what, { onEvent: (event) => onEvent(describe(event)) });
+  const checkpoint = await loadPretrained(what, { onEvent: downloadListener(onEvent) });
   try {
     const { profile, weights, path } = checkpoint;
     // The body's own settings hold; how the classifier resized its images says nothing of a detector's.
@@ -139,8 +139,11 @@ function tellBeside(weights: TensorSource, path: string, onEvent: Listener): voi
   for (const text of besideModel(weights)) onEvent({ kind: 'warning', text: `${path}: ${text}` });
 }
 
-function describe(event: DownloadEvent): TrainEvent {
-  if (event.kind === 'warning') return { kind: 'warning', text: `${event.path}: ${event.message}` };
-  const { kind, ...rest } = event;
-  return { kind: 'note', text: `Weights, ${kind}: ${Object.values(rest).join(', ')}` };
+/** Tells of a download in the words of every command. */
+function downloadListener(onEvent: Listener): (event: DownloadEvent) => void {
+  const report = downloadReporter((text) => onEvent({ kind: 'note', text }));
+  return (event) => {
+    if (event.kind === 'warning') onEvent({ kind: 'warning', text: `${event.path}: ${event.message}` });
+    else report(event);
+  };
 }

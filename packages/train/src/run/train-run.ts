@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { sweepTemporaries } from '@rcnn/checkpoint/node';
+import { loadCheckpoint, sweepTemporaries } from '@rcnn/checkpoint/node';
 import type { Detector } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import {
@@ -19,7 +19,7 @@ import { acquireLock, type Lock } from '../files/lock.ts';
 import type { Listener } from '../loop/events.ts';
 import { isLost } from '../loop/trainer.ts';
 import { agreeOnData, agreeOnOptions, asOnRankZero } from './agree.ts';
-import { type BuiltModel, buildModel, freshModel } from './build-model.ts';
+import { type Before, type BuiltModel, buildModel, freshModel } from './build-model.ts';
 import { checkMemory } from './check-memory.ts';
 import { checkMirroring, checkOffers } from './check-offers.ts';
 import { openData, type TrainingData } from './data.ts';
@@ -140,7 +140,7 @@ async function runTogether(
   let lock: Lock | undefined;
   try {
     const norms = config.syncBatchNorm && group.size > 1 ? new SharedNorms(group) : undefined;
-    const built = await buildTogether(group, { config, architecture, train: data.train, norms }, onEvent);
+    const built = await buildTogether(group, { config, architecture, train: data.train, norms, resumed }, onEvent);
     model = built.model;
     const { spec } = model;
     await onEveryRank(group, async () => {
@@ -167,22 +167,43 @@ async function runTogether(
   }
 }
 
-interface ToBuild extends Pick<Beginning, 'config' | 'architecture'>, Pick<TrainingData, 'train'> {
+interface ToBuild extends Pick<Beginning, 'config' | 'architecture' | 'resumed'>, Pick<TrainingData, 'train'> {
   readonly norms: SharedNorms | undefined;
 }
 
 /** The model of a config on every rank. Rank 0 alone reads weights; the others get them when training begins. */
 async function buildTogether(
   group: ProcessGroup,
-  { config, architecture, train, norms }: ToBuild,
+  { config, architecture, train, norms, resumed }: ToBuild,
   onEvent: Listener,
 ): Promise<BuiltModel> {
   const { classes, numKeypoints, keypointScheme } = train;
   const facts = { classes, numKeypoints, keypointScheme, batchNorm: norms?.make };
   let built: BuiltModel | undefined;
   const before = await onRankZero(group, async () => {
-    built = await buildModel(config, architecture, facts, onEvent);
+    const saved = await savedFacts(config, architecture, resumed);
+    built = saved
+      ? freshModel(config, architecture, facts, saved)
+      : await buildModel(config, architecture, facts, onEvent);
     return built.before ?? null;
   });
   return built ?? freshModel(config, architecture, facts, before ?? undefined);
+}
+
+/**
+ * What the first weights of a run said of their model, from its last state: that has all weights, and the file it began
+ * with may be gone by now. Undefined where there is no such file or state, and where the state is of another model or
+ * cannot be read, which is refused when it is put back.
+ */
+async function savedFacts(
+  { weights, weightsBackbone }: TrainConfig,
+  { name }: Architecture,
+  resumed: RunFolder | undefined,
+): Promise<Before | undefined> {
+  if (resumed?.canResume !== true || (weights === 'none' && weightsBackbone === undefined)) return undefined;
+  const checkpoint = await loadCheckpoint(resumed.last).catch(() => undefined);
+  await checkpoint?.close();
+  const profile = checkpoint?.profile;
+  if (profile?.architecture !== name) return undefined;
+  return weightsBackbone === undefined ? profile : { options: profile.options };
 }

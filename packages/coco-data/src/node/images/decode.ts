@@ -65,7 +65,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
         where: name,
         problem: 'decoding takes too long',
         expected: `at most ${maxSeconds} seconds`,
-        hint: 'Leave the image out, or raise maxSeconds if the machine is that slow.',
+        hint: 'Leave the image out, or try again when the machine has less to do; in TypeScript maxSeconds allows for more.',
       });
     }
     throw decodeError(cause, name, maxPixels);
