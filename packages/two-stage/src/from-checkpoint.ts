@@ -64,7 +64,7 @@ export function optionsForWeights({
   options,
   input,
 }: Pick<WeightsProfile, 'source' | 'options'> & { readonly input?: InputSpec | undefined }): RecipeOptions {
-  const { roiAlign = ROI_ALIGN, detections, anchorSizes, ...own } = options as WeightOptions;
+  const { roiAlign = ROI_ALIGN, detections, anchorSizes, proposals, roisPerImage, ...own } = options as WeightOptions;
   const { normEpsilon, strideIn, maskPaste, semanticClasses } = own;
   const { aligned, samplingRatio } = roiAlign;
   const theirs = aligned && samplingRatio === 0; // detectron2's rules, and mmdetection's
@@ -81,6 +81,8 @@ export function optionsForWeights({
   return {
     ...(theirs ? detectron2Rules(anchorSizes) : anchorOptions(anchorSizes)),
     ...(detections !== undefined && { boxDetectionsPerImg: detections }),
+    ...(proposals !== undefined && { rpnPostNmsTopNTrain: proposals, rpnPostNmsTopNTest: proposals }),
+    ...(roisPerImage !== undefined && { boxBatchSizePerImage: roisPerImage }),
     ...inputOptions(input),
     normEpsilon,
     strideIn,
@@ -103,6 +105,8 @@ function inputOptions(input: InputSpec | undefined): RecipeOptions {
 /** Options of a recipe that belong to its weights, as a profile has them. */
 interface WeightOptions extends Pick<RecipeOptions, 'normEpsilon' | 'strideIn' | 'maskPaste' | 'semanticClasses'> {
   readonly detections?: number | undefined;
+  readonly proposals?: number | undefined;
+  readonly roisPerImage?: number | undefined;
   readonly anchorSizes?: readonly number[] | undefined;
   readonly roiAlign?: { readonly aligned: boolean; readonly samplingRatio: number } | undefined;
 }

@@ -22,6 +22,9 @@ import {
   vggOptions,
 } from './options.ts';
 
+/** How many regions the second stage looks at: with others the same weights find a little else, and have other losses. */
+const REGIONS = ['proposals', 'roisPerImage'] as const;
+
 /** Every recipe of `@rcnn/two-stage`, by torchvision's name. */
 export const rcnnArchitectures: readonly Architecture[] = [...recipes].map(([name, recipe]) => rcnn(name, recipe));
 
@@ -40,8 +43,8 @@ function rcnn(name: string, recipe: Recipe): Architecture {
 
 function optionsOf(name: string): Pick<Architecture, 'optionSchema' | 'weightOptions'> {
   if (isMobile(name)) return optionsOnMobileNet(name);
-  const ofAll = ['detections', 'normEpsilon', 'strideIn'];
-  if (isVGG(name)) return { optionSchema: vggOptions, weightOptions: ['detections', 'maskPaste'] };
+  const ofAll = [...REGIONS, 'detections', 'normEpsilon', 'strideIn'];
+  if (isVGG(name)) return { optionSchema: vggOptions, weightOptions: [...REGIONS, 'detections', 'maskPaste'] };
   if (isHTC(name)) return { optionSchema: htcOptions, weightOptions: [...ofAll, 'anchorSizes', 'semanticClasses'] };
   const onOneMap = /^rfcn_|_(?:c4|dc5|c5|c5_voc)$/.test(name);
   return {
@@ -54,7 +57,13 @@ function optionsOnMobileNet(name: string): Pick<Architecture, 'optionSchema' | '
   const masks = name.startsWith('maskrcnn');
   return {
     optionSchema: masks ? mobileNetOptions : mobileNetBoxOptions,
-    weightOptions: ['detections', 'normEpsilon', 'maskPaste', ...(masks ? ['anchorSizes', 'roiAlign'] : [])],
+    weightOptions: [
+      ...REGIONS,
+      'detections',
+      'normEpsilon',
+      'maskPaste',
+      ...(masks ? ['anchorSizes', 'roiAlign'] : []),
+    ],
   };
 }
 
