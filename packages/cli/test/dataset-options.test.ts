@@ -62,6 +62,7 @@ describe('the settings of a dataset', () => {
       orientation: 'ignore',
       keepEmpty: false,
       policy: 'drop',
+      maxSkipRate: 0.25,
       via: { className: 'cat' },
       voc: { oneBased: false },
     });

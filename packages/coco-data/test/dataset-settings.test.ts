@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -67,6 +67,39 @@ describe('badSamples and maxSkipRate', () => {
     await expect(async () => {
       for await (const _ of usableSamples(dataset, all(6))) continue;
     }).rejects.toMatchObject({ code: 'IMAGE_MISSING' });
+  });
+});
+
+describe('maxSkipRate where a format is read by looking at every picture', () => {
+  const annotated = (file: string): object => {
+    const triangle = { name: 'polygon', all_points_x: [2, 20, 20], all_points_y: [2, 2, 20] };
+    return { filename: file, size: 1, regions: [{ shape_attributes: triangle, region_attributes: {} }] };
+  };
+
+  /** VIA, with three of so many pictures not there. */
+  async function part(pictures: number): Promise<(settings: Parameters<typeof openOptionsOf>[0]) => Promise<number>> {
+    const folder = mkdtempSync(join(root, 'via-'));
+    const files = Array.from({ length: pictures }, (_, i) => `${i}.png`);
+    writeFileSync(join(folder, 'via_region_data.json'), JSON.stringify(Object.fromEntries(files.map((f) => [f, annotated(f)])))); // biome-ignore format: one line
+    for (const name of files.slice(3)) copyFileSync(join(root, 'train/000004.png'), join(folder, name));
+    return async (settings) => (await openDataset(folder, openOptionsOf({ badSamples: 'skip', ...settings }))).length;
+  }
+
+  test('more than the share is refused when it is opened, with count and a way on', async () => {
+    const length = await part(12);
+    await expect(length({})).rejects.toMatchObject({
+      code: 'DATASET_INVALID',
+      message: expect.stringContaining('too many images cannot be used: 3 of 12') as string,
+      expected: 'at most 10 %',
+      hint: expect.stringContaining('--max-skip-rate') as string,
+    });
+    expect(await length({ maxSkipRate: 0.25 })).toBe(9);
+  });
+
+  test('less than that is left out', async () => {
+    const length = await part(30);
+    expect(await length({})).toBe(27);
+    await expect(length({ maxSkipRate: 0 })).rejects.toMatchObject({ code: 'DATASET_INVALID' });
   });
 });
 

@@ -49,6 +49,8 @@ export interface Architecture {
   readonly optionSchema: z.ZodObject;
   /** Names of the options that weights depend on: they travel in the profile of every checkpoint. */
   readonly weightOptions: readonly string[];
+  /** Those of them that another training from such weights chooses anew, since they say how the first one was done. */
+  readonly chosenAnew?: readonly string[] | undefined;
   /** What its detectors learn from beside boxes, as their `spec.learnsFrom`: named to users whose data lack it elsewhere. */
   readonly learnsFrom?: readonly TargetExtra[];
   build(request: BuildRequest): Detector;

@@ -21,6 +21,7 @@ export const tinyMaskRcnn: Architecture = {
   about: 'boxes and masks in two stages, for tests',
   optionSchema: small.optionSchema,
   weightOptions: small.weightOptions,
+  chosenAnew: small.chosenAnew,
   learnsFrom: small.learnsFrom ?? [],
   build: ({ options, numClasses, scoreThreshold, detectionsPerImage, random }) => {
     const { minSize, maxSize, proposals, detections } = options as Readonly<Record<string, number | undefined>>;

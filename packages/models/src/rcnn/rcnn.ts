@@ -33,6 +33,7 @@ function rcnn(name: string, recipe: Recipe): Architecture {
     name,
     about: aboutOf(name),
     ...optionsOf(name),
+    chosenAnew: REGIONS,
     learnsFrom: learnsFrom(name),
     build: (request) => recipe(recipeOptions(name, request)),
     recognise: (weights) => architectureOf(weights) === name,

@@ -130,13 +130,10 @@ export function freshModel(
 }
 
 /** The options that weights depend on, as their file has them, but for those that each training chooses anew. */
-function ofWeights({ weightOptions }: Architecture, profile: Before | undefined): ModelOptions {
+function ofWeights({ weightOptions, chosenAnew = [] }: Architecture, profile: Before | undefined): ModelOptions {
   const options = Object.entries(profile?.options ?? {});
-  return Object.fromEntries(options.filter(([name]) => weightOptions.includes(name) && !CHOSEN_ANEW.includes(name)));
+  return Object.fromEntries(options.filter(([name]) => weightOptions.includes(name) && !chosenAnew.includes(name)));
 }
-
-/** They say how an earlier training was done; its weights can learn from more regions, or from fewer. */
-const CHOSEN_ANEW: readonly string[] = ['proposals', 'roisPerImage'];
 
 function tellBeside(weights: TensorSource, path: string, onEvent: Listener): void {
   for (const text of besideModel(weights)) onEvent({ kind: 'warning', text: `${path}: ${text}` });

@@ -32,7 +32,7 @@ export async function foreignAt(path: string): Promise<Foreign | undefined> {
   if (files.length > 0 && files.every((file) => PICTURE.test(file)))
     return {
       what: 'pictures without annotations',
-      hint: "Name the annotation file, and the pictures with the images setting (--images); masks as pictures are not read. Nobody has annotated them? 'mask-rcnn studio FOLDER' is a page to outline them in.",
+      hint: "Name the annotation file, and the pictures with the images setting (--images); masks as pictures are not read. Nobody has annotated them? The command 'studio' opens a page to outline objects in.",
     };
   return undefined;
 }

@@ -1,4 +1,4 @@
-import type { DatasetSettings } from '../../dataset-settings.ts';
+import { type DatasetSettings, MAX_SKIP_RATE } from '../../dataset-settings.ts';
 import type { OpenOptions } from './open.ts';
 
 /** What the readers take, from what a person says. */
@@ -11,6 +11,7 @@ export function openOptionsOf({
   zeroBased,
   autoOrient,
   badSamples,
+  maxSkipRate = MAX_SKIP_RATE,
   maxPixels,
   keepEmpty,
 }: DatasetSettings): OpenOptions {
@@ -21,7 +22,7 @@ export function openOptionsOf({
     ...(maxPixels !== undefined && { maxPixels }),
     ...(autoOrient !== undefined && { orientation: autoOrient ? ('apply' as const) : ('ignore' as const) }),
     ...(keepEmpty !== undefined && { keepEmpty }),
-    policy: badSamples === 'skip' ? 'drop' : 'fail',
+    ...(badSamples === 'skip' ? { policy: 'drop', maxSkipRate } : { policy: 'fail' }),
     via: {
       ...(className !== undefined && { className }),
       ...(classAttribute !== undefined && { classAttribute }),

@@ -11,6 +11,7 @@ import type { VocOptions } from '../../formats/voc/records.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet } from '../../records.ts';
 import { FolderImages, type FolderImagesOptions } from '../images/folder-images.ts';
+import { requireMost } from '../require-most.ts';
 import { cocoReader } from './coco-reader.ts';
 import { splitOf } from './folders.ts';
 import { foreignAt } from './foreign.ts';
@@ -34,6 +35,11 @@ export interface OpenOptions extends DatasetOptions, FolderImagesOptions {
   readonly images?: string | undefined;
   readonly via?: Omit<ViaOptions, 'sizeOf' | 'filesOf'>;
   readonly voc?: VocOptions;
+  /**
+   * With `policy: 'drop'`: share of the images that may be left out because of what is wrong with them or their files; one
+   * always may, unless it is 0. Default any.
+   */
+  readonly maxSkipRate?: number | undefined;
   /** Who reads: put a reader of your own before {@link READERS}, or leave some out. Default: READERS. */
   readonly readers?: readonly DatasetReader[] | undefined;
 }
@@ -92,10 +98,12 @@ export async function openSource(source: DatasetSource, options: OpenOptions = {
   const { classes } = options;
   const hasNamesAlone = source.format !== 'coco' || read.categories.some(({ textId }) => textId !== undefined);
   const set = classes instanceof ClassMap && hasNamesAlone ? renumbered(read, classes) : read;
-  return Dataset.from(set, new FolderImages(source.images, options), problems, {
+  const dataset = Dataset.from(set, new FolderImages(source.images, options), problems, {
     name: `${basename(source.format === 'voc' ? dirname(source.images) : dirname(dirname(source.annotations)))} ${source.split}`,
     ...options,
   });
+  if (options.policy === 'drop' && options.maxSkipRate !== undefined) requireMost(read, problems, options.maxSkipRate);
+  return dataset;
 }
 
 /** What the annotations of one split say, unchecked. Problems are reported, not thrown. */

@@ -5,7 +5,8 @@ import { type ProblemCount, Problems } from '../../doctor/problems.ts';
 import type { ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { type OpenOptions, readSource, selectSources } from '../read/open.ts';
-import { exportable, requireMost } from './exportable.ts';
+import { requireMost } from '../require-most.ts';
+import { exportable } from './exportable.ts';
 import { drawnOn, writeUpright } from './upright.ts';
 import { writeCoco } from './write-coco.ts';
 

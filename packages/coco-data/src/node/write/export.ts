@@ -9,8 +9,9 @@ import { yoloLines } from '../../formats/yolo/write-yolo.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { findSources, type OpenOptions, readSource } from '../read/open.ts';
+import { requireMost } from '../require-most.ts';
 import { bringImage, type ConvertOptions } from './convert.ts';
-import { exportable, requireMost } from './exportable.ts';
+import { exportable } from './exportable.ts';
 import { drawnOn, writeUpright } from './upright.ts';
 
 /** One split that {@link exportDataset} wrote. */
