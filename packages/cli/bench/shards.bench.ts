@@ -8,7 +8,7 @@
  *
  * Each process has one thread for its network. Without --weights a small network with random weights looks at the pictures.
  * With --pin each process has one core and no more, as schedulers that count processors give it (taskset, Linux): without
- * it one process alone reads its pictures and collects its garbage on the core that another one would have.
+ * it one process alone may use the core that another one would have, for its pictures and its garbage.
  */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
