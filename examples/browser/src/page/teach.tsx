@@ -46,7 +46,9 @@ export function Teach({ isShown }: { readonly isShown: boolean }): JSX.Element {
     say('Opening the engine …');
     const { name, device } = await openEngine(engine.peek(), 'train');
     const on =
-      name === 'cpu' ? 'cpu (plain JavaScript: there is no GPU here, expect minutes a step)' : `${name} (${device})`;
+      name === 'cpu'
+        ? 'cpu (plain JavaScript: there is no GPU here, expect tens of seconds a step)'
+        : `${name} (${device})`;
     const side = settings.side.peek();
     const data = own.peek() ?? drawnShapes({ train: 600, val: 60 }, side);
     const training = new TabTraining({
