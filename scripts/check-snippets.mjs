@@ -30,8 +30,10 @@ const TOOLS = {
   'typescript-7': 'npm:typescript@7.0.2',
   '@types/node': '^20.19.0',
   '@tensorflow/tfjs-layers': '4.22.0',
+  '@tensorflow/tfjs-backend-wasm': '4.22.0',
   '@tensorflow/tfjs-backend-webgl': '4.22.0',
   '@tensorflow/tfjs-backend-webgpu': '4.22.0',
+  'onnxruntime-web': '1.30.0',
   vitest: '4.1.12',
 };
 
