@@ -3,6 +3,7 @@ import { counted, RcnnError } from '@rcnn/core/errors';
 import { ClassMap, plainName } from './class-map.ts';
 import { type CheckedSet, checkRecords } from './doctor/check.ts';
 import type { Problems } from './doctor/problems.ts';
+import { requireMost } from './doctor/require-most.ts';
 import type { ImageStore } from './images/image-store.ts';
 import { keypointSchemeOf } from './keypoint-scheme.ts';
 import { buildSample, type Sample, type SampleFields, type SampleRecords } from './loader/sample.ts';
@@ -18,6 +19,8 @@ export interface DatasetOptions {
   readonly classes?: 'contiguous' | 'ids' | ClassMap;
   /** Errors in annotations: `fail` (the default) refuses the set and lists them, `drop` leaves those records out. */
   readonly policy?: 'fail' | 'drop';
+  /** With `drop`: share of the images that may be left out; one always may, unless it is 0. Default any. */
+  readonly maxSkipRate?: number | undefined;
   /** Images without objects: kept (the default), or left out. */
   readonly keepEmpty?: boolean;
 }
@@ -70,10 +73,11 @@ export class Dataset {
     set: AnnotationSet,
     store: ImageStore,
     problems: Problems,
-    { name = set.source, classes = 'contiguous', policy = 'fail', keepEmpty = true }: DatasetOptions = {},
+    { name = set.source, classes = 'contiguous', policy = 'fail', maxSkipRate, keepEmpty = true }: DatasetOptions = {},
   ): Dataset {
     const checked = checkRecords(set, problems);
     if (policy === 'fail') problems.throwErrors(set.source);
+    else if (maxSkipRate !== undefined) requireMost(checked, problems, maxSkipRate);
     const map = classes instanceof ClassMap ? classes.withTexts(set.categories) : mapOf(checked, classes, policy);
     if (policy === 'fail') checkMapped(checked, map);
     if (policy === 'fail') checkNames(checked, map);

@@ -70,6 +70,16 @@ describe('badSamples and maxSkipRate', () => {
   });
 });
 
+test('maxSkipRate counts each image once, also those that the annotations still name', async () => {
+  const folder = mkdtempSync(join(root, 'paths-'));
+  const images = Array.from({ length: 12 }, (_, i) => ({ id: i + 1, file_name: i < 3 ? `../${i}.png` : `${i}.png`, width: 64, height: 48 })); // biome-ignore format: one line
+  const coco = { images, annotations: [], categories: [{ id: 1, name: 'dot' }] };
+  writeFileSync(join(folder, 'a.json'), JSON.stringify(coco));
+  const opened = (maxSkipRate: number) => openDataset(join(folder, 'a.json'), openOptionsOf({ badSamples: 'skip', maxSkipRate, images: folder })); // biome-ignore format: one line
+  await expect(opened(0.2)).rejects.toThrow('too many images cannot be used: 3 of 12');
+  expect((await opened(0.25)).length).toBe(9);
+});
+
 describe('maxSkipRate where a format is read by looking at every picture', () => {
   const annotated = (file: string): object => {
     const triangle = { name: 'polygon', all_points_x: [2, 20, 20], all_points_y: [2, 2, 20] };

@@ -11,7 +11,6 @@ import type { VocOptions } from '../../formats/voc/records.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet } from '../../records.ts';
 import { FolderImages, type FolderImagesOptions } from '../images/folder-images.ts';
-import { requireMost } from '../require-most.ts';
 import { cocoReader } from './coco-reader.ts';
 import { splitOf } from './folders.ts';
 import { foreignAt } from './foreign.ts';
@@ -35,11 +34,6 @@ export interface OpenOptions extends DatasetOptions, FolderImagesOptions {
   readonly images?: string | undefined;
   readonly via?: Omit<ViaOptions, 'sizeOf' | 'filesOf'>;
   readonly voc?: VocOptions;
-  /**
-   * With `policy: 'drop'`: share of the images that may be left out because of what is wrong with them or their files; one
-   * always may, unless it is 0. Default any.
-   */
-  readonly maxSkipRate?: number | undefined;
   /** Who reads: put a reader of your own before {@link READERS}, or leave some out. Default: READERS. */
   readonly readers?: readonly DatasetReader[] | undefined;
 }
@@ -98,12 +92,10 @@ export async function openSource(source: DatasetSource, options: OpenOptions = {
   const { classes } = options;
   const hasNamesAlone = source.format !== 'coco' || read.categories.some(({ textId }) => textId !== undefined);
   const set = classes instanceof ClassMap && hasNamesAlone ? renumbered(read, classes) : read;
-  const dataset = Dataset.from(set, new FolderImages(source.images, options), problems, {
+  return Dataset.from(set, new FolderImages(source.images, options), problems, {
     name: `${basename(source.format === 'voc' ? dirname(source.images) : dirname(dirname(source.annotations)))} ${source.split}`,
     ...options,
   });
-  if (options.policy === 'drop' && options.maxSkipRate !== undefined) requireMost(read, problems, options.maxSkipRate);
-  return dataset;
 }
 
 /** What the annotations of one split say, unchecked. Problems are reported, not thrown. */

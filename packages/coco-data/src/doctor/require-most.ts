@@ -1,7 +1,7 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { MAX_SKIP_RATE } from '../dataset-settings.ts';
-import type { ProblemKind, Problems } from '../doctor/problems.ts';
 import type { AnnotationSet } from '../records.ts';
+import type { ProblemKind, Problems } from './problems.ts';
 
 /** Problems that cost an image, or a file that has the objects of one. */
 const OF_IMAGES: readonly ProblemKind[] = [
@@ -17,7 +17,7 @@ const OF_IMAGES: readonly ProblemKind[] = [
 ];
 
 /**
- * A set that lost many of its images would pass for the whole.
+ * A set that lost many of its images would pass for the whole. Looks at what is left of it.
  * @param maxSkipRate share of the images that may be left out; one always may, unless it is 0 or the only one
  * @throws DATASET_INVALID
  */
