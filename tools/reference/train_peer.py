@@ -3,8 +3,8 @@
     python train_peer.py train FOLDER               goes on where an earlier call was stopped
     python train_peer.py evaluate FOLDER WEIGHTS    AP of a checkpoint (.pth or .safetensors) on the validation images
 
-FOLDER/task.json says everything: for each step the images, whether they are flipped and their size in pixels after
-resizing, the learning rate, the parameters that learn with their factors and decay; start.safetensors has the weights to
+FOLDER/task.json says everything: for each step the images, what is seen of them, whether they are flipped and their size
+in pixels after resizing, the learning rate, the parameters that learn with their factors and decay; start.safetensors has the weights to
 begin with. What is torchvision's own: the model with all its losses and samplers, the optimizer, the evaluation
 (pycocotools). Writes FOLDER/peer/metrics.jsonl in the form of our runs, and model.pth.
 Needs torch, torchvision, pycocotools.
@@ -101,6 +101,23 @@ def load(model, tensors):
     model.load_state_dict({n: t.reshape(known[n].shape) if n in known else t for n, t in given.items()})
 
 
+def cut(window, pixels, boxes, found):
+    """What a window shows. An object whose centre is outside is left out; one that is cut gets the box of its mask."""
+    x, y, width, height = window
+    pixels, found = (t[..., y : y + height, x : x + width] for t in (pixels, found))
+    boxes = boxes - torch.tensor([x, y, x, y], dtype=torch.float32)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    whole = torch.tensor([width, height], dtype=torch.float32)
+    kept = ((centres > 0) & (centres < whole)).all(1) & found.flatten(1).any(1)
+    boxes, found = boxes[kept], found[kept]
+    is_cut = (boxes < 0).any(1) | (boxes[:, 2:] > whole).any(1)
+    if is_cut.any():
+        left = torchvision.ops.masks_to_boxes(found[is_cut])
+        left[:, 2:] += 1  # of the last pixel: its far side
+        boxes[is_cut] = left
+    return pixels, boxes, found, kept
+
+
 class Pictures:
     """The images of a COCO file, with their objects as torchvision's detectors take them."""
 
@@ -113,16 +130,19 @@ class Pictures:
         image = Image.open(self.coco.imgs[id]["file_name"]).convert("RGB")
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
 
-    def sample(self, id, flip):
+    def sample(self, id, flip, window=None):
         pixels = self.pixels(id)
         own = [a for a in self.coco.imgToAnns[id] if not a.get("iscrowd")]
         boxes = torch.tensor([[x, y, x + w, y + h] for x, y, w, h in (a["bbox"] for a in own)], dtype=torch.float32)
         found = torch.from_numpy(np.stack([self.coco.annToMask(a) for a in own]))
+        labels = torch.tensor([self.labels[a["category_id"]] for a in own])
+        if window:
+            pixels, boxes, found, kept = cut(window, pixels, boxes, found)
+            labels = labels[kept]
         if flip:
             width = pixels.shape[-1]
             pixels, found = pixels.flip(-1), found.flip(-1)
             boxes = torch.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], dim=1)
-        labels = torch.tensor([self.labels[a["category_id"]] for a in own])
         return pixels, {"boxes": boxes, "labels": labels, "masks": found}
 
 
@@ -225,7 +245,7 @@ class Training:
     def take_step(self, pictures):
         begun = time.perf_counter()
         images, settings = self.task["steps"][self.step], self.task["optimizer"]
-        samples = [pictures.sample(image["image"], image["flip"]) for image in images]
+        samples = [pictures.sample(image["image"], image["flip"], image.get("window")) for image in images]
         self.model.train()
         self.model.transform.sizes = [tuple(image["size"]) for image in images]
         losses = self.model([pixels for pixels, _ in samples], [target for _, target in samples])

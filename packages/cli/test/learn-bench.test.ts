@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { Random } from '@rcnn/core';
 import type { MetricsLine } from '@rcnn/train';
+import { preset, sceneOf } from '@rcnn/transforms';
 import { describe, expect, test } from 'vitest';
 import { drawChart } from '../bench/learn/chart.ts';
 import { distance, medianStepTime, scoresOf, smoothedLoss, WINDOW } from '../bench/learn/compare.ts';
+import { AUGMENTED, placementOf } from '../bench/learn/placement.ts';
 
 const steps = (count: number, loss: (step: number) => number): MetricsLine[] =>
   Array.from({ length: count }, (_, i) => ({ kind: 'step', step: i + 1, epoch: 0, loss: loss(i + 1), stepTime: i }));
@@ -53,6 +56,27 @@ describe('curves of two trainings', () => {
     expect(svg).toContain('two &lt;of>');
     expect(svg).not.toMatch(/NaN|Infinity/);
   });
+});
+
+test.each(AUGMENTED)('what %s does to an image is told as a window and a flip', (name) => {
+  const [height, width] = [300, 400];
+  const data = Uint8Array.from({ length: height * width * 3 }, (_, i) => (i * 7919) % 251);
+  const target = { boxes: Float32Array.of(20, 30, 90, 80, 200, 150, 390, 290), labels: Int32Array.of(1, 1) };
+  const seen = new Set<string>();
+  for (let index = 0; index < 40; index++) {
+    const stream = (): Random => new Random(3).fork('augment', 0, index);
+    const { window, flip } = placementOf(name, stream(), [height, width], target);
+    seen.add(`${window === undefined ? 'whole' : 'part'}${flip ? ' mirrored' : ''}`);
+    const [x, y, w, h] = window ?? [0, 0, width, height];
+    const { image } = preset(name).apply(sceneOf({ data, height, width, channels: 3 }, target), stream());
+    expect([image.width, image.height]).toEqual([w, h]);
+    for (const [row, column] of [[0, 0], [h - 1, 0], [0, w - 1], [h >> 1, w >> 2]] as const) {
+      const from = ((y + row) * width + x + (flip ? w - 1 - column : column)) * 3;
+      const to = (row * w + column) * 3;
+      expect(image.data.slice(to, to + 3)).toEqual(data.slice(from, from + 3));
+    }
+  } // biome-ignore format: corners in one line
+  expect(seen.size).toBe({ none: 1, hflip: 2 }[name as string] ?? 4);
 });
 
 describe('a call that cannot be meant is refused in a sentence, with status 2', () => {

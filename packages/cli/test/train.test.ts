@@ -82,6 +82,17 @@ describe('train', () => {
     );
   });
 
+  test.each([
+    [['--steps', '-3'], /\(--steps\): expected a number of at least 1, found -3/],
+    [['--learning-rate', 'abc'], /\(--learning-rate\): .*found 'abc', expected a number/],
+    [['--learning-rates', 'backbone.*=-1'], /\(--learning-rates\): expected a number of at least 0, found -1/],
+    [['--model.min-size', 'wide'], /\(--model\.min-size\): .*found 'wide', expected a number/],
+  ])('%j is refused under the name that was typed, with what was found', async (options, message) => {
+    const { code, err } = await call('train', 'anywhere', ...options);
+    expect(code).toBe(2);
+    expect(err).toMatch(message);
+  });
+
   test('without data it says what to write', async () => {
     expect((await call('train')).err).toMatch(/no data are given.*mask-rcnn train path\/to\/data/);
   });

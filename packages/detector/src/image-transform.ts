@@ -8,6 +8,8 @@ import type { ImageBatch, ModelTransform, TransformOptions } from './transform.t
 export interface ImageTransformOptions extends NormalizationOptions {
   /** Pixels of the short side. A list is drawn from while training; prediction takes its last. Default 800. */
   readonly minSize?: number | readonly number[] | undefined;
+  /** The same while training, where augmentation shows objects larger than they are met. Default `minSize`. */
+  readonly trainMinSize?: number | readonly number[] | undefined;
   /** The long side is at most this. Default 1333. */
   readonly maxSize?: number | undefined;
   /** Both sides of the batch are padded to a multiple of this. Default 32, the coarsest stride of ResNet. */
@@ -23,22 +25,25 @@ export interface ImageTransformOptions extends NormalizationOptions {
  */
 export class ImageTransform implements ModelTransform {
   readonly minSizes: readonly number[];
+  /** What training draws from. */
+  readonly trainingSizes: readonly number[];
   readonly maxSize: number;
   readonly resizeInTraining: boolean;
   readonly input: InputSpec;
 
   constructor(options: ImageTransformOptions = {}) {
     const { minSize = 800, maxSize = 1333, sizeDivisor = 32, resizeInTraining = true } = options;
-    this.minSizes = typeof minSize === 'number' ? [minSize] : [...minSize];
+    const { trainMinSize = minSize } = options;
+    this.minSizes = sidesOf('minSize', minSize);
+    this.trainingSizes = sidesOf('trainMinSize', trainMinSize);
     this.maxSize = maxSize;
     this.resizeInTraining = resizeInTraining;
-    if (this.minSizes.length === 0 || !this.minSizes.every(isSide))
-      throw unusable('ImageTransform', 'minSize', minSize);
     if (!isSide(maxSize)) throw unusable('ImageTransform', 'maxSize', maxSize);
     if (!(Number.isInteger(sizeDivisor) && isSide(sizeDivisor)))
       throw unusable('ImageTransform', 'sizeDivisor', sizeDivisor);
-    const trainingSizes = this.minSizes.length > 1 ? this.minSizes : undefined;
-    const resize = { rule: 'torchvision', minSize: this.minSizes.at(-1)!, maxSize, trainingSizes } as const;
+    const own = this.minSizes.at(-1)!;
+    const trainingSizes = this.trainingSizes.every((side) => side === own) ? undefined : this.trainingSizes;
+    const resize = { rule: 'torchvision', minSize: own, maxSize, trainingSizes } as const;
     this.input = { resize, sizeDivisor, ...normalizationOf('ImageTransform', options) };
   }
 
@@ -62,8 +67,9 @@ export class ImageTransform implements ModelTransform {
   }
 
   #minSize(phase: Phase, random: Random | undefined): number {
-    if (phase === 'predict' || this.minSizes.length === 1) return this.minSizes.at(-1)!;
-    if (random !== undefined) return random.pick(this.minSizes);
+    if (phase === 'predict') return this.minSizes.at(-1)!;
+    if (this.trainingSizes.length === 1) return this.trainingSizes[0]!;
+    if (random !== undefined) return random.pick(this.trainingSizes);
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'ImageTransform.forward',
       place: 'random',
@@ -71,6 +77,12 @@ export class ImageTransform implements ModelTransform {
       hint: 'Pass a Random when training with several minSize values.',
     });
   }
+}
+
+function sidesOf(name: string, given: number | readonly number[]): readonly number[] {
+  const sides = typeof given === 'number' ? [given] : [...given];
+  if (sides.length > 0 && sides.every(isSide)) return sides;
+  throw unusable('ImageTransform', name, given);
 }
 
 function isSide(value: number): boolean {

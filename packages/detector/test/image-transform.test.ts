@@ -140,3 +140,20 @@ test.each([
 ])('unusable options %o are refused', (options, place) => {
   expect(() => new ImageTransform(options)).toThrow(`ImageTransform (${place})`);
 });
+
+test('training has a size of its own where one is given', () => {
+  const sizesOf = (transform: ImageTransform, phase: 'train' | 'predict') => {
+    const image = { data: new Uint8Array(12), size: [2, 2], scale: 1 } as const;
+    const batch = transform.forward([image], { phase, random: new Random(1) });
+    batch.images.dispose();
+    return batch.placements[0]!.size;
+  };
+  const zooming = new ImageTransform({ minSize: 96, trainMinSize: 64 });
+  expect(zooming.input.resize).toEqual({ rule: 'torchvision', minSize: 96, maxSize: 1333, trainingSizes: [64] });
+  expect(sizesOf(zooming, 'train')).toEqual([64, 64]);
+  expect(sizesOf(zooming, 'predict')).toEqual([96, 96]);
+  expect(new ImageTransform({ minSize: 96, trainMinSize: 96 }).input).toEqual(
+    new ImageTransform({ minSize: 96 }).input,
+  );
+  expect(() => new ImageTransform({ trainMinSize: 0 })).toThrow('trainMinSize');
+});

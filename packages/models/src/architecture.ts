@@ -2,6 +2,7 @@ import type { JsonValue, TensorSource, WeightsProfile } from '@rcnn/checkpoint';
 import type { BatchNormFactory, Detector, InputSpec, Random, TargetExtra } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
 import type { z } from 'zod';
+import { faultsOf, type OptionFault } from './option-faults.ts';
 
 /** Options of an architecture as its schema gave them back. */
 export type ModelOptions = Readonly<Record<string, unknown>>;
@@ -92,23 +93,10 @@ function nearest(architectures: readonly Architecture[], name: string): string {
   return sorted.slice(0, NAMED).join(', ') + (more > 0 ? ` and ${more} others` : '');
 }
 
-/** What is wrong about one option. */
-export interface OptionFault {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-  /** Keys that the schema does not know. */
-  readonly unknown: readonly string[];
-}
-
 /** The faults of an architecture's options; empty when all are fine. */
 export function optionFaults({ optionSchema }: Architecture, options: unknown): OptionFault[] {
   const result = optionSchema.safeParse(options);
-  if (result.success) return [];
-  return result.error.issues.map((issue) => ({
-    path: issue.path.filter((part) => typeof part !== 'symbol'),
-    message: issue.message,
-    unknown: issue.code === 'unrecognized_keys' ? issue.keys : [],
-  }));
+  return result.success ? [] : faultsOf(result.error.issues, options);
 }
 
 /** The options with their defaults. @throws CONFIG_INVALID naming every fault */
@@ -116,8 +104,10 @@ export function checkOptions(architecture: Architecture, options: ModelOptions):
   const faults = optionFaults(architecture, options);
   if (faults.length === 0) return architecture.optionSchema.parse(options);
   const known = Object.keys(architecture.optionSchema.shape).join(', ');
-  const texts = faults.flatMap(({ path, message, unknown }) =>
-    unknown.length > 0 ? unknown.map((key) => `there is no option '${key}'`) : [`${path.join('.')}: ${message}`],
+  const texts = faults.flatMap(({ path, expected, found, unknown }) =>
+    unknown.length > 0
+      ? unknown.map((key) => `there is no option '${key}'`)
+      : [`${path.join('.')}: expected ${expected}, found ${found}`],
   );
   throw new RcnnError('CONFIG_INVALID', {
     where: architecture.name,

@@ -4,7 +4,6 @@ export {
   checkOptions,
   findArchitecture,
   type ModelOptions,
-  type OptionFault,
   optionFaults,
   profileOf,
 } from './architecture.ts';
@@ -14,4 +13,5 @@ export {
   type FromCheckpointOptions,
   type LoadedDetector,
 } from './from-checkpoint.ts';
+export { faultsOf, type OptionFault } from './option-faults.ts';
 export { type FormerOptions, formerOptions, formerShape, type PresetModel, presetModels } from './presets.ts';

@@ -20,12 +20,22 @@ export const trainableStages = (unless: string, all = 5): z.ZodType =>
 export const trainableStagesLikeTorchvision = (): z.ZodType =>
   trainableStages('all of them without first weights, else 3');
 
-/** The sides that images are resized to while their shape is kept. */
-export const imageSides: { readonly minSize: z.ZodType; readonly maxSize: z.ZodType } = {
-  minSize: z
+const sides = (about: string): z.ZodType =>
+  z
     .union([count(), z.array(count()).min(1)])
-    .describe('Shorter side of an image in pixels; of a list, one is drawn per image')
-    .optional(),
+    .describe(about)
+    .optional();
+
+export interface ImageSides {
+  readonly minSize?: number | readonly number[] | undefined;
+  readonly trainMinSize?: number | readonly number[] | undefined;
+  readonly maxSize?: number | undefined;
+}
+
+/** The sides that images are resized to while their shape is kept. */
+export const imageSides: Readonly<Record<keyof ImageSides, z.ZodType>> = {
+  minSize: sides('Shorter side of an image in pixels; of a list, one is drawn per image'),
+  trainMinSize: sides('The same while training, for augmentation that shows parts of images; else minSize'),
   maxSize: count().describe('Longest allowed side in pixels').optional(),
 };
 

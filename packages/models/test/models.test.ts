@@ -135,6 +135,9 @@ test('an R-CNN is built as its options say', () => {
     mean: [0.1, 0.2, 0.3],
     resize: { minSize: 64, maxSize: 96, trainingSizes: [32, 64] },
   });
+  const zooming = build({ trainMinSize: 32 }, { input });
+  expect(zooming.spec.input.resize).toMatchObject({ minSize: 64, maxSize: 96, trainingSizes: [32] });
+  zooming.dispose();
   const size = { batchSize: 2, imageSize: [64, 96], slots: 1 } as const;
   expect(own.spec.bytesOfStep!(size)).toBeLessThan(plain.spec.bytesOfStep!(size));
   for (const resize of [{ rule: 'fixed', size: [64, 64] }]) {

@@ -1,6 +1,13 @@
 export type * from './config/options.ts';
 export { defaults, presets } from './config/presets.ts';
-export { architectureOf, formerNote, learningRateOf, parseConfig, resolveConfig } from './config/resolve.ts';
+export {
+  architectureOf,
+  checkConfig,
+  formerNote,
+  learningRateOf,
+  parseConfig,
+  resolveConfig,
+} from './config/resolve.ts';
 export { jsonSchema } from './config/schema.ts';
 export { loadBatch, saveBatch } from './files/failed-batch.ts';
 export { RunFolder } from './files/folder.ts';

@@ -5,18 +5,16 @@ import { stateDict } from '@rcnn/checkpoint';
 import { saveCheckpoint } from '@rcnn/checkpoint/node';
 import { type Dataset, datasetAsCoco, numberImages } from '@rcnn/coco-data';
 import { FolderImages } from '@rcnn/coco-data/node';
-import type { PixelImage } from '@rcnn/core';
 import { Random, RcnnError } from '@rcnn/core';
 import { ImageTransform } from '@rcnn/detector';
 import { type DryRun, dryRun, type PartialConfig, stepsPerEpoch, type TrainConfig } from '@rcnn/train';
-import { preset, sceneOf } from '@rcnn/transforms';
 import { loaders } from '../../src/engines/loaders.ts';
+import { AUGMENTED, type Placement, placementOf } from './placement.ts';
 
 /** One image of one step. */
-interface ImageOfStep {
+interface ImageOfStep extends Placement {
   /** Its number in `train.json`. */
   readonly image: number;
-  readonly flip: boolean;
   /** `[height, width]` after resizing. */
   readonly size: readonly [number, number];
 }
@@ -46,7 +44,16 @@ export interface Task {
 }
 
 /** Options of the model that the peer is built with; any other has to be the usual one. */
-const PEERS = ['trainableStages', 'minSize', 'maxSize', 'roisPerImage', 'proposals', 'detections', 'anchorSizes'];
+const PEERS = [
+  'trainableStages',
+  'minSize',
+  'trainMinSize',
+  'maxSize',
+  'roisPerImage',
+  'proposals',
+  'detections',
+  'anchorSizes',
+];
 
 /** Opens what `mask-rcnn train` would train, and writes it down for the peer. */
 export async function writeTask(folder: string, config: PartialConfig, threads: number): Promise<Task> {
@@ -69,9 +76,14 @@ export async function writeTask(folder: string, config: PartialConfig, threads: 
 /** The task that a training stands for. @throws CONFIG_INVALID where the peer could not follow */
 function taskOf({ config, data, model, plan }: DryRun, threads: number): Task {
   const { resize } = model.spec.input;
-  requirePeer(config, 'model.minSize', 'one size', resize.rule === 'torchvision' && resize.trainingSizes === undefined);
+  requirePeer(
+    config,
+    'model.minSize',
+    'one size',
+    resize.rule === 'torchvision' && (resize.trainingSizes ?? [0]).length === 1,
+  );
   requirePeer(config, 'arch', 'maskrcnn_resnet50_fpn', config.arch === 'maskrcnn_resnet50_fpn');
-  requirePeer(config, 'augment', 'none or hflip', ['none', 'hflip'].includes(config.augment));
+  requirePeer(config, 'augment', AUGMENTED.join(', '), AUGMENTED.includes(config.augment));
   requirePeer(config, 'accumulate', '1', config.accumulate === 1);
   requirePeer(config, 'ema', 'none', config.ema === undefined);
   requirePeer(config, 'weightsBackbone', 'a body', config.weightsBackbone !== undefined);
@@ -80,9 +92,15 @@ function taskOf({ config, data, model, plan }: DryRun, threads: number): Task {
     requirePeer(config, `model.${name}`, `only ${PEERS.join(', ')}`, PEERS.includes(name));
   }
   if (resize.rule !== 'torchvision') throw new Error('unreachable');
-  const { minSize, maxSize } = resize;
+  const { minSize, maxSize, trainingSizes } = resize;
   const perEpoch = stepsPerEpoch(data.source.batchesPerEpoch);
-  const steps = stepsOf(config, data, plan.totalSteps, perEpoch, new ImageTransform({ minSize, maxSize }));
+  const steps = stepsOf(
+    config,
+    data,
+    plan.totalSteps,
+    perEpoch,
+    new ImageTransform({ minSize: trainingSizes?.[0] ?? minSize, maxSize }),
+  );
   const learning = [...model.namedParameters()].filter(([, { trainable }]) => trainable);
   const { trainableStages = 3, detections = 100, ...own } = config.model as Readonly<Record<string, number>>;
   const { roisPerImage, proposals, anchorSizes } = own;
@@ -140,18 +158,13 @@ function stepsOf(
   return Array.from({ length: count }, (_, step) => {
     const epoch = Math.floor(step / perEpoch);
     return epochs[epoch]![step % perEpoch]!.map((index) => {
-      const { id, size } = train.images[index]!;
-      const [height, width] = transform.resizedSize(size);
-      return { image: numbers.get(id)!, flip: isFlipped(augment, seed, epoch, index), size: [height, width] };
+      const { image, target } = train.sample(index);
+      const placement = placementOf(augment, new Random(seed).fork('augment', epoch, index), image.size, target);
+      const { window, flip } = placement;
+      const [height, width] = window === undefined ? image.size : [window[3], window[2]];
+      return { image: numbers.get(image.id)!, window, flip, size: transform.resizedSize([height, width]) };
     });
   });
-}
-
-/** Whether the augmentation mirrors this image in this epoch: asked of two pixels with the loader's own stream. */
-function isFlipped(augment: TrainConfig['augment'], seed: number, epoch: number, index: number): boolean {
-  const pair: PixelImage = { data: Uint8Array.of(0, 0, 0, 255, 255, 255), height: 1, width: 2, channels: 3 };
-  const scene = sceneOf(pair, { boxes: new Float32Array(), labels: new Int32Array() });
-  return preset(augment).apply(scene, new Random(seed).fork('augment', epoch, index)).image.data[0]! > 0;
 }
 
 /** As the trainer has them: after every so many epochs, and at the end. */

@@ -6,7 +6,7 @@ import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { loaders } from '../engines/loaders.ts';
 import { schemaProperties } from '../options/schema.ts';
-import { addTrainOptions, readTrainOptions } from '../options/train-options.ts';
+import { addTrainOptions, placeOnLine, readTrainOptions } from '../options/train-options.ts';
 import { print } from '../output/print.ts';
 import { addMemberOptions, membershipOf } from '../ranks/membership.ts';
 import type { SavedMessage } from '../ranks/processes.ts';
@@ -69,6 +69,7 @@ async function act(
 ): Promise<void> {
   const {
     architectureOf,
+    checkConfig,
     consoleProgress,
     kindsOf,
     parseConfig,
@@ -80,6 +81,7 @@ async function act(
   const file = flags.config === undefined ? {} : parseConfig(readTextSync(flags.config), flags.config);
   const named: PartialConfig = data === undefined ? {} : { data: dataFolder(data) };
   const line: PartialConfig = { ...named, ...readTrainOptions(flags, architectures) };
+  checkConfig(line, 'mask-rcnn train', placeOnLine);
   const { weights = file.weights } = line;
   const parts: PartialConfig[] = [file, weights === undefined ? line : { ...line, weights: await fileOf(weights) }];
   if (flags.printConfig === true) {

@@ -44,17 +44,22 @@ export function groupOf(group: string): Readonly<Record<string, Property>> {
   return Object.fromEntries(Object.entries(schemaProperties()).filter(([, property]) => property['x-group'] === group));
 }
 
+/** `--learning-rate` of `learningRate`. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /** Adds an option of the schema to a command; a switch also with `--no-`, for files may say the opposite. */
 export function addProperty(command: Command, name: string, property: Property): void {
-  const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const flag = flagOf(name);
   const heading = HEADINGS[property['x-group'] ?? ''] ?? `${property['x-group']}:`;
   const about = lowerFirst(property.description) + usual(property);
   if (property.type === 'boolean') {
-    command.addOption(new Option(`--${flag}`, about).helpGroup(heading));
-    command.addOption(new Option(`--no-${flag}`, 'not so').hideHelp());
+    command.addOption(new Option(flag, about).helpGroup(heading));
+    command.addOption(new Option(flag.replace(/^--/, '--no-'), 'not so').hideHelp());
     return;
   }
-  const option = new Option(`--${flag} <${placeholder(property)}>`, about).helpGroup(heading);
+  const option = new Option(`${flag} <${placeholder(property)}>`, about).helpGroup(heading);
   if (property.enum !== undefined) option.choices(property.enum);
   command.addOption(property.deprecated === true ? option.hideHelp() : option);
 }
@@ -119,7 +124,7 @@ function toNumber(text: string, name: string): number {
 function invalid(name: string, found: string, expected: string): RcnnError {
   return new RcnnError('CONFIG_INVALID', {
     where: 'mask-rcnn',
-    place: name,
+    place: flagOf(name),
     problem: 'cannot read the value',
     found: `'${found}'`,
     expected,

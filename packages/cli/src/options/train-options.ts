@@ -1,7 +1,7 @@
 import type { Architecture } from '@rcnn/models';
 import type { PartialConfig } from '@rcnn/train';
 import type { Command } from 'commander';
-import { addProperty, type Properties, schemaProperties, valueOf } from './schema.ts';
+import { addProperty, flagOf, type Properties, schemaProperties, valueOf } from './schema.ts';
 
 /**
  * Adds every training option to a command, from the schema that YAML files are checked with: the names cannot drift
@@ -30,6 +30,11 @@ export function readTrainOptions(
     else config[name] = value;
   }
   return (Object.keys(model).length > 0 ? { ...config, model } : config) as PartialConfig;
+}
+
+/** How the option of a config is written on the command line. */
+export function placeOnLine([name, part]: readonly (string | number)[]): string {
+  return flagOf(name === 'model' && part !== undefined ? `${MODEL}${part}` : String(name));
 }
 
 const MODEL = 'model.';

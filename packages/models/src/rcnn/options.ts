@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   count,
+  type ImageSides,
   imageSides,
   normEpsilon,
   strideIn,
@@ -65,10 +66,8 @@ export const mobileNetBoxOptions: z.ZodObject = singleMapOptions.omit({ strideIn
 /** On a VGG, which has no bottlenecks, and norms of one kind or none. */
 export const vggOptions: z.ZodObject = singleMapOptions.omit({ strideIn: true, normEpsilon: true });
 
-export interface RCNNModelOptions {
+export interface RCNNModelOptions extends ImageSides {
   readonly trainableStages?: number | undefined;
-  readonly minSize?: number | readonly number[] | undefined;
-  readonly maxSize?: number | undefined;
   readonly roisPerImage?: number | undefined;
   readonly proposals?: number | undefined;
   readonly detections?: number | undefined;

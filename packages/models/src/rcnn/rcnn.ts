@@ -111,7 +111,7 @@ function recipeOptions(name: string, request: BuildRequest): RecipeOptions {
   });
   const set: Unset<RecipeOptions> = {
     ...optionsForWeights({ source: name, options: weightOptions, input: request.input }),
-    ...defined({ minSize: own.minSize, maxSize: own.maxSize }),
+    ...defined({ minSize: own.minSize, trainMinSize: own.trainMinSize, maxSize: own.maxSize }),
     boxBatchSizePerImage: own.roisPerImage,
     rpnPostNmsTopNTrain: own.proposals,
     rpnPostNmsTopNTest: own.proposals,

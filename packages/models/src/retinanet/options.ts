@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { count, imageSides, normEpsilon, strideIn, trainableStagesLikeTorchvision } from '../option-parts.ts';
+import {
+  count,
+  type ImageSides,
+  imageSides,
+  normEpsilon,
+  strideIn,
+  trainableStagesLikeTorchvision,
+} from '../option-parts.ts';
 
 /** What a person may set of a RetinaNet; from `detections` on it is what travels with weights. */
 export const retinaNetOptions: z.ZodObject = z.strictObject({
@@ -17,10 +24,8 @@ export const retinaNetOptions: z.ZodObject = z.strictObject({
   strideIn: strideIn(),
 });
 
-export interface RetinaNetModelOptions {
+export interface RetinaNetModelOptions extends ImageSides {
   readonly trainableStages?: number | undefined;
-  readonly minSize?: number | readonly number[] | undefined;
-  readonly maxSize?: number | undefined;
   readonly detections?: number | undefined;
   readonly anchorSizes?: readonly number[] | undefined;
   readonly normEpsilon: number;

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { count, imageSides, normEpsilon, strideIn, trainableStagesLikeTorchvision } from '../option-parts.ts';
+import {
+  count,
+  type ImageSides,
+  imageSides,
+  normEpsilon,
+  strideIn,
+  trainableStagesLikeTorchvision,
+} from '../option-parts.ts';
 
 /** What a person may set of a SOLO; weights depend on the last three. */
 export const soloOptions: z.ZodObject = z.strictObject({
@@ -15,10 +22,8 @@ export const soloOptions: z.ZodObject = z.strictObject({
   strideIn: strideIn(),
 });
 
-export interface SOLOModelOptions {
+export interface SOLOModelOptions extends ImageSides {
   readonly trainableStages?: number | undefined;
-  readonly minSize?: number | readonly number[] | undefined;
-  readonly maxSize?: number | undefined;
   readonly scaleRanges?: readonly (readonly [number, number])[] | undefined;
   readonly grids?: readonly number[] | undefined;
   readonly normEpsilon: number;

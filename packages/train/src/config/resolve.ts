@@ -79,7 +79,9 @@ function presetOptions(preset: string, arch: string): object {
 /** Reads a YAML file of options. @throws CONFIG_INVALID with line and column of each fault */
 export function parseConfig(text: string, where: string): PartialConfig {
   const { value, placeOf } = parseYaml(text, where);
-  checkConfig(value ?? {}, where, placeOf);
+  // A line of a file does not say which option stands there.
+  const nameOf: PlaceOf = (path) => `${path.join('.')}: `;
+  refuse(problemsOf(value ?? {}), where, optionNames, { placeOf, nameOf });
   return (value ?? {}) as PartialConfig;
 }
 
@@ -99,8 +101,13 @@ const LONGEST_KEY = 60;
 
 type PlaceOf = (path: readonly (string | number)[]) => string;
 
-function checkConfig(value: unknown, where: string, placeOf?: PlaceOf): void {
-  refuse(problemsOf(value), where, optionNames, placeOf);
+/**
+ * Checks options that come from somewhere else than a file.
+ * @param placeOf what an option is called there. Default its name
+ * @throws CONFIG_INVALID with every fault
+ */
+export function checkConfig(value: unknown, where: string, placeOf?: PlaceOf): void {
+  refuse(problemsOf(value), where, optionNames, { placeOf });
 }
 
 /** @throws CONFIG_INVALID with every fault, unless there is none */
@@ -108,15 +115,18 @@ function refuse(
   problems: readonly OptionFault[],
   where: string,
   known: readonly string[],
-  placeOf: PlaceOf = (path) => path.join('.'),
+  {
+    placeOf = (path) => path.join('.'),
+    nameOf = () => '',
+  }: { readonly placeOf?: PlaceOf | undefined; readonly nameOf?: PlaceOf } = {},
 ): void {
-  const faults = problems.flatMap(({ path, message, unknown }) =>
+  const faults = problems.flatMap(({ path, expected, found, unknown }) =>
     unknown.length > 0
       ? unknown.map((key) => ({
           path: [...path, key],
           text: () => `there is no option ${quoteName(key)}${suggestion(key, known)}`,
         }))
-      : [{ path, text: () => `${path.join('.')}: ${message}` }],
+      : [{ path, text: () => `${nameOf(path)}expected ${expected}, found ${found}` }],
   );
   if (faults.length === 0) return;
   // Where a fault stands is looked for from the top of the file, so only those that are shown are.

@@ -1,5 +1,5 @@
 import { DATASET_SETTINGS, type DatasetSetting } from '@rcnn/coco-data';
-import { type Architecture, architectures, formerShape, presetModels } from '@rcnn/models';
+import { type Architecture, architectures, faultsOf, formerShape, type OptionFault, presetModels } from '@rcnn/models';
 import { PRESETS } from '@rcnn/transforms';
 import { z } from 'zod';
 import { defaults, presets } from './presets.ts';
@@ -194,14 +194,7 @@ function modelProperties(known: readonly Architecture[]): object {
 }
 
 /** The problems of a config, each with the path of its key. Empty when it is fine. */
-export function problemsOf(
-  config: unknown,
-): { path: readonly (string | number)[]; message: string; unknown: readonly string[] }[] {
+export function problemsOf(config: unknown): OptionFault[] {
   const result = schema.safeParse(config);
-  if (result.success) return [];
-  return result.error.issues.map((issue) => ({
-    path: issue.path.filter((part) => typeof part !== 'symbol'),
-    message: issue.message,
-    unknown: issue.code === 'unrecognized_keys' ? issue.keys : [],
-  }));
+  return result.success ? [] : faultsOf(result.error.issues, config);
 }

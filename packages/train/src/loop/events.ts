@@ -33,7 +33,7 @@ export interface StepReport extends StepResult {
   /** Seconds spent waiting for data, and in all. */
   readonly dataTime: number;
   readonly stepTime: number;
-  /** Seconds until the last step, from the steps so far. */
+  /** Seconds until the last step, from the last steps and the evaluations between them. */
   readonly eta: number;
   /** Memory in MiB (resident in Node; the JavaScript heap in Chromium; 0 where nothing tells), and tensors alive. */
   readonly memory: number;

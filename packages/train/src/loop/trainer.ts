@@ -18,8 +18,10 @@ import {
   type WeightAverage,
 } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
+import { Clock } from './clock.ts';
 import type { EndReason, Listener, Scores, StepReport } from './events.ts';
 import { kindsOf } from './kinds.ts';
+import { memoryInUse } from './memory-in-use.ts';
 import { keepAlike } from './same-state.ts';
 import type { BatchSource } from './types.ts';
 
@@ -114,7 +116,7 @@ export async function runTraining(
   const { totalSteps, data, hooks = {}, accumulate, group } = options;
   const perEpoch = stepsPerEpoch(data.batchesPerEpoch, accumulate * group.size);
   hooks.onEvent?.({ kind: 'start', step: start.step, totalSteps, stepsPerEpoch: perEpoch });
-  const clock = new Clock(start.step, totalSteps);
+  const clock = new Clock(totalSteps - start.step);
   let position = start;
   let reason: EndReason = 'finished';
   while (position.step < totalSteps || position.batch > 0) {
@@ -248,7 +250,16 @@ async function oneStep(
     const { result, stop } = await sharedStep(options, share, { step: step + 1, learningRate, random });
     if (result === undefined) return { updated: false, stop };
     average?.update();
-    const report: StepReport = { ...result, ...clock.endStep(), step: step + 1, totalSteps, epoch, learningRate };
+    const report: StepReport = {
+      ...result,
+      ...clock.endStep(),
+      memory: memoryInUse() / 2 ** 20,
+      tensors: tf.memory().numTensors,
+      step: step + 1,
+      totalSteps,
+      epoch,
+      learningRate,
+    };
     hooks.onEvent?.({ kind: 'step', ...report });
     if (isFirst) await hooks.record?.({ kind: 'step', report });
     return { updated: true, stop };
@@ -310,49 +321,4 @@ export function decisive(scores: Scores): number | undefined {
   const kind = kindsOf(scores).find((name) => scores[`${name}/AP`]! >= 0);
   if (kind !== undefined) return scores[`${kind}/AP`];
   return scores['loss/val'] === undefined ? undefined : -scores['loss/val'];
-}
-
-/** Times of the step that runs, and how long the rest will take. */
-class Clock {
-  readonly #begin = performance.now();
-  readonly #firstStep: number;
-  readonly #totalSteps: number;
-  #stepsDone = 0;
-  #stepBegin = 0;
-  #dataEnd = 0;
-
-  constructor(firstStep: number, totalSteps: number) {
-    this.#firstStep = firstStep;
-    this.#totalSteps = totalSteps;
-  }
-
-  beginStep(): void {
-    this.#stepBegin = performance.now();
-  }
-
-  haveData(): void {
-    this.#dataEnd = performance.now();
-  }
-
-  endStep(): Pick<StepReport, 'dataTime' | 'stepTime' | 'eta' | 'memory' | 'tensors'> {
-    this.#stepsDone++;
-    const now = performance.now();
-    const left = this.#totalSteps - this.#firstStep - this.#stepsDone;
-    return {
-      dataTime: (this.#dataEnd - this.#stepBegin) / 1000,
-      stepTime: (now - this.#stepBegin) / 1000,
-      eta: ((now - this.#begin) / 1000 / this.#stepsDone) * left,
-      memory: memoryInUse() / 2 ** 20,
-      tensors: tf.memory().numTensors,
-    };
-  }
-}
-
-/** Bytes: what Node holds in all; in a browser its JavaScript heap where it tells (Chromium), else 0. */
-function memoryInUse(): number {
-  const { process, performance } = globalThis as {
-    process?: { memoryUsage?: { rss(): number } };
-    performance: { memory?: { usedJSHeapSize: number } };
-  };
-  return process?.memoryUsage?.rss() ?? performance.memory?.usedJSHeapSize ?? 0;
 }

@@ -49,8 +49,8 @@ export function checkMemory(
 /** The sides that an option can change; undefined where the detector sees one size only. */
 function limitsOf({ resize }: InputSpec): SideLimits | undefined {
   if (resize.rule !== 'torchvision') return undefined;
-  const { minSize, maxSize, trainingSizes = [] } = resize;
-  return { minSize: Math.max(minSize, ...trainingSizes), maxSize };
+  const { minSize, maxSize, trainingSizes = [minSize] } = resize;
+  return { minSize: Math.max(...trainingSizes), maxSize };
 }
 
 function paddedSize(sizes: readonly ImageSize[], { resize }: InputSpec, limits: SideLimits | undefined): ImageSize {

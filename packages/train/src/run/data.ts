@@ -83,7 +83,7 @@ function warnOfDropped({ name, problems }: Dataset, onEvent: Listener): void {
   for (const { title, count, examples } of errors) {
     const [example] = examples;
     const where = example === undefined ? '' : `, such as ${example.place}: ${example.found}`;
-    onEvent({ kind: 'warning', text: `${name}: left out ${counted(count, 'time')}, ${title}${where}` });
+    onEvent({ kind: 'warning', text: `${name}: ${title}: ${count} left out${where}` });
   }
 }
 
