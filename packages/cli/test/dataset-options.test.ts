@@ -101,7 +101,7 @@ const SHARED = commands.map(({ name }) => name);
 
 /** Options of other programs that hints tell people to run, the variables of a page's style, and options of models, which differ. */
 const FOREIGN =
-  /\b(?:npm|npx|pip|apt|brew|winget|pnpm|node|curl) [^'"`]*?--[a-z-]+(?: --?[a-z-]+)*|npm's --[a-z]+|:root \{[\s\S]*|--no-\$\{flag\}|--model\.[a-z-]+|var\(--[a-z-]+\)|srun --distribution=\w+/g;
+  /\b(?:npm|npx|pip|apt|brew|winget|pnpm|node|curl) [^'"`]*?--[a-z-]+(?: --?[a-z-]+)*|npm's --[a-z]+|:root \{[\s\S]*|'--no-'|--model\.[a-z-]+|var\(--[a-z-]+\)|srun --distribution=\w+/g;
 
 describe('an option that a text names exists in the command that prints it', () => {
   const packages = fileURLToPath(new URL('../..', import.meta.url));

@@ -141,6 +141,19 @@ describe('predict, then evaluate', () => {
   });
 });
 
+test('val takes the sizes and limits that predict takes, and finds the same with them', async () => {
+  const sized = ['--min-size', '96', '--max-size', '128', '--detections', '9'];
+  const found = await predict('--data', 'plain', ...sized, '--results', 'sized.json', '--no-save');
+  const measured = await program('val', 'plain', ...sized, '--results', 'measured.json', '--no-losses');
+  const usual = await program('val', 'plain', '--detections', '9', '--results', 'usual.json', '--no-losses');
+  expect([found.code, measured.code, usual.code]).toEqual([0, 0, 0]);
+  const boxes = (file: string): unknown[] =>
+    readResults(file).map((result) => [result.image_id, result.category_id, (result as { bbox?: number[] }).bbox]);
+  expect(boxes('measured.json')).toHaveLength(27);
+  expect(boxes('measured.json')).toEqual(boxes('sized.json'));
+  expect(boxes('usual.json')).not.toEqual(boxes('sized.json'));
+});
+
 test('data with other numbers for the same names get results under their own', async () => {
   const truth = JSON.parse(readFileSync(at('plain/annotations/instances_val.json'), 'utf8')) as {
     annotations: { category_id: number }[];

@@ -37,7 +37,6 @@ export const exportModel: CommandDefinition = {
       .option('--opset <n>', 'version of the operators, 16 to 21', number({ from: 16, to: 21, whole: true }), 17);
     addModelOptions(command)
       .option('--score-threshold <score>', 'leave detections below it out (default: 0.05)', fraction)
-      .option('--offline', 'never use the network')
       .option('--force', 'replace the files if they exist')
       .addHelpText(
         'after',

@@ -68,7 +68,6 @@ export const predict: CommandDefinition = {
       .addOption(engineOption())
       .addOption(threadsOption())
       .addOption(compileOption())
-      .option('--offline', 'never use the network')
       .option('--out <folder>', 'where pictures go', 'runs/predict')
       .addOption(new Option('--save', 'write annotated pictures').hideHelp())
       .option('--no-save', 'write no annotated pictures; so it is with --shard unless --save is given')
@@ -212,7 +211,7 @@ async function predictPart(
 ): Promise<void> {
   const { shardOf } = await import('@rcnn/distributed');
   const { listDigest, predictShard } = await import('../predict/predict-shard.ts');
-  const { VERSION } = await import('../shards/part.ts');
+  const { VERSION, withNulls } = await import('../shards/part.ts');
   const { runShard } = await import('../shards/shard-run.ts');
   const { weightsDigest } = await import('../shards/weights-digest.ts');
   const shard = shardOf(flags.shard!, process.env);
@@ -257,11 +256,6 @@ function notInParts(found: string, hint: string): RcnnError {
     found,
     hint,
   });
-}
-
-/** JSON has no undefined, and an option that was not given must differ from one that was. */
-function withNulls<T>(options: Readonly<Record<string, T | undefined>>): Readonly<Record<string, T | null>> {
-  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, value ?? null]));
 }
 
 /** @returns how many could not be used to their end */

@@ -62,7 +62,6 @@ export const serve: CommandDefinition = {
       .addOption(engineOption())
       .addOption(threadsOption())
       .addOption(compileOption())
-      .option('--offline', 'never use the network for weights')
       .option('--no-auto-orient', 'do not turn photographs as their EXIF orientation says')
       .option('--max-pixels <n>', 'largest image that is decoded, in pixels (64 million)', count)
       .option('--host <address>', 'where to listen; 0.0.0.0 is every network, and there is no password', '127.0.0.1')

@@ -4,17 +4,17 @@ import { RcnnError } from '@rcnn/core/errors';
 import type { CompileChoice } from '@rcnn/onnx';
 import type { Command } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
+import type { ModelFlags } from '../models/load.ts';
 import { compileOption } from '../options/compile-option.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { fraction } from '../options/flags.ts';
+import { addModelOptions } from '../options/model-options.ts';
 import { requireWritable } from '../options/output-file.ts';
 import { endStatus, note, status } from '../output/print.ts';
 import { addShardOptions, checkShardFlags, PARTS, type ShardFlags } from '../shards/flags.ts';
 
-interface Flags extends DatasetFlags, EngineFlags, ShardFlags {
-  readonly weights?: string;
-  readonly arch?: string;
+interface Flags extends ModelFlags, DatasetFlags, EngineFlags, ShardFlags {
   readonly compile: CompileChoice;
   readonly results?: string;
   readonly json?: boolean;
@@ -42,8 +42,12 @@ export const val: CommandDefinition = {
   configure(command: Command, program: ProgramOptions): void {
     command
       .argument('<data>', 'folder or annotation file')
-      .option('--weights <file>', 'checkpoint, run folder, published name or URL (default: the newest run, else COCO)')
-      .option('--arch <name>', 'architecture, when the file does not say')
+      .option(
+        '--weights <file>',
+        'checkpoint, run folder, .onnx file, published name or URL (default: the newest run, else COCO)',
+      );
+    addModelOptions(command)
+      .option('--score-threshold <score>', 'leave detections below it out (default: 0.05)', fraction)
       .addOption(engineOption())
       .addOption(threadsOption())
       .addOption(compileOption())
@@ -65,14 +69,10 @@ async function act(data: string, flags: Flags, { architectures }: ProgramOptions
   const { evaluateModel } = await import('@rcnn/train');
   const { validationOf } = await import('../models/validation-split.ts');
   const { openModel } = await import('../models/open-model.ts');
-  const { namedOrDefault } = await import('../models/default-weights.ts');
   const { reportEvaluation } = await import('../evaluate/print-record.ts');
   const engine = await startEngine(flags, 'predict');
   const open = await openOptions(flags);
-  const { model, dataset } = await openModel(
-    { weights: namedOrDefault(flags.weights), arch: flags.arch, architectures, compile: flags.compile },
-    { path: data, ...(await validationOf(data, open)) },
-  );
+  const { model, dataset } = await openModel(flags, { path: data, ...(await validationOf(data, open)) }, architectures);
   if (flags.shard !== undefined) return evaluatePart(model, dataset, engine.name, flags);
   const evaluation = await evaluateModel(model, dataset, {
     ...datasetSettings(flags),
@@ -104,11 +104,12 @@ function checkWhole({ results, perClass, report, json }: Flags): void {
 async function evaluatePart(model: Detector, dataset: Dataset, engine: string, flags: Flags): Promise<void> {
   const { shardOf } = await import('@rcnn/distributed');
   const { evaluateShard, truthDigest } = await import('../evaluate/shard.ts');
-  const { VERSION } = await import('../shards/part.ts');
+  const { VERSION, withNulls } = await import('../shards/part.ts');
   const { runShard } = await import('../shards/shard-run.ts');
   const { weightsDigest } = await import('../shards/weights-digest.ts');
   const shard = shardOf(flags.shard!, process.env);
   const { badSamples = 'fail', autoOrient, maxPixels } = datasetSettings(flags);
+  const { minSize, maxSize, proposals, detections, numClasses, scoreThreshold } = flags;
   const run = {
     command: 'val',
     weights: await weightsDigest(model, flags.weights),
@@ -116,6 +117,7 @@ async function evaluatePart(model: Detector, dataset: Dataset, engine: string, f
     classes: JSON.stringify(dataset.classes),
     engine,
     compile: flags.compile,
+    ...withNulls({ minSize, maxSize, proposals, detections, numClasses, scoreThreshold }),
     finds: model.spec.finds.join(','),
     losses: flags.losses,
     badSamples,

@@ -2,21 +2,21 @@ import { join } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
+import type { ModelFlags } from '../models/load.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { count, fraction } from '../options/flags.ts';
+import { addModelOptions } from '../options/model-options.ts';
 import { requireWritableFolder } from '../options/output-file.ts';
 import { print } from '../output/print.ts';
 import type { Picture } from '../pictures/draw.ts';
 import { imageFiles, imagesIn, statsOf } from '../pictures/image-files.ts';
 
-interface Flags extends DatasetFlags, EngineFlags {
-  readonly weights?: string;
-  readonly arch?: string;
+interface Flags extends ModelFlags, DatasetFlags, EngineFlags {
   readonly predictions?: string;
   readonly out: string;
   readonly limit: number;
-  readonly scoreThreshold: number;
+  readonly scoreThreshold: number; // always there: it has a default
   readonly colorBy: 'class' | 'instance';
 }
 
@@ -31,9 +31,9 @@ export const visualize: CommandDefinition = {
   configure(command: Command, program: ProgramOptions): void {
     command
       .argument('<what>', 'image, folder of images, pattern, or dataset')
-      .option('--weights <file>', 'predict with this checkpoint, run folder, published name or URL')
-      .option('--arch <name>', 'architecture, when the file does not say')
-      .option('--predictions <file>', 'draw this list of COCO results instead of the truth')
+      .option('--weights <file>', 'predict with this checkpoint, run folder, .onnx file, published name or URL')
+      .option('--predictions <file>', 'draw this list of COCO results instead of the truth');
+    addModelOptions(command)
       .addOption(engineOption())
       .addOption(threadsOption())
       .option('--out <folder>', 'where the pictures go', 'visualized')
@@ -60,7 +60,7 @@ async function pictures(
   flags: Flags,
   { architectures }: ProgramOptions,
 ): Promise<AsyncGenerator<Picture>> {
-  const { limit, scoreThreshold: minScore, weights, arch, engine, threads, predictions } = flags;
+  const { limit, scoreThreshold: minScore, weights, engine, threads, predictions } = flags;
   const { checkpointOf } = await import('mask-rcnn/node');
   if (checkpointOf(what) !== undefined) {
     throw new RcnnError('INVALID_ARGUMENT', {
@@ -78,7 +78,8 @@ async function pictures(
     return picturesOfDataset(what, await openOptions(flags), {
       limit,
       minScore,
-      model: weights === undefined ? undefined : { weights, arch, architectures },
+      model: weights === undefined ? undefined : flags,
+      architectures,
       engine: { engine, threads },
       predictions,
       ...settings,
@@ -98,8 +99,7 @@ async function pictures(
   const read = (file: string) =>
     readImage(file, { ...(orientation && { orientation }), ...(maxPixels !== undefined && { maxPixels }) });
   return picturesOfImages(files.slice(0, limit), read, {
-    weights,
-    arch,
+    model: flags,
     architectures,
     engine: { engine, threads },
     minScore,

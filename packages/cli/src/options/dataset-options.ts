@@ -3,7 +3,7 @@ import type { OpenOptions } from '@rcnn/coco-data/node';
 import { RcnnError } from '@rcnn/core/errors';
 import type { Command } from 'commander';
 import { describe, numberOf } from './flags.ts';
-import { addProperty, groupOf, type Property, valueOf } from './schema.ts';
+import { addProperty, flagOf, groupOf, type Property, valueOf } from './schema.ts';
 
 /** The parsed options of a command that opens data, the settings of the data among them. */
 export type DatasetFlags = Readonly<Partial<Record<keyof DatasetSettings, unknown>>>;
@@ -44,7 +44,7 @@ function checked(text: string, property: Property, name: string): unknown {
   if (value !== undefined) return value;
   throw new RcnnError('INVALID_ARGUMENT', {
     where: 'mask-rcnn',
-    place: name,
+    place: flagOf(name),
     problem: 'cannot read the value',
     found: `'${text}'`,
     expected: describe(range),

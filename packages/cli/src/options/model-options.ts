@@ -9,5 +9,6 @@ export function addModelOptions(command: Command): Command {
     .option('--min-size <pixels>', 'length of the short side that the model sees', count)
     .option('--max-size <pixels>', 'limit of the long side that the model sees', count)
     .option('--proposals <n>', 'proposals that are kept per image', count)
-    .option('--detections <n>', 'objects per image at most', count);
+    .option('--detections <n>', 'objects per image at most', count)
+    .option('--offline', 'never use the network');
 }

@@ -7,9 +7,11 @@ import {
   usableSamples,
 } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
+import type { Architecture } from '@rcnn/models';
 import { type DrawnObject, drawnDetections, drawnTarget } from '@rcnn/visualize';
 import { startEngine } from '../engines/use.ts';
-import { type ModelChoice, openModel } from '../models/open-model.ts';
+import type { ModelFlags } from '../models/load.ts';
+import { openModel } from '../models/open-model.ts';
 import type { EngineFlags } from '../options/engine-options.ts';
 import { readJson } from '../options/json-file.ts';
 import { note } from '../output/print.ts';
@@ -20,7 +22,8 @@ export interface DatasetPictures extends Pick<DatasetSettings, 'badSamples' | 'm
   readonly limit: number;
   readonly minScore: number;
   /** Predict with this; else the truth is drawn, or the results of `predictions`. */
-  readonly model: ModelChoice | undefined;
+  readonly model: ModelFlags | undefined;
+  readonly architectures: readonly Architecture[] | undefined;
   readonly engine: EngineFlags;
   /** A file with a list of COCO results. */
   readonly predictions: string | undefined;
@@ -30,10 +33,10 @@ export interface DatasetPictures extends Pick<DatasetSettings, 'badSamples' | 'm
 export async function* picturesOfDataset(
   path: string,
   open: OpenOptions,
-  { limit, minScore, model, engine, predictions, ...bad }: DatasetPictures,
+  { limit, minScore, model, architectures, engine, predictions, ...bad }: DatasetPictures,
 ): AsyncGenerator<Picture> {
   if (model !== undefined) await startEngine(engine, 'predict');
-  const opened = model === undefined ? undefined : await openModel(model, { path, ...open });
+  const opened = model === undefined ? undefined : await openModel(model, { path, ...open }, architectures);
   const dataset = opened?.dataset ?? (await openDataset(path, open));
   const results = predictions === undefined ? undefined : readResults(predictions, dataset);
   const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));

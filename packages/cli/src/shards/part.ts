@@ -137,3 +137,8 @@ export function isFolder(path: string): boolean {
     return false; // what no file could be called is none either
   }
 }
+
+/** JSON has no undefined, and an option that was not given must differ from one that was. */
+export function withNulls<T>(options: Readonly<Record<string, T | undefined>>): Readonly<Record<string, T | null>> {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, value ?? null]));
+}
