@@ -88,25 +88,27 @@ def build(**options) -> MaskRCNN:
     return model
 
 
+def with_heads(backbone: torch.nn.Module, width: int, hidden: int, classes: int, **options) -> MaskRCNN:
+    """A Mask R-CNN of `width` channels above its backbone, with `hidden` features of a region."""
+    model = MaskRCNN(
+        backbone,
+        box_head=TwoMLPHead(width * 7 * 7, hidden),
+        box_predictor=FastRCNNPredictor(hidden, classes),
+        mask_head=MaskRCNNHeads(width, (width,) * 4, 1),
+        mask_predictor=MaskRCNNPredictor(width, width, classes),
+        **options,
+    )
+    fill(model)
+    return model
+
+
 def build_small() -> MaskRCNN:
     """`maskrcnn_small`: one block in each stage, 64 channels above them, everything learns."""
     body = ResNet(BasicBlock, [1, 1, 1, 1])
     stages = {f"layer{i + 1}": str(i) for i in range(4)}
     backbone = BackboneWithFPN(body, stages, [64, 128, 256, 512], 64)
-    model = MaskRCNN(
-        backbone,
-        box_head=TwoMLPHead(64 * 7 * 7, 256),
-        box_predictor=FastRCNNPredictor(256, 5),
-        mask_head=MaskRCNNHeads(64, (64, 64, 64, 64), 1),
-        mask_predictor=MaskRCNNPredictor(64, 64, 5),
-        min_size=128,
-        max_size=192,
-        box_batch_size_per_image=32,
-        rpn_pre_nms_top_n_train=1000,
-        rpn_post_nms_top_n_train=1000,
-    )
-    fill(model)
-    return model
+    kept = {"box_batch_size_per_image": 32, "rpn_pre_nms_top_n_train": 1000, "rpn_post_nms_top_n_train": 1000}
+    return with_heads(backbone, 64, 256, 5, min_size=128, max_size=192, **kept)
 
 
 def build_mobilenet() -> MaskRCNN:
@@ -116,16 +118,7 @@ def build_mobilenet() -> MaskRCNN:
         block.requires_grad_(False)
     blocks = {"3": "0", "6": "1", "12": "2", "16": "3"}
     backbone = BackboneWithFPN(body, blocks, [24, 40, 112, 960], 128)
-    model = MaskRCNN(
-        backbone,
-        box_head=TwoMLPHead(128 * 7 * 7, 1024),
-        box_predictor=FastRCNNPredictor(1024, 91),
-        mask_head=MaskRCNNHeads(128, (128, 128, 128, 128), 1),
-        mask_predictor=MaskRCNNPredictor(128, 128, 91),
-        min_size=320,
-        max_size=640,
-    )
-    fill(model)
+    model = with_heads(backbone, 128, 1024, 91, min_size=320, max_size=640)
     with torch.no_grad():  # hashed weights make large maps: all scores were 1
         for level in backbone.fpn.inner_blocks:
             level[0].weight.div_(128)
