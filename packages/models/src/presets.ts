@@ -24,12 +24,21 @@ export const presetModels: Readonly<Record<string, PresetModel>> = {
     },
   },
   few: {
-    model: { trainableStages: 3, minSize: 384, maxSize: 640, roisPerImage: 128, proposals: 500 },
+    model: {
+      trainableStages: 3,
+      trainMinSize: 384,
+      minSize: 800,
+      maxSize: 1333,
+      anchorSizes: [16, 32, 64, 128, 256],
+      roisPerImage: 128,
+      proposals: 500,
+    },
     why: {
       'model.trainableStages': 'Stem and first stage see edges and colors, which few photographs cannot teach better.',
-      'model.minSize':
-        'Half of the usual side costs a quarter, and objects of a tenth of the picture still have 40 pixels.',
-      'model.maxSize': 'Keeps pictures of 3:5 whole and bounds what panoramas cost.',
+      'model.trainMinSize': 'Half of the usual side costs a quarter, and parts of pictures show small objects large.',
+      'model.minSize': 'In a whole picture objects are as large again as in the parts that were learnt.',
+      'model.maxSize': "The usual limit of the usual size: torchvision's.",
+      'model.anchorSizes': 'Whole pictures are among those of 384 pixels, with objects half as large as usual.',
       'model.roisPerImage': 'A handful of objects has no 512 regions worth learning from.',
       'model.proposals': 'The second stage costs by the proposal, and few objects need few of them.',
     },

@@ -129,6 +129,14 @@ describe('what cannot work is said before the run', () => {
     expect(warned({ optimizer: 'adamw', learningRate: 1e-3 })).toEqual([]);
   });
 
+  test('sizes to learn from that are not the ones to predict on', () => {
+    const sides = { minSize: 800, maxSize: 1333, trainingSizes: [320, 384] };
+    const [text] = warned({ augment: 'hflip' }, { sides });
+    expect(text).toMatch(/^Images of 384 pixels.*800.*'hflip'.*--augment ssdlite, or --model\.min-size 384\./);
+    expect(warned({ augment: 'ssdlite' }, { sides })).toEqual([]);
+    expect(warned({ augment: 'hflip' }, { sides: { ...sides, trainingSizes: [640, 672] } })).toEqual([]);
+  });
+
   test('more objects in a picture than the model gives back', () => {
     const crowded = [...images(5, 100), ...images(2, 100, { objects: 140 })];
     const text = warned({}, { images: crowded })[0];
@@ -202,7 +210,11 @@ describe('what the report says to change next', () => {
   test('small objects far behind', () => {
     const text = next({ evaluation: evaluation({ AP: 0.4, APs: 0.1, APm: 0.6 }) })[0];
     expect(text).toMatch(/AP 0\.100 and 0\.600.*mask-rcnn doctor/);
+    expect(text).toMatch(/mask-rcnn val DATA --weights runs\/a --min-size 1200 .*--augment ssdlite/);
     expect(next({ evaluation: evaluation({ AP: 0.4, APm: 0.6 }) })[0]).toMatch(/^Nothing/); // there are none
+    const middle = next({ evaluation: evaluation({ AP: 0.4, APm: 0.1, APl: 0.7 }) })[0];
+    expect(middle).toMatch(/^Objects of middle size .*AP 0\.100 and 0\.700/);
+    expect(next({ evaluation: evaluation({ AP: 0.4, APs: 0.6, APm: 0.6, APl: 0.7 }) })[0]).toMatch(/^Nothing/);
   });
 
   test('much missed, or much that is wrong', () => {

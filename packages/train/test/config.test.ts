@@ -136,6 +136,17 @@ describe("the model's options", () => {
     expect(() => parse('proposals: many')).toThrowError(/1:12/);
   });
 
+  test("who names one size means training too: the preset's own size for it goes", () => {
+    const sizes = (model: Record<string, JsonValue>) => {
+      const { trainMinSize, minSize } = resolveConfig({ data: 'a', preset: 'few', model }).model;
+      return [trainMinSize, minSize];
+    };
+    expect(sizes({})).toEqual([384, 800]);
+    expect(sizes({ minSize: 512 })).toEqual([undefined, 512]);
+    expect(sizes({ minSize: 512, trainMinSize: 256 })).toEqual([256, 512]);
+    expect(sizes({ trainMinSize: 256 })).toEqual([256, 800]);
+  });
+
   test("a preset's own are left out where the architecture is another that lacks them", () => {
     expect(resolveConfig({ data: 'a', preset: 'balloon', arch: 'mine' }).model).toEqual({});
   });

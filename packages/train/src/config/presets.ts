@@ -75,9 +75,10 @@ export const presets: Readonly<Record<string, Preset>> = {
   few: {
     about: 'a few dozen photographs of objects of middle size, from a pretrained body, on a processor',
     changes: {
+      augment: 'ssdlite',
       batchSize: 2,
       optimizer: 'adamw',
-      learningRate: 1e-4,
+      learningRate: 2e-4,
       weightDecay: 1e-2,
       schedule: 'cosine',
       warmupSteps: 50,
@@ -88,6 +89,8 @@ export const presets: Readonly<Record<string, Preset>> = {
       name: 'few',
     },
     why: {
+      augment:
+        'Parts of pictures, enlarged, and mirrored: small objects are learnt large, and few pictures become many.',
       batchSize: 'More updates from the same pictures, and frozen norms do not mind.',
       optimizer:
         'Heads that begin with random numbers beside a body that does not: Adam gives each weight its own rate.',
@@ -108,7 +111,7 @@ export const presets: Readonly<Record<string, Preset>> = {
     changes: {
       batchSize: 2,
       optimizer: 'adamw',
-      learningRate: 1e-4,
+      learningRate: 2e-4,
       weightDecay: 1e-2,
       schedule: 'cosine',
       warmupSteps: 50,

@@ -22,7 +22,8 @@ export function resolveConfig(...parts: readonly PartialConfig[]): TrainConfig {
   const given: Partial<TrainConfig> & { readonly preset?: string } = Object.assign({}, ...parts.map(withoutFormer));
   const { preset = 'torchvision', ...rest } = given;
   const arch = rest.arch ?? presetModels[preset]?.arch ?? defaults.arch;
-  const model = Object.assign({}, presetOptions(preset, arch), ...parts.map(modelOptions)) as TrainConfig['model'];
+  const own = Object.assign({}, ...parts.map(modelOptions)) as TrainConfig['model'];
+  const model = { ...presetOptions(preset, arch, own), ...own };
   const rate = presetModels[preset]?.rates?.[arch];
   const ofArch = rate === undefined ? {} : { learningRate: rate };
   const config = { ...defaults, ...presets[preset]!.changes, ...ofArch, ...rest, arch, model };
@@ -70,10 +71,12 @@ function modelOptions(part: PartialConfig): object {
 }
 
 /** A preset's choices, as far as the architecture has such options; another's are not meant. */
-function presetOptions(preset: string, arch: string): object {
+function presetOptions(preset: string, arch: string, own: TrainConfig['model']): TrainConfig['model'] {
   const known = builtIn.find(({ name }) => name === arch)?.optionSchema.shape ?? {};
   const chosen = Object.entries(presetModels[preset]?.model ?? {});
-  return Object.fromEntries(chosen.filter(([name]) => Object.hasOwn(known, name)));
+  const fitting = Object.fromEntries(chosen.filter(([name]) => Object.hasOwn(known, name))) as TrainConfig['model'];
+  const { trainMinSize: _, ...others } = fitting;
+  return own['minSize'] === undefined ? fitting : others; // who names one size means training too
 }
 
 /** Reads a YAML file of options. @throws CONFIG_INVALID with line and column of each fault */

@@ -67,14 +67,31 @@ const pastItsBest: Judge = (facts) => {
 /** How far behind large objects small ones may be. */
 const BEHIND = 0.25;
 
-const smallMissed: Judge = ({ evaluation }) => {
+/** COCO's sizes, the smallest first. */
+const SIZES = [
+  ['APs', 'Small objects (below 32x32 pixels)'],
+  ['APm', 'Objects of middle size (32x32 to 96x96 pixels)'],
+  ['APl', 'Large objects'],
+] as const;
+
+const smallMissed: Judge = ({ evaluation, folder }) => {
   const kind = mostTellingFirst(Object.keys(evaluation?.results ?? {}))[0] as 'segm' | 'bbox' | undefined;
   if (kind === undefined || evaluation === undefined) return undefined;
   const names = statNames(kind);
-  const score = (name: string): number => evaluation.results[kind]!.stats[names.indexOf(name)] ?? -1;
-  const [small, large] = [score('APs'), Math.max(score('APm'), score('APl'))];
-  if (small < 0 || large - small < BEHIND) return undefined;
-  return `Small objects (below 32x32 pixels) are found far worse than larger ones (AP ${small.toFixed(3)} and ${large.toFixed(3)}): 'mask-rcnn doctor DATA' says which image size and other options fit them.`;
+  const scores = SIZES.map(([name, what]) => ({
+    what,
+    score: evaluation.results[kind]!.stats[names.indexOf(name)] ?? -1,
+  }));
+  const there = scores.filter(({ score }) => score >= 0); // -1: no such objects
+  const larger = (i: number): number => Math.max(-1, ...there.slice(i + 1).map(({ score }) => score));
+  const at = there.findIndex(({ score }, i) => larger(i) - score >= BEHIND);
+  if (at < 0) return undefined;
+  const { what, score } = there[at]!;
+  return (
+    `${what} are found far worse than larger ones (AP ${score.toFixed(3)} and ${larger(at).toFixed(3)}): 'mask-rcnn doctor DATA' says which image size and other options fit them. ` +
+    `What these weights find in larger images, without a training: mask-rcnn val DATA --weights ${folder} --min-size 1200 --max-size 2000. ` +
+    'Next time let them be learnt enlarged: --augment ssdlite.'
+  );
 };
 
 const unbalanced: Judge = ({ rates }) => {

@@ -7,6 +7,12 @@ import type { BuiltModel } from './build-model.ts';
 import type { TrainingData } from './data.ts';
 import { imagesPerStep, type Plan } from './plan.ts';
 
+interface Sides {
+  readonly minSize: number;
+  readonly maxSize: number;
+  readonly trainingSizes?: readonly number[] | undefined;
+}
+
 /** What a recipe is judged by: no pixels, no weights. */
 export interface RecipeFacts {
   readonly config: TrainConfig;
@@ -17,14 +23,14 @@ export interface RecipeFacts {
   /** Weights of the model. */
   readonly weights: number;
   /** Sides that the model resizes images to; undefined where it squeezes them into a square. */
-  readonly sides: { readonly minSize: number; readonly maxSize: number } | undefined;
+  readonly sides: Sides | undefined;
   /** The options that the architecture has, by name. */
   readonly known: object;
 }
 
 /** Why this recipe cannot work on these data, a sentence or two each, with what to write instead. Empty when it can. */
 export function recipeWarnings(facts: RecipeFacts): string[] {
-  const judges = [fewImages, fewSteps, lateWarmup, rateOfAnotherBatch, manyObjects, smallObjects];
+  const judges = [fewImages, fewSteps, lateWarmup, rateOfAnotherBatch, manyObjects, smallObjects, otherSize];
   return judges.map((judge) => judge(facts)).filter((text) => text !== undefined);
 }
 
@@ -131,6 +137,23 @@ const manyObjects: Judge = ({ config, images }) => {
 
 const smallObjects: Judge = ({ config, images, sides, known }) =>
   sides && warnOfSmall(images, sides, config.model, known);
+
+/** Augmentations that enlarge parts of images; with others objects are met at the size of the whole. */
+const ENLARGING: readonly string[] = ['ssd', 'ssdlite', 'lsj', 'level3'];
+
+/** A training size below this share of the other teaches objects at sizes that they do not have later. */
+const LIKE = 0.8;
+
+const otherSize: Judge = ({ config: { augment }, sides }) => {
+  if (sides?.trainingSizes === undefined || ENLARGING.includes(augment)) return undefined;
+  const { minSize, trainingSizes } = sides;
+  const largest = Math.max(...trainingSizes);
+  if (largest >= LIKE * minSize) return undefined;
+  return (
+    `Images of ${largest} pixels teach what objects of ${minSize} look like only where parts of them are enlarged, which the augmentation '${augment}' does not do. ` +
+    `Write --augment ssdlite, or --model.min-size ${largest}.`
+  );
+};
 
 function count(number: number, what: string): string {
   return `${number.toLocaleString('en')} ${what}${number === 1 ? '' : 's'}`;
