@@ -17,15 +17,20 @@ type Issue = z.core.$ZodIssue;
 export function faultsOf(issues: readonly Issue[], given: unknown): OptionFault[] {
   return issues.flatMap((issue) => {
     const path = issue.path.filter((part) => typeof part !== 'symbol');
-    if (issue.code === 'unrecognized_keys')
-      return [{ path, expected: 'no such option', found: 'one', unknown: issue.keys }];
     const inside = issue.code === 'invalid_union' ? issue.errors.find(isDeeper) : undefined;
-    const found = path.reduce((value: unknown, key) => (value as Record<PropertyKey, unknown> | null)?.[key], given);
+    const found = path.reduce(partOf, given);
+    if (issue.code === 'unrecognized_keys') {
+      return [{ path, expected: 'no such option', found: inWords(partOf(found, issue.keys[0]!)), unknown: issue.keys }];
+    }
     if (inside !== undefined) {
       return faultsOf(inside, found).map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
     }
     return [{ path, expected: expectedOf(issue), found: inWords(found), unknown: [] }];
   });
+}
+
+function partOf(value: unknown, key: PropertyKey): unknown {
+  return (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
 }
 
 /** Whether one form of several fits as a whole and fails inside: a list with one wrong entry is meant as a list. */
