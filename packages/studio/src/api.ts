@@ -124,7 +124,7 @@ export type Metric = Readonly<Record<string, number | string>> & { readonly kind
 /** What a person chooses before a training. */
 export interface StartRun {
   readonly name: string;
-  /** `quick`, or the key of a model to begin from. */
+  /** `quick`: nothing; `body`: a ResNet-50 that has seen ImageNet; or the key of a model. */
   readonly from: string;
   readonly steps: number;
   readonly batchSize: number;

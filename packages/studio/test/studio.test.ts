@@ -42,6 +42,22 @@ async function begun(studio: TestStudio): Promise<{ picture: StudioPicture; clas
   return { picture: saved.json, classId };
 }
 
+test('a training begins with the recipe for what it begins from', async () => {
+  const studio = await start();
+  await begun(studio);
+  const commandOf = async (name: string, from: string): Promise<string> => {
+    const { status, json } = await studio.post('/api/runs', { name, from, steps: 20, batchSize: 2 });
+    expect(status).toBe(200);
+    return (json as { command: string }).command;
+  };
+  expect(await commandOf('a', 'quick')).toMatch(/ --preset quick --steps 20 /);
+  expect(await commandOf('b', 'body')).toMatch(/ --preset few --weights-backbone resnet50 --steps 20 /);
+  expect(await commandOf('c', 'weights:maskrcnn_resnet50_fpn')).toMatch(
+    / --preset few --weights maskrcnn_resnet50_fpn /,
+  );
+  expect((await studio.post('/api/runs', { name: 'd', from: 'legs', steps: 20, batchSize: 2 })).status).toBe(400);
+});
+
 describe('photographs', () => {
   test('come in under names that are safe, decoded once, and stay as they are', async () => {
     const folder = newFolder();

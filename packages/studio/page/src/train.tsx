@@ -114,6 +114,10 @@ function Begin(): JSX.Element {
   const taken = new Set(runs.value.map((run) => run.name));
   let free = 1;
   while (taken.has(`train${free}`)) free++;
+  const choose = (value: string): void => {
+    from.value = value;
+    batch.value = value === 'quick' ? 4 : 2; // a large network takes a second or more for each picture
+  };
   const begin = async (): Promise<void> => {
     const learningRate = rate.value === '' ? {} : { learningRate: Number(rate.value) };
     const batchSize = Math.min(batch.value, Math.max(1, learned));
@@ -137,8 +141,9 @@ function Begin(): JSX.Element {
     >
       <label>
         Begin from
-        <select value={from.value} onChange={({ currentTarget }) => (from.value = currentTarget.value)}>
+        <select value={from.value} onChange={({ currentTarget }) => choose(currentTarget.value)}>
           <option value="quick">nothing: a small network, minutes on any machine</option>
+          <option value="body">a body that has seen photographs (ResNet-50, downloads 100 MB once): an hour</option>
           {models.value.map(({ key, title }) => (
             <option key={key} value={key}>
               {title}
@@ -191,27 +196,34 @@ function Begin(): JSX.Element {
       <button type="submit" class="main" disabled={learned === 0}>
         Start
       </button>
-      <p class="soft advice">{advice(learned, measured, from.value === 'quick')}</p>
+      <p class="soft advice">{advice(learned, measured, from.value)}</p>
     </form>
   );
 }
 
 /** What to expect of so many pictures. */
-function advice(learned: number, measured: number, fromNothing: boolean): string {
+function advice(learned: number, measured: number, from: string): string {
   if (learned === 0) return 'Nothing to learn from yet: outline an object in a picture first.';
   const many = `${learned} outlined ${learned === 1 ? 'picture' : 'pictures'}.`;
-  const hope = fromNothing
-    ? learned < 80
-      ? ' From nothing, a small network learns these pictures by heart and little else; a model that has seen much (COCO) does better with few pictures.'
-      : ' Enough for a small network and simple scenes.'
-    : learned < 8
-      ? ' A beginning; more pictures help most.'
-      : ' From a trained model, these can be enough for objects that look alike.';
+  const hope = from === 'quick' ? hopeFromNothing(learned) : hopeFromMuch(learned, from);
   const measure =
     measured === 0
       ? ' None is set aside to measure on, so there will be no scores: see the menu of a picture.'
       : ` ${measured} set aside to measure on.`;
   return many + hope + measure;
+}
+
+function hopeFromNothing(learned: number): string {
+  return learned < 80
+    ? ' From nothing, a small network learns these pictures by heart and little else; what has seen photographs does better with few pictures.'
+    : ' Enough for a small network and simple scenes.';
+}
+
+function hopeFromMuch(learned: number, from: string): string {
+  if (learned < 8) return ' A beginning; more pictures help most.';
+  return from === 'body'
+    ? ' Enough for objects that look alike; ask for 300 steps or more.'
+    : ' From a trained model, these can be enough for objects that look alike.';
 }
 
 function Compared({ names }: { readonly names: readonly string[] }): JSX.Element {

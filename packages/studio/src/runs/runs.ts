@@ -18,7 +18,12 @@ export interface RunsOptions {
 }
 
 /** Where a training begins: nothing, a run, or weights by name or file. */
-export type Beginning = { readonly weights?: string | undefined; readonly arch?: string | undefined };
+export interface Beginning {
+  readonly weights?: string | undefined;
+  readonly arch?: string | undefined;
+  /** A body that knows photographs, below heads that begin with nothing. */
+  readonly weightsBackbone?: string | undefined;
+}
 
 /** Lines of a log that the page shows. */
 const LOG_LINES = 40;
@@ -115,7 +120,7 @@ export class Runs {
    * Begins a training.
    * @throws INVALID_ARGUMENT, FILE_EXISTS
    */
-  start({ name, steps, batchSize, learningRate }: StartRun, { weights, arch }: Beginning, pictures: number): StudioRun {
+  start({ name, steps, batchSize, learningRate }: StartRun, beginning: Beginning, pictures: number): StudioRun {
     const run = this.#folderOf(name);
     if (existsSync(run.path) || existsSync(this.#logFile(name))) {
       throw new RcnnError('FILE_EXISTS', {
@@ -129,9 +134,7 @@ export class Runs {
     const args = [
       'train',
       this.#options.data,
-      ...(weights === undefined || arch === 'maskrcnn_small' ? ['--preset', 'quick'] : ['--preset', 'balloon']),
-      ...(weights === undefined ? [] : ['--weights', weights]),
-      ...(arch === undefined ? [] : ['--arch', arch]),
+      ...recipeOf(beginning),
       '--steps',
       String(steps),
       '--batch-size',
@@ -231,6 +234,17 @@ export class Runs {
           .filter((line) => line !== '')
       : [];
   }
+}
+
+/** From nothing a small network, which learns in minutes; what knows photographs already, by the recipe for few of them. */
+function recipeOf({ weights, arch, weightsBackbone }: Beginning): string[] {
+  const isSmall = arch === undefined ? weights === undefined && weightsBackbone === undefined : arch.endsWith('_small');
+  return [
+    ...['--preset', isSmall ? 'quick' : 'few'],
+    ...(weights === undefined ? [] : ['--weights', weights]),
+    ...(weightsBackbone === undefined ? [] : ['--weights-backbone', weightsBackbone]),
+    ...(arch === undefined ? [] : ['--arch', arch]),
+  ];
 }
 
 function timeOf(file: string): number {

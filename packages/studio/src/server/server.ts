@@ -200,7 +200,7 @@ function addRuns(app: FastifyInstance, studio: Studio): void {
         hint: 'Open a picture and draw around an object.',
       });
     }
-    return runs.start(body, body.from === 'quick' ? {} : studio.weightsOf(body.from), learned.length);
+    return runs.start(body, studio.beginningOf(body.from), learned.length);
   });
   app.get<Named>('/api/runs/:name', ({ params }) => runs.get(params.name));
   app.get<Named>('/api/runs/:name/metrics', ({ params }) => runs.metrics(params.name));

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
-import type { StudioModel } from '../api.ts';
+import type { StartRun, StudioModel } from '../api.ts';
 import { DatasetStore } from '../dataset/dataset-store.ts';
 import { ModelProcess } from '../model/model-process.ts';
 import type { Program } from '../program.ts';
-import { Runs } from '../runs/runs.ts';
+import { type Beginning, Runs } from '../runs/runs.ts';
 
 export interface StudioOptions {
   /** The dataset folder; a new one is begun where there is none. */
@@ -22,6 +22,9 @@ export interface StudioOptions {
   /** Models beside the runs that proposals can come from: files, names, addresses. */
   readonly weights?: readonly string[] | undefined;
 }
+
+/** A body that has seen ImageNet, by its name. */
+const BODY = 'resnet50';
 
 /** Published weights that everybody can begin with. */
 const PUBLISHED = 'maskrcnn_resnet50_fpn';
@@ -58,6 +61,12 @@ export class Studio {
       }),
       { key: `weights:${PUBLISHED}`, title: `COCO, 80 kinds of things (${PUBLISHED})`, note: 'downloads 170 MB once' },
     ];
+  }
+
+  /** What a training begins from, as the page names it. @throws INVALID_ARGUMENT */
+  beginningOf(from: StartRun['from']): Beginning {
+    if (from === 'quick') return {};
+    return from === 'body' ? { weightsBackbone: BODY } : this.weightsOf(from);
   }
 
   /** The weights that a model of {@link models} means, and their architecture where a run tells it. */
