@@ -240,7 +240,8 @@ export class Runs {
 function recipeOf({ weights, arch, weightsBackbone }: Beginning): string[] {
   const isSmall = arch === undefined ? weights === undefined && weightsBackbone === undefined : arch.endsWith('_small');
   return [
-    ...['--preset', isSmall ? 'quick' : 'few'],
+    '--preset',
+    isSmall ? 'quick' : 'few',
     ...(weights === undefined ? [] : ['--weights', weights]),
     ...(weightsBackbone === undefined ? [] : ['--weights-backbone', weightsBackbone]),
     ...(arch === undefined ? [] : ['--arch', arch]),
