@@ -96,5 +96,15 @@ describe('before the first step', () => {
     expect(readdirSync(folder)).toEqual(['data']);
   });
 
+  test('parts of images may be twice as long as wide, and one may stand beside one that lies', async () => {
+    const needed = async (augment: string): Promise<number> => {
+      const { error } = await start({ arch: 'maskrcnn_small', minSize: 2 ** 17, maxSize: 2 ** 20, augment });
+      return Number.parseFloat(/about ([\d.]+)/.exec(String((error as { expected: string }).expected))![1]!);
+    };
+    const [whole, parts] = [await needed('hflip'), await needed('ssdlite')];
+    expect(parts / whole).toBeGreaterThan(2.5); // images of 3:2: four squares instead of one and a half
+    expect(parts / whole).toBeLessThan(2.8);
+  });
+
   test('this machine has some memory to begin with', () => expect(availableMemory()).toBeGreaterThan(64 * MiB));
 });

@@ -60,6 +60,12 @@ export function fixesSize(name: PresetName): boolean {
   return name === 'multiscale' || name === 'lsj';
 }
 
+/** Long side over short of the narrowest parts of images that the preset shows; undefined where it shows whole ones. */
+export function narrowestPart(name: PresetName): number | undefined {
+  const cuts = preset(name).steps.some((step) => step.name === iouCrop().name);
+  return cuts ? 2 : undefined; // the aspects of IoU crops are from 1/2 to 2
+}
+
 /** Whether the preset swaps left and right of some images. */
 export function mirrors(name: PresetName): boolean {
   return preset(name).steps.some((step) => step.name === horizontalFlip().name);

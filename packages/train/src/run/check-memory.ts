@@ -1,5 +1,5 @@
 import type { Detector, ImageSize, InputSpec } from '@rcnn/core';
-import { fixesSize } from '@rcnn/transforms';
+import { fixesSize, narrowestPart } from '@rcnn/transforms';
 import type { TrainConfig } from '../config/options.ts';
 import type { Listener } from '../loop/events.ts';
 import type { TrainingData } from './data.ts';
@@ -34,8 +34,14 @@ export function checkMemory(
   const sizes = train.images.map(({ size }) => size);
   const limits = limitsOf(spec.input);
   const estimate = ({ batchSize, limits: chosen }: MemoryOptions): number => {
-    const imageSize = paddedSize(sizes, spec.input, fixesSize(config.augment) ? AUGMENTED : chosen);
-    return spec.bytesOfStep!({ batchSize: Math.min(batchSize, sizes.length), imageSize, slots: slotsOf(config) });
+    const images = Math.min(batchSize, sizes.length);
+    const sides = fixesSize(config.augment) ? AUGMENTED : chosen;
+    const aspect = narrowestPart(config.augment);
+    const imageSize =
+      aspect === undefined || sides === undefined
+        ? paddedSize(sizes, spec.input, sides)
+        : paddedParts(aspect, sides, images);
+    return spec.bytesOfStep!({ batchSize: images, imageSize, slots: slotsOf(config) });
   };
   const now = { batchSize: config.batchSize, limits };
   const available = availableMemory() + process.memoryUsage.rss(); // what this process has already is in the estimate
@@ -51,6 +57,13 @@ function limitsOf({ resize }: InputSpec): SideLimits | undefined {
   if (resize.rule !== 'torchvision') return undefined;
   const { minSize, maxSize, trainingSizes = [minSize] } = resize;
   return { minSize: Math.max(...trainingSizes), maxSize };
+}
+
+/** The worst batch of parts: the narrowest of all, and where there are several, one upright beside one lying. */
+function paddedParts(aspect: number, { minSize, maxSize }: SideLimits, images: number): ImageSize {
+  const padded = (side: number): number => Math.ceil(side / 32) * 32;
+  const long = padded(Math.min(aspect * minSize, maxSize));
+  return [long, images > 1 ? long : padded(minSize)];
 }
 
 function paddedSize(sizes: readonly ImageSize[], { resize }: InputSpec, limits: SideLimits | undefined): ImageSize {
