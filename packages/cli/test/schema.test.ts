@@ -14,6 +14,6 @@ test('a list of ranges is written as from-to', () => {
 
 test.each(['24', '1-24-48', '1-', 'a-b', '1-24,'])('%s is no list of ranges', (text) => {
   expect(() => valueOf(text, scaleRanges!, 'model.scaleRanges')).toThrow(
-    expect.objectContaining({ code: 'CONFIG_INVALID', place: 'model.scaleRanges' }),
+    expect.objectContaining({ code: 'CONFIG_INVALID', place: '--model.scale-ranges' }),
   );
 });
