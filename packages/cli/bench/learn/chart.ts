@@ -10,6 +10,9 @@ const COLORS = ['#1f6feb', '#d1570c'];
 const [WIDTH, HEIGHT, GAP] = [420, 280, 20];
 const MARGIN = { left: 48, right: 12, top: 34, bottom: 40 };
 
+/** Where the names begin: at the right, below the middle, where neither a loss that falls nor an AP that rises passes. */
+const LEGEND = 150;
+
 export function drawChart(title: string, panels: readonly Panel[]): string {
   const width = panels.length * (WIDTH + GAP) - GAP;
   const bodies = panels.map((panel, i) => `<g transform="translate(${i * (WIDTH + GAP)} 0)">${draw(panel)}</g>`);
@@ -37,7 +40,7 @@ function draw({ title, curves }: Panel): string {
   const lines = curves.map(({ name, points }, i) => {
     const path = points.map(([step, value], j) => `${j === 0 ? 'M' : 'L'}${x(step).toFixed(1)} ${y(value).toFixed(1)}`);
     const dots = points.length > 30 ? [] : points.map(([step, value]) => `<circle cx="${x(step).toFixed(1)}" cy="${y(value).toFixed(1)}" r="3" fill="${COLORS[i]}"/>`); // biome-ignore format: one line
-    const legend = `<text x="${WIDTH - MARGIN.right}" y="${MARGIN.top + 14 * (i + 1)}" text-anchor="end" fill="${COLORS[i]}">${escape(name)}</text>`;
+    const legend = `<text x="${WIDTH - MARGIN.right}" y="${LEGEND + 14 * i}" text-anchor="end" fill="${COLORS[i]}">${escape(name)}</text>`;
     return `<path d="${path.join('')}" fill="none" stroke="${COLORS[i]}" stroke-width="1.8"/>${dots.join('')}${legend}`;
   });
   const head = `<text x="${MARGIN.left}" y="20" font-weight="600" fill="#1b1f24">${escape(title)}</text>`;
