@@ -11,6 +11,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { loadStateDict } from '@rcnn/checkpoint';
 import { loadCheckpoint } from '@rcnn/checkpoint/node';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
@@ -110,8 +111,9 @@ async function taskOf(options: Options): Promise<Task> {
 }
 
 function sameOption(a: object, b: object, name: string): boolean {
-  const [left, right] = [a, b].map((recipe) => JSON.stringify((recipe as Record<string, unknown>)[name]));
-  return left === right;
+  // As both would be read from a file: without what is undefined, in whatever order the names stand.
+  const [left, right] = [a, b].map((recipe) => JSON.parse(JSON.stringify({ ...recipe })) as Record<string, unknown>);
+  return isDeepStrictEqual(left![name], right![name]);
 }
 
 /** What both halves took of the machine, over all calls. */
