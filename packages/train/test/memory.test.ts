@@ -97,9 +97,9 @@ describe('before the first step', () => {
   });
 
   test('parts of images may be twice as long as wide, and one may stand beside one that lies', async () => {
-    const needed = async (augment: string): Promise<number> => {
+    const needed = async (augment: 'hflip' | 'ssdlite'): Promise<number> => {
       const { error } = await start({ arch: 'maskrcnn_small', minSize: 2 ** 17, maxSize: 2 ** 20, augment });
-      return Number.parseFloat(/about ([\d.]+)/.exec(String((error as { expected: string }).expected))![1]!);
+      return Number.parseFloat(/about ([\d.]+)/.exec((error as { expected: string }).expected)![1]!);
     };
     const [whole, parts] = [await needed('hflip'), await needed('ssdlite')];
     expect(parts / whole).toBeGreaterThan(2.5); // images of 3:2: four squares instead of one and a half
