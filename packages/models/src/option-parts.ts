@@ -17,23 +17,23 @@ export const trainableStages = (unless: string, all = 5): z.ZodType =>
     .describe(`Stages of the backbone that learn, counted from the top; ${unless}`)
     .optional();
 
-export const trainableStagesLikeTorchvision = (): z.ZodType =>
-  trainableStages('all of them without first weights, else 3');
-
 const sides = (about: string): z.ZodType =>
   z
     .union([count(), z.array(count()).min(1)])
     .describe(about)
     .optional();
 
-export interface ImageSides {
+/** What every detector on a ResNet has: how much of it learns, and the sides of images in pixels, their shape kept. */
+export interface CommonOptions {
+  readonly trainableStages?: number | undefined;
   readonly minSize?: number | readonly number[] | undefined;
   readonly trainMinSize?: number | readonly number[] | undefined;
   readonly maxSize?: number | undefined;
 }
 
-/** The sides that images are resized to while their shape is kept. */
-export const imageSides: Readonly<Record<keyof ImageSides, z.ZodType>> = {
+/** {@link CommonOptions}, to be spread into a schema. */
+export const commonOptions: Readonly<Record<keyof CommonOptions, z.ZodType>> = {
+  trainableStages: trainableStages('all of them without first weights, else 3'),
   minSize: sides('Shorter side of an image in pixels; of a list, one is drawn per image'),
   trainMinSize: sides('The same while training, for augmentation that shows parts of images; else minSize'),
   maxSize: count().describe('Longest allowed side in pixels').optional(),

@@ -1,21 +1,12 @@
 import { z } from 'zod';
-import {
-  count,
-  type ImageSides,
-  imageSides,
-  normEpsilon,
-  strideIn,
-  trainableStages,
-  trainableStagesLikeTorchvision,
-} from '../option-parts.ts';
+import { type CommonOptions, commonOptions, count, normEpsilon, strideIn, trainableStages } from '../option-parts.ts';
 
 /** Levels of the pyramid that the RPN looks at: P2 to P6. */
 const LEVELS = 5;
 
 /** What a person may set of an R-CNN; from `detections` on it is what travels with weights. */
 export const rcnnOptions: z.ZodObject = z.strictObject({
-  trainableStages: trainableStagesLikeTorchvision(),
-  ...imageSides,
+  ...commonOptions,
   roisPerImage: count().describe('Regions per image on which the heads learn').optional(),
   proposals: count().describe('Proposals that are kept per image').optional(),
   detections: count().describe('Objects that are found in an image at most; else 100').optional(),
@@ -66,8 +57,7 @@ export const mobileNetBoxOptions: z.ZodObject = singleMapOptions.omit({ strideIn
 /** On a VGG, which has no bottlenecks, and norms of one kind or none. */
 export const vggOptions: z.ZodObject = singleMapOptions.omit({ strideIn: true, normEpsilon: true });
 
-export interface RCNNModelOptions extends ImageSides {
-  readonly trainableStages?: number | undefined;
+export interface RCNNModelOptions extends CommonOptions {
   readonly roisPerImage?: number | undefined;
   readonly proposals?: number | undefined;
   readonly detections?: number | undefined;

@@ -1,17 +1,9 @@
 import { z } from 'zod';
-import {
-  count,
-  type ImageSides,
-  imageSides,
-  normEpsilon,
-  strideIn,
-  trainableStagesLikeTorchvision,
-} from '../option-parts.ts';
+import { type CommonOptions, commonOptions, count, normEpsilon, strideIn } from '../option-parts.ts';
 
 /** What a person may set of a RetinaNet; from `detections` on it is what travels with weights. */
 export const retinaNetOptions: z.ZodObject = z.strictObject({
-  trainableStages: trainableStagesLikeTorchvision(),
-  ...imageSides,
+  ...commonOptions,
   detections: count().describe('Objects that are found in an image at most; else 300').optional(),
   anchorSizes: z
     .array(z.number().positive())
@@ -24,8 +16,7 @@ export const retinaNetOptions: z.ZodObject = z.strictObject({
   strideIn: strideIn(),
 });
 
-export interface RetinaNetModelOptions extends ImageSides {
-  readonly trainableStages?: number | undefined;
+export interface RetinaNetModelOptions extends CommonOptions {
   readonly detections?: number | undefined;
   readonly anchorSizes?: readonly number[] | undefined;
   readonly normEpsilon: number;

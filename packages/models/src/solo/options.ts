@@ -1,17 +1,9 @@
 import { z } from 'zod';
-import {
-  count,
-  type ImageSides,
-  imageSides,
-  normEpsilon,
-  strideIn,
-  trainableStagesLikeTorchvision,
-} from '../option-parts.ts';
+import { type CommonOptions, commonOptions, count, normEpsilon, strideIn } from '../option-parts.ts';
 
 /** What a person may set of a SOLO; weights depend on the last three. */
 export const soloOptions: z.ZodObject = z.strictObject({
-  trainableStages: trainableStagesLikeTorchvision(),
-  ...imageSides,
+  ...commonOptions,
   scaleRanges: z
     .array(z.tuple([z.number().min(0), z.number().positive()]))
     .length(5)
@@ -22,8 +14,7 @@ export const soloOptions: z.ZodObject = z.strictObject({
   strideIn: strideIn(),
 });
 
-export interface SOLOModelOptions extends ImageSides {
-  readonly trainableStages?: number | undefined;
+export interface SOLOModelOptions extends CommonOptions {
   readonly scaleRanges?: readonly (readonly [number, number])[] | undefined;
   readonly grids?: readonly number[] | undefined;
   readonly normEpsilon: number;
