@@ -13,5 +13,5 @@ export {
   type FromCheckpointOptions,
   type LoadedDetector,
 } from './from-checkpoint.ts';
-export { faultsOf, type OptionFault } from './option-faults.ts';
+export { faultsOf, inWords, type OptionFault } from './option-faults.ts';
 export { type FormerOptions, formerOptions, formerShape, type PresetModel, presetModels } from './presets.ts';

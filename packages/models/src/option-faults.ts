@@ -73,7 +73,7 @@ function limit(origin: string, how: string, bound: number | bigint): string {
 }
 
 /** A value in a few words, without walking into it: it may be deep. */
-function inWords(value: unknown): string {
+export function inWords(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') return quoteName(value);
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';

@@ -1,5 +1,6 @@
 /** What an augmentation does to one image, found out by letting it move pixels that know where they came from. */
 import type { ImageSize, PixelImage, Random, Target } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
 import { isVisible, type PresetName, preset, sceneOf } from '@rcnn/transforms';
 
 export interface Placement {
@@ -28,8 +29,12 @@ export function placementOf(augment: PresetName, random: Random, size: ImageSize
   return { flip, ...(!isWhole && { window: [x, y, image.width, image.height] }) };
 }
 
-/** Every pixel's number, in three bytes. */
+/** Every pixel's number, in three bytes. @throws IMAGE_TOO_LARGE where there are more */
 function numberedPixels([height, width]: ImageSize): PixelImage {
+  if (height * width > 2 ** 24) {
+    const found = `${height * width} pixels`;
+    throw new RcnnError('IMAGE_TOO_LARGE', { where: 'bench learn', problem: 'its pixels cannot be numbered', found });
+  }
   const data = new Uint8Array(height * width * 3);
   for (let i = 0; i < height * width; i++) data.set([i & 255, (i >> 8) & 255, i >> 16], 3 * i);
   return { data, height, width, channels: 3 };

@@ -1,5 +1,6 @@
 import { INFO_PLACE } from '@rcnn/checkpoint';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
+import { inWords } from '@rcnn/models';
 import { z } from 'zod';
 import type { Position } from '../loop/trainer.ts';
 
@@ -91,12 +92,4 @@ export function malformed(
     expected,
     hint: 'The file was changed or damaged; go on from an older checkpoint.',
   });
-}
-
-/** A value in a few words, without walking into it: it may be deep. */
-function inWords(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return quoteName(value);
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
