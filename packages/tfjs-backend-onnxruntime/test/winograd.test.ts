@@ -5,50 +5,16 @@ import { checkConvolutions, defaultConvolutions } from '../src/convolutions.ts';
 import { BACKEND_NAME, type Convolutions, configure, OrtBackend } from '../src/index.ts';
 import { prefersWinograd } from '../src/kernels/convolution/winograd/choice.ts';
 import { clearUnused, stripsOf, tilingOf } from '../src/kernels/convolution/winograd/tiles.ts';
+import { distance, passesOf, registerOther, type Shape } from './passes.ts';
 
 /** Both ways in one process: the backend of the other way has a name of its own, and the same kernels. */
 const OTHER = 'onnxruntime-direct';
 
 beforeAll(async () => {
   configure({ convolutions: 'winograd' });
-  tf.registerBackend(OTHER, () => new OrtBackend({ convolutions: 'direct' }));
-  for (const kernel of tf.getKernelsForBackend(BACKEND_NAME)) tf.registerKernel({ ...kernel, backendName: OTHER });
+  registerOther(OTHER, 'direct');
   await tf.setBackend(BACKEND_NAME);
 });
-
-interface Shape {
-  readonly n: number;
-  readonly h: number;
-  readonly w: number;
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly pad: 'same' | 'valid' | number;
-}
-
-/** Result and both gradients. */
-async function passesOf(name: string, { n, h, w, inChannels, outChannels, pad }: Shape): Promise<Float32Array[]> {
-  await tf.setBackend(name);
-  const found = tf.tidy(() => {
-    const x = tf.randomUniform<tf.Rank.R4>([n, h, w, inChannels], -1, 1, 'float32', 1);
-    const filterShape: [number, number, number, number] = [3, 3, inChannels, outChannels];
-    const filter = tf.randomUniform<tf.Rank.R4>(filterShape, -1, 1, 'float32', 2);
-    const y = tf.conv2d(x, filter, 1, pad);
-    const dy = tf.randomUniform(y.shape, -1, 1, 'float32', 3);
-    const attrs = { strides: 1, pad, dataFormat: 'NHWC', dimRoundingMode: undefined };
-    const gradient = (kernel: string, inputs: object, own: object): tf.Tensor =>
-      tf.engine().runKernel(kernel, inputs as never, { ...attrs, ...own } as never) as tf.Tensor;
-    const dx = gradient(tf.Conv2DBackpropInput, { dy, filter }, { inputShape: x.shape });
-    return [y, dx, gradient(tf.Conv2DBackpropFilter, { x, dy }, { filterShape })];
-  });
-  const values = found.map((tensor) => tensor.dataSync() as Float32Array);
-  tf.dispose(found);
-  return values;
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) / largest;
-}
 
 const SHAPES: readonly Shape[] = [
   { n: 1, h: 1, w: 1, inChannels: 4, outChannels: 4, pad: 'same' },

@@ -3,6 +3,7 @@ import { fused } from '../activation.ts';
 import { isFloat, type KernelCall, type OrtKernel } from '../kernel.ts';
 import { type ConvInfo, describe, groupsOf, mapsOf, STILL, strided } from './conv-info.ts';
 import { correlate } from './correlate.ts';
+import { convolveFewPixels, hasFewPixels } from './few-pixels.ts';
 import { conv2DBackpropFilter } from './filter-gradient.ts';
 import { conv2DBackpropInput } from './input-gradient.ts';
 import type { Taps, Window } from './taps.ts';
@@ -38,8 +39,11 @@ function conv2D({ inputs, backend, attrs }: KernelCall): TensorInfo | undefined 
   const yMaps = mapsOf(backend.floats(y), info.outShape);
   const xMaps = mapsOf(backend.floats(x), info.inShape);
   const window = forwardWindow(info);
-  const taps = allTaps(info, groupsOf(info, filter.shape));
-  if (info.filterHeight * info.filterWidth === 1 && window.pads.every((pad) => pad === 0)) {
+  const groups = groupsOf(info, filter.shape);
+  const taps = allTaps(info, groups);
+  if (groups === 1 && hasFewPixels(backend, info)) {
+    convolveFewPixels(backend, info, xMaps, backend.floats(filter), yMaps.data);
+  } else if (info.filterHeight * info.filterWidth === 1 && window.pads.every((pad) => pad === 0)) {
     strided(backend, xMaps, info, (source) => correlate(backend, source, filter, taps, STILL, yMaps));
   } else {
     correlate(backend, xMaps, filter, taps, window, yMaps);

@@ -4,6 +4,7 @@ import { isFloat, type KernelCall } from '../kernel.ts';
 import { blockSize, type Maps } from '../layout.ts';
 import { gemm } from '../mat-mul.ts';
 import { type ConvInfo, describe, groupsOf, mapsOf, strided } from './conv-info.ts';
+import { filterGradientOfFewPixels, hasFewPixels } from './few-pixels.ts';
 import { asConvolution } from './filter-gradient-blocked.ts';
 import { writeGroupedGradient } from './filter-gradient-grouped.ts';
 import { asProducts } from './filter-gradient-products.ts';
@@ -32,6 +33,7 @@ export function writeFilterGradient(backend: OrtBackend, info: ConvInfo, x: Maps
   const blocked = info.outChannels % 4 === 0 && fillsBlocks(info.outWidth, blockSize(backend)) && !skips(backend, info);
   const winograd = isWinogradFilter(info) && prefersWinograd(backend, 'filter', { ...dy, ...info });
   if (pointwise) asProduct(backend, info, x, dy, dw);
+  else if (hasFewPixels(backend, info)) filterGradientOfFewPixels(backend, info, x, dy.data, dw);
   else if (winograd) filterGradientWinograd(backend, info, x, dy, dw);
   else if (blocked) asConvolution(backend, info, x, dy, dw);
   else asProducts(backend, info, x, dy, dw);

@@ -4,6 +4,7 @@ import { isFloat, type KernelCall } from '../kernel.ts';
 import type { Maps } from '../layout.ts';
 import { type ConvInfo, describe, gridOf, groupsOf, mapsOf, STILL } from './conv-info.ts';
 import { correlate } from './correlate.ts';
+import { hasFewPixels, inputGradientOfFewPixels } from './few-pixels.ts';
 import type { Taps, Window } from './taps.ts';
 
 /**
@@ -19,6 +20,13 @@ export function conv2DBackpropInput({ inputs, backend, attrs }: KernelCall): Ten
   if (!isFloat(dy) || !isFloat(filter)) return undefined;
   const info = describe(attrs['inputShape'] as number[], filter.shape, { ...attrs, dilations: 1 });
   if (!info) return undefined;
+  const groups = groupsOf(info, filter.shape);
+  if (groups === 1 && hasFewPixels(backend, info)) {
+    const dx = backend.float32(info.inShape);
+    const maps = mapsOf(backend.floats(dx), info.inShape);
+    inputGradientOfFewPixels(backend, info, backend.floats(dy), backend.floats(filter), maps);
+    return dx;
+  }
   const rows = phases(info.inHeight, info.outHeight, info.filterHeight, info.strideHeight, info.padInfo.top);
   const columns = phases(info.inWidth, info.outWidth, info.filterWidth, info.strideWidth, info.padInfo.left);
   if (!rows || !columns) return undefined;
@@ -30,7 +38,7 @@ export function conv2DBackpropInput({ inputs, backend, attrs }: KernelCall): Ten
   for (const row of rows) {
     for (const column of columns) {
       if (row.taps.length * column.taps.length * row.count * column.count === 0) continue;
-      const { taps, window } = phaseTaps(info, groupsOf(info, filter.shape), row, column);
+      const { taps, window } = phaseTaps(info, groups, row, column);
       if (whole) {
         correlate(backend, dyMaps, filter, taps, window, dxMaps);
         continue;

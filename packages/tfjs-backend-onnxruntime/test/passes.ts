@@ -1,0 +1,50 @@
+/** A convolution with both of its gradients, on two backends of one process. */
+import * as tf from '@tensorflow/tfjs-core';
+import { BACKEND_NAME, type Convolutions, OrtBackend } from '../src/index.ts';
+
+/** Registers a backend that convolves in another way, under a name of its own. */
+export function registerOther(name: string, convolutions: Convolutions): void {
+  tf.registerBackend(name, () => new OrtBackend({ convolutions }));
+  for (const kernel of tf.getKernelsForBackend(BACKEND_NAME)) tf.registerKernel({ ...kernel, backendName: name });
+}
+
+export interface Shape {
+  readonly n: number;
+  readonly h: number;
+  readonly w: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly pad: 'same' | 'valid' | number;
+  /** Rows and columns of the filter. Default 3 and 3. */
+  readonly filter?: readonly [number, number];
+  /** Default 1. */
+  readonly stride?: number;
+}
+
+/** Result, gradient by the input, gradient by the filter. */
+export async function passesOf(name: string, shape: Shape): Promise<Float32Array[]> {
+  const { n, h, w, inChannels, outChannels, pad, filter: [rows, columns] = [3, 3], stride = 1 } = shape;
+  const dimRoundingMode = typeof pad === 'number' ? 'floor' : undefined; // tfjs takes it with numbers alone
+  await tf.setBackend(name);
+  const found = tf.tidy(() => {
+    const x = tf.randomUniform<tf.Rank.R4>([n, h, w, inChannels], -1, 1, 'float32', 1);
+    const filterShape: [number, number, number, number] = [rows, columns, inChannels, outChannels];
+    const filter = tf.randomUniform<tf.Rank.R4>(filterShape, -1, 1, 'float32', 2);
+    const y = tf.conv2d(x, filter, stride, pad, 'NHWC', 1, dimRoundingMode);
+    const dy = tf.randomUniform(y.shape, -1, 1, 'float32', 3);
+    const attrs = { strides: stride, pad, dataFormat: 'NHWC', dimRoundingMode };
+    const gradient = (kernel: string, inputs: object, own: object): tf.Tensor =>
+      tf.engine().runKernel(kernel, inputs as never, { ...attrs, ...own } as never) as tf.Tensor;
+    const dx = gradient(tf.Conv2DBackpropInput, { dy, filter }, { inputShape: x.shape });
+    return [y, dx, gradient(tf.Conv2DBackpropFilter, { x, dy }, { filterShape })];
+  });
+  const values = found.map((tensor) => tensor.dataSync() as Float32Array);
+  tf.dispose(found);
+  return values;
+}
+
+/** The largest difference, in parts of the largest value of `b`. */
+export function distance(a: Float32Array, b: Float32Array): number {
+  const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) / largest;
+}
