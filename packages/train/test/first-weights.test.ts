@@ -41,6 +41,19 @@ test('weights that are downloaded are told of once, with their address, size and
   expect(told).toEqual([expect.stringMatching(`^downloading ${address} \\(4\\.0 MB\\) to .*body\\.pth$`)]);
 });
 
+test('offline, nothing is asked for: the error says what to put where', async () => {
+  let asked = 0;
+  const count = (): void => void asked++;
+  server.on('request', count);
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/other.pth`;
+  for (const start of [{ weights: address }, { weightsBackbone: address }]) {
+    const training = train({ data, preset: 'quick', ...start, offline: true, out: join(folder, 'runs') });
+    await expect(training).rejects.toMatchObject({ code: 'OFFLINE', expected: expect.stringMatching(/other\.pth$/) });
+  }
+  server.off('request', count);
+  expect(asked).toBe(0);
+});
+
 test('a run goes on without the file of its first weights, with the same bits', async () => {
   const architectures = [tinyMaskRcnn];
   const config = (changes: PartialConfig): PartialConfig => ({

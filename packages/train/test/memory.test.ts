@@ -102,8 +102,18 @@ describe('before the first step', () => {
       return Number.parseFloat(/about ([\d.]+)/.exec((error as { expected: string }).expected)![1]!);
     };
     const [whole, parts] = [await needed('hflip'), await needed('ssdlite')];
-    expect(parts / whole).toBeGreaterThan(2.5); // images of 3:2: four squares instead of one and a half
-    expect(parts / whole).toBeLessThan(2.8);
+    // Images of 3:2: four squares instead of one and a half, and a third for the many shapes of parts.
+    expect(parts / whole).toBeGreaterThan(1.3 * 2.5);
+    expect(parts / whole).toBeLessThan(1.3 * 2.8);
+  });
+
+  test('a training size of its own is what the hint makes smaller', async () => {
+    const side = 2 ** 14;
+    const big = { arch: 'maskrcnn_small', batchSize: 1, maxSize: 2 * side };
+    const hintOf = async (config: PartialConfig): Promise<string> =>
+      ((await start({ ...big, ...config })).error as { hint: string }).hint;
+    expect(await hintOf({ model: { minSize: 64, trainMinSize: side } })).toMatch(/fits: --model\.train-min-size \d/);
+    expect(await hintOf({ minSize: side })).toMatch(/fits: --model\.min-size \d/);
   });
 
   test('this machine has some memory to begin with', () => expect(availableMemory()).toBeGreaterThan(64 * MiB));

@@ -131,5 +131,6 @@ async function fetchWeights(command: readonly string[]): Promise<void> {
     import('@rcnn/checkpoint/node'),
     import('mask-rcnn/node'),
   ]);
-  for (const name of names) await (await loadPretrained(weightsFile(name!))).close();
+  const offline = command.includes('--offline');
+  for (const name of names) await (await loadPretrained(weightsFile(name!), { offline })).close();
 }

@@ -18,6 +18,7 @@ export interface TrainConfig extends Settings<DatasetSettings> {
   arch: string;
   weights: string;
   weightsBackbone?: string;
+  offline: boolean;
   /** Options of the architecture, by the names of its own schema. */
   model: Record<string, JsonValue>;
 

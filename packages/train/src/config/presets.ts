@@ -36,6 +36,7 @@ export const defaults: Omit<TrainConfig, 'data'> = {
   seed: 0,
   engine: 'auto',
   memory: 'check',
+  offline: false,
   compile: 'auto',
 };
 

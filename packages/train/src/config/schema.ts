@@ -53,6 +53,7 @@ export const schema: z.ZodObject<z.ZodRawShape> = z.strictObject({
     .min(1)
     .describe('Start the backbone alone from: a published classifier (resnet50), a file or a URL')
     .optional(),
+  offline: z.boolean().describe('Never use the network: weights come from files or the cache').optional(),
   model: z.record(z.string(), z.unknown()).describe('Options of the architecture').optional(),
   ...formerShape,
 
@@ -125,7 +126,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   Start: ['preset'],
   Dataset: Object.keys(DATASET_SETTINGS),
   Data: ['data', 'valData', 'labels', 'augment', 'workers'],
-  Model: ['arch', 'weights', 'weightsBackbone', 'model', ...Object.keys(formerShape)],
+  Model: ['arch', 'weights', 'weightsBackbone', 'offline', 'model', ...Object.keys(formerShape)],
   Run: [
     'evaluateEvery',
     'patience',

@@ -7,7 +7,7 @@ import {
   type TensorSource,
   type WeightsProfile,
 } from '@rcnn/checkpoint';
-import { type DownloadEvent, downloadReporter, loadPretrained } from '@rcnn/checkpoint/node';
+import { type DownloadEvent, downloadReporter, loadPretrained, type Pretrained } from '@rcnn/checkpoint/node';
 import type { Dataset } from '@rcnn/coco-data';
 import { type BatchNormFactory, type Detector, Random } from '@rcnn/core';
 import { counted, RcnnError } from '@rcnn/core/errors';
@@ -40,7 +40,7 @@ export async function buildModel(
   const { weightsBackbone: backbone } = config;
   if (backbone !== undefined) return fromBackbone(config, backbone, architecture, data, onEvent);
   if (config.weights === 'none') return freshModel(config, architecture, data);
-  const checkpoint = await loadPretrained(config.weights, { onEvent: downloadListener(onEvent) });
+  const checkpoint = await open(config.weights, config, onEvent);
   try {
     const { profile, weights, path } = checkpoint;
     tellBeside(weights, path, onEvent);
@@ -79,7 +79,7 @@ async function fromBackbone(
       hint: 'Leave one of them out.',
     });
   }
-  const checkpoint = await loadPretrained(what, { onEvent: downloadListener(onEvent) });
+  const checkpoint = await open(what, config, onEvent);
   try {
     const { profile, weights, path } = checkpoint;
     // The body's own settings hold; how the classifier resized its images says nothing of a detector's.
@@ -137,6 +137,11 @@ function ofWeights({ weightOptions, chosenAnew = [] }: Architecture, profile: Be
 
 function tellBeside(weights: TensorSource, path: string, onEvent: Listener): void {
   for (const text of besideModel(weights)) onEvent({ kind: 'warning', text: `${path}: ${text}` });
+}
+
+/** Weights by name, file or address; the caller closes them. */
+function open(what: string, { offline }: TrainConfig, onEvent: Listener): Promise<Pretrained> {
+  return loadPretrained(what, { offline, onEvent: downloadListener(onEvent) });
 }
 
 /** Tells of a download in the words of every command. */

@@ -24,12 +24,14 @@ export interface MemoryOptions {
 /**
  * Refuses a training that would be ended by the system for want of memory.
  * @param estimate bytes of a training with other options
+ * @param minSizeFlag the option by which the short side is chosen
  * @throws OUT_OF_MEMORY naming options that fit
  */
 export function requireMemory(
   now: MemoryOptions,
   estimate: (options: MemoryOptions) => number,
   available: number,
+  minSizeFlag = '--model.min-size',
 ): void {
   const needed = estimate(now);
   if (needed <= available) return;
@@ -39,7 +41,7 @@ export function requireMemory(
     problem: 'a step would not fit into memory',
     found: `${gibibytes(available)} available`,
     expected: `about ${gibibytes(needed)}`,
-    hint: `${fitting === undefined ? 'No smaller batch or image fits; take a smaller architecture.' : `This fits: ${flags(fitting, now)}.`} To go on all the same: --memory ignore.`,
+    hint: `${fitting === undefined ? 'No smaller batch or image fits; take a smaller architecture.' : `This fits: ${flags(fitting, now, minSizeFlag)}.`} To go on all the same: --memory ignore.`,
   });
 }
 
@@ -58,10 +60,10 @@ function smallerOptions({ batchSize, limits }: MemoryOptions): MemoryOptions[] {
   return options;
 }
 
-function flags(fitting: MemoryOptions, now: MemoryOptions): string {
+function flags(fitting: MemoryOptions, now: MemoryOptions, minSizeFlag: string): string {
   const changes: readonly (readonly [flag: string, chosen: number | undefined, before: number | undefined])[] = [
     ['--batch-size', fitting.batchSize, now.batchSize],
-    ['--model.min-size', fitting.limits?.minSize, now.limits?.minSize],
+    [minSizeFlag, fitting.limits?.minSize, now.limits?.minSize],
     ['--model.max-size', fitting.limits?.maxSize, now.limits?.maxSize],
   ];
   return changes
