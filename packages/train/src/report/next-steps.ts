@@ -16,7 +16,7 @@ export interface RunFacts {
 
 /** What to change next, most important first, a sentence or two each; one that says to leave it when nothing is found. */
 export function nextSteps(facts: RunFacts): string[] {
-  const judges = [notLearning, nothingFound, stillRising, pastItsBest, smallMissed, unbalanced];
+  const judges = [notLearning, nothingFound, stillRising, pastItsBest, smallerMissed, unbalanced];
   const texts = judges.map((judge) => judge(facts)).filter((text) => text !== undefined);
   if (texts.length > 0) return texts;
   const measured = facts.evaluation !== undefined;
@@ -74,7 +74,7 @@ const SIZES = [
   ['APl', 'Large objects'],
 ] as const;
 
-const smallMissed: Judge = ({ evaluation, folder }) => {
+const smallerMissed: Judge = ({ evaluation, folder }) => {
   const kind = mostTellingFirst(Object.keys(evaluation?.results ?? {}))[0] as 'segm' | 'bbox' | undefined;
   if (kind === undefined || evaluation === undefined) return undefined;
   const names = statNames(kind);
