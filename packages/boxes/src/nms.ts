@@ -41,73 +41,91 @@ export function nms(
 interface Geometry {
   readonly boxes: Boxes;
   readonly areas: Float32Array;
-  /** Centres. */
-  readonly x: Float64Array;
-  readonly y: Float64Array;
-  /** Where the strips begin, and how wide each is. */
-  readonly left: number;
-  readonly stripWidth: number;
+  /** Centres, and the cells in which they are counted along each axis. */
+  readonly x: Axis;
+  readonly y: Axis;
+  /** For each kept box the one before it in its cell; -1 after the last. */
+  readonly next: Int32Array;
 }
 
-/** Enough to leave most boxes aside, few enough to visit those of a wide box quickly. */
-const STRIPS = 128;
+interface Axis {
+  readonly centres: Float64Array;
+  /** Where the cells begin, and how long each is. */
+  readonly start: number;
+  readonly cell: number;
+}
+
+/** Cells along an axis: enough to leave most boxes aside, few enough to visit those of a wide box quickly. */
+const CELLS = 32;
 
 /**
- * The kept boxes of a group, in vertical strips by the x of their centre, so that a box is compared only with those
- * that can suppress it. With widths `w` and `v`, an IoU above `t` needs an overlap of more than `t * max(w, v)` along
- * x, hence `v < w / t`, and centres less than `(1 - t) * max(w, v)`, so less than `w * (1 - t) / t`, apart. Along y alike.
+ * The kept boxes of a group, in the cells of a grid by their centre, so that a box is compared only with those that can
+ * suppress it. An IoU above `t` needs as much along x alone: widths `w` and `v` that overlap by more than `t` times what they
+ * cover together. Then `v < w / t`, and the centres are less than `(w + v) / 2 * (1 - t) / (1 + t)` apart, or, where one lies
+ * within the other, half the difference of their widths: both less than `w * (1 - t) / (2 t)`. Along y alike.
  */
 class KeptBoxes {
   readonly #geometry: Geometry;
-  readonly #strips: number[][] = Array.from({ length: STRIPS }, () => []);
+  /** The last box of each cell, row by row; -1 where there is none. */
+  readonly #heads = new Int32Array(CELLS * CELLS).fill(-1);
 
   constructor(geometry: Geometry) {
     this.#geometry = geometry;
   }
 
   add(i: number): void {
-    this.#strips[this.#strip(this.#geometry.x[i]!)]!.push(i);
+    const { x, y, next } = this.#geometry;
+    const cell = CELLS * cellOf(y, y.centres[i]!) + cellOf(x, x.centres[i]!);
+    next[i] = this.#heads[cell]!;
+    this.#heads[cell] = i;
   }
 
   /** Whether the IoU of box `i` with a kept one is above the threshold. */
   suppress(i: number, threshold: number): boolean {
-    const { boxes, areas, x, y } = this.#geometry;
-    const reach = (1 - threshold) / threshold + 1e-3; // a little more: IoUs are float32
+    const { boxes, areas, x, y, next } = this.#geometry;
+    const reach = (1 - threshold) / (2 * threshold) + 1e-3; // a little more: IoUs are float32
     const reachX = (boxes[i * 4 + 2]! - boxes[i * 4]!) * reach;
     const reachY = (boxes[i * 4 + 3]! - boxes[i * 4 + 1]!) * reach;
-    const centreX = x[i]!;
-    const centreY = y[i]!;
-    const last = this.#strip(centreX + reachX);
-    for (let s = this.#strip(centreX - reachX); s <= last; s++) {
-      const strip = this.#strips[s]!;
-      for (let k = 0; k < strip.length; k++) {
-        const j = strip[k]!;
-        if (Math.abs(y[j]! - centreY) > reachY || Math.abs(x[j]! - centreX) > reachX) continue;
-        if (overlap(boxes, j, areas[j]!, boxes, i, areas[i]!) > threshold) return true;
+    const centreX = x.centres[i]!;
+    const centreY = y.centres[i]!;
+    const first = cellOf(x, centreX - reachX);
+    const last = cellOf(x, centreX + reachX);
+    const lastRow = cellOf(y, centreY + reachY);
+    for (let row = cellOf(y, centreY - reachY); row <= lastRow; row++) {
+      for (let cell = CELLS * row + first; cell <= CELLS * row + last; cell++) {
+        for (let j = this.#heads[cell]!; j >= 0; j = next[j]!) {
+          if (Math.abs(y.centres[j]! - centreY) > reachY || Math.abs(x.centres[j]! - centreX) > reachX) continue;
+          if (overlap(boxes, j, areas[j]!, boxes, i, areas[i]!) > threshold) return true;
+        }
       }
     }
     return false;
   }
+}
 
-  #strip(x: number): number {
-    const index = Math.floor((x - this.#geometry.left) / this.#geometry.stripWidth);
-    return index > 0 ? Math.min(index, STRIPS - 1) : 0; // NaN: the first
-  }
+function cellOf({ start, cell }: Axis, centre: number): number {
+  const index = Math.floor((centre - start) / cell);
+  return index > 0 ? Math.min(index, CELLS - 1) : 0; // NaN: the first
 }
 
 function geometryOf(boxes: Boxes): Geometry {
   const areas = boxArea(boxes);
-  const x = new Float64Array(areas.length);
-  const y = new Float64Array(areas.length);
-  let left = Number.POSITIVE_INFINITY;
-  let right = Number.NEGATIVE_INFINITY;
-  for (let i = 0, p = 0; i < areas.length; i++, p += 4) {
-    x[i] = (boxes[p]! + boxes[p + 2]!) / 2;
-    y[i] = (boxes[p + 1]! + boxes[p + 3]!) / 2;
-    if (x[i]! < left) left = x[i]!;
-    if (x[i]! > right) right = x[i]!;
+  const [x, y] = [axisOf(boxes, 0), axisOf(boxes, 1)];
+  return { boxes, areas, x, y, next: new Int32Array(areas.length) };
+}
+
+/** @param from 0 for x, 1 for y */
+function axisOf(boxes: Boxes, from: 0 | 1): Axis {
+  const centres = new Float64Array(boxes.length / 4);
+  let start = Number.POSITIVE_INFINITY;
+  let end = Number.NEGATIVE_INFINITY;
+  for (let i = 0, p = from; i < centres.length; i++, p += 4) {
+    const centre = (boxes[p]! + boxes[p + 2]!) / 2;
+    centres[i] = centre;
+    if (centre < start) start = centre;
+    if (centre > end) end = centre;
   }
-  return { boxes, areas, x, y, left, stripWidth: (right - left) / STRIPS || 1 };
+  return { centres, start, cell: (end - start) / CELLS || 1 };
 }
 
 function check(count: number, scores: ArrayLike<number>, groups: Int32Array | undefined, threshold: number): void {

@@ -24,6 +24,30 @@ test('boxes compete only inside their group', () => {
   expect([...nms(boxes, [0.7, 0.8, 0.9], 0.5, { groups: Int32Array.of(3, -1, 3) })]).toEqual([2, 1]);
 });
 
+test.each([0.3, 0.5, 0.7, 0.9])('just above %d a box goes, just below it stays, wherever it touches', (threshold) => {
+  const random = new Random(3);
+  for (let i = 0; i < 200; i++) {
+    const [x, y, w, h] = [random.uniform(), random.uniform(), random.uniform(), random.uniform()].map((u) => 1 + 99 * u) as [number, number, number, number]; // biome-ignore format: one line
+    const whole = [x, y, x + w, y + h];
+    for (const [iou, expected] of [
+      [threshold + 0.001, [0]],
+      [threshold - 0.001, [0, 1]],
+    ] as const) {
+      // biome-ignore format: pairs
+      const apart = (w * (1 - iou)) / (1 + iou);
+      for (const other of [
+        [x, y, x + w * iou, y + h], // within, at one end
+        [x + w * (1 - iou), y, x + w, y + h],
+        [x, y, x + w, y + h / iou], // around
+        [x + apart, y, x + w + apart, y + h], // beside
+      ]) {
+        expect([...nms(Float32Array.of(...whole, ...other), [0.9, 0.8], threshold)]).toEqual(expected);
+        expect([...nms(Float32Array.of(...other, ...whole), [0.9, 0.8], threshold)]).toEqual(expected);
+      }
+    }
+  }
+});
+
 test('stops at the limit, with the same boxes first', () => {
   const { boxes, scores } = scene(400, new Random(5));
   const all = nms(boxes, scores, 0.3);
