@@ -63,8 +63,8 @@ function passOn(node: TapeNode, gradients: Map<number, tf.Tensor>, dependent: Re
     }
     const before = gradients.get(input.id);
     if (before === undefined) {
-      // A thunk may hand back `dy` itself: a clone of its own lets each be freed alone.
-      gradients.set(input.id, tf.keep(tf.clone(gradient)));
+      // A thunk may hand back `dy` itself, or what another one handed back: a clone lets each be freed alone.
+      gradients.set(input.id, tf.keep(gradient.kept ? tf.clone(gradient) : gradient));
     } else {
       gradients.set(input.id, tf.keep(tf.add(before, gradient)));
       before.dispose();
