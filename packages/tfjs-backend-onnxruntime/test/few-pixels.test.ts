@@ -1,10 +1,10 @@
 import { expectSameBits } from '@rcnn/shared/same-bits';
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { BACKEND_NAME, configure, OrtBackend } from '../src/index.ts';
 import { describe as describeConvolution } from '../src/kernels/convolution/conv-info.ts';
 import { hasFewPixels } from '../src/kernels/convolution/few-pixels.ts';
-import { distance, passesOf, registerOther, type Shape } from './passes.ts';
+import { distance, passesOf, recorded, registerOther, type Shape } from './passes.ts';
 
 const OTHER = 'onnxruntime-direct';
 
@@ -56,10 +56,29 @@ test('dilated', async () => {
     tf.tidy(() => {
       const x = tf.randomUniform<tf.Rank.R4>([2, 5, 4, 64], -1, 1, 'float32', 1);
       const filter = tf.randomUniform<tf.Rank.R4>([3, 3, 64, 64], -1, 1, 'float32', 2);
-      values.push(tf.conv2d(x, filter, 1, 'same', 'NHWC', 2).dataSync() as Float32Array);
+      values.push(recorded(() => tf.conv2d(x, filter, 1, 'same', 'NHWC', 2)).dataSync() as Float32Array);
     });
   }
   expect(distance(values[0]!, values[1]!)).toBeLessThan(1e-5);
+});
+
+test('in prediction a filter is put in order once and stays so', async () => {
+  await tf.setBackend(BACKEND_NAME);
+  const made: string[] = [];
+  const backend = tf.backend() as OrtBackend;
+  const derived = vi.spyOn(backend, 'derived').mockImplementation((...args) => {
+    made.push(args[1]);
+    return OrtBackend.prototype.derived.apply(backend, args);
+  });
+  tf.tidy(() => {
+    const x = tf.ones<tf.Rank.R4>([1, 4, 4, 64]);
+    const filter = tf.ones<tf.Rank.R4>([3, 3, 64, 64]);
+    tf.conv2d(x, filter, 1, 'same');
+    expect(made).toHaveLength(1);
+    recorded(() => tf.conv2d(x, filter, 1, 'same'));
+    expect(made).toHaveLength(1);
+  });
+  derived.mockRestore();
 });
 
 test('the rule: several taps, as many pixels as channels, twice as many where the filter jumps', () => {

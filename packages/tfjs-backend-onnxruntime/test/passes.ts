@@ -21,6 +21,17 @@ export interface Shape {
   readonly stride?: number;
 }
 
+/** As in a training, whose filters change from step to step. */
+export function recorded<T>(work: () => T): T {
+  const engine = tf.engine() as unknown as { startTape(): void; endTape(): void };
+  engine.startTape();
+  try {
+    return work();
+  } finally {
+    engine.endTape();
+  }
+}
+
 /** Result, gradient by the input, gradient by the filter. */
 export async function passesOf(name: string, shape: Shape): Promise<Float32Array[]> {
   const { n, h, w, inChannels, outChannels, pad, filter: [rows, columns] = [3, 3], stride = 1 } = shape;
@@ -30,7 +41,7 @@ export async function passesOf(name: string, shape: Shape): Promise<Float32Array
     const x = tf.randomUniform<tf.Rank.R4>([n, h, w, inChannels], -1, 1, 'float32', 1);
     const filterShape: [number, number, number, number] = [rows, columns, inChannels, outChannels];
     const filter = tf.randomUniform<tf.Rank.R4>(filterShape, -1, 1, 'float32', 2);
-    const y = tf.conv2d(x, filter, stride, pad, 'NHWC', 1, dimRoundingMode);
+    const y = recorded(() => tf.conv2d(x, filter, stride, pad, 'NHWC', 1, dimRoundingMode));
     const dy = tf.randomUniform(y.shape, -1, 1, 'float32', 3);
     const attrs = { strides: stride, pad, dataFormat: 'NHWC', dimRoundingMode };
     const gradient = (kernel: string, inputs: object, own: object): tf.Tensor =>

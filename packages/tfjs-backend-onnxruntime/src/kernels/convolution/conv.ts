@@ -1,4 +1,4 @@
-import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { fused } from '../activation.ts';
 import { isFloat, type KernelCall, type OrtKernel } from '../kernel.ts';
 import { type ConvInfo, describe, groupsOf, mapsOf, STILL, strided } from './conv-info.ts';
@@ -29,6 +29,12 @@ function forwardWindow(info: ConvInfo): Window {
   };
 }
 
+/** Whether a training records this: in prediction filters stay, are put in order once, and a product has no more to save. */
+const isRecorded = (): boolean => {
+  const { state } = engine() as unknown as { readonly state: { readonly gradientDepth: number } };
+  return state.gradientDepth > 0;
+};
+
 function conv2D({ inputs, backend, attrs }: KernelCall): TensorInfo | undefined {
   const x = inputs['x']!;
   const filter = inputs['filter']!;
@@ -41,7 +47,7 @@ function conv2D({ inputs, backend, attrs }: KernelCall): TensorInfo | undefined 
   const window = forwardWindow(info);
   const groups = groupsOf(info, filter.shape);
   const taps = allTaps(info, groups);
-  if (groups === 1 && hasFewPixels(backend, info)) {
+  if (groups === 1 && isRecorded() && hasFewPixels(backend, info)) {
     convolveFewPixels(backend, info, xMaps, backend.floats(filter), yMaps.data);
   } else if (info.filterHeight * info.filterWidth === 1 && window.pads.every((pad) => pad === 0)) {
     strided(backend, xMaps, info, (source) => correlate(backend, source, filter, taps, STILL, yMaps));
