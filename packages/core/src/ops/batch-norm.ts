@@ -79,7 +79,7 @@ export function inputGradient(
   { n, sum, correlation }: Sums,
 ): tf.Tensor {
   const scale = tf.div(weight, deviation);
-  const perCentred = tf.neg(tf.div(tf.mul(scale, correlation), tf.mul(tf.square(deviation), n)));
-  const shift = tf.neg(tf.mul(scale, tf.div(sum, n)));
-  return tf.add(tf.mul(dy, scale), tf.add(tf.mul(centred, perCentred), shift));
+  const perCentred = tf.div(tf.mul(scale, correlation), tf.mul(tf.square(deviation), n));
+  const shift = tf.mul(scale, tf.div(sum, n));
+  return tf.sub(tf.mul(dy, scale), tf.add(tf.mul(centred, perCentred), shift));
 }
