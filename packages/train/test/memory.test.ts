@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShapes } from '@rcnn/coco-data/node';
@@ -105,6 +105,23 @@ describe('before the first step', () => {
     // Images of 3:2: four squares instead of one and a half, and a third for the many shapes of parts.
     expect(parts / whole).toBeGreaterThan(1.3 * 2.5);
     expect(parts / whole).toBeLessThan(1.3 * 2.8);
+  });
+
+  test('images of several shapes take a third more than as many of the largest', async () => {
+    const mixed = join(folder, 'mixed');
+    const square = join(folder, 'square');
+    cpSync(join(folder, 'data'), mixed, { recursive: true });
+    await writeShapes(square, { splits: { train: 1 }, size: [32, 32] });
+    cpSync(join(square, 'train', '000000.png'), join(mixed, 'train', '000001.png'));
+    const file = join(mixed, 'annotations', 'instances_train.json');
+    const { images, ...rest } = JSON.parse(readFileSync(file, 'utf8')) as { images: { width: number }[] };
+    writeFileSync(file, JSON.stringify({ ...rest, images: [images[0], { ...images[1], width: 32 }] }));
+    const needed = async (data: string): Promise<number> => {
+      const { error } = await start({ data, arch: 'maskrcnn_small', minSize: 2 ** 17, maxSize: 2 ** 20 });
+      return Number.parseFloat(/about ([\d.]+)/.exec((error as { expected: string }).expected)![1]!);
+    };
+    expect((await needed(mixed)) / (await needed(join(folder, 'data')))).toBeCloseTo(1.3, 2);
+    for (const copy of [mixed, square]) rmSync(copy, { recursive: true });
   });
 
   test('a training size of its own is what the hint makes smaller', async () => {

@@ -20,8 +20,8 @@ const MEASURED: readonly string[] = ['onnxruntime', 'cpu'];
 const AUGMENTED: SideLimits = { minSize: 1024, maxSize: 1333 };
 
 /**
- * Batches of parts differ in shape from step to step, and whole images are predicted in between: the engine keeps memory of
- * several shapes. Seen were 5.7 GiB where the largest batch alone makes 4.3.
+ * Where batches differ in shape from step to step, the engine keeps memory of several shapes: 5.7 GiB were seen where the
+ * largest batch alone makes 4.3, and 4.7 where it makes 3.6.
  */
 const OF_MANY_SHAPES = 1.3;
 
@@ -41,14 +41,16 @@ export function checkMemory(
   const limits = limitsOf(spec.input);
   const estimate = ({ batchSize, limits: chosen }: MemoryOptions): number => {
     const images = Math.min(batchSize, sizes.length);
-    const sides = fixesSize(config.augment) ? AUGMENTED : chosen;
+    const fixed = fixesSize(config.augment);
+    const sides = fixed ? AUGMENTED : chosen;
     const aspect = narrowestPart(config.augment);
     const imageSize =
       aspect === undefined || sides === undefined
         ? paddedSize(sizes, spec.input, sides)
         : paddedParts(aspect, sides, images);
     const bytes = spec.bytesOfStep!({ batchSize: images, imageSize, slots: slotsOf(config) });
-    return aspect === undefined ? bytes : OF_MANY_SHAPES * bytes;
+    const differs = aspect !== undefined || (!fixed && differ(sizes, spec.input, sides));
+    return differs ? OF_MANY_SHAPES * bytes : bytes;
   };
   const now = { batchSize: config.batchSize, limits };
   const available = availableMemory() + process.memoryUsage.rss(); // what this process has already is in the estimate
@@ -73,6 +75,12 @@ function paddedParts(aspect: number, { minSize, maxSize }: SideLimits, images: n
   const padded = (side: number): number => Math.ceil(side / 32) * 32;
   const long = padded(Math.min(aspect * minSize, maxSize));
   return [long, images > 1 ? long : padded(minSize)];
+}
+
+/** Whether images are not of one shape where a batch begins. */
+function differ(sizes: readonly ImageSize[], { resize }: InputSpec, limits: SideLimits | undefined): boolean {
+  if (resize.rule !== 'torchvision') return false;
+  return new Set(sizes.map((size) => batchSizeOf([size], limits ?? resize).join())).size > 1;
 }
 
 function paddedSize(sizes: readonly ImageSize[], { resize }: InputSpec, limits: SideLimits | undefined): ImageSize {
