@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { countOrNone, numberOf } from '../options/flags.ts';
 import { note } from '../output/print.ts';
+import { fetchWeights } from '../ranks/fetch-weights.ts';
 import { mayOwnNetwork, OWN_NETWORK } from '../ranks/own-network.ts';
 import { type Launch, runRestarting } from '../ranks/restarts.ts';
 
@@ -114,23 +115,4 @@ async function inOwnNetwork(start: Launch, command: readonly string[]): Promise<
   process.removeListener('SIGINT', pass);
   process.removeListener('SIGTERM', pass);
   return code;
-}
-
-/** Published weights are fetched while there is a network to fetch them from. */
-async function fetchWeights(command: readonly string[]): Promise<void> {
-  const named = (flag: string): string | undefined => {
-    const at = command.findIndex((word) => word === flag || word.startsWith(`${flag}=`));
-    if (at < 0) return undefined;
-    return command[at] === flag ? command[at + 1] : command[at]!.slice(flag.length + 1);
-  };
-  const names = [named('--weights'), named('--weights-backbone')].filter(
-    (name) => name !== undefined && name !== 'none',
-  );
-  if (names.length === 0) return;
-  const [{ loadPretrained }, { weightsFile }] = await Promise.all([
-    import('@rcnn/checkpoint/node'),
-    import('mask-rcnn/node'),
-  ]);
-  const offline = command.includes('--offline');
-  for (const name of names) await (await loadPretrained(weightsFile(name!), { offline })).close();
 }
