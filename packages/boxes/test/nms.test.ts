@@ -33,7 +33,6 @@ test.each([0.3, 0.5, 0.7, 0.9])('just above %d a box goes, just below it stays, 
       [threshold + 0.001, [0]],
       [threshold - 0.001, [0, 1]],
     ] as const) {
-      // biome-ignore format: pairs
       const apart = (w * (1 - iou)) / (1 + iou);
       for (const other of [
         [x, y, x + w * iou, y + h], // within, at one end

@@ -1,5 +1,7 @@
 /** A convolution with both of its gradients, on two backends of one process. */
+import { expectSameBits } from '@rcnn/shared/same-bits';
 import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'vitest';
 import { BACKEND_NAME, type Convolutions, OrtBackend } from '../src/index.ts';
 
 /** Registers a backend that convolves in another way, under a name of its own. */
@@ -52,6 +54,24 @@ export async function passesOf(name: string, shape: Shape): Promise<Float32Array
   const values = found.map((tensor) => tensor.dataSync() as Float32Array);
   tf.dispose(found);
   return values;
+}
+
+/**
+ * Expects the passes of the backend `name` to be those of `other` within rounding, to have the same bits when they are
+ * repeated, and to leave no tensor and no memory behind.
+ */
+export async function expectSamePasses(name: string, other: string, shape: Shape): Promise<void> {
+  const expected = await passesOf(other, shape);
+  const tensors = tf.memory().numTensors;
+  const found = await passesOf(name, shape);
+  const lent = (tf.backend() as OrtBackend).pool.lentBytes;
+  const again = await passesOf(name, shape);
+  expect((tf.backend() as OrtBackend).pool.lentBytes).toBe(lent);
+  expect(tf.memory().numTensors).toBe(tensors);
+  found.forEach((values, i) => {
+    expectSameBits(values, again[i]!);
+    expect(distance(values, expected[i]!)).toBeLessThan(1e-5);
+  });
 }
 
 /** The largest difference, in parts of the largest value of `b`. */

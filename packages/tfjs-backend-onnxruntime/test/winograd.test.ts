@@ -1,11 +1,10 @@
-import { expectSameBits } from '@rcnn/shared/same-bits';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checkConvolutions, defaultConvolutions } from '../src/convolutions.ts';
 import { BACKEND_NAME, type Convolutions, configure, OrtBackend } from '../src/index.ts';
 import { prefersWinograd } from '../src/kernels/convolution/winograd/choice.ts';
 import { clearUnused, stripsOf, tilingOf } from '../src/kernels/convolution/winograd/tiles.ts';
-import { distance, passesOf, registerOther, type Shape } from './passes.ts';
+import { expectSamePasses, registerOther, type Shape } from './passes.ts';
 
 /** Both ways in one process: the backend of the other way has a name of its own, and the same kernels. */
 const OTHER = 'onnxruntime-direct';
@@ -30,17 +29,7 @@ const SHAPES: readonly Shape[] = [
 
 describe.each(SHAPES)('$n x $h x $w, $inChannels to $outChannels channels, pad $pad', (shape) => {
   test('as directly, with the same bits each time, and nothing is left over', async () => {
-    const direct = await passesOf(OTHER, shape);
-    const tensors = tf.memory().numTensors;
-    const ours = await passesOf(BACKEND_NAME, shape);
-    const lent = (tf.backend() as OrtBackend).pool.lentBytes;
-    const again = await passesOf(BACKEND_NAME, shape);
-    expect((tf.backend() as OrtBackend).pool.lentBytes).toBe(lent);
-    expect(tf.memory().numTensors).toBe(tensors);
-    ours.forEach((values, i) => {
-      expectSameBits(values, again[i]!);
-      expect(distance(values, direct[i]!)).toBeLessThan(1e-5);
-    });
+    await expectSamePasses(BACKEND_NAME, OTHER, shape);
   });
 });
 

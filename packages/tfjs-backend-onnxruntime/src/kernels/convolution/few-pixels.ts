@@ -5,23 +5,24 @@
  */
 import type { OrtBackend } from '../../backend.ts';
 import type { Maps } from '../layout.ts';
-import { gemm } from '../mat-mul.ts';
+import { gemm, type Matrix } from '../mat-mul.ts';
 import { copyRun } from '../move.ts';
 import type { ConvInfo } from './conv-info.ts';
 
 /** Channels from which on pixels are copied as a whole. */
 const LEAST_CHANNELS = 32;
 
+/** With more pixels a direct convolution is quicker, however many channels there are. */
+const MOST_PIXELS = 256;
+
 /** Whether this convolution has more than one tap, and few enough pixels for laying them to be quicker. */
 export function hasFewPixels(backend: OrtBackend, info: ConvInfo): boolean {
   if (backend.convolutions !== 'auto') return false;
-  const { batchSize, outHeight, outWidth, inChannels, outChannels, filterHeight, filterWidth } = info;
-  const taps = filterHeight * filterWidth;
-  const channels = Math.min(inChannels, outChannels);
+  const channels = Math.min(info.inChannels, info.outChannels);
   // Where the filter jumps, other ways cut the map into phases first, and this one is quicker for twice as many.
-  const most = info.strideHeight * info.strideWidth === 1 ? 1 : 2;
-  const pixels = batchSize * outHeight * outWidth;
-  return taps > 1 && channels >= LEAST_CHANNELS && pixels <= most * Math.min(channels, 256);
+  const times = info.strideHeight * info.strideWidth === 1 ? 1 : 2;
+  const few = pixelsOf(info) <= times * Math.min(channels, MOST_PIXELS);
+  return few && channels >= LEAST_CHANNELS && info.filterHeight * info.filterWidth > 1;
 }
 
 /** Writes the convolution of `x` with `filter`, `[filterHeight, filterWidth, inChannels, outChannels]`, to `y`. */
@@ -32,11 +33,9 @@ export function convolveFewPixels(
   filter: Float32Array,
   y: Float32Array,
 ): void {
-  const [pixels, taken] = sizesOf(info);
-  backend.scratch(pixels * taken, (laid) => {
-    layPixels(info, x, laid);
-    const weights = { data: filter, rows: taken, columns: info.outChannels };
-    gemm(backend, { data: laid, rows: pixels, columns: taken }, weights, y);
+  withRoom(backend, info, (laid) => {
+    layPixels(info, x, laid.data);
+    gemm(backend, laid, { data: filter, rows: laid.columns, columns: info.outChannels }, y);
   });
 }
 
@@ -48,11 +47,9 @@ export function filterGradientOfFewPixels(
   dy: Float32Array,
   dw: Float32Array,
 ): void {
-  const [pixels, taken] = sizesOf(info);
-  backend.scratch(pixels * taken, (laid) => {
-    layPixels(info, x, laid);
-    const gradients = { data: dy, rows: pixels, columns: info.outChannels };
-    gemm(backend, { data: laid, rows: pixels, columns: taken, transpose: true }, gradients, dw);
+  withRoom(backend, info, (laid) => {
+    layPixels(info, x, laid.data);
+    gemm(backend, { ...laid, transpose: true }, { data: dy, rows: laid.rows, columns: info.outChannels }, dw);
   });
 }
 
@@ -64,18 +61,21 @@ export function inputGradientOfFewPixels(
   filter: Float32Array,
   dx: Maps,
 ): void {
-  const [pixels, taken] = sizesOf(info);
-  backend.scratch(pixels * taken, (laid) => {
-    const weights = { data: filter, rows: taken, columns: info.outChannels, transpose: true };
-    gemm(backend, { data: dy, rows: pixels, columns: info.outChannels }, weights, laid);
+  withRoom(backend, info, ({ data, rows, columns }) => {
+    const weights = { data: filter, rows: columns, columns: info.outChannels, transpose: true };
+    gemm(backend, { data: dy, rows, columns: info.outChannels }, weights, data);
     dx.data.fill(0);
-    eachRun(info, (from, at, length) => addRun(laid, at, length, dx.data, from));
+    eachRun(info, (from, at, length) => addRun(data, at, length, dx.data, from));
   });
 }
 
-/** Pixels of the result, and numbers that are laid for each: the input channels under every tap. */
-function sizesOf(info: ConvInfo): readonly [pixels: number, taken: number] {
-  return [info.batchSize * info.outHeight * info.outWidth, info.filterHeight * info.filterWidth * info.inChannels];
+const pixelsOf = ({ batchSize, outHeight, outWidth }: ConvInfo): number => batchSize * outHeight * outWidth;
+
+/** Lends room for what lies under the taps: a row for each pixel of the result, in it the input channels of every tap. */
+function withRoom(backend: OrtBackend, info: ConvInfo, work: (laid: Matrix) => void): void {
+  const rows = pixelsOf(info);
+  const columns = info.filterHeight * info.filterWidth * info.inChannels;
+  backend.scratch(rows * columns, (data) => work({ data, rows, columns }));
 }
 
 /** Lays what is under the taps: `[pixels, filterHeight, filterWidth, inChannels]`, zeros beside the map. */
