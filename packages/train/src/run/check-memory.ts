@@ -10,6 +10,7 @@ import {
   type MemoryOptions,
   requireMemory,
   type SideLimits,
+  withManyShapes,
 } from './memory.ts';
 import { slotsOf } from './plan.ts';
 
@@ -18,12 +19,6 @@ const MEASURED: readonly string[] = ['onnxruntime', 'cpu'];
 
 /** The largest images of the presets that choose the size themselves. */
 const AUGMENTED: SideLimits = { minSize: 1024, maxSize: 1333 };
-
-/**
- * Where batches differ in shape from step to step, the engine keeps memory of several shapes: 5.7 GiB were seen where the
- * largest batch alone makes 4.3, and 4.7 where it makes 3.6.
- */
-const OF_MANY_SHAPES = 1.3;
 
 /**
  * Says what a training will need, and refuses one that cannot fit. A detector that does not know its needs is not asked.
@@ -50,7 +45,7 @@ export function checkMemory(
         : paddedParts(aspect, sides, images);
     const bytes = spec.bytesOfStep!({ batchSize: images, imageSize, slots: slotsOf(config) });
     const differs = aspect !== undefined || (!fixed && differ(sizes, spec.input, sides));
-    return differs ? OF_MANY_SHAPES * bytes : bytes;
+    return differs ? withManyShapes(bytes) : bytes;
   };
   const now = { batchSize: config.batchSize, limits };
   const available = availableMemory() + process.memoryUsage.rss(); // what this process has already is in the estimate
@@ -80,7 +75,9 @@ function paddedParts(aspect: number, { minSize, maxSize }: SideLimits, images: n
 /** Whether images are not of one shape where a batch begins. */
 function differ(sizes: readonly ImageSize[], { resize }: InputSpec, limits: SideLimits | undefined): boolean {
   if (resize.rule !== 'torchvision') return false;
-  return new Set(sizes.map((size) => batchSizeOf([size], limits ?? resize).join())).size > 1;
+  const shapeOf = (size: ImageSize): string => batchSizeOf([size], limits ?? resize).join();
+  const first = sizes[0] && shapeOf(sizes[0]);
+  return sizes.some((size) => shapeOf(size) !== first);
 }
 
 function paddedSize(sizes: readonly ImageSize[], { resize }: InputSpec, limits: SideLimits | undefined): ImageSize {
