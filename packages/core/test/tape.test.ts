@@ -118,6 +118,38 @@ test('gradients that call methods of tensors: addN and cast', async () => {
   parameter.dispose();
 });
 
+test('a gradient that is handed back for several inputs, or as it came, is freed by each alone', async () => {
+  /** `a + b`, whose gradient hands back one tensor of its own for both, or what it got. */
+  const sum = (own: boolean) =>
+    tf.customGrad((...args: unknown[]) => {
+      const [a, b] = args as [tf.Tensor, tf.Tensor];
+      const gradFunc = (dy: tf.Tensor): tf.Tensor[] => {
+        const d = own ? tf.mul(dy, 1) : dy;
+        return [d, d];
+      };
+      return { value: tf.add(a, b), gradFunc };
+    });
+  for (const own of [true, false]) {
+    const [x, y] = [new Parameter(tf.tensor1d([1, 2])), new Parameter(tf.tensor1d([3, 4]))];
+    await expectNoLeak(async () => {
+      const { loss, gradients } = await valueAndGradients(
+        async () => ({
+          loss: tf.tidy(() => tf.sum(tf.mul(sum(own)(sum(own)(x.value, y.value), x.value), [5, 7])) as tf.Scalar),
+        }),
+        new Map([
+          ['x', x],
+          ['y', y],
+        ]),
+      );
+      expectClose(gradients.get('x')!, [10, 14]);
+      expectClose(gradients.get('y')!, [5, 7]);
+      tf.dispose([loss, ...gradients.values()]);
+    });
+    x.dispose();
+    y.dispose();
+  }
+});
+
 test('parameters that the loss does not use have no gradient', async () => {
   const norm = new FrozenBatchNorm(3);
   const scale = new Linear(1, 1);
