@@ -1,5 +1,5 @@
 import type { KeypointScheme } from '@rcnn/core';
-import { counted, RcnnError } from '@rcnn/core/errors';
+import { counted, quoteName, RcnnError } from '@rcnn/core/errors';
 import { ClassMap, plainName } from './class-map.ts';
 import { type CheckedSet, checkRecords } from './doctor/check.ts';
 import type { Problems } from './doctor/problems.ts';
@@ -79,10 +79,14 @@ export class Dataset {
     if (policy === 'fail') problems.throwErrors(set.source);
     else if (maxSkipRate !== undefined) requireMost(checked, problems, maxSkipRate);
     const map = classes instanceof ClassMap ? classes.withTexts(set.categories) : mapOf(checked, classes, policy);
+    checkNames(checked, map);
     if (policy === 'fail') checkMapped(checked, map);
-    if (policy === 'fail') checkNames(checked, map);
-    const images = keepEmpty ? checked.images : checked.images.filter(({ id }) => checked.byImage.get(id)!.length > 0);
-    const annotated = new Set(set.annotations.map(({ imageId }) => imageId));
+    else reportUnmapped(checked, map, problems);
+    const isMapped = ({ categoryId }: AnnotationRecord): boolean => map.labelOf(categoryId) !== undefined;
+    const images = keepEmpty
+      ? checked.images
+      : checked.images.filter(({ id }) => checked.byImage.get(id)!.some(isMapped));
+    const annotated = new Set([...problems.faultyImages, ...set.annotations.map(({ imageId }) => imageId)]);
     return new Dataset(checked, annotated, images, { name, classes: map, store, problems });
   }
 
@@ -179,6 +183,16 @@ function checkMapped({ source, annotations, categories }: CheckedSet, map: Class
     found: names.join(', '),
     hint: 'Load the dataset with the class map it was trained with, or leave the map out.',
   });
+}
+
+/** What the policy to drop leaves out for its class is counted as everything else that it leaves out. */
+function reportUnmapped({ source, annotations, categories }: CheckedSet, map: ClassMap, problems: Problems): void {
+  const names = new Map(categories.map(({ id, name }) => [id, name]));
+  for (const { categoryId, place } of annotations) {
+    if (map.labelOf(categoryId) !== undefined) continue;
+    const found = `${categoryId} ${quoteName(names.get(categoryId)!)}`;
+    problems.add({ kind: 'category-unmapped', source, place: `${place}/category_id`, found });
+  }
 }
 
 /** An id that means something else to the model: every number computed from it would be wrong without a word. */

@@ -60,7 +60,19 @@ describe("a model's map on other data", () => {
       expect.objectContaining({ code: 'LABEL_OUT_OF_RANGE', found: "2 'eel'", expected: "2 'dog'" }),
     );
     expect(open(set(['Cat', 'DOG '])).length).toBe(1);
-    expect(open(set(['cat', 'eel']), 'drop').length).toBe(1);
+    // To leave bad records out is no leave to take dogs for eels.
+    expect(() => open(set(['cat', 'eel']), 'drop')).toThrow(expect.objectContaining({ code: 'LABEL_OUT_OF_RANGE' }));
+  });
+
+  test('objects of a class that the map lacks are refused, or left out and counted', () => {
+    const given = set(['cat', 'dog', 'eel', 'fox']);
+    expect(() => open(given)).toThrow(expect.objectContaining({ code: 'LABEL_OUT_OF_RANGE', found: "4 'fox'" }));
+    const dataset = open(given, 'drop');
+    expect(dataset.annotations(0).map(({ categoryId }) => categoryId)).toEqual([1, 2, 3]);
+    expect(dataset.problems.list()).toMatchObject([
+      { kind: 'category-unmapped', count: 1, examples: [{ found: "4 'fox'" }] },
+      { kind: 'masks-missing' },
+    ]);
   });
 
   test('names without ids of their own get those of the map', () => {

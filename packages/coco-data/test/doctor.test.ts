@@ -349,7 +349,7 @@ const COMPANIONS: Partial<Record<ProblemKind, readonly ProblemKind[]>> = {
   'duplicate-file': ['duplicate-image'],
   'duplicate-category-name': ['category-unused', 'category-differs'],
   'duplicate-category-id': ['category-unused'],
-  'duplicate-image-id': ['duplicate-file'],
+  'duplicate-image-id': ['duplicate-file', 'unknown-image'],
 };
 
 async function planted({ plant }: Fault): Promise<string> {

@@ -1,11 +1,12 @@
 // Where people keep files, and the names they have for them: each line is a folder as some tool or script leaves it.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   convertDataset,
   exportDataset,
+  type FolderImages,
   inspectDataset,
   openDataset,
   repairDataset,
@@ -303,6 +304,63 @@ describe('folders', () => {
       { 'classes.txt': 'red\nblue\n', 'a.json': labelme('a.png'), 'a.png': 1 },
       ['here: 1 pictures, 1 red 1 blue'],
     ],
+    [
+      'COCO of MMDetection: a file of one name in each split',
+      {
+        'train/annotation_coco.json': coco('a.png'),
+        'train/a.png': 1,
+        'val/annotation_coco.json': coco('a.png'),
+        'val/a.png': 2,
+      },
+      TWO,
+    ],
+    [
+      'COCO of names that are alike in each split',
+      { 'train/mine.json': coco('a.png'), 'train/a.png': 1, 'val/mine.json': coco('a.png'), 'val/a.png': 2 },
+      ['train-mine: 1 pictures, 1 red 1 blue', 'val-mine: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'COCO whose validation has another name',
+      {
+        'annotations/instances_train.json': coco('a.png'),
+        'annotations/val.json': coco('b.png'),
+        'train/a.png': 1,
+        'val/b.png': 2,
+      },
+      TWO,
+    ],
+    [
+      'COCO whose validation has a file of its own name',
+      {
+        'train/_annotations.coco.json': coco('a.png'),
+        'train/a.png': 1,
+        'val/val.json': coco('b.png'),
+        'val/b.png': 2,
+      },
+      TWO,
+    ],
+    [
+      'labelme of two places',
+      {
+        's1/train/a.json': labelme('a.png'),
+        's1/train/a.png': 1,
+        's2/train/b.json': labelme('b.png'),
+        's2/train/b.png': 2,
+      },
+      ['s1-train: 1 pictures, 1 red 1 blue', 's2-train: 1 pictures, 1 red 1 blue'],
+    ],
+    [
+      'labelme with a file that strayed',
+      {
+        'c.json': labelme('c.png'),
+        'c.png': 3,
+        'train/a.json': labelme('a.png'),
+        'train/a.png': 1,
+        'val/b.json': labelme('b.png'),
+        'val/b.png': 2,
+      },
+      ['here: 1 pictures, 1 red 1 blue', ...TWO],
+    ],
     ['VOC in capitals', { 'A.XML': xml('A.PNG'), 'A.PNG': 1 }, ['here: 1 pictures, 1 red 1 blue']],
   ])('%s', async (name, files, expected) => {
     expect(await found(put(`folders/${name}/here`, files))).toEqual(expected);
@@ -417,6 +475,25 @@ describe('names', () => {
     expect(await found(put(`names/${name}/here`, files))).toEqual(['here: 1 pictures, 1 red 1 blue']);
     const project = { 'via_region_data.json': via(written, CLASSES), [file]: 1 };
     expect(await found(put(`via names/${name}/here`, project))).toEqual(['here: 1 pictures, 1 red 1 blue']);
+  });
+
+  test.each<[string, string, string, string]>([
+    ['in another case', 'Cam1/0001.png', 'images/cam1/0001.png', 'images/0001.png'],
+    ['encoded', 'batch%202/001.png', 'batch 2/001.png', '001.png'],
+    ['before it was converted', 'cam1/1.bmp', 'cam1/1.png', '1.bmp'],
+  ])('a whole path goes before a name alone: %s', async (name, written, file, other) => {
+    const path = put(`paths/${name}`, { 'annotations.json': coco(written), [file]: 1, [other]: 2 });
+    const { images, store } = await openDataset(path);
+    expect(`${images[0]!.file} of ${(store as FolderImages).root}`).toMatch(
+      new RegExp(`${file.split('/').at(-2)}/[^/]* of `),
+    );
+  });
+
+  test('a link to a folder is a folder', async () => {
+    put('linked', { 'train/a.png': 1, 'train/_annotations.coco.json': coco('a.png') });
+    put('elsewhere', { 'a.png': 2, '_annotations.coco.json': coco('a.png') });
+    symlinkSync(join(root, 'elsewhere'), join(root, 'linked', 'valid'));
+    expect(await found(join(root, 'linked'))).toEqual([TWO[0], 'valid: 1 pictures, 1 red 1 blue']);
   });
 
   test('the sign that a name has of its own is kept', async () => {

@@ -85,6 +85,17 @@ const letters = (item: Item): string =>
 describe('COCO, read as it is', () => {
   test.each<[string, (set: Coco) => void]>([
     ['an outline of nothing', ({ annotations }) => each(annotations, (item) => (item['segmentation'] = [[]]))],
+    [
+      'an outline of which a part is nothing',
+      ({ annotations }) => each(annotations, (item) => (item['segmentation'] as unknown[]).push([], null)),
+    ],
+    [
+      'no key points, written as null or as none',
+      ({ annotations, categories }) => {
+        each(annotations, (item) => (item['keypoints'] = item['id'] === 2 ? null : []));
+        each(categories, (item) => (item['keypoints'] = ['head', 'tail']));
+      },
+    ],
     ['classes that are numbers', ({ categories }) => each(categories, (item) => (item['name'] = item['id']))],
     [
       'run lengths as Python prints them',

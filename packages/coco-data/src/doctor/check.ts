@@ -1,11 +1,13 @@
 import type { ImageSize, InstanceMask } from '@rcnn/core';
 import { counted, isRcnnError, quoteName } from '@rcnn/core/errors';
 import { plainName } from '../class-map.ts';
+import { sharedIds } from '../image-ids.ts';
 import { pathProblem } from '../images/image-path.ts';
 import { maskOf } from '../masks.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } from '../records.ts';
 import { crossingSides } from './outline.ts';
 import type { ProblemKind, Problems } from './problems.ts';
+import { looksLikeCorners, looksLikeFractions, overhang } from './units.ts';
 
 /** The records of a set that a model may see, found by {@link checkRecords}. */
 export interface CheckedSet extends AnnotationSet {
@@ -26,18 +28,21 @@ export function withoutEmpty(set: CheckedSet): CheckedSet {
 export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet {
   const report = reporter(set.source, problems);
   if (set.images.length === 0) report('images-none', '', 'nothing to look at');
-  const images = checkImages(set.images, report);
+  const shared = sharedIds(set.images);
+  const images = checkImages(set.images, shared, report, problems);
   const categories = checkCategories(set.categories, report);
   const knownCategories = new Set(categories.map(({ id }) => id));
   const byImage = new Map<ImageId, AnnotationRecord[]>(images.map(({ id }) => [id, []]));
   const sizes = new Map(images.map(({ id, size }) => [id, size]));
   const ids = new RepeatedIds(set.annotations);
   const points = usualPoints(set.annotations, categories);
-  const annotations = set.annotations.filter((annotation) => {
+  const annotations: AnnotationRecord[] = [];
+  for (const written of set.annotations) {
+    const annotation = withSoundArea(written, report);
     const size = sizes.get(annotation.imageId);
     const bad = [
       checkAnnotationId(annotation, ids),
-      size === undefined ? problem('unknown-image', 'image_id', `image ${annotation.imageId}`) : undefined,
+      size === undefined ? unknownImage(annotation, shared) : undefined,
       knownCategories.has(annotation.categoryId)
         ? undefined
         : problem('unknown-category', 'category_id', `category ${annotation.categoryId}`),
@@ -59,12 +64,11 @@ export function checkRecords(set: AnnotationSet, problems: Problems): CheckedSet
     if (outside > 0 && bad.length === 0) {
       report('keypoint-outside', `${annotation.place}/keypoints`, `${label(annotation)}: ${counted(outside, 'point')}`);
     }
-    const keep = bad.length === 0;
-    if (keep) byImage.get(annotation.imageId)!.push(annotation);
-    return keep;
-  });
-  checkCornerBoxes(set, sizes, report);
-  checkFractions(set, sizes, report);
+    if (bad.length > 0) continue;
+    byImage.get(annotation.imageId)!.push(annotation);
+    annotations.push(annotation);
+  }
+  checkUnits(set, sizes, report);
   checkMissingSegmentations(annotations, report);
   return { source: set.source, images, annotations, categories, byImage };
 }
@@ -132,7 +136,13 @@ function sizeText([height, width]: ImageSize): string {
   return `an image of ${width}x${height}`;
 }
 
-function checkImages(images: readonly ImageRecord[], report: Report): readonly ImageRecord[] {
+/** @param shared ids that several files have: which of them an object is on, nobody can tell */
+function checkImages(
+  images: readonly ImageRecord[],
+  shared: ReadonlySet<ImageId>,
+  report: Report,
+  problems: Problems,
+): readonly ImageRecord[] {
   const ids = new Set<ImageId>();
   const files = new Map<string, ImageId>();
   return images.filter(({ id, file, place }) => {
@@ -141,18 +151,33 @@ function checkImages(images: readonly ImageRecord[], report: Report): readonly I
       report('path-refused', `${place}/file_name`, `image ${id}: ${JSON.stringify(file)} ${unsafe}`);
     const twice = ids.has(id);
     if (twice) report('duplicate-image-id', `${place}/id`, `image ${id}`);
+    if (shared.has(id) && unsafe === undefined) problems.countLost();
     if (files.has(file))
       report('duplicate-file', `${place}/file_name`, `${file} of images ${files.get(file)} and ${id}`);
     ids.add(id);
     files.set(file, id);
-    return unsafe === undefined && !twice;
+    return unsafe === undefined && !twice && !shared.has(id);
   });
+}
+
+function unknownImage({ imageId }: AnnotationRecord, shared: ReadonlySet<ImageId>): Found {
+  const why = shared.has(imageId) ? ', an id that several files have' : '';
+  return problem('unknown-image', 'image_id', `image ${imageId}${why}`);
+}
+
+/** Converters that do not know an area write 0; measured by it, an object would be smaller than any. */
+function withSoundArea(annotation: AnnotationRecord, report: Report): AnnotationRecord {
+  const { area, ...others } = annotation;
+  if (area === undefined || area > 0) return annotation;
+  report('area-none', `${annotation.place}/area`, `${label(annotation)}: ${area}`);
+  return others;
 }
 
 function checkCategories(categories: readonly Category[], report: Report): readonly Category[] {
   const ids = new Set<number>();
   const names = new Set<string>();
   const spellings = new Map<string, string>();
+  const unclear = unclearIds(categories);
   return categories.filter(({ id, name }, i) => {
     const place = `/categories/${i}`;
     if (id === 0) report('category-id-zero', `${place}/id`, `category '${name}'`);
@@ -165,8 +190,19 @@ function checkCategories(categories: readonly Category[], report: Report): reado
     spellings.set(plainName(name), other);
     ids.add(id);
     names.add(name);
-    return !twice;
+    return !twice && !unclear.has(id);
   });
+}
+
+/** Ids that several names have: which of them an object is, nobody can tell. */
+function unclearIds(categories: readonly Category[]): ReadonlySet<number> {
+  const names = new Map<number, string>();
+  const unclear = new Set<number>();
+  for (const { id, name } of categories) {
+    if ((names.get(id) ?? name) !== name) unclear.add(id);
+    names.set(id, name);
+  }
+  return unclear;
 }
 
 function checkAnnotationId({ id }: AnnotationRecord, ids: RepeatedIds): Found | undefined {
@@ -199,10 +235,6 @@ function checkBox(annotation: AnnotationRecord, size: ImageSize): Found | undefi
     return problem('box-outside', 'bbox', `${text} in ${sizeText(size)}`);
   }
   return undefined;
-}
-
-function overhang([x1, y1, x2, y2]: AnnotationRecord['box'], [height, width]: ImageSize): number {
-  return Math.max(-x1, -y1, x2 - width, y2 - height);
 }
 
 function checkSegmentationSize({ segmentation }: AnnotationRecord, size: ImageSize): Found | undefined {
@@ -253,83 +285,13 @@ function pointsOutside({ keypoints = new Float32Array() }: AnnotationRecord, [he
   return count;
 }
 
-function checkCornerBoxes(
-  { annotations }: AnnotationSet,
-  sizes: ReadonlyMap<ImageId, ImageSize>,
-  report: Report,
-): void {
-  const overhanging = looksLikeCorners(annotations, (id) => sizes.get(id));
-  if (overhanging === undefined) return;
-  report(
-    'box-corners',
-    annotations[0]!.place,
-    `${overhanging} of ${counted(annotations.length, 'box', 'boxes')} overhang; all fit as corners`,
-  );
-}
-
-/**
- * Whether boxes were written as corners: read as x, y, width, height they overhang almost everywhere, and never where they
- * are right.
- * @returns how many overhang, or undefined where they do not look like corners
- */
-export function looksLikeCorners(
-  annotations: readonly AnnotationRecord[],
-  sizeOf: (id: ImageId) => ImageSize | undefined,
-): number | undefined {
-  let overhanging = 0;
-  let asCorners = 0;
-  for (const { imageId, box } of annotations) {
-    const size = sizeOf(imageId);
-    if (size === undefined) continue;
-    const [x1, y1, x2, y2] = box;
-    if (overhang(box, size) > 1) overhanging++;
-    const corner = [x2 - x1, y2 - y1] as const;
-    if (corner[0] > x1 && corner[1] > y1 && corner[0] <= size[1] + 1 && corner[1] <= size[0] + 1) asCorners++;
-  }
-  const isSo = annotations.length >= 4 && overhanging > annotations.length / 4 && asCorners === annotations.length;
-  return isSo ? overhanging : undefined;
-}
-
-/** Counted in fractions, every object would be a speck in the upper left pixel: nothing would be learned, and no word said. */
-function checkFractions({ annotations }: AnnotationSet, sizes: ReadonlyMap<ImageId, ImageSize>, report: Report): void {
-  const what = looksLikeFractions(annotations, (id) => sizes.get(id));
-  if (what === undefined) return;
-  const all = what === 'outlines' ? 'outlines' : 'boxes';
-  const of = counted(annotations.length, 'object');
-  report('box-fractions', annotations[0]!.place, `all ${all} of ${of} lie between 0 and 1`);
-}
-
-/** What of all objects counts in fractions of the image: all there is, or one of two. */
-export type InFractions = 'boxes' | 'boxes alone' | 'outlines';
-
-/**
- * What of all objects counts in fractions of the image: the boxes, and outlines where there are any (`boxes`), or one of
- * them beside the other in pixels. A single object may be that small; not everything in a set.
- */
-export function looksLikeFractions(
-  annotations: readonly AnnotationRecord[],
-  sizeOf: (id: ImageId) => ImageSize | undefined,
-): InFractions | undefined {
-  let [objects, outlined, boxes, outlines, specks] = [0, 0, true, true, true];
-  for (const { imageId, box, segmentation } of annotations) {
-    const size = sizeOf(imageId);
-    if (size === undefined || size[0] <= 4 || size[1] <= 4) continue;
-    objects++;
-    boxes &&= box.every(isFraction);
-    specks &&= box[2] > box[0] && box[3] > box[1]; // boxes of zeros are none, and count in nothing
-    if (segmentation === undefined) continue;
-    outlined++;
-    outlines &&= segmentation.kind === 'polygons' && segmentation.parts.every((part) => part.every(isFraction));
-    if (!boxes && !outlines) return undefined;
-  }
-  if (boxes && objects >= 4) return outlines ? 'boxes' : specks ? 'boxes alone' : undefined;
-  if (boxes) return undefined;
-  return outlines && outlined >= 4 ? 'outlines' : undefined;
-}
-
-/** Annotators drag a little over the edge. */
-function isFraction(value: number): boolean {
-  return value >= -0.01 && value <= 1.01;
+/** Boxes that are all corners, or all fractions of the image, are reported once for the set. */
+function checkUnits({ annotations }: AnnotationSet, sizes: ReadonlyMap<ImageId, ImageSize>, report: Report): void {
+  const sizeOf = (id: ImageId): ImageSize | undefined => sizes.get(id);
+  const corners = looksLikeCorners(annotations, sizeOf);
+  if (corners !== undefined) report('box-corners', annotations[0]!.place, corners.found);
+  const fractions = looksLikeFractions(annotations, sizeOf);
+  if (fractions !== undefined) report('box-fractions', annotations[0]!.place, fractions.found);
 }
 
 function checkMissingSegmentations(annotations: readonly AnnotationRecord[], report: Report): void {

@@ -37,8 +37,10 @@ export type ProblemKind =
   | 'category-id-zero'
   | 'unknown-image'
   | 'unknown-category'
+  | 'category-unmapped'
   | 'category-unused'
   | 'category-differs'
+  | 'category-renumbered'
   | 'class-unsaid'
   | 'region-unsupported'
   | 'region-ignored'
@@ -54,6 +56,7 @@ export type ProblemKind =
   | 'box-from-zero'
   | 'box-mask-disagree'
   | 'area-wrong'
+  | 'area-none'
   | 'segmentation-missing'
   | 'masks-missing'
   | 'polygon-flat'
@@ -126,8 +129,14 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   ),
   'unknown-image': kind('error', 'UNKNOWN_ID', 'an annotation names an image that does not exist'),
   'unknown-category': kind('error', 'UNKNOWN_ID', 'an annotation names a category that does not exist'),
+  'category-unmapped': kind('error', 'LABEL_OUT_OF_RANGE', 'an object is of a class that the class map does not know'),
   'category-unused': kind('note', 'DATASET_INVALID', 'a category has no annotation'),
   'category-differs': kind('error', 'LABEL_OUT_OF_RANGE', 'a category id means something else in another split'),
+  'category-renumbered': kind(
+    'warning',
+    'LABEL_OUT_OF_RANGE',
+    'a category gets another id, so that every split has the same ids',
+  ),
   'class-unsaid': kind('warning', 'DATASET_INVALID', 'attributes of regions have no values, and the class is not said'),
   'region-unsupported': kind('error', 'DATASET_INVALID', 'a region has a shape without an area'),
   'region-ignored': kind('note', 'DATASET_INVALID', 'a region says that it is no object'),
@@ -148,6 +157,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'box-from-zero': kind('warning', 'BOX_DEGENERATE', 'a box begins at 0, where Pascal VOC counts from 1'),
   'box-mask-disagree': kind('warning', 'TARGET_INVALID', 'a box and its mask disagree'),
   'area-wrong': kind('warning', 'TARGET_INVALID', 'an area and its mask disagree'),
+  'area-none': kind('warning', 'TARGET_INVALID', 'an area is not above 0, and is read as missing'),
   // masks and keypoints
   'segmentation-missing': kind('warning', 'TARGET_INVALID', 'an annotation has no segmentation while others have'),
   'masks-missing': kind(
@@ -231,10 +241,25 @@ export interface ProblemCount {
 
 const EXAMPLES = 20;
 
+/** Problems that cost an image, or a file that has the objects of one. */
+const OF_IMAGES: readonly ProblemKind[] = [
+  'file-missing',
+  'file-malformed',
+  'file-refused',
+  'image-missing',
+  'image-corrupt',
+  'image-too-large',
+  'image-too-slow',
+  'image-size',
+  'path-refused',
+];
+
 /** Gathers problems: counts all, keeps the first of each kind. */
 export class Problems {
   readonly #keep: number;
   readonly #found = new Map<ProblemKind, { count: number; examples: Problem[] }>();
+  readonly #faulty = new Set<ImageId>();
+  #lost = 0;
 
   /** @param keep how many of each kind to keep. Default 20. */
   constructor(keep: number = EXAMPLES) {
@@ -246,15 +271,47 @@ export class Problems {
     entry.count++;
     if (entry.examples.length < this.#keep) entry.examples.push(problem);
     this.#found.set(problem.kind, entry);
+    if (OF_IMAGES.includes(problem.kind)) this.#lost++;
+    if (problem.imageId !== undefined && PROBLEM_KINDS[problem.kind].severity === 'error')
+      this.markFaulty(problem.imageId);
+  }
+
+  /** An object of this image was reported and left out: the image shows more than is left of its annotations. */
+  markFaulty(image: ImageId): void {
+    this.#faulty.add(image);
+  }
+
+  /** An image was left out whole, for something that stands among the problems of its record. */
+  countLost(): void {
+    this.#lost++;
+  }
+
+  /** Images that objects were left out of, by their ids. */
+  get faultyImages(): ReadonlySet<ImageId> {
+    return this.#faulty;
+  }
+
+  /** Images that were left out whole. */
+  get lostImages(): number {
+    return this.#lost;
+  }
+
+  /** What cost an image first, or else the first error. */
+  get firstLoss(): ProblemCount | undefined {
+    const errors = this.list(1).filter(({ severity }) => severity === 'error');
+    return errors.find(({ kind }) => OF_IMAGES.includes(kind)) ?? errors[0];
   }
 
   /** Takes over what another has gathered. */
   addAll(others: Problems): void {
+    const lost = this.#lost + others.#lost;
+    for (const image of others.#faulty) this.markFaulty(image);
     for (const { count, examples } of others.list(this.#keep)) {
       for (const problem of examples) this.add(problem);
       const entry = examples[0] && this.#found.get(examples[0].kind);
       if (entry) entry.count += count - examples.length;
     }
+    this.#lost = lost;
   }
 
   count(severity?: Severity): number {

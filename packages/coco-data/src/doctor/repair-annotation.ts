@@ -4,8 +4,9 @@ import { PatchMask } from '@rcnn/transforms';
 import { boxAround, clippedOutline } from '../formats/outline.ts';
 import { maskOf } from '../masks.ts';
 import type { AnnotationRecord, Category, ImageRecord, Segmentation } from '../records.ts';
-import { type InFractions, isAreaFarOff } from './check.ts';
+import { isAreaFarOff } from './check.ts';
 import type { Did } from './repairs.ts';
+import { type InFractions, isFraction, isOutlineInFractions } from './units.ts';
 
 type Box = AnnotationRecord['box'];
 
@@ -17,8 +18,10 @@ export interface AnnotationContext {
   readonly category: Category | undefined;
   /** All boxes of the split were written as corners. */
   readonly corners: boolean;
-  /** What of all objects of the split was counted in fractions of the image. */
+  /** What of the objects of the split was counted in fractions of the image. */
   readonly fractions: InFractions | undefined;
+  /** So many boxes of the split reach beyond their images that nobody can tell what they count in. */
+  readonly keepsOverhang: boolean;
   /** A part of the mask could not be used: what is left of it may be no more than a crumb. */
   readonly isPartial: boolean;
   readonly did: Did;
@@ -66,12 +69,16 @@ export function unclipped(annotation: AnnotationRecord, believed: ImageSize, siz
   return isClipped ? { ...annotation, box: boxAround(points, size) } : annotation;
 }
 
-/** What was counted in fractions of the image, in its pixels. */
+/** What was counted in fractions of the image, in its pixels; one that counts in pixels among others stays. */
 function inPixels(
-  { box, segmentation, area, ...rest }: AnnotationRecord,
+  annotation: AnnotationRecord,
   [height, width]: ImageSize,
   { fractions, did }: AnnotationContext,
 ): AnnotationRecord {
+  const { box, segmentation, area, ...rest } = annotation;
+  const isOutline = fractions !== 'boxes alone' && segmentation !== undefined;
+  const isBoxInPixels = fractions !== 'outlines' && !box.every(isFraction);
+  if (isBoxInPixels || (isOutline && !isOutlineInFractions(segmentation))) return annotation;
   const scaled = (value: number, i: number): number => value * (i % 2 === 0 ? width : height);
   did(
     'read as fractions',
@@ -189,7 +196,7 @@ function repairBox(
   { box, place }: AnnotationRecord,
   patch: PatchMask | undefined,
   size: ImageSize,
-  { corners, did }: AnnotationContext,
+  { corners, keepsOverhang, did }: AnnotationContext,
 ): Box | string {
   const asCorners: Box = [box[0], box[1], box[2] - box[0], box[3] - box[1]];
   if (patch ? boxIoU(asCorners, patch.box) > 0.9 && boxIoU(box, patch.box) < 0.7 : corners) {
@@ -201,8 +208,9 @@ function repairBox(
   }
   const clipped = clip(box, size);
   if (isBox(box) && isBox(clipped)) {
-    if (box.some((side, i) => Math.abs(side - clipped[i]!) > 1))
-      did('clipped box', place, `${text(box)} is now ${text(clipped)}`);
+    const overhangs = box.some((side, i) => Math.abs(side - clipped[i]!) > 1);
+    if (overhangs && keepsOverhang && patch === undefined) return box;
+    if (overhangs) did('clipped box', place, `${text(box)} is now ${text(clipped)}`);
     return clipped;
   }
   if (patch === undefined) return `box ${text(box)} cannot be used and there is no mask`;
@@ -216,7 +224,7 @@ function repairArea({ area, place }: AnnotationRecord, patch: PatchMask | undefi
     did('made area anew from mask', place, `${area} is now ${patch.area}`);
     return patch.area;
   }
-  if (area >= 0) return area;
+  if (area > 0) return area;
   did('left out field', place, `area: ${area}`);
   return undefined;
 }

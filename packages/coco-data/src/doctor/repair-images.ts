@@ -1,5 +1,6 @@
 import type { ImageSize } from '@rcnn/core';
-import type { AnnotationRecord, ImageId, ImageRecord } from '../records.ts';
+import { imagesById } from '../image-ids.ts';
+import type { AnnotationRecord, ImageRecord } from '../records.ts';
 
 /** What the file of an image that decodes says about itself. */
 export interface FileFacts {
@@ -103,29 +104,6 @@ function inside(value: number, side: number): boolean {
 }
 
 /**
- * Ids that several files share: which of them an annotation means, nobody can tell.
- * @param others ids of records that do not say which file they mean
- */
-export function sharedIds(images: readonly ImageRecord[], others: readonly ImageId[] = []): ReadonlySet<ImageId> {
-  const files = new Map<ImageId, string>();
-  const find = imagesById(images);
-  const shared = new Set<ImageId>(others.flatMap((id) => find(id)?.id ?? []));
-  for (const { id, file } of images) {
-    if ((files.get(id) ?? file) !== file) shared.add(id);
-    files.set(id, file);
-  }
-  return shared;
-}
-
-/** Finds images by id, and where one list has numbers and the other text (`3` and `"3"`), by the other form. */
-export function imagesById<Image extends { readonly id: ImageId }>(
-  images: readonly Image[],
-): (id: ImageId) => Image | undefined {
-  const exact = new Map(images.map((image) => [image.id, image]));
-  return (id) => exact.get(id) ?? exact.get(otherForm(id));
-}
-
-/**
  * Annotations that name files where ids should stand (`"a.jpg"`, `"a"`), with the ids of those files. Only where no
  * annotation has an id that there is, for then nothing else can be meant, and only where one file has the name.
  */
@@ -148,11 +126,6 @@ export function withIdsOfFiles(
 function namesOf(file: string): ReadonlySet<string> {
   const name = file.slice(file.lastIndexOf('/') + 1);
   return new Set([file, name, name.replace(/\.[^.]+$/, '')]);
-}
-
-function otherForm(id: ImageId): ImageId {
-  if (typeof id === 'number') return String(id);
-  return /^(?:0|-?[1-9]\d{0,15})$/.test(id) && Number.isSafeInteger(Number(id)) ? Number(id) : id;
 }
 
 function same(a: ImageSize, b: ImageSize): boolean {

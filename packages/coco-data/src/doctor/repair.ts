@@ -2,6 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { RcnnError } from '@rcnn/core/errors';
 import { OutputFolder, writeError } from '@rcnn/files';
+import { imagesById, sharedIds } from '../image-ids.ts';
 import { pathProblem } from '../images/image-path.ts';
 import { FolderImages } from '../node/images/folder-images.ts';
 import { type MendedRecords, rereadRefused } from '../node/read/reread.ts';
@@ -9,14 +10,15 @@ import { bringImage, takeNames } from '../node/write/convert.ts';
 import { writeUpright } from '../node/write/upright.ts';
 import { writeCoco } from '../node/write/write-coco.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord } from '../records.ts';
-import { checkRecords, looksLikeCorners, looksLikeFractions } from './check.ts';
+import { checkRecords } from './check.ts';
 import { examineImage, type InspectedSplit, type Inspection } from './inspect.ts';
 import { numberCategories } from './number-categories.ts';
 import { type ProblemCount, type ProblemKind, Problems } from './problems.ts';
 import { refusedRecords } from './refused.ts';
 import { repairAnnotation, unclipped } from './repair-annotation.ts';
-import { type FileFacts, imagesById, judgeImages, sharedIds, withIdsOfFiles } from './repair-images.ts';
+import { type FileFacts, judgeImages, withIdsOfFiles } from './repair-images.ts';
 import { accountOf, type Did, type Repair, type RepairAccount } from './repairs.ts';
+import { looksLikeCorners, looksLikeFractions, manyOverhang } from './units.ts';
 
 /** What was done for a repaired copy. */
 export interface RepairResult {
@@ -169,8 +171,10 @@ function repairSplit(
   const { images, upright, reasons } = repairImages(patient);
   const find = imagesById(images);
   const findRead = imagesById(raw.images);
-  const corners = looksLikeCorners(raw.annotations, (id) => find(id)?.size) !== undefined;
-  const fractions = looksLikeFractions(raw.annotations, (id) => find(id)?.size);
+  const sizeOf = (id: ImageId): ImageRecord['size'] | undefined => find(id)?.size;
+  const corners = looksLikeCorners(raw.annotations, sizeOf) !== undefined;
+  const fractions = looksLikeFractions(raw.annotations, sizeOf)?.what;
+  const keepsOverhang = manyOverhang(raw.annotations, sizeOf) && !corners;
   const annotations = raw.annotations
     .map((annotation) => {
       const image = find(annotation.imageId);
@@ -179,7 +183,8 @@ function repairSplit(
       const isPartial = patient.partial.has(annotation.place);
       const original = image && findRead(image.id);
       const whole = original && image ? unclipped(annotation, original.size, image.size) : annotation;
-      return repairAnnotation(whole, { image, missing, category, corners, fractions, isPartial, did });
+      const about = { image, missing, category, corners, fractions, keepsOverhang, isPartial, did };
+      return repairAnnotation(whole, about);
     })
     .filter((annotation) => annotation !== undefined);
   const set = { source: raw.source, images, annotations: renumberAnnotations(annotations, did), categories };

@@ -1,20 +1,7 @@
 import { RcnnError } from '@rcnn/core/errors';
 import { MAX_SKIP_RATE } from '../dataset-settings.ts';
 import type { AnnotationSet } from '../records.ts';
-import type { ProblemKind, Problems } from './problems.ts';
-
-/** Problems that cost an image, or a file that has the objects of one. */
-const OF_IMAGES: readonly ProblemKind[] = [
-  'file-missing',
-  'file-malformed',
-  'file-refused',
-  'image-missing',
-  'image-corrupt',
-  'image-too-large',
-  'image-too-slow',
-  'image-size',
-  'path-refused',
-];
+import type { Problems } from './problems.ts';
 
 /**
  * A set that lost many of its images would pass for the whole. Looks at what is left of it.
@@ -26,17 +13,16 @@ export function requireMost(
   problems: Problems,
   maxSkipRate: number = MAX_SKIP_RATE,
 ): void {
-  const lost = problems.list().filter(({ kind }) => OF_IMAGES.includes(kind));
-  const count = lost.reduce((sum, one) => sum + one.count, 0);
+  const { lostImages: count, firstLoss } = problems;
   const total = images.length + count;
   const isMost = count <= (maxSkipRate === 0 ? 0 : Math.max(1, maxSkipRate * total));
   if (count === 0 || (isMost && images.length > 0)) return;
-  const [first] = lost[0]!.examples;
+  const first = firstLoss?.examples[0];
   throw new RcnnError('DATASET_INVALID', {
     where: source,
-    place: first!.place,
+    ...(first && { place: first.place }),
     problem: `too many images cannot be used: ${count} of ${total}`,
-    found: `${lost[0]!.title}: ${first!.found}`,
+    ...(first && { found: `${firstLoss!.title}: ${first.found}` }),
     expected: images.length === 0 ? 'at least one that can' : `at most ${maxSkipRate * 100} %`,
     hint: "Run 'mask-rcnn doctor' on the dataset, or raise maxSkipRate (--max-skip-rate).",
   });

@@ -75,7 +75,7 @@ export async function buildBatch(job: BatchJob, tools: BatchTools): Promise<Batc
   const { batchTransform } = tools;
   if (batchTransform) scenes = batchTransform.apply(scenes, new Random(seed).fork('batch', epoch, index));
   if (job.boxes === 'masks') scenes = scenes.map((scene) => tightBoxes.apply(scene, new Random()));
-  scenes.forEach(checkScene);
+  if (isChanged(job, tools)) scenes.forEach(checkScene);
   return {
     images: scenes.map(({ image }) => image),
     targets: scenes.map(targetOf),
@@ -107,11 +107,18 @@ type Loaded = { readonly index: number; readonly scene: Scene } | SkippedSample;
 
 async function loadOrSkip(sample: BatchJob['samples'][number], job: BatchJob, tools: BatchTools): Promise<Loaded> {
   try {
-    return { index: sample.index, scene: await loadScene(sample, job, tools) };
+    const scene = await loadScene(sample, job, tools);
+    if (!isChanged(job, tools)) checkScene(scene);
+    return { index: sample.index, scene };
   } catch (error) {
     if (!job.skipBad || !isRcnnError(error)) throw error;
     return { index: sample.index, imageId: sample.records.image.id, message: error.message };
   }
+}
+
+/** Whether scenes become others after they met their batch; until then a broken one costs its sample. */
+function isChanged({ boxes }: BatchJob, { batchTransform }: BatchTools): boolean {
+  return batchTransform !== undefined || boxes === 'masks';
 }
 
 function checkScene(scene: Scene): void {

@@ -62,7 +62,7 @@ export async function openData(
   const val =
     opened === undefined
       ? given!.val
-      : await openVal(config, opened.sources, { ...withoutSplit(opened.options), classes: train.classes });
+      : await openVal(config, opened, { ...withoutSplit(opened.options), classes: train.classes });
   for (const dataset of [train, val]) if (dataset !== undefined) await requireImages(dataset, config);
   if (val === undefined)
     onEvent({
@@ -114,33 +114,49 @@ function skipReporter(onEvent: Listener): (skipped: readonly SkippedSample[]) =>
   };
 }
 
-/** What the config names to train on, with images that have no object, and what lies beside it. */
-async function openTraining(
-  config: TrainConfig,
-): Promise<{ whole: Dataset; sources: readonly DatasetSource[]; options: OpenOptions }> {
+interface Opened {
+  /** What is trained on, with images that have no object. */
+  readonly whole: Dataset;
+  /** Its split. */
+  readonly split: string;
+  /** What lies beside it, and itself. */
+  readonly sources: readonly DatasetSource[];
+  readonly options: OpenOptions;
+}
+
+/** What the config names to train on. */
+async function openTraining(config: TrainConfig): Promise<Opened> {
   const options: OpenOptions = { ...openOptionsOf(config), classes: config.labels };
   const sources = await findSources(config.data, options);
   const source = choose(sources, config.split ?? TRAIN, config.data);
-  return { whole: await openSource(source, { ...options, keepEmpty: true }), sources, options };
+  const whole = await openSource(source, { ...options, keepEmpty: true });
+  return { whole, split: source.split, sources, options };
 }
 
 /** The split to evaluate on: the one that was named, or the one beside the training split. */
 async function openVal(
-  { valData }: Pick<TrainConfig, 'valData'>,
-  sources: readonly DatasetSource[],
+  { data, valData }: Pick<TrainConfig, 'data' | 'valData'>,
+  { sources, split: train }: Pick<Opened, 'sources' | 'split'>,
   options: OpenOptions,
 ): Promise<Dataset | undefined> {
   if (valData !== undefined) {
     const own = await findSources(valData, options);
     return openSource(own.length === 1 ? own[0]! : choose(own, VAL, valData), options);
   }
-  const found = validationSplit(sources);
-  return found === undefined ? undefined : openSource(found, { ...options });
+  const found = validationSplits(sources, train);
+  if (found.length > 1)
+    throw unclear(found, data, 'Name the annotation file to evaluate on with valData (--val-data).');
+  return found[0] && openSource(found[0], options);
 }
 
-/** The split that is called validation, of several. */
-export function validationSplit(sources: readonly DatasetSource[]): DatasetSource | undefined {
-  return sources.find(({ split }) => VAL.test(split));
+/**
+ * The splits that are called validation; of several, the one that is called like the split to train on but for that word,
+ * if there is one: `val2014` beside `train2014`, `day_val` beside `day_train`.
+ */
+export function validationSplits(sources: readonly DatasetSource[], train?: string): readonly DatasetSource[] {
+  const all = sources.filter(({ split }) => VAL.test(split));
+  const alike = all.filter(({ split }) => split.replace(VAL, '$2') === train?.replace(TRAIN, '$2'));
+  return alike.length === 1 ? alike : all;
 }
 
 /** How many files are looked at before training begins: enough to notice a wrong folder, at no cost. */
@@ -184,14 +200,20 @@ function withoutSplit(options: OpenOptions): OpenOptions {
 function choose(sources: readonly DatasetSource[], wanted: string | RegExp, where: string): DatasetSource {
   const fits = (split: string): boolean =>
     typeof wanted === 'string' ? matchesSplit(split, wanted) : wanted.test(split);
-  const only = sources.length === 1 && typeof wanted !== 'string' ? sources[0] : undefined;
-  const source = only ?? sources.find(({ split }) => fits(split));
-  if (source !== undefined) return source;
-  throw new RcnnError('DATASET_INVALID', {
+  if (sources.length === 1 && typeof wanted !== 'string') return sources[0]!;
+  const exact = sources.filter(({ split }) => split === wanted);
+  const found = exact.length > 0 ? exact : sources.filter(({ split }) => fits(split));
+  if (found.length === 1) return found[0]!;
+  const all = found.length === 0 ? sources : found;
+  throw unclear(all, where, 'Name it with split (--split), or name the annotation file itself.');
+}
+
+function unclear(sources: readonly DatasetSource[], where: string, hint: string): RcnnError {
+  return new RcnnError('DATASET_INVALID', {
     where,
     problem: 'it is not clear which split to use',
     found: sources.map(({ split, annotations }) => `${quoteName(split)} (${quoteName(annotations)})`).join(', '),
-    hint: 'Name it with split (--split), or name the annotation file itself.',
+    hint,
   });
 }
 

@@ -2,8 +2,9 @@ import type { ImageSize } from '@rcnn/core';
 import { counted, isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import type { Problems } from '../../doctor/problems.ts';
+import { otherForm } from '../../image-ids.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageId, ImageRecord, Segmentation } from '../../records.ts';
-import { FieldReader, isNumberText, show } from '../json/fields.ts';
+import { FieldReader, show } from '../json/fields.ts';
 import { type ElementVisitor, JSONElements } from '../json/json-stream.ts';
 import { isNonFinite } from '../json/non-finite.ts';
 import { boxAround as boxAroundPoints } from '../outline.ts';
@@ -167,7 +168,10 @@ class CocoReader implements ElementVisitor {
     const hasSize = !this.#sizeless || (statesSide(fields, 'height') && statesSide(fields, 'width'));
     const size = hasSize ? ([fields.side('height'), fields.side('width')] as const) : NO_SIZE;
     const [negative, unlisted] = [idList(fields, 'neg_category_ids'), idList(fields, 'not_exhaustive_category_ids')];
-    if (fields.failed) return;
+    if (fields.failed) {
+      this.#problems.countLost();
+      return;
+    }
     if (negative === undefined && unlisted === undefined) {
       this.#images.push({ id, file, size, place: fields.place });
       return;
@@ -209,7 +213,10 @@ class CocoReader implements ElementVisitor {
     const keypoints = this.#keypoints(fields);
     const segmentation = this.#segmentation(fields);
     const box = segmentation === 'bad' ? undefined : boxOf(fields, segmentation);
-    if (fields.failed || box === undefined || segmentation === 'bad' || keypoints === 'bad') return;
+    if (fields.failed || box === undefined || segmentation === 'bad' || keypoints === 'bad') {
+      this.#markFaulty(imageId);
+      return;
+    }
     const { place } = fields;
     if (area !== undefined && segmentation && !keypoints) {
       // Almost all there are. Written out, a record keeps all its fields in one place.
@@ -231,7 +238,7 @@ class CocoReader implements ElementVisitor {
 
   #keypoints(fields: FieldReader): Float32Array | undefined | 'bad' {
     const written = fields.get('keypoints');
-    if (written === undefined) return undefined;
+    if (written === undefined || isEmpty(written)) return undefined;
     const value = fields.list('keypoints', written) ?? written;
     const good =
       Array.isArray(value) &&
@@ -253,6 +260,7 @@ class CocoReader implements ElementVisitor {
     if (value.some((item) => typeof item === 'number')) return this.#bad('polygon-flat', place, show(value));
     const parts: (readonly number[])[] = [];
     for (const [i, part] of value.entries()) {
+      if (isEmpty(part)) continue;
       const at = `${place}/${i}`;
       if (!Array.isArray(part)) return this.#bad('field-type', at, `${show(part)}, expected a list of numbers`);
       const numbers = part.every(isFinite) ? part : fields.list(`segmentation/${i}`, part);
@@ -291,6 +299,12 @@ class CocoReader implements ElementVisitor {
     return { kind: 'runs', runs: { size: [height, width], counts: Uint32Array.from(numbers as number[]) } };
   }
 
+  /** In both forms that an id may have: which one the images have, the end tells. */
+  #markFaulty(imageId: ImageId): void {
+    this.#problems.markFaulty(imageId);
+    this.#problems.markFaulty(otherForm(imageId));
+  }
+
   readonly #tellId = (place: string, found: string): void =>
     this.#problems.add({ kind: 'annotation-id-text', source: this.#source, place, found });
 
@@ -306,9 +320,9 @@ function withoutQuotes(counts: string): string {
   return bytes === undefined ? counts : bytes.replaceAll('\\\\', '\\');
 }
 
-/** `[]`, `[[]]`, `{}`, `""` and `null` are how tools write that there is no outline. */
+/** `[]`, `[[]]`, `{}`, `""`, `null` and pandas' `NaN` are how tools write that there is nothing. */
 function isEmpty(part: unknown): boolean {
-  if (part === null || part === '') return true;
+  if (part === null || part === '' || isNonFinite(part)) return true;
   return typeof part === 'object' && Object.keys(part).length === 0;
 }
 
@@ -362,9 +376,9 @@ function idList(fields: FieldReader, name: string): readonly number[] | undefine
 /** An id that is text in one list and a number in the other means one image: the annotations take the images' form. */
 function matchTextIds(images: readonly ImageRecord[], annotations: readonly AnnotationRecord[]): AnnotationRecord[] {
   const known = new Set<ImageId>(images.map(({ id }) => id));
-  const other = (id: ImageId): ImageId => (typeof id === 'number' ? String(id) : isNumberText(id) ? Number(id) : id);
   return annotations.map((annotation) => {
     const { imageId } = annotation;
-    return known.has(imageId) || !known.has(other(imageId)) ? annotation : { ...annotation, imageId: other(imageId) };
+    const other = otherForm(imageId);
+    return known.has(imageId) || !known.has(other) ? annotation : { ...annotation, imageId: other };
   });
 }

@@ -55,7 +55,7 @@ export async function parseVia(
       problems.add({ kind: 'duplicate-image-id', source, place: `${place}/filename`, found });
       continue;
     }
-    const own = regionsOf(fields, file, source, problems);
+    const own = regionsOf(fields, file, source, ofImage(problems, file));
     const size = own && (await sizeOrProblem(file, place, source, problems, options.sizeOf));
     if (size === undefined) continue;
     images.push({ id: file, file, size, sizeOfFile: 'format', place });
@@ -174,7 +174,7 @@ function projectOf(value: unknown, source: string, problems: Reporter): { root: 
 }
 
 /** Regions are a list (2.x) or an object with number keys (1.x); undefined for anything else, which is reported. */
-function regionsOf(fields: FieldReader, file: string, source: string, problems: Problems): Region[] | undefined {
+function regionsOf(fields: FieldReader, file: string, source: string, problems: Reporter): Region[] | undefined {
   const regions = fields.get('regions') ?? [];
   if (!isObject(regions) && !Array.isArray(regions)) {
     const found = `${show(regions)}, expected regions`;

@@ -32,7 +32,8 @@ export class FolderImages implements ImageStore {
     if (pixels.height === height && pixels.width === width) return pixels;
     // A record with the sides of the picture as it is shown: there its annotations were drawn.
     const { orientation } = await readImageHeader(bytes, name);
-    if (orientation >= 5 && pixels.height === width && pixels.width === height)
+    const isTurned = this.options.orientation === 'apply';
+    if (!isTurned && orientation >= 5 && pixels.height === width && pixels.width === height)
       return decodeImage(bytes, { ...this.options, name, orientation: 'apply' });
     throw otherSize(image, [pixels.height, pixels.width]);
   }

@@ -26,11 +26,14 @@ export class ImageNames {
   async find(written: string): Promise<string | undefined> {
     const isPlain = pathProblem(written) === undefined && !/(?:^|\/)\.?\//.test(written);
     if (isPlain && (await this.#isThere(written))) return written;
-    for (const match of [same, alike, ofOneStem, withoutHash]) {
-      for (const steps of endsOf(written)) {
-        for (const folder of this.#folders) {
-          const found = await this.#walk(folder, steps, match);
-          if (found !== undefined) return found;
+    // The longest end first: a shorter one may be that of another folder's picture.
+    for (const ends of endsOf(written)) {
+      for (const match of [same, alike, ofOneStem, withoutHash]) {
+        for (const steps of ends) {
+          for (const folder of this.#folders) {
+            const found = await this.#walk(folder, steps, match);
+            if (found !== undefined) return found;
+          }
         }
       }
     }
@@ -150,13 +153,16 @@ function unique(names: Iterable<string>, key: (name: string) => string): Readonl
   return map;
 }
 
-/** The steps of a path from the longest end to the shortest: as written, decoded as an address is, and without blanks around. */
-function endsOf(written: string): readonly (readonly string[])[] {
-  const forms = [...new Set([written, decoded(written), written.trim()])];
-  return forms.flatMap((form) => {
-    const steps = stepsOf(form);
-    return steps.map((_, i) => steps.slice(i));
-  });
+/**
+ * The last steps of a path, from all of them to the name alone: of each number of steps as written, decoded as an address
+ * is, and without blanks around.
+ */
+function endsOf(written: string): readonly (readonly (readonly string[])[])[] {
+  const forms = [...new Set([written, decoded(written), written.trim()])].map(stepsOf);
+  const most = Math.max(...forms.map(({ length }) => length));
+  return Array.from({ length: most }, (_, left) =>
+    forms.filter(({ length }) => length >= most - left).map((steps) => steps.slice(steps.length - (most - left))),
+  );
 }
 
 /** Label Studio gives files of its own disk as `/data/local-files/?d=folder/file`. */

@@ -29,18 +29,28 @@ function isShown(name: string): boolean {
   return !name.startsWith('.');
 }
 
-/** Folders right below a folder, sorted. */
+/** Folders right below a folder, and links to folders, sorted. */
 export async function foldersIn(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
-    .map(({ name }) => name)
-    .sort();
+  const names: string[] = [];
+  for (const entry of entries) {
+    const isOne = entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(join(folder, entry.name))));
+    if (isOne && isShown(entry.name)) names.push(entry.name);
+  }
+  return names.sort();
 }
 
-/** The folder itself where it has files of a format, else those below it that have, else those one step further down. */
+/**
+ * The folder itself where it has files of a format, else those below it that have, else those one step further down. A
+ * stray file in the folder itself does not hide those below it that are called like splits.
+ */
 export async function foldersWith(root: string, has: (folder: string) => Promise<boolean>): Promise<readonly string[]> {
-  if (await has(root)) return [root];
+  if (await has(root)) {
+    const found = [root];
+    for (const name of await foldersIn(root))
+      if (SPLIT.test(name) && (await has(join(root, name)))) found.push(join(root, name));
+    return found;
+  }
   let level: readonly string[] = [root];
   for (let depth = 0; depth < 2; depth++) {
     const below = await Promise.all(level.map(async (at) => (await foldersIn(at)).map((name) => join(at, name))));
@@ -96,12 +106,33 @@ export async function annotationFiles(root: string): Promise<readonly string[]> 
   };
   await scan(join(root, 'annotations'), /^(?!captions_|panoptic_|stuff_|image_info_).*\.json$/);
   const instances = files.filter((file) => basename(file).startsWith('instances_'));
-  if (instances.length > 0) return instances;
-  for (const folder of await foldersIn(root))
-    if (folder !== 'annotations')
-      await scan(join(root, folder), /^(?:_annotations\.coco|via_.*|annotations|result)\.json$/);
+  if (instances.length > 0) return [...instances, ...otherSplits(files, instances)];
+  const silent: string[] = [];
+  for (const folder of (await foldersIn(root)).filter((name) => name !== 'annotations')) {
+    const before = files.length;
+    await scan(join(root, folder), /^(?:_annotations\.coco|via_.*|annotations|result)\.json$/);
+    if (files.length === before && SPLIT.test(folder)) silent.push(join(root, folder));
+  }
+  // Beside splits whose files have such a name, one may have a name of its own.
+  if (files.length > 0) for (const folder of silent) files.push(...(await onlyFile(folder)));
   await scan(root, /^(?:_annotations\.coco|via_.*|annotations|instances_.*|result)\.json$/);
   return files;
+}
+
+/** Files of splits that none of the others stands for: `val.json` beside `instances_train.json`. */
+function otherSplits(files: readonly string[], instances: readonly string[]): readonly string[] {
+  const known = new Set(instances.map(splitOf));
+  return files.filter(
+    (file) => SPLIT.test(splitOf(file)) && !known.has(splitOf(file)) && !KEYPOINTS.test(basename(file)),
+  );
+}
+
+const KEYPOINTS = /^person_keypoints_/;
+
+/** The one JSON file of a folder; of several, any may be the one. */
+async function onlyFile(folder: string): Promise<readonly string[]> {
+  const names = (await namesIn(folder)).filter((name) => name.endsWith('.json'));
+  return names.length === 1 ? [join(folder, names[0]!)] : [];
 }
 
 /** What people call a split; other names of files, such as `labels` or `via_region_data`, say nothing of one. */

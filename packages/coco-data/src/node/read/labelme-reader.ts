@@ -107,7 +107,7 @@ async function readFile(
         throw error;
       });
   const whole = await withPaintedMasks(file, size, source, own);
-  reportParts(whole, own, problems);
+  reportParts(whole, image, own, problems);
   const objects = objectsOf(whole, size);
   return {
     image: { id: image, file: image, size, ...(!isStated && { sizeOfFile: 'record' as const }), place: name },
@@ -116,7 +116,7 @@ async function readFile(
 }
 
 /** A shape that cannot be used is a part of an object where others of its group are left, or stand before it. */
-function reportParts({ shapes, objects }: LabelmeFile, own: Problems, problems: Problems): void {
+function reportParts({ shapes, objects }: LabelmeFile, imageId: string, own: Problems, problems: Problems): void {
   const standing = new Map<string, string>();
   for (const { place } of shapes) {
     const key = objects.get(place)!;
@@ -128,7 +128,7 @@ function reportParts({ shapes, objects }: LabelmeFile, own: Problems, problems: 
       const key = objects.get(place);
       const partOf = key === undefined ? undefined : standing.get(key);
       if (key !== undefined && partOf === undefined) standing.set(key, place);
-      problems.add({ ...problem, ...(partOf !== undefined && partOf !== place && { partOf }) });
+      problems.add({ ...problem, imageId, ...(partOf !== undefined && partOf !== place && { partOf }) });
     }
   }
 }

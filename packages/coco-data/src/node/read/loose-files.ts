@@ -11,7 +11,7 @@ const LISTS = /"(?:images|annotations|categories)"\s*:\s*\[/;
 const FIELDS = /"(?:file_name|image_id|category_id|bbox|supercategory|coco_url)"\s*:/;
 
 /** Names that say nothing of a split: the folder says it. */
-const PLAIN = /^(?:_?annotations?(?:\.coco)?|instances(?:_default)?|labels|coco|result|dataset|data|default)$/i;
+const PLAIN = /^(?:_?annotations?(?:[._]coco)?|instances(?:_default)?|labels|coco|result|dataset|data|default)$/i;
 
 /** COCO files under names of people's own, in a folder or up to two steps below it. */
 export function looseCocoFiles(root: string): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import { fileError } from '@rcnn/files';
 import { ClassMap } from '../../class-map.ts';
@@ -126,8 +126,8 @@ export async function findSources(path: string, options: OpenOptions = {}): Prom
 }
 
 /**
- * Files of one folder would all be called like it, and whoever asks for that split would get the first of them alone:
- * they are called like themselves.
+ * Whoever asks for a split would get the first of several of that name alone. Files of one folder are then called like
+ * themselves, others like the nearest folders that differ, with the split behind: `site1-train`.
  */
 function distinct(sources: readonly DatasetSource[]): readonly DatasetSource[] {
   const bySplit = new Map<string, DatasetSource[]>();
@@ -136,12 +136,24 @@ function distinct(sources: readonly DatasetSource[]): readonly DatasetSource[] {
     namesakes.push(source);
     bySplit.set(source.split, namesakes);
   }
-  return sources.map((source) => {
-    const namesakes = bySplit.get(source.split)!;
-    const own = new Set(namesakes.map(({ annotations }) => splitOf(annotations)));
-    const tell = namesakes.length > 1 && own.size === namesakes.length;
-    return tell ? { ...source, split: splitOf(source.annotations) } : source;
-  });
+  const names = new Map<DatasetSource, string>();
+  for (const namesakes of bySplit.values()) {
+    const rules = [({ split }: DatasetSource) => split, ({ annotations }: DatasetSource) => splitOf(annotations)];
+    const rule = [...rules, ...folderRules(namesakes)].find((nameOf) => areApart(namesakes.map(nameOf))) ?? rules[0]!;
+    for (const source of namesakes) names.set(source, rule(source));
+  }
+  return sources.map((source) => ({ ...source, split: names.get(source)! }));
+}
+
+/** Names by the folder above, the one above that, and so on. */
+function folderRules(sources: readonly DatasetSource[]): readonly ((source: DatasetSource) => string)[] {
+  const stepsOf = ({ annotations }: DatasetSource): readonly string[] => dirname(resolve(annotations)).split(sep);
+  const most = Math.max(...sources.map((source) => stepsOf(source).length));
+  return Array.from({ length: most }, (_, i) => (source) => `${stepsOf(source).at(-1 - i) ?? ''}-${source.split}`);
+}
+
+function areApart(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
 }
 
 /** Splits are named by files, and folders by splits: `..` would lead out of the dataset. */

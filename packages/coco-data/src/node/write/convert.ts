@@ -7,6 +7,7 @@ import type { ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { type OpenOptions, readSource, selectSources } from '../read/open.ts';
 import { exportable } from './exportable.ts';
+import { type ConvertedPart, numberedAlike } from './number-alike.ts';
 import { drawnOn, writeUpright } from './upright.ts';
 import { writeCoco } from './write-coco.ts';
 
@@ -40,10 +41,8 @@ export async function convertDataset(
   options: ConvertOptions = {},
 ): Promise<readonly ConvertedSplit[]> {
   const { imageFiles = 'copy', policy = 'fail', maxSkipRate } = options;
-  const sources = await selectSources(path, options);
-  let output: OutputFolder | undefined;
-  const done: ConvertedSplit[] = [];
-  for (const source of sources) {
+  const parts: ConvertedPart[] = [];
+  for (const source of await selectSources(path, options)) {
     const problems = new Problems();
     const store = new FolderImages(source.images, options);
     const checked = checkRecords(await readSource(source, problems, options), problems);
@@ -51,7 +50,11 @@ export async function convertDataset(
     const set = await exportable(kept, imageFiles === 'none' ? undefined : store, problems);
     if (policy === 'fail') problems.throwErrors(set.source);
     requireMost(set, problems, maxSkipRate);
-    output ??= await OutputFolder.open(out);
+    parts.push({ source, set, store, problems });
+  }
+  const output = await OutputFolder.open(out);
+  const done: ConvertedSplit[] = [];
+  for (const { source, set, store, problems } of numberedAlike(parts)) {
     const folder = output.takeFolder(source.split);
     const file = await output.file(`annotations/${output.take('annotations', `instances_${folder}.json`)}`);
     if (imageFiles === 'none') await writeCoco(file, set);
