@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShapes } from '@rcnn/coco-data/node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type PartialConfig, resolveConfig } from '../src/config/resolve.ts';
+import { resolveConfig } from '../src/config/resolve.ts';
+import type { PartialConfig } from '../src/index.ts';
 import { openData } from '../src/run/data.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'train-data-'));
