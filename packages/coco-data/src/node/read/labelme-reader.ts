@@ -106,7 +106,7 @@ async function readFile(
         problems.addAll(own);
         throw error;
       });
-  const whole = await withPaintedMasks(file, size, source, own);
+  const whole = await withPaintedMasks(file, size, source, own, sizes.store.options);
   reportParts(whole, own, problems);
   const objects = objectsOf(whole, size);
   return {
