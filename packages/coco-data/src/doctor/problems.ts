@@ -18,6 +18,7 @@ export type ProblemKind =
   | 'file-missing'
   | 'file-malformed'
   | 'file-refused'
+  | 'file-foreign'
   | 'labels-missing'
   | 'split-missing'
   | 'field-missing'
@@ -97,6 +98,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemKind, Kind>> = {
   'file-missing': kind('error', 'FILE_MISSING', 'an annotation file is missing'),
   'file-malformed': kind('error', 'FILE_MALFORMED', 'an annotation file cannot be read'),
   'file-refused': kind('error', 'FILE_REFUSED', 'an annotation file is refused'),
+  'file-foreign': kind('note', 'DATASET_INVALID', 'a file of another program is passed by'),
   'labels-missing': kind('warning', 'FILE_MISSING', 'no picture of a split has a file of labels'),
   'split-missing': kind('warning', 'FILE_MISSING', 'a split that the dataset names is not there'),
   // records

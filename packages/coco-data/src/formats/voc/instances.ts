@@ -1,5 +1,6 @@
-import type { PixelImage } from '@rcnn/core';
-import { PatchMask } from '@rcnn/transforms';
+import type { ImageSize, PixelImage } from '@rcnn/core';
+import { RcnnError } from '@rcnn/core/errors';
+import { Mask } from '@rcnn/masks';
 
 /** Index of the white border that VOC draws between objects. */
 const BORDER = 255;
@@ -20,31 +21,76 @@ const PALETTE: ReadonlyMap<number, number> = new Map(
   }),
 );
 
+/** Objects that the palette has colours for: all but the background and the border. */
+const PALETTE_OBJECTS = 254;
+
 /**
  * The objects of a SegmentationObject image by their index: palette colours, or grey levels where a tool saved the
  * indices themselves. The background (0) and the border (255) belong to nobody.
+ * @param most colours that are taken for objects; never less than the palette has
+ * @throws FILE_MALFORMED where there are more, as in a picture that was smoothed
  */
-export function instancesOf({ data, height, width }: PixelImage): ReadonlyMap<number, PatchMask> {
-  const colorAt = (i: number): number => (data[3 * i]! << 16) | (data[3 * i + 1]! << 8) | data[3 * i + 2]!;
+export function instancesOf(
+  image: PixelImage,
+  most: number = 0,
+  where: string = 'instancesOf',
+): ReadonlyMap<number, Mask> {
+  const runs = new Map<number, number[]>();
+  const limit = Math.max(most, PALETTE_OBJECTS);
+  forEachRun(image, (index, from, to) => {
+    if (index === 0 || index === BORDER) return;
+    let own = runs.get(index);
+    if (own === undefined) runs.set(index, (own = []));
+    if (runs.size > limit) throw tooManyColors(where, limit);
+    own.push(from, to);
+  });
+  const sorted = [...runs].sort(([a], [b]) => a - b);
+  return new Map(sorted.map(([index, own]) => [index, maskOfRuns(own, [image.height, image.width])]));
+}
+
+/** Each run of pixels of one index, column by column as masks are kept: no more memory than the outlines are long. */
+function forEachRun(image: PixelImage, take: (index: number, from: number, to: number) => void): void {
+  const { height, width } = image;
+  const indexAt = indexReader(image);
+  let [from, before] = [0, 0];
+  for (let x = 0, at = 0; x < width; x++) {
+    for (let y = 0; y < height; y++, at++) {
+      const index = indexAt(y * width + x);
+      if (index === before) continue;
+      if (at > from) take(before, from, at);
+      [from, before] = [at, index];
+    }
+  }
+  if (height * width > from) take(before, from, height * width);
+}
+
+/** The index of a pixel; a colour that is not in the palette is a number of its own. */
+function indexReader({ data, height, width }: PixelImage): (pixel: number) => number {
   const count = height * width;
   let grey = true;
   for (let i = 0; i < count && grey; i++) grey = data[3 * i] === data[3 * i + 1] && data[3 * i] === data[3 * i + 2];
-  const indexAt = (i: number): number => (grey ? data[3 * i]! : (PALETTE.get(colorAt(i)) ?? 256 + colorAt(i)));
-  const bitmaps = new Map<number, Uint8Array>();
-  for (let i = 0; i < count; i++) {
-    const index = indexAt(i);
-    if (index === 0 || index === BORDER) continue;
-    let bitmap = bitmaps.get(index);
-    if (bitmap === undefined) bitmaps.set(index, (bitmap = new Uint8Array(count)));
-    bitmap[i] = 1;
-  }
-  const sorted = [...bitmaps].sort(([a], [b]) => a - b);
-  return new Map(
-    sorted.map(([index, bitmap]) => [
-      index,
-      PatchMask.fromPatch([height, width], { x: 0, y: 0, width, height }, bitmap),
-    ]),
-  );
+  if (grey) return (i) => data[3 * i]!;
+  return (i) => {
+    const color = (data[3 * i]! << 16) | (data[3 * i + 1]! << 8) | data[3 * i + 2]!;
+    return PALETTE.get(color) ?? 256 + color;
+  };
+}
+
+/** @param runs where each run begins and ends, column by column */
+function maskOfRuns(runs: readonly number[], size: ImageSize): Mask {
+  const ends = [0, ...runs, size[0] * size[1]];
+  const counts = Uint32Array.from({ length: ends.length - 1 }, (_, i) => ends[i + 1]! - ends[i]!);
+  return Mask.fromRuns({ size, counts: counts.at(-1) === 0 ? counts.subarray(0, -1) : counts });
+}
+
+function tooManyColors(where: string, limit: number): RcnnError {
+  return new RcnnError('FILE_MALFORMED', {
+    where,
+    problem: 'the segmentation has more colours than objects',
+    found: `more than ${limit}`,
+    expected: 'one colour for each object',
+    hint: 'Save it without smoothing, which mixes colours along edges.',
+  });
 }
 
 type Box = readonly [number, number, number, number];
@@ -56,21 +102,21 @@ type Box = readonly [number, number, number, number];
  */
 export function matchInstances(
   boxes: readonly Box[],
-  masks: ReadonlyMap<number, PatchMask>,
+  masks: ReadonlyMap<number, Mask>,
   numbers: readonly number[] = boxes.map((_, i) => i + 1),
-): readonly (PatchMask | undefined)[] {
-  const left = new Map(masks);
+): readonly (Mask | undefined)[] {
+  const left = new Map([...masks].map(([index, mask]) => [index, { mask, box: mask.box() }]));
   const matched = boxes.map((box, i) => {
-    const mask = left.get(numbers[i]!);
-    if (mask === undefined || boxIoU(box, mask.box) < 0.5) return undefined;
+    const own = left.get(numbers[i]!);
+    if (own === undefined || boxIoU(box, own.box) < 0.5) return undefined;
     left.delete(numbers[i]!);
-    return mask;
+    return own.mask;
   });
   for (const [i, box] of boxes.entries()) {
     if (matched[i] !== undefined) continue;
     const best = [...left].sort(([, a], [, b]) => boxIoU(box, b.box) - boxIoU(box, a.box))[0];
     if (best === undefined || boxIoU(box, best[1].box) < 0.5) continue;
-    matched[i] = best[1];
+    matched[i] = best[1].mask;
     left.delete(best[0]);
   }
   return matched;

@@ -38,18 +38,26 @@ interface Node {
 const MAX_DEPTH = 16;
 const MAX_CHARACTERS = 16 * 2 ** 20;
 
+/** The name of the outermost element of an XML file, by its beginning; undefined where there is none. */
+export function rootName(head: string): string | undefined {
+  return /<([\p{L}_][^\s/>]*)/u.exec(head.replace(/<!--[^]*?-->/g, ''))?.[1];
+}
+
+/** The outermost element of Pascal VOC's files. */
+export const VOC_ROOT = 'annotation';
+
 /**
  * Reads one Pascal VOC annotation. Only elements and text are taken: a DOCTYPE, and with it every entity, is refused.
  * @throws FILE_REFUSED, FILE_MALFORMED with line and column, DATASET_INVALID for missing fields
  */
 export function parseVocXml(text: string, where: string): VocFile {
   const root = parseTree(text, where);
-  if (root?.name !== 'annotation') {
+  if (root?.name !== VOC_ROOT) {
     throw new RcnnError('DATASET_INVALID', {
       where,
       problem: 'this is not a Pascal VOC annotation',
       found: `<${root?.name ?? ''}>`,
-      expected: '<annotation>',
+      expected: `<${VOC_ROOT}>`,
     });
   }
   const objects: VocObject[] = [];

@@ -1,8 +1,9 @@
-import type { ImageSize, PixelImage } from '@rcnn/core';
+import type { ImageSize } from '@rcnn/core';
+import type { Mask } from '@rcnn/masks';
 import type { ProblemKind, Problems } from '../../doctor/problems.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { boxAround, polygonArea } from '../outline.ts';
-import { instancesOf, matchInstances } from './instances.ts';
+import { matchInstances } from './instances.ts';
 import type { VocFile, VocObject } from './parse-xml.ts';
 
 /** The 20 classes of Pascal VOC, in the order of their ids from 1. */
@@ -50,8 +51,8 @@ export interface VocEntry {
   readonly file: VocFile;
   /** The XML states no size that can be used. */
   readonly isSizeOfFile?: boolean;
-  /** The SegmentationObject image, where there is one. */
-  readonly instances?: PixelImage;
+  /** The objects of the SegmentationObject image by their index (`instancesOf`), where there is one. */
+  readonly instances?: ReadonlyMap<number, Mask>;
 }
 
 /** Puts VOC files together into one set. */
@@ -86,7 +87,7 @@ export function vocRecords(
       instances &&
       matchInstances(
         records.map(({ box }) => box),
-        instancesOf(instances),
+        instances,
         numbers,
       );
     for (const { number, error, rest } of file.refused) {
@@ -102,7 +103,7 @@ export function vocRecords(
         id: annotations.length + 1,
         ...records[i]!,
         ...(mask
-          ? { segmentation: { kind: 'runs', runs: mask.runLengths() } as const, area: mask.area }
+          ? { segmentation: { kind: 'runs', runs: mask.runLengths() } as const, area: mask.area() }
           : object.polygons && outlineOf(object.polygons)),
       });
     }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { PHOTOGRAPH, photographs } from '@rcnn/files';
 import { pathProblem } from '../../images/image-path.ts';
 
-/** Where pictures are when not where the names say: exports have them in a folder of their own. */
-const FOLDERS: readonly string[] = ['images', 'img', 'JPEGImages', 'data'];
+/** Folders that pictures are in when they are not where the names say or beside their annotations, as exports call them. */
+export const IMAGE_FOLDERS: readonly string[] = ['images', 'JPEGImages', 'img', 'imgs', 'data'];
 
 /**
  * Finds the files below a folder of images that annotations mean. Tools write names as their own machine has them: with
@@ -19,7 +19,7 @@ export class ImageNames {
   /** @param folders names of folders below the root that are looked into as well, after those in common use */
   constructor(root: string, folders: readonly string[] = []) {
     this.#root = root;
-    this.#folders = ['', ...FOLDERS, ...folders];
+    this.#folders = ['', ...IMAGE_FOLDERS, ...folders];
   }
 
   /** The file, with slashes, or undefined where nothing, or not one thing alone, can be meant. */

@@ -5,7 +5,7 @@ import type { AnnotationSet, ImageRecord } from '../../records.ts';
 import { readHead, utf8Chunks } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
-import { fileProblem } from './file-problem.ts';
+import { addFileProblem } from './file-problem.ts';
 import { annotationFiles, isFolder, sourceOfFile, splitOf } from './folders.ts';
 import { foreignTool } from './foreign.ts';
 import { ImageSizes } from './image-sizes.ts';
@@ -104,7 +104,7 @@ async function sizeOf(
     return await sizes.of(file);
   } catch (error) {
     if (!isRcnnError(error)) throw error;
-    problems.add({ kind: fileProblem(error), source, place: `${place}/width`, found: `no size, and ${error.message}` });
+    addFileProblem(problems, error, { source, place: `${place}/width` }, `no size, and ${error.message}`);
     return undefined;
   }
 }

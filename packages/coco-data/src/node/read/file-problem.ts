@@ -1,5 +1,5 @@
 import type { RcnnError } from '@rcnn/core/errors';
-import type { ProblemKind } from '../../doctor/problems.ts';
+import type { ProblemKind, Problems } from '../../doctor/problems.ts';
 
 /** The kind of problem that a file of one picture is, by the error of reading it. */
 export function fileProblem({ code }: RcnnError): ProblemKind {
@@ -27,4 +27,16 @@ export function fileProblem({ code }: RcnnError): ProblemKind {
     default:
       return 'file-malformed';
   }
+}
+
+/** Adds what ended the reading of one image or of its file: the image is lost, whatever the problem is called. */
+export function addFileProblem(
+  problems: Problems,
+  error: RcnnError,
+  { source, place }: { readonly source: string; readonly place: string },
+  found: string = error.message,
+): void {
+  const before = problems.lostImages;
+  problems.add({ kind: fileProblem(error), source, place, found });
+  if (problems.lostImages === before) problems.countLost();
 }

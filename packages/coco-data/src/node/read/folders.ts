@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { PICTURE } from '@rcnn/files';
+import { IMAGE_FOLDERS } from '../images/image-names.ts';
 import type { DatasetSource } from './reader.ts';
 
 export async function isFolder(path: string): Promise<boolean> {
@@ -83,7 +84,7 @@ async function picturesOf(folder: string): Promise<string> {
   const hasPictures = async (at: string): Promise<boolean> => (await namesIn(at)).some((name) => PICTURE.test(name));
   if (await hasPictures(folder)) return folder;
   const [above, name] = [dirname(resolve(folder)), nameOf(folder)];
-  for (const at of ['images', 'JPEGImages', 'img', 'imgs']) {
+  for (const at of IMAGE_FOLDERS) {
     for (const place of [join(above, at), join(dirname(above), at, name), join(dirname(above), at)])
       if (await hasPictures(place)) return place;
   }

@@ -6,7 +6,7 @@ import type { AnnotationRecord, AnnotationSet, ImageRecord } from '../../records
 import { readHead, readJSON } from '../files/text.ts';
 import { FolderImages } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
-import { fileProblem } from './file-problem.ts';
+import { addFileProblem } from './file-problem.ts';
 import { foldersWith, isFolder, namesIn, sourcesOfFolders } from './folders.ts';
 import { ImageSizes } from './image-sizes.ts';
 import { withPaintedMasks } from './labelme-mask.ts';
@@ -33,7 +33,7 @@ export const labelmeReader: DatasetReader = {
         if (file !== undefined) files.push(file);
       } catch (error) {
         if (!isRcnnError(error)) throw error;
-        problems.add({ kind: fileProblem(error), source: annotations, place: name, found: error.message });
+        addFileProblem(problems, error, { source: annotations, place: name });
       }
     }
     sizes.report(annotations, problems);
@@ -65,6 +65,7 @@ function oneForEachPicture(files: readonly ReadFile[], source: string, problems:
     const others = all.map(({ image }) => image.place).filter((other) => other !== place);
     const found = `the picture ${file} is also that of ${others.slice(0, 3).join(', ')}`;
     problems.add({ kind: 'duplicate-image-id', source, place: `${place}/imagePath`, found });
+    if (own.length !== 1 && all[0]!.image.place === place) problems.countLost(); // the picture, once
     return false;
   });
 }
@@ -87,6 +88,7 @@ async function readFile(
   const file = parseLabelme(await readJSON(path), name, source, own);
   if (file === undefined) {
     problems.addAll(own);
+    problems.countLost();
     return undefined;
   }
   const image = await imageOf(file, name, names);
@@ -106,7 +108,7 @@ async function readFile(
         problems.addAll(own);
         throw error;
       });
-  const whole = await withPaintedMasks(file, size, source, own);
+  const whole = await withPaintedMasks(file, size, source, own, sizes.store.options);
   reportParts(whole, image, own, problems);
   const objects = objectsOf(whole, size);
   return {

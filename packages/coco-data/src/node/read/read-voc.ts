@@ -1,17 +1,18 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { PixelImage } from '@rcnn/core';
 import { isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import { PHOTOGRAPH } from '@rcnn/files';
+import type { Mask } from '@rcnn/masks';
 import type { Problems } from '../../doctor/problems.ts';
-import { parseVocXml } from '../../formats/voc/parse-xml.ts';
+import { instancesOf } from '../../formats/voc/instances.ts';
+import { parseVocXml, rootName, VOC_ROOT, type VocFile } from '../../formats/voc/parse-xml.ts';
 import { type VocEntry, vocRecords } from '../../formats/voc/records.ts';
 import { pathProblem } from '../../images/image-path.ts';
 import type { AnnotationSet } from '../../records.ts';
-import { readText } from '../files/text.ts';
-import { FolderImages } from '../images/folder-images.ts';
+import { readHead, readText } from '../files/text.ts';
+import { FolderImages, type FolderImagesOptions } from '../images/folder-images.ts';
 import { ImageNames } from '../images/image-names.ts';
-import { fileProblem } from './file-problem.ts';
+import { addFileProblem } from './file-problem.ts';
 import { namesIn } from './folders.ts';
 import { ImageSizes } from './image-sizes.ts';
 import type { OpenOptions } from './open.ts';
@@ -60,6 +61,11 @@ export async function readVoc(
     const file = files.get(stem) ?? `${stem}.xml`;
     const place = `${basename(folders.xml)}/${file}`;
     try {
+      const other = folders.list === folders.xml ? await otherRoot(join(folders.xml, file), stem, names) : undefined;
+      if (other !== undefined) {
+        problems.add({ kind: 'file-foreign', source: root, place, found: `<${other}>` });
+        continue;
+      }
       const entry = await readEntry(folders, stem, file, place, sizes, names);
       entries.push(entry);
       const named = await names.find(entry.file.filename);
@@ -68,11 +74,21 @@ export async function readVoc(
       problems.add({ kind: 'image-unclear', source: root, place, found });
     } catch (error) {
       if (!isRcnnError(error)) throw error;
-      problems.add({ kind: fileProblem(error), source: root, place, found: error.message });
+      addFileProblem(problems, error, { source: root, place });
     }
   }
   sizes.report(root, problems);
   return vocRecords(root, entries, problems, options.voc);
+}
+
+/**
+ * The outermost element of an XML file that is not VOC's, where no picture is called like it: programs leave files of their
+ * own beside pictures, such as GDAL its `a.png.aux.xml`.
+ */
+async function otherRoot(path: string, stem: string, names: ImageNames): Promise<string | undefined> {
+  if ((await names.findPicture(stem)) !== undefined) return undefined;
+  const name = rootName(await readHead(path));
+  return name === VOC_ROOT ? undefined : name;
 }
 
 async function readEntry(
@@ -90,23 +106,31 @@ async function readEntry(
   const image = await imageName(names, stem, written.filename);
   const isSizeOfFile = written.size[0] === 0;
   const file = isSizeOfFile ? { ...written, size: await sizes.of(image) } : written;
-  const instances = await readInstances(dirname(xml), stem);
-  if (instances && (instances.height !== file.size[0] || instances.width !== file.size[1])) {
-    throw new RcnnError('MASK_SIZE_MISMATCH', {
-      where: `SegmentationObject/${stem}.png`,
-      problem: 'the segmentation has another size than the image',
-      found: `${instances.width}x${instances.height}`,
-      expected: `${file.size[1]}x${file.size[0]}`,
-    });
-  }
+  const instances = await readInstances(dirname(xml), stem, file, sizes.store.options);
   return { stem, image, place, file, isSizeOfFile, ...(instances && { instances }) };
 }
 
-async function readInstances(root: string, stem: string): Promise<PixelImage | undefined> {
+/** The masks of the objects as run lengths, one after the other: decoded, those of a whole set would fill the memory. */
+async function readInstances(
+  root: string,
+  stem: string,
+  { size: [height, width], objects, refused }: VocFile,
+  options: FolderImagesOptions,
+): Promise<ReadonlyMap<number, Mask> | undefined> {
   const folder = join(root, 'SegmentationObject');
   if (!(await exists(join(folder, `${stem}.png`)))) return undefined;
+  const name = `SegmentationObject/${stem}.png`;
   const { decodeImage } = await import('../images/decode.ts');
-  return decodeImage(await new FolderImages(folder).read(`${stem}.png`), { name: `SegmentationObject/${stem}.png` });
+  const bytes = await new FolderImages(folder).read(`${stem}.png`);
+  const image = await decodeImage(bytes, { ...options, orientation: 'ignore', name });
+  if (image.height !== height || image.width !== width)
+    throw new RcnnError('MASK_SIZE_MISMATCH', {
+      where: name,
+      problem: 'the segmentation has another size than the image',
+      found: `${image.width}x${image.height}`,
+      expected: `${width}x${height}`,
+    });
+  return instancesOf(image, objects.length + refused.length, name);
 }
 
 /** The picture that is called like the XML file, else the one that it names: renamed datasets keep old names inside. */
@@ -123,14 +147,25 @@ async function xmlFiles(folder: string): Promise<ReadonlyMap<string, string>> {
 
 async function stemsOf({ list, xml }: VocFolders, files: ReadonlyMap<string, string>): Promise<readonly string[]> {
   if (list === xml) return [...files.keys()];
-  const lines = (await readText(list)).split(/\r?\n/);
-  return lines
-    .map((line) => line.trim().split(/\s+/)[0]!)
-    .filter((stem) => stem !== '')
-    .map((written) => {
-      const plain = basename(written).replace(PHOTOGRAPH, ''); // some lists have the paths of pictures
-      return !files.has(written) && files.has(plain) ? plain : written;
-    });
+  const lines = (await readText(list)).split(/\r?\n/).map((line) => line.trim());
+  return lines.filter((line) => line !== '').map((line) => stemOf(line, files));
+}
+
+/**
+ * The annotation that a line of a list means: the line as it is, or without what is no part of a name. Of lines that mean
+ * none, what stands before the mark is what is missing.
+ */
+function stemOf(line: string, files: ReadonlyMap<string, string>): string {
+  const unmarked = line.replace(/\s+(?:-1|0|1)$/, ''); // whether the picture has an object of a class
+  const names = [line, unmarked, line.split(/\s+/)[0]!].map(unquoted);
+  const plain = (name: string): string => basename(name).replace(PHOTOGRAPH, ''); // some lists have the paths of pictures
+  const found = names.flatMap((name) => [name, plain(name)]).find((name) => files.has(name));
+  return found ?? unquoted(unmarked);
+}
+
+/** Datumaro and CVAT put names with blanks between quotes. */
+function unquoted(name: string): string {
+  return name.replace(/^"(.*)"$/, '$1');
 }
 
 async function exists(path: string): Promise<boolean> {

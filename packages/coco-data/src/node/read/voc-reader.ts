@@ -1,5 +1,7 @@
 import { dirname, join } from 'node:path';
+import { rootName, VOC_ROOT } from '../../formats/voc/parse-xml.ts';
 import { readHead } from '../files/text.ts';
+import { IMAGE_FOLDERS } from '../images/image-names.ts';
 import { foldersWith, isFolder, nameOf, namesIn, sourcesOfFolders } from './folders.ts';
 import { readVoc, vocSplits } from './read-voc.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
@@ -49,14 +51,19 @@ async function sourcesOfRoot(
   images: string | undefined,
   prefix: string,
 ): Promise<readonly DatasetSource[]> {
-  const folder =
-    images ?? ((await isFolder(join(root, 'JPEGImages'))) ? join(root, 'JPEGImages') : join(root, 'images'));
+  const folder = images ?? (await picturesBeside(root));
   return [...(await vocSplits(root))].map(([split, annotations]) => ({
     format: FORMAT,
     split: `${prefix}${split}`,
     annotations,
     images: folder,
   }));
+}
+
+/** The folder of pictures beside `Annotations`: the benchmark's own, or one of those that other tools write. */
+async function picturesBeside(root: string): Promise<string> {
+  for (const name of ['JPEGImages', ...IMAGE_FOLDERS]) if (await isFolder(join(root, name))) return join(root, name);
+  return join(root, 'images'); // reading the pictures says that it is not there
 }
 
 /** XML files are beside each other; a list of names stands in `ImageSets/<set>` of the folder that holds `Annotations`. */
@@ -66,11 +73,13 @@ async function xmlFolder(annotations: string): Promise<string> {
   return join(dirname(dirname(dirname(annotations))), 'Annotations');
 }
 
+/** XML files that are looked at: among those of a picture may be a few of another program. */
+const LOOKED_AT = 8;
+
+/** Whether a folder has VOC's annotations: XML is also what other programs write beside pictures. */
 async function hasXml(folder: string): Promise<boolean> {
-  const names = (await namesIn(folder)).filter((name) => XML.test(name));
-  for (const name of names.slice(0, 3)) {
-    const head = await readHead(join(folder, name)).catch(() => '');
-    if (!/<annotations[\s>]/.test(head)) return true; // CVAT's own XML is another format
-  }
+  const names = (await namesIn(folder)).filter((name) => XML.test(name) && !/\.aux\.xml$/i.test(name));
+  for (const name of names.slice(0, LOOKED_AT))
+    if (rootName(await readHead(join(folder, name)).catch(() => '')) === VOC_ROOT) return true;
   return false;
 }

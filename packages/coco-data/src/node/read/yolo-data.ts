@@ -38,7 +38,7 @@ export async function readDataFile(file: string): Promise<DataYaml> {
   if (/\.ya?ml$/i.test(file)) return readDataYaml(file);
   const lines = (await readText(file, MAX_YAML_BYTES)).split(/\r?\n/).map((line) => line.trim());
   while (lines.at(-1) === '') lines.pop();
-  return { root: undefined, places: new Map(), names: namesOf(lines, file), keypoints: 0 };
+  return { root: undefined, places: await listsBeside(file), names: namesOf(lines, file), keypoints: 0 };
 }
 
 async function readDataYaml(file: string): Promise<DataYaml> {
@@ -137,7 +137,8 @@ async function folderAsWritten(base: string, root: string | undefined, named: st
   return (await isFolder(folder)) ? folder : undefined;
 }
 
-async function folderBelow(base: string, root: string | undefined, named: string): Promise<string | undefined> {
+/** The longest end of a path that is a folder below `base`. @throws PATH_REFUSED */
+export async function folderBelow(base: string, root: string | undefined, named: string): Promise<string | undefined> {
   const steps = stepsOf(root === undefined || isAbsolute(named) ? named : `${root}/${named}`);
   for (let i = 0; i < steps.length; i++) {
     const name = steps.slice(i).join('/');
@@ -148,4 +149,35 @@ async function folderBelow(base: string, root: string | undefined, named: string
     if (await isFolder(join(base, name))) return join(base, name);
   }
   return undefined;
+}
+
+/** A list of pictures by the longest end of its path that is a file here. */
+export async function listAt(base: string, root: string | undefined, named: string): Promise<string | undefined> {
+  const steps = stepsOf(root === undefined || isAbsolute(named) ? named : `${root}/${named}`);
+  for (let i = 0; i < steps.length; i++) {
+    const name = steps.slice(i).join('/');
+    if (pathProblem(name) !== undefined) return undefined;
+    const below = await namesIn(dirname(join(base, name)));
+    if (below.includes(steps.at(-1)!)) return join(base, name);
+  }
+  return undefined;
+}
+
+/**
+ * The lists of pictures that darknet's `obj.data` beside the names of the classes gives its splits (`train = data/train.txt`),
+ * CVAT's too. Lists that are not there or empty, and a second split of the same list, are none.
+ */
+export async function listsBeside(names: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const lists = new Map<string, readonly string[]>();
+  const folder = dirname(names);
+  const file = (await namesIn(folder)).find((name) => /\.data$/i.test(name));
+  const text = file === undefined ? '' : await readText(join(folder, file), MAX_YAML_BYTES).catch(() => '');
+  const known = new Set<string>();
+  for (const [, split = '', place = ''] of text.matchAll(/^[ \t]*(\w+)[ \t]*=[ \t]*(\S.*\.txt)[ \t]*$/gim)) {
+    const list = SPLITS.includes(split) ? await listAt(folder, undefined, place) : undefined;
+    if (list === undefined || known.has(list) || (await readText(list).catch(() => '')).trim() === '') continue;
+    known.add(list);
+    lists.set(split, [place]);
+  }
+  return lists;
 }

@@ -1,12 +1,11 @@
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { quoteName } from '@rcnn/core/errors';
 import { PICTURE, photographs } from '@rcnn/files';
 import type { Problems } from '../../doctor/problems.ts';
-import { pathProblem } from '../../images/image-path.ts';
 import { readText } from '../files/text.ts';
 import { ImageNames } from '../images/image-names.ts';
-import { namesBelow, namesIn } from './folders.ts';
-import { folderOf, stepsOf } from './yolo-data.ts';
+import { namesBelow } from './folders.ts';
+import { folderOf, listAt } from './yolo-data.ts';
 
 /** A split that is a list of pictures (`train.txt`), or several folders, has its pictures anywhere below the file. */
 export function isListed(named: readonly string[]): boolean {
@@ -56,18 +55,6 @@ export async function picturesOf(
     }
   }
   return [...pictures];
-}
-
-/** A list of pictures by the longest end of its path that is a file here. */
-async function listAt(base: string, root: string | undefined, named: string): Promise<string | undefined> {
-  const steps = stepsOf(root === undefined || isAbsolute(named) ? named : `${root}/${named}`);
-  for (let i = 0; i < steps.length; i++) {
-    const name = steps.slice(i).join('/');
-    if (pathProblem(name) !== undefined) return undefined;
-    const below = await namesIn(dirname(join(base, name)));
-    if (below.includes(steps.at(-1)!)) return join(base, name);
-  }
-  return undefined;
 }
 
 /** Pictures in a folder and in those below it, sorted. */

@@ -1,18 +1,18 @@
-import { basename, dirname, extname, join, sep } from 'node:path';
-import { counted, isRcnnError, quoteName } from '@rcnn/core/errors';
+import { dirname, join } from 'node:path';
+import { counted, isRcnnError } from '@rcnn/core/errors';
 import type { Problem, Problems } from '../../doctor/problems.ts';
 import { parseYoloLabels } from '../../formats/yolo/parse-yolo.ts';
 import type { AnnotationRecord, ImageRecord } from '../../records.ts';
-import { readText } from '../files/text.ts';
-import { readImageHeader } from '../images/decode.ts';
 import { FolderImages } from '../images/folder-images.ts';
-import { fileProblem } from './file-problem.ts';
-import { foldersIn, foldersWith, isFolder, nameOf, namesBelow, namesIn } from './folders.ts';
+import { addFileProblem } from './file-problem.ts';
+import { foldersIn, foldersWith, isFolder, nameOf, namesIn } from './folders.ts';
 import { ImageSizes } from './image-sizes.ts';
 import { hasLabelme } from './labelme-reader.ts';
 import type { DatasetReader, DatasetSource } from './reader.ts';
-import { type DataYaml, folderOf, readDataFile, SPLITS, yamlIn } from './yolo-data.ts';
+import { type DataYaml, listsBeside, readDataFile, SPLITS, yamlIn } from './yolo-data.ts';
+import { hasTexts, labelFile, labelsOf, NAMES, reportLabelsAlone } from './yolo-labels.ts';
 import { isListed, picturesBelow, picturesOf } from './yolo-pictures.ts';
+import { foldersOf, foldersOfLayout, reportSplitsMissing, type SplitOptions, wholeFolder } from './yolo-splits.ts';
 
 const FORMAT = 'yolo';
 
@@ -20,13 +20,14 @@ const FORMAT = 'yolo';
 export const yoloReader: DatasetReader = {
   format: FORMAT,
 
-  async find(path, { images, format }) {
+  async find(path, { images, split, format }) {
+    const said = { images, split };
     const isRoot = await isFolder(path);
     const file = isRoot ? await yamlIn(path) : /\.ya?ml$/i.test(path) ? path : undefined;
     if (file === undefined) {
       if (!isRoot) return [];
-      const named = await sourcesOfNames(path, images);
-      return named.length > 0 ? named : sourcesOfYamlBelow(path, images);
+      const named = await sourcesOfNames(path, said);
+      return named.length > 0 ? named : sourcesOfYamlBelow(path, said);
     }
     let data: DataYaml;
     try {
@@ -35,7 +36,7 @@ export const yoloReader: DatasetReader = {
       if (format === FORMAT || file === path || !isRcnnError(error) || (await hasLabels(path))) throw error;
       return [];
     }
-    return sourcesOfYaml(file, data, images);
+    return sourcesOfYaml(file, data, said);
   },
 
   async read({ annotations, images, split }, problems, options) {
@@ -55,11 +56,11 @@ export const yoloReader: DatasetReader = {
         else labels.missing ??= file;
       } catch (error) {
         if (!isRcnnError(error)) throw error;
-        problems.add({ kind: fileProblem(error), source: annotations, place: file, found: error.message });
+        addFileProblem(problems, error, { source: annotations, place: file });
       }
     }
     sizes.report(annotations, problems);
-    await reportSplitsMissing(annotations, data, split, problems);
+    await reportSplitsMissing(annotations, data, split, options.images, problems);
     if (labels.found === 0 && labels.missing !== undefined) {
       const found = `${counted(records.length, 'picture')} without labels; that of ${labels.missing} was looked for at ${labelFile(join(store.root, labels.missing))} and beside it`;
       problems.add({ kind: 'labels-missing', source: annotations, place: labels.missing, found });
@@ -69,91 +70,24 @@ export const yoloReader: DatasetReader = {
   },
 };
 
-async function sourcesOfYaml(
-  file: string,
-  data: DataYaml,
-  images: string | undefined,
-): Promise<readonly DatasetSource[]> {
-  const folders = await foldersOf(file, data);
-  return [...folders].map(([split, folder]) => ({
-    format: FORMAT,
-    split,
-    annotations: file,
-    images: images ?? folder,
-  }));
+async function sourcesOfYaml(file: string, data: DataYaml, said: SplitOptions): Promise<readonly DatasetSource[]> {
+  return sourcesOf(file, await foldersOf(file, data, said));
+}
+
+function sourcesOf(annotations: string, folders: ReadonlyMap<string, string>): readonly DatasetSource[] {
+  return [...folders].map(([split, images]) => ({ format: FORMAT, split, annotations, images }));
 }
 
 /** The only YAML file in the folders right below, where it is YOLO's: people keep it apart from pictures and labels. */
-async function sourcesOfYamlBelow(path: string, images: string | undefined): Promise<readonly DatasetSource[]> {
+async function sourcesOfYamlBelow(path: string, said: SplitOptions): Promise<readonly DatasetSource[]> {
   const below = await Promise.all((await foldersIn(path)).map((name) => yamlIn(join(path, name))));
   const [file, ...others] = below.filter((one) => one !== undefined);
   if (file === undefined || others.length > 0) return [];
-  try {
-    return await sourcesOfYaml(file, await readDataFile(file), images);
-  } catch (error) {
-    if (isRcnnError(error)) return []; // of another program
+  const data = await readDataFile(file).catch((error: unknown) => {
+    if (isRcnnError(error)) return undefined; // of another program
     throw error;
-  }
-}
-
-/** The folders of the splits that are there. */
-async function foldersOf(file: string, { places, root }: DataYaml): Promise<ReadonlyMap<string, string>> {
-  const folders = new Map<string, string>();
-  for (const [split, named] of places) {
-    const folder = isListed(named) ? dirname(file) : named[0] && (await folderOf(dirname(file), root, named[0]));
-    if (folder) folders.set(split, folder);
-  }
-  return folders;
-}
-
-/** Tells once, with the first split, of those that the file names and that are not there. */
-async function reportSplitsMissing(file: string, data: DataYaml, split: string, problems: Problems): Promise<void> {
-  const folders = await foldersOf(file, data);
-  if (split !== [...folders.keys()][0]) return;
-  for (const [place, named] of data.places) {
-    if (folders.has(place)) continue;
-    const found = `${quoteName(named[0] ?? '')} is no folder below ${dirname(file)}`;
-    problems.add({ kind: 'split-missing', source: file, place, found });
-  }
-}
-
-/** Labels whose picture is gone would be missing in silence: the reader goes by the pictures. */
-async function reportLabelsAlone(
-  root: string,
-  pictures: readonly string[],
-  source: string,
-  problems: Problems,
-): Promise<void> {
-  const folder = labelFile(join(root, 'x.png')).slice(0, -'x.txt'.length);
-  const known = new Set(pictures.map((file) => file.replace(/\.[^.]+$/, '')));
-  const names = folder.startsWith(`${root}${sep}`) ? [] : await namesBelow(folder);
-  for (const name of names) {
-    const stem = name.slice(0, -'.txt'.length);
-    if (!name.endsWith('.txt') || known.has(stem) || /(?:^|\/)classes\.txt$/.test(name)) continue;
-    const other = (await namesIn(dirname(join(root, name)))).find((one) => stemOf(one) === basename(stem));
-    problems.add({ source, place: name, ...(await whyUnread(root, name, other && join(dirname(name), other))) });
-  }
-}
-
-/** Why labels have no picture: there is none, or it is a file that is not read. */
-async function whyUnread(
-  root: string,
-  label: string,
-  other: string | undefined,
-): Promise<Pick<Problem, 'kind' | 'found'>> {
-  const missing = { kind: 'image-missing', found: `${label} has no picture in ${root}` } as const;
-  if (other === undefined) return missing;
-  try {
-    await readImageHeader(join(root, other), other);
-    return { ...missing, found: `${missing.found}; ${other} is one, under an ending of no picture` };
-  } catch (error) {
-    if (!isRcnnError(error)) throw error;
-    return { kind: fileProblem(error), found: error.message };
-  }
-}
-
-function stemOf(name: string): string {
-  return name.slice(0, name.length - extname(name).length);
+  });
+  return data === undefined ? [] : sourcesOfYaml(file, data, said);
 }
 
 /** Whether a folder with a YAML file is YOLO's, whatever stands in the file. */
@@ -194,35 +128,10 @@ async function readPicture(
 }
 
 /**
- * The text of a picture's labels; a picture without a label file has no objects. A folder far above that happens to be
- * called `images` says nothing: where it leads to no labels, those beside the picture are taken.
- */
-async function labelsOf(picture: string): Promise<string | undefined> {
-  const beside = picture.slice(0, picture.length - extname(picture).length) + '.txt';
-  for (const label of [labelFile(picture), beside]) {
-    try {
-      return await readText(label);
-    } catch (error) {
-      if (!isRcnnError(error, 'FILE_MISSING')) throw error;
-    }
-  }
-  return undefined;
-}
-
-/** `images` becomes `labels` in the last place where it stands, as YOLO does it; else the label is beside the picture. */
-function labelFile(image: string): string {
-  const steps = image.split(/[/\\]/);
-  const at = steps.lastIndexOf('images');
-  if (at >= 0) steps[at] = 'labels';
-  const path = steps.join('/');
-  return path.slice(0, path.length - extname(path).length) + '.txt';
-}
-
-/**
  * Labels of tools that write names without a `data.yaml`: `classes.txt` of Label Studio and LabelImg beside `images` and
  * `labels` or beside the pictures, `obj.names` of darknet and CVAT.
  */
-async function sourcesOfNames(path: string, images: string | undefined): Promise<readonly DatasetSource[]> {
+async function sourcesOfNames(path: string, said: SplitOptions): Promise<readonly DatasetSource[]> {
   const at = ['', 'labels', 'data', ...SPLITS].map((folder) => join(path, folder)); // darknet of Roboflow: in every split
   let file: string | undefined;
   for (const folder of at) {
@@ -230,36 +139,26 @@ async function sourcesOfNames(path: string, images: string | undefined): Promise
     if (name !== undefined) file ??= join(folder, name);
   }
   if (file === undefined) return [];
-  const source = (split: string, folder: string): DatasetSource => ({
-    format: FORMAT,
-    split,
-    annotations: file,
-    images: images ?? folder,
-  });
-  const folders: [string, string][] = [];
-  for (const split of SPLITS) {
-    const choices = [join('images', split), join(split, 'images'), `obj_${split}_data`, split];
-    for (const choice of choices)
-      if (await isFolder(join(path, choice))) {
-        folders.push([split, join(path, choice)]);
-        break;
-      }
-  }
-  const all = join(path, 'images');
-  const sources =
-    folders.length > 0
-      ? folders.map(([split, folder]) => source(split, folder))
-      : [source(nameOf(path), (await isFolder(all)) ? all : path)];
-  for (const { images: folder } of sources) if (await hasTexts(folder)) return sources;
+  const places = await listsBeside(file);
+  if (places.size > 0) return sourcesOf(file, await foldersOf(file, { places, root: undefined }, said));
+  const folders = await foldersOfNames(path, file, said);
+  for (const folder of folders.values()) if (await hasTexts(folder)) return sourcesOf(file, folders);
   // X-AnyLabeling writes classes.txt beside labelme's files.
-  return (await foldersWith(path, hasLabelme)).length > 0 ? [] : sources;
+  return (await foldersWith(path, hasLabelme)).length > 0 ? [] : sourcesOf(file, folders);
 }
 
-/** Whether labels lie where those of a folder of pictures are looked for. */
-async function hasTexts(folder: string): Promise<boolean> {
-  const places = [dirname(labelFile(join(folder, 'x.png'))), folder];
-  const names = await Promise.all(places.map(namesBelow));
-  return names.flat().some((name) => /\.txt$/i.test(name) && !NAMES.test(name.slice(name.lastIndexOf('/') + 1)));
+async function foldersOfNames(
+  path: string,
+  file: string,
+  { images, split }: SplitOptions,
+): Promise<ReadonlyMap<string, string>> {
+  const folders = await foldersOfLayout(path);
+  if (images !== undefined) {
+    const below = await foldersOfLayout(images);
+    const splits = folders.size > 0 ? [...folders.keys()] : [nameOf(path)];
+    return below.size > 0 ? below : wholeFolder(images, splits, file, split);
+  }
+  if (folders.size > 0) return folders;
+  const all = join(path, 'images');
+  return new Map([[nameOf(path), (await isFolder(all)) ? all : path]]);
 }
-
-const NAMES = /^(?:classes\.txt|[\w-]+\.names|_darknet\.labels)$/i;

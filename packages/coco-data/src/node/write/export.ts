@@ -1,15 +1,14 @@
 import { writeFile } from 'node:fs/promises';
-import { RcnnError } from '@rcnn/core/errors';
 import { OutputFolder, writeError } from '@rcnn/files';
 import { stringify } from 'yaml';
-import { checkRecords } from '../../doctor/check.ts';
+import { checkRecords, withoutEmpty } from '../../doctor/check.ts';
 import { type ProblemCount, Problems } from '../../doctor/problems.ts';
 import { requireMost } from '../../doctor/require-most.ts';
 import { labelmeOf } from '../../formats/labelme/write-labelme.ts';
 import { yoloLines } from '../../formats/yolo/write-yolo.ts';
 import type { AnnotationRecord, AnnotationSet, Category, ImageRecord } from '../../records.ts';
 import { FolderImages } from '../images/folder-images.ts';
-import { findSources, type OpenOptions, readSource } from '../read/open.ts';
+import { type OpenOptions, readSource, selectSources } from '../read/open.ts';
 import { bringImage, type ConvertOptions } from './convert.ts';
 import { exportable } from './exportable.ts';
 import { drawnOn, writeUpright } from './upright.ts';
@@ -36,11 +35,7 @@ export async function exportDataset(
   to: 'yolo' | 'labelme',
   options: OpenOptions & Pick<ConvertOptions, 'maxSkipRate'> = {},
 ): Promise<readonly ExportedSplit[]> {
-  const sources = (await findSources(path, options)).filter(
-    ({ split }) => options.split === undefined || split === options.split,
-  );
-  if (sources.length === 0)
-    throw new RcnnError('FILE_MISSING', { where: path, problem: `there is no split '${options.split}'` });
+  const sources = await selectSources(path, options);
   const sets: {
     readonly set: AnnotationSet;
     readonly split: string;
@@ -53,7 +48,8 @@ export async function exportDataset(
     const drops = options.policy === 'drop';
     if (!drops) problems.throwErrors(read.source);
     const store = new FolderImages(source.images, options);
-    const set = await exportable(read, store, problems);
+    const kept = options.keepEmpty === false ? withoutEmpty(read) : read;
+    const set = await exportable(kept, store, problems);
     if (!drops) problems.throwErrors(set.source);
     requireMost(set, problems, options.maxSkipRate);
     sets.push({ set, split: source.split, store, problems });
