@@ -112,3 +112,22 @@ test('a bad detection is named by its index, a missing file by its name', async 
   expect((await run('evaluate', '--gt', join(directory, 'none.json'), '--dt', bad)).err).toContain('FILE_MISSING');
   expect((await run('evaluate', '--gt', bad)).code).toBe(2);
 });
+
+test('results of another picture than the annotations have under their id are refused', async () => {
+  const [truth, found] = [join(directory, 'numbered.json'), join(directory, 'numbered-found.json')];
+  const images = ['0001.png', 'sub/0002.png'].map((file_name, id) => ({ id, file_name, width: 20, height: 12 }));
+  const box = { category_id: 1, bbox: [2, 3, 6, 6] };
+  const annotations = images.map(({ id }) => ({ id: id + 1, image_id: id, ...box, area: 36, iscrowd: 0 }));
+  writeFileSync(truth, JSON.stringify({ images, annotations, categories: [{ id: 1, name: 'red' }] }));
+  const evaluate = (results: readonly object[]) => {
+    writeFileSync(found, `[\n${results.map((result) => JSON.stringify(result)).join(',\n')}\n]\n`);
+    return run('evaluate', '--gt', truth, '--dt', found);
+  };
+  const wrong = await evaluate([{ image_id: 1, ...box, score: 0.9, file_name: 'photos/0001.png' }]);
+  expect([wrong.code, wrong.out]).toEqual([1, '']);
+  expect(wrong.err).toContain(
+    "(result 0): it is of another picture than the annotations have under its image_id; found 'photos/0001.png', image_id 1, expected 'sub/0002.png'",
+  );
+  const right = await evaluate([{ image_id: 1, ...box, score: 0.9, file_name: 'photos/0002.JPG' }]);
+  expect([right.code, right.err]).toEqual([0, '']);
+});

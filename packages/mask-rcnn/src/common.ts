@@ -8,4 +8,10 @@ export * from '@rcnn/two-stage';
 export type { Load, LoadOptions, MaskWeights, Weights } from './load/load.ts';
 export { namedClasses } from './load/named-classes.ts';
 export type { CanvasLike, Photo, PixelsRGBA } from './load/photo.ts';
-export type { DetectPhotoOptions, Found, MaskPhotoDetector, PhotoDetector } from './load/photo-detector.ts';
+export {
+  type DetectPhotoOptions,
+  type Found,
+  leastScore,
+  type MaskPhotoDetector,
+  type PhotoDetector,
+} from './load/photo-detector.ts';

@@ -54,13 +54,20 @@ export function interfaceOf(config: string): Interface {
   });
 }
 
+/** The objects of one task, as Label Studio keeps them. */
+export interface LabelStudioResult {
+  readonly result: readonly Readonly<Record<string, unknown>>[];
+  /** Mean score; 0 without objects. */
+  readonly score: number;
+}
+
 /** The detections of one task, in percent of the image as Label Studio counts. */
 export function labelStudioResult(
   detections: readonly Detection[],
   [height, width]: ImageSize,
   { fromName, toName, kind }: Interface,
   classes: ClassMap | undefined,
-): Readonly<Record<string, unknown>> {
+): LabelStudioResult {
   const result = detections.map((detection) => ({
     from_name: fromName,
     to_name: toName,

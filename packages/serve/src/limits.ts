@@ -30,13 +30,19 @@ export function limitsOf(given: { readonly [Name in keyof Limits]?: number | und
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const limits: Limits = { ...LIMITS, ...set };
   for (const [name, value] of Object.entries(limits)) {
-    if (name === 'maxWait' ? value >= 0 : value > 0) continue;
+    const most = MOST[name] ?? Number.POSITIVE_INFINITY;
+    if ((name === 'maxWait' ? value >= 0 : value > 0) && value <= most) continue;
     throw new RcnnError('INVALID_ARGUMENT', {
       where: 'serve',
       place: name,
-      problem: 'it must be above 0',
+      problem: value > most ? 'it is longer than a timer can wait' : 'it must be above 0',
       found: String(value),
+      ...(value > most && { expected: `at most ${most}` }),
     });
   }
   return limits;
 }
+
+/** A timer that is set for longer goes off at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+const MOST: Readonly<Record<string, number>> = { maxWait: LONGEST_TIMER, timeout: Math.floor(LONGEST_TIMER / 1000) };

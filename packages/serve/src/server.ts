@@ -14,6 +14,7 @@ import {
   interfaceOf,
   type LabelStudioAccess,
   type LabelStudioRequest,
+  type LabelStudioResult,
   labelStudioResult,
   taskImage,
 } from './label-studio.ts';
@@ -31,13 +32,18 @@ export interface ServerOptions extends Partial<{ readonly [Name in keyof Limits]
   readonly modelVersion: string;
   /** Least score of an answer unless a request says otherwise. Default 0.5. */
   readonly scoreThreshold?: number | undefined;
+  /** Least score that `detect` gives: a request for lower ones is refused. Default 0. */
+  readonly leastScore?: number | undefined;
   /** A pixel is object above this probability unless a request says otherwise. Default 0.5. */
   readonly maskThreshold?: number | undefined;
   /** Turn photographs as their EXIF orientation says. Default true. */
   readonly autoOrient?: boolean | undefined;
   /** Where Label Studio is: the one place from which images are fetched. */
   readonly labelStudio?: LabelStudioAccess | undefined;
-  /** Told what made an answer 500: the client is not, for it may say how the house looks inside. */
+  /**
+   * Told what made an answer 500: the client is not, for it may say how the house looks inside. And what is wrong with the
+   * image of one task of several, whose answer is then empty.
+   */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
 
@@ -140,6 +146,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     }: Partial<DetectQuery>,
     use: (image: PixelImage, found: readonly Detection[]) => T,
   ): Promise<T> => {
+    requireScore(scoreThreshold, options.leastScore);
     const gone = new AbortController();
     const leave = (): void => gone.abort();
     if (reply.raw.destroyed) leave(); // it went while an image was fetched
@@ -192,15 +199,14 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     { schema: schemas.labelStudio, onRequest: enter },
     async ({ body }, reply) => {
       const place = interfaceOf(body.label_config);
-      const results: unknown[] = [];
-      for (const { data } of body.tasks) {
+      const look = async ({ data }: LabelStudioRequest['tasks'][number]): Promise<LabelStudioResult> => {
         const bytes = await taskImage(data[place.field], labelStudio, limits.maxBytes);
-        const result = await find(bytes, reply, {}, ({ height, width }, found) =>
+        return find(bytes, reply, {}, ({ height, width }, found) =>
           labelStudioResult(found, [height, width], place, classes),
         );
-        results.push({ ...result, model_version: modelVersion });
-      }
-      return { results, model_version: modelVersion };
+      };
+      const results = await eachTask(body.tasks, look, options.onFailure);
+      return { results: results.map((one) => ({ ...one, model_version: modelVersion })), model_version: modelVersion };
     },
   );
 
@@ -212,6 +218,44 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
 
   return app;
+}
+
+/**
+ * What is found in each task. One whose image cannot be used costs itself and is told; where that is all of them, the
+ * first error is the answer.
+ */
+async function eachTask(
+  tasks: LabelStudioRequest['tasks'],
+  look: (task: LabelStudioRequest['tasks'][number]) => Promise<LabelStudioResult>,
+  tell: ServerOptions['onFailure'],
+): Promise<readonly LabelStudioResult[]> {
+  const results: LabelStudioResult[] = [];
+  const failed: RcnnError[] = [];
+  for (const task of tasks) {
+    try {
+      results.push(await look(task));
+    } catch (error) {
+      if (!isRcnnError(error) || error.code === 'INTERRUPTED' || STATUS[error.code] === undefined) throw error;
+      failed.push(error);
+      results.push({ result: [], score: 0 });
+    }
+  }
+  if (failed.length > 0 && failed.length === tasks.length) throw failed[0]!;
+  for (const error of failed) tell?.(error);
+  return results;
+}
+
+/** @throws INVALID_ARGUMENT for scores that the model leaves out: an answer without them would pass for all there is */
+function requireScore(scoreThreshold: number, least: number = 0): void {
+  if (scoreThreshold >= least) return;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'request',
+    place: 'scoreThreshold',
+    problem: 'the model was started to leave such scores out',
+    found: String(scoreThreshold),
+    expected: `at least ${least}`,
+    hint: 'Start the server with a lower score threshold (--score-threshold).',
+  });
 }
 
 /** The bytes of the image, sent as they are or as a file of a form. @throws INVALID_ARGUMENT */

@@ -1,6 +1,7 @@
 import { ClassMap } from '@rcnn/coco-data';
 import { decodeImage } from '@rcnn/coco-data/node';
 import type { Detection, PixelImage } from '@rcnn/core';
+import type { RcnnError } from '@rcnn/core/errors';
 import { Mask } from '@rcnn/masks';
 import type { FastifyInstance } from 'fastify';
 import sharp from 'sharp';
@@ -121,6 +122,19 @@ test('whoever runs the server is told what failed', async () => {
 
 test('an address of Label Studio that is none is refused at the start', async () => {
   await expect(serve({ labelStudio: { url: 'studio' } })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  // A timer of more milliseconds than 31 bits hold goes off at once.
+  await expect(serve({ timeout: 2_147_484 })).rejects.toMatchObject({ expected: 'at most 2147483' });
+  await expect(serve({ maxWait: 2 ** 31 })).rejects.toMatchObject({ expected: 'at most 2147483647' });
+});
+
+test('a score below what the model gives is refused, not answered with what is left', async () => {
+  const server = await serve({ leastScore: 0.05 });
+  expect((await detect(server, await photo(), '?scoreThreshold=0.05')).json().objects).toHaveLength(1);
+  const below = await detect(server, await photo(), '?scoreThreshold=0.04');
+  expect([below.statusCode, below.json().message]).toEqual([
+    400,
+    expect.stringContaining('found 0.04, expected at least 0.05'),
+  ]);
 });
 
 test('a name that every object has is no place for objects', () => {
@@ -290,6 +304,20 @@ describe('Label Studio', () => {
     const [x, y] = [0, 1].map((axis) => value.points.map((point: number[]) => point[axis]!)) as [number[], number[]];
     expect([Math.min(...x), Math.max(...x)]).toEqual([10, 35]);
     expect([Math.min(...y), Math.max(...y)]).toEqual([18.75, 43.75]);
+  });
+
+  test('one task whose image cannot be used costs itself, and is told', async () => {
+    const told: unknown[] = [];
+    const image = `data:image/png;base64,${(await photo()).toString('base64')}`;
+    const cut = `data:image/png;base64,${(await photo()).subarray(0, 60).toString('base64')}`;
+    const tasks = [image, cut, undefined, image].map((given, id) => ({ id, data: { photo: given } }));
+    const server = await serve({ onFailure: (error) => told.push((error as RcnnError).code) });
+    const { results } = (await post(server, '/predict', { tasks, label_config: config })).json();
+    expect(results.map(({ result }: { result: unknown[] }) => result.length)).toEqual([1, 0, 0, 1]);
+    expect(results[1]).toEqual({ result: [], score: 0, model_version: 'test-1' });
+    expect(told).toEqual(['IMAGE_CORRUPT', 'INVALID_ARGUMENT']);
+    const none = await post(server, '/predict', { tasks: [tasks[1]], label_config: config });
+    expect([none.statusCode, none.json().code]).toEqual([400, 'IMAGE_CORRUPT']);
   });
 
   test('gets rectangles where there are no polygons', async () => {

@@ -5,7 +5,7 @@ import type { CommandDefinition, ProgramOptions } from '../command.ts';
 import { loadPredicting, type ModelFlags } from '../models/load.ts';
 import { compileOption } from '../options/compile-option.ts';
 import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
-import { count, countOrNone, fraction, number } from '../options/flags.ts';
+import { count, countOrNone, fraction, number, something } from '../options/flags.ts';
 import { addModelOptions } from '../options/model-options.ts';
 import { note, print } from '../output/print.ts';
 
@@ -64,7 +64,12 @@ export const serve: CommandDefinition = {
       .addOption(compileOption())
       .option('--no-auto-orient', 'do not turn photographs as their EXIF orientation says')
       .option('--max-pixels <n>', 'largest image that is decoded, in pixels (64 million)', count)
-      .option('--host <address>', 'where to listen; 0.0.0.0 is every network, and there is no password', '127.0.0.1')
+      .option(
+        '--host <address>',
+        'where to listen; 0.0.0.0 is every network, and there is no password',
+        something, // an empty one would be every network
+        '127.0.0.1',
+      )
       .option('--port <n>', 'where to listen; 0 takes a free one', number({ from: 0, to: 65535, whole: true }), 8080)
       .option('--max-batch <n>', 'images of one size that the model sees at once (8)', count)
       .option('--max-wait <ms>', 'how long an image waits for others of its size (5)', countOrNone)
@@ -80,11 +85,13 @@ async function run(flags: Flags, { architectures }: ProgramOptions): Promise<voi
   const { createServer } = await serveModule();
   const { startEngine } = await import('../engines/use.ts');
   const { knownClasses } = await import('../models/known-classes.ts');
+  const { leastScore } = await import('mask-rcnn');
   const { slicedDetect } = await import('../predict/slices.ts');
   const { StopSignals } = await import('@rcnn/train');
   const { scoreThreshold, slice, overlap, labelStudio, maxMegabytes, host, port, ...rest } = flags;
   const { name } = await startEngine(flags, 'predict');
-  const loaded = await loadPredicting(rest, architectures); // all scores: requests choose
+  const least = leastScore(scoreThreshold);
+  const loaded = await loadPredicting({ ...rest, scoreThreshold: least }, architectures);
   const { model } = loaded;
   const { maskThreshold, autoOrient, maxBatch, maxWait, queue, timeout, maxPixels } = rest;
   try {
@@ -96,6 +103,7 @@ async function run(flags: Flags, { architectures }: ProgramOptions): Promise<voi
       classes: knownClasses(loaded),
       modelVersion: loaded.name,
       scoreThreshold,
+      leastScore: least,
       maskThreshold,
       autoOrient,
       maxBatch,

@@ -13,6 +13,7 @@ import { readDetections, readGroundTruth } from '@rcnn/coco-eval/node';
 import { RcnnError } from '@rcnn/core/errors';
 import { validationOf } from '../models/validation-split.ts';
 import { readJson } from '../options/json-file.ts';
+import { compareNames, namedResults, requireSamePictures } from './same-pictures.ts';
 
 /**
  * Truth and results. A COCO file is read as pycocotools reads it; a folder stands for the annotation file of its
@@ -30,10 +31,13 @@ export async function readTruthAndResults(
   const only = sources.filter(({ split }) => options.split === undefined || split === options.split);
   if (only.length === 1 && only[0]!.format === 'coco') {
     const truth = readGroundTruth(only[0]!.annotations);
+    requireSamePictures(only[0]!.annotations, resultsPath);
     return { truth, detections: readDetections(resultsPath, truth, reading) };
   }
   const dataset = await openDataset(truthPath, options);
   const truth = groundTruthFrom(datasetAsCoco(dataset) as unknown as CocoDataset, truthPath);
+  const files = new Map(dataset.images.map(({ id, file }) => [id, file]));
+  compareNames(namedResults(resultsPath), (id) => files.get(id), resultsPath);
   const results = numbered(readJson(resultsPath), dataset, resultsPath);
   return { truth, detections: detectionsFrom(results, truth, { where: resultsPath, ...reading }) };
 }

@@ -46,6 +46,12 @@ export function counts(text: string): number[] {
   return [...new Set(values as number[])];
 }
 
+/** A text that says something: a variable of the shell that is not set leaves none. */
+export function something(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('It must not be empty.');
+  return text;
+}
+
 /** Numbers above 0 with commas between them. */
 export function positives(text: string): number[] {
   const values = text.split(',').map((part) => numberOf(part, { from: Number.MIN_VALUE }));

@@ -43,7 +43,7 @@ const LEAST_SCORE = 0.05;
 const DEFAULT_SCORE = 0.5;
 
 /** The lowest score that a model must be built for so that `scoreThreshold` can be met. @throws INVALID_ARGUMENT */
-export function leastScore(scoreThreshold: number | undefined): number {
+export function leastScore(scoreThreshold?: number): number {
   if (scoreThreshold !== undefined) requireShare('load', 'scoreThreshold', scoreThreshold, 0);
   return Math.min(LEAST_SCORE, scoreThreshold ?? LEAST_SCORE);
 }
