@@ -18,6 +18,7 @@ export {
 } from './errors.ts';
 export * from './graph.ts';
 export { concatFloats, hostTensors, hostValues, tensorsAreOnHost } from './host-memory.ts';
+export { idleLoss, zeroOf } from './idle-loss.ts';
 export * from './initialisers.ts';
 export { type BackboneStep, forwardThrough, graphThrough } from './layers/backbone-steps.ts';
 export { ConvNorm } from './layers/conv-norm.ts';

@@ -2,6 +2,7 @@ import { bceWithLogits } from '@rcnn/boxes';
 import {
   concatFloats,
   type InstanceMask,
+  idleLoss,
   type Losses,
   Module,
   type Phase,
@@ -158,7 +159,7 @@ export class PointRendBranch extends Module implements RoIBranch {
     draw: DrawPoints,
   ): Promise<Losses> {
     const positives = sampled.map(onlyPositives);
-    if (countRoIs(positives) === 0) return { loss_mask: tf.scalar(0), loss_mask_point: tf.scalar(0) };
+    if (countRoIs(positives) === 0) return { loss_mask: idleLoss(this), loss_mask_point: tf.scalar(0) };
     const truths = positives.map((ofImage, i) => masksFor('PointRendBranch.losses', targets[i]!, ofImage, i));
     const boxes = positives.map((ofImage) => ofImage.boxes);
     const labels = labelsOf(positives);

@@ -1,4 +1,4 @@
-import { type Losses, Module, type Phase, type Pyramid, RcnnError, type Target } from '@rcnn/core';
+import { idleLoss, type Losses, Module, type Phase, type Pyramid, RcnnError, type Target } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { AskRegions, BranchLossOptions, BranchSpec, RoIBranch } from './branch.ts';
 import { decodeKeypoints, type KeypointScore } from './keypoint-decode.ts';
@@ -64,7 +64,7 @@ export class KeypointBranch extends Module implements RoIBranch {
     { phase }: BranchLossOptions,
   ): Losses {
     const positives = sampled.map(onlyPositives);
-    if (countRoIs(positives) === 0) return { loss_keypoint: tf.scalar(0) };
+    if (countRoIs(positives) === 0) return { loss_keypoint: idleLoss(this) };
     return tf.tidy(() => {
       const boxes = positives.map((regions) => regions.boxes);
       const logits = this.forward(features, boxes, phase);

@@ -1,5 +1,5 @@
 import { softmaxCrossEntropy } from '@rcnn/boxes';
-import { RcnnError } from '@rcnn/core';
+import { RcnnError, zeroOf } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { KeypointTargets } from './keypoint-targets.ts';
 
@@ -21,7 +21,7 @@ export function keypointLoss(logits: tf.Tensor4D, { cells, valid }: KeypointTarg
     });
   }
   const rows = Int32Array.from(valid.keys()).filter((row) => valid[row] === 1);
-  if (rows.length === 0) return tf.tidy(() => tf.mul(tf.sum(logits), 0) as tf.Scalar); // 0, and zeros as gradients
+  if (rows.length === 0) return zeroOf(logits);
   return tf.tidy(() => {
     const heatmaps = tf.reshape(logits, [regions * points, height * width]) as tf.Tensor2D;
     const learning = tf.gather(heatmaps, tf.tensor1d(rows, 'int32'));

@@ -1,5 +1,5 @@
 import { bceWithLogits } from '@rcnn/boxes';
-import { type Losses, Module, type Phase, type Pyramid, type Target } from '@rcnn/core';
+import { idleLoss, type Losses, Module, type Phase, type Pyramid, type Target } from '@rcnn/core';
 import { boxMask } from '@rcnn/detector';
 import type { PasteMode } from '@rcnn/masks';
 import { type MaskTargetRules, maskTargets } from '@rcnn/roi-align';
@@ -80,7 +80,7 @@ export class MaskBranch extends Module implements RoIBranch {
     { phase }: BranchLossOptions,
   ): Losses {
     const positives = sampled.map(onlyPositives);
-    if (countRoIs(positives) === 0) return { loss_mask: tf.scalar(0) };
+    if (countRoIs(positives) === 0) return { loss_mask: idleLoss(this) };
     return tf.tidy(() => {
       const logits = this.forward(features, positives, phase);
       const [count, height, width] = logits.shape;

@@ -1,5 +1,5 @@
 import { type BoxCoding, smoothL1 } from '@rcnn/boxes';
-import { rowsWhere, type Target, takeObjects } from '@rcnn/core';
+import { rowsWhere, type Target, takeObjects, zeroOf } from '@rcnn/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { countRoIs, type SampledRoIs } from './rois.ts';
 import { matchedBoxes } from './sample-regions.ts';
@@ -34,7 +34,7 @@ export function boxRegressionLoss(
     truth.push(...coder.encode(matchedBoxes(chosen, targets[i]!), chosen.boxes));
     start += regions.labels.length;
   }
-  if (rows.length === 0) return tf.scalar(0);
+  if (rows.length === 0) return zeroOf(deltas);
   return tf.tidy(() => {
     const perClass = tf.reshape(deltas, [-1, 4]);
     const ofTrueClass = tf.gather(perClass, tf.tensor1d(rows, 'int32')); // [P, 4]

@@ -2,6 +2,7 @@ import { BalancedSampler, type BoxMatcher, bceWithLogits, Matcher, type Sampler 
 import {
   concatFloats,
   type ImageSize,
+  idleLoss,
   type Layer,
   type Losses,
   Module,
@@ -143,7 +144,7 @@ export class Res5Heads extends Module implements RegionHeads {
     targets: readonly Target[],
   ): tf.Scalar {
     const rows = rowsOfPositives(sampled);
-    if (rows.length === 0) return tf.scalar(0);
+    if (rows.length === 0) return idleLoss(predictor);
     const positives = sampled.map(onlyPositives);
     const logits = predictor.forward(tf.gather(regions, tf.tensor1d(rows, 'int32')), labelsOf(positives));
     const truth = positives.map((ofImage, i) => {

@@ -37,7 +37,10 @@ test('gradients go to the deltas of the positives alone', () => {
   expectClose(gradient(deltas), [[0, 0, 0, 0], [1 / 3, 0, 0, -1 / 3], [0, 0, 0, 0]]); // biome-ignore format: one line
 });
 
-test('no positives: zero, and nothing is kept', async () => {
+test('no positives: zero, with zeros as gradients, and nothing is kept', async () => {
+  const none = (x: tf.Tensor): tf.Scalar =>
+    boxRegressionLoss(x as tf.Tensor2D, sampled.slice(1), targets.slice(1), { coder });
+  expectClose(tf.grad(none)(tf.ones([1, 4])), [[0, 0, 0, 0]]);
   const deltas = tf.zeros<tf.Rank.R2>([1, 4]);
   expect(boxRegressionLoss(deltas, sampled.slice(1), targets.slice(1), { coder }).dataSync()[0]).toBe(0);
   await expectNoLeak(() => boxRegressionLoss(deltas, sampled.slice(1), targets.slice(1), { coder }).dispose());
