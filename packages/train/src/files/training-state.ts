@@ -9,7 +9,7 @@ import {
   type WeightsProfile,
 } from '@rcnn/checkpoint';
 import { type AtomicWriteOptions, loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
-import { counted, printable, quoteName, RcnnError } from '@rcnn/core/errors';
+import { counted, printable, quoteName, RcnnError, shortened } from '@rcnn/core/errors';
 import { notFinite, type Optimizer, type TrainableModel, type WeightAverage } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Position } from '../loop/trainer.ts';
@@ -108,7 +108,10 @@ function requireSameModel(where: string, before: WeightsProfile | undefined, now
     problem('another architecture', before.architecture ?? 'none', now.architecture ?? 'none');
   }
   const [old, given] = [classNames(before), classNames(now)];
-  if (old !== given) problem('other classes than the data have', old, given);
+  const first = firstDifference(old, given);
+  if (first === undefined && before.numClasses === now.numClasses) return;
+  const which = first === undefined ? '' : `: first ${classAt(old, first)} where these have ${classAt(given, first)}`;
+  problem(`other classes than the data have${which}`, inWords(before), inWords(now));
 }
 
 /** Other steps would be other batches at other rates: no going on. */
@@ -134,10 +137,29 @@ function requireSameSteps(
 
 const SHOWN_CLASSES = 8;
 
-function classNames({ classes = [], numClasses }: WeightsProfile): string {
-  const names = classes.map(({ label, name }) => `${label} ${name}`);
+/** What each label stands for. */
+function classNames({ classes = [] }: WeightsProfile): readonly string[] {
+  return classes.map(({ label, name }) => `${label} ${name}`);
+}
+
+/** The first place at which two lists differ, the end of the shorter one included; undefined when they are equal. */
+function firstDifference(a: readonly string[], b: readonly string[]): number | undefined {
+  const longest = Math.max(a.length, b.length);
+  for (let i = 0; i < longest; i++) if (a[i] !== b[i]) return i;
+  return undefined;
+}
+
+function classAt(names: readonly string[], place: number): string {
+  const name = names[place];
+  return name === undefined ? 'none' : quoteName(name);
+}
+
+/** The classes for a message: not all of a thousand. */
+function inWords(profile: WeightsProfile): string {
+  const names = classNames(profile);
   const more = names.length > SHOWN_CLASSES ? `, and ${names.length - SHOWN_CLASSES} more` : '';
-  return `${numClasses - 1} (${names.slice(0, SHOWN_CLASSES).join(', ')}${more})`;
+  const shown = names.slice(0, SHOWN_CLASSES).map((name) => shortened(name));
+  return `${profile.numClasses - 1} (${shown.join(', ')}${more})`;
 }
 
 /** Kept as they are in memory: only this program reads them. */
