@@ -182,6 +182,21 @@ describe("a newcomer's mistakes", () => {
     expect(existsSync(join(folder, 'runs', 'wrong'))).toBe(false);
   });
 
+  test('an object of the validation split without a mask is told before the first step', async () => {
+    const holes = join(folder, 'holes');
+    await writeShapes(holes, { splits: { train: 2, val: 1 }, size: [64, 64], objects: [2, 2], tiny: 0 });
+    const file = join(holes, 'annotations', 'instances_val.json');
+    const split = JSON.parse(readFileSync(file, 'utf8')) as { annotations: { segmentation?: unknown }[] };
+    delete split.annotations[0]!.segmentation;
+    writeFileSync(file, JSON.stringify(split));
+    for (const badSamples of ['fail', 'skip'] as const) {
+      expect(await failure({ data: holes, badSamples })).toMatch(
+        /\(validation data 'holes val'\): some objects have no masks; found 1 of 2 objects without masks\. 'mask-rcnn doctor' names/,
+      );
+    }
+    expect(existsSync(join(folder, 'runs', 'wrong'))).toBe(false);
+  });
+
   test('resuming where there is nothing says what was looked for', async () => {
     await expect(resume(folder)).rejects.toThrow(/no run to go on with.*checkpoints\/last\.safetensors/);
   });

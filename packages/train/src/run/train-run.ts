@@ -166,6 +166,9 @@ async function runTogether(
     const { spec } = model;
     await onEveryRank(group, async () => {
       checkOffers(data.train, spec, config.data, architectures);
+      if (data.val !== undefined) {
+        checkOffers(data.val, spec, config.valData ?? config.data, architectures, 'validation');
+      }
       checkMirroring(data.train, spec, config);
       checkMemory(config, data, built.model, engine, onEvent);
     });
