@@ -179,6 +179,7 @@ describe("a newcomer's mistakes", () => {
     expect(await failure({ arch: 'maskrcnn_small50' })).toMatch(/maskrcnn_small50.*no such architecture/);
     expect(await failure({ weights: 'imagenet' })).toMatch(/imagenet.*neither a file nor a name of published weights/);
     expect(await failure({ engine: 'cuda' })).toMatch(/cuda/);
+    expect(await failure({ accumulate: 5 })).toMatch(/more batches than an epoch has.*The largest that fits is 4/);
     expect(existsSync(join(folder, 'runs', 'wrong'))).toBe(false);
   });
 

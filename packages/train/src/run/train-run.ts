@@ -17,7 +17,7 @@ import { architectureOf, formerNote, parseConfig, resolveConfig } from '../confi
 import { RunFolder } from '../files/folder.ts';
 import { acquireLock, type Lock } from '../files/lock.ts';
 import type { Listener } from '../loop/events.ts';
-import { isLost } from '../loop/trainer.ts';
+import { isLost, requireStep } from '../loop/trainer.ts';
 import { agreeOnData, agreeOnOptions, asOnRankZero } from './agree.ts';
 import { type Before, type BuiltModel, buildModel, freshModel } from './build-model.ts';
 import { checkMemory } from './check-memory.ts';
@@ -173,6 +173,7 @@ async function runTogether(
       checkMemory(config, data, built.model, engine, onEvent);
     });
     await agreeOnData(group, data, model);
+    await onEveryRank(group, async () => requireStep(data.source.batchesPerEpoch, config.accumulate, group.size));
     // Only now: a mistake in data or options leaves no empty folder behind.
     const path = await onRankZero(group, async () => {
       const made = resumed?.prepare() ?? RunFolder.create(config.out, config.name);
