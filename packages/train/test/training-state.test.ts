@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { torchvisionProfile, type WeightsProfile } from '@rcnn/checkpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { StepShape } from '../src/files/training-state.ts';
 import { AdamW, loadTrainingState, START, saveTrainingState } from '../src/index.ts';
 import { ready } from './engine.ts';
 import { ToyModel } from './toy.ts';
@@ -53,4 +54,29 @@ test('the same names with other outputs of the classifier are refused', async ()
     found: '2 (1 a, 2 b)',
     expected: '4 (1 a, 2 b)',
   });
+});
+
+test('steps of other batches, and batches of other images, are refused; older files do not know their batches', async () => {
+  const here = { size: 1, accumulate: 2, batchSize: 4 };
+  const goOn = (steps: StepShape) => loadTrainingState(path, state, 3, undefined, steps);
+  await saveTrainingState(path, state, { position: START, seed: 3, batchesPerStep: 2, batchSize: 4 });
+  expect(await goOn(here)).toEqual(START);
+  expect(await goOn({ ...here, size: 2, accumulate: 1 })).toEqual(START);
+  await expect(goOn({ ...here, batchSize: 8 })).rejects.toMatchObject({
+    code: 'CHECKPOINT_MISMATCH',
+    where: path,
+    place: '__metadata__.rcnn.info.batchSize',
+    found: '4',
+    expected: 'batchSize 8',
+    hint: "Go on with --batch-size 4; to begin a new run from these weights, use 'weights' instead.",
+  });
+  await expect(goOn({ ...here, accumulate: 4 })).rejects.toMatchObject({
+    code: 'CHECKPOINT_MISMATCH',
+    place: '__metadata__.rcnn.info.batchesPerStep',
+    found: '2',
+    expected: '1 process x accumulate 4 = 4',
+    hint: "Go on with --accumulate 2; to begin a new run from these weights, use 'weights' instead.",
+  });
+  await saveTrainingState(path, state, { position: START, seed: 3, batchesPerStep: 2 });
+  expect(await goOn({ ...here, batchSize: 8 })).toEqual(START);
 });
