@@ -67,7 +67,8 @@ export class StateKeeper implements Required<Pick<TrainerHooks, 'save' | 'onFail
     const { config, folder, state, profile, onEvent, processes } = this.#run;
     const { seed, accumulate, batchSize } = config;
     const batchesPerStep = processes * accumulate;
-    if (best) await (state.average?.swap(() => this.#saveBest(position)) ?? this.#saveBest(position));
+    if (best || isUnmeasuredAverage(state, position))
+      await (state.average?.swap(() => this.#saveBest(position)) ?? this.#saveBest(position));
     await saveTrainingState(folder.last, state, { position, seed, profile, batchesPerStep, batchSize });
     const { keepCheckpoints: keep } = config;
     if (keep !== undefined) {
@@ -92,12 +93,20 @@ export class StateKeeper implements Required<Pick<TrainerHooks, 'save' | 'onFail
     });
   };
 
-  /** Weights alone, with all that is needed to use them elsewhere. */
+  /** The best weights alone, or those that stand for them, with all that is needed to use them elsewhere. */
   async #saveBest({ best, step }: Position): Promise<void> {
     const { config, folder, state, profile } = this.#run;
     const info = { kind: 'weights', step, score: best?.score ?? null, config: { ...config } };
     await saveCheckpoint(folder.best, { weights: (await stateDict(state.model)).values(), profile, info });
   }
+}
+
+/**
+ * Whether averaged weights are kept although no evaluation found them the best: where nothing is measured they would be
+ * in no file of weights at all. Once an epoch is enough.
+ */
+function isUnmeasuredAverage({ average }: TrainingState, { best, batch }: Position): boolean {
+  return average !== undefined && best === null && batch === 0;
 }
 
 /** The step at which the best weights were measured. */
