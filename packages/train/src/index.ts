@@ -16,6 +16,7 @@ export { Metrics, type MetricsLine, readMetrics } from './files/metrics.ts';
 export {
   loadTrainingState,
   type SaveStateOptions,
+  type StepShape,
   saveTrainingState,
   type TrainingState,
 } from './files/training-state.ts';

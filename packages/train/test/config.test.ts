@@ -7,6 +7,7 @@ import {
   formerNote,
   jsonSchema,
   learningRateOf,
+  type PartialConfig,
   parseConfig,
   presets,
   resolveConfig,
@@ -98,6 +99,23 @@ describe('resolving', () => {
   test("epochs that were asked for win over a preset's steps", () => {
     expect(resolveConfig({ data: 'a', preset: 'balloon', epochs: 3 })).toMatchObject({ epochs: 3 });
     expect(resolveConfig({ data: 'a', preset: 'balloon', epochs: 3 })).not.toHaveProperty('steps');
+  });
+
+  test('the last part that says how long to train wins, in epochs or in steps', () => {
+    const run = { data: 'a', epochs: 26, steps: 2 }; // as the file of a run has both
+    const lengthOf = (...parts: readonly PartialConfig[]) => {
+      const { epochs, steps } = resolveConfig(...parts);
+      return [epochs, steps];
+    };
+    expect(lengthOf(run)).toEqual([26, 2]);
+    expect(lengthOf(run, {})).toEqual([26, 2]);
+    expect(lengthOf(run, { epochs: 3 })).toEqual([3, undefined]);
+    expect(resolveConfig(run, { epochs: 3 })).not.toHaveProperty('steps');
+    expect(lengthOf(run, { epochs: 3 }, { steps: 5 })).toEqual([3, 5]);
+    expect(lengthOf({ data: 'a', epochs: 3 }, { steps: 5 })).toEqual([3, 5]);
+    expect(lengthOf({ data: 'a', preset: 'few' }, { epochs: 3 })).toEqual([3, undefined]);
+    expect(lengthOf({ data: 'a', epochs: 3 }, { preset: 'few' })).toEqual([3, undefined]); // a preset comes first
+    expect(lengthOf({ data: 'a', steps: 7 }, { preset: 'few' })).toEqual([26, 7]);
   });
 
   test("torchvision's rate is scaled with the images of a step", () => {

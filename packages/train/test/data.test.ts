@@ -1,5 +1,5 @@
 // What is said of the data before anything is computed, and which splits are taken.
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShapes } from '@rcnn/coco-data/node';
@@ -53,6 +53,19 @@ test('a folder of which only the validation split is left is not trained on in s
 
 test('splits are told by what their names end in', async () => {
   expect(await opened('prefixed')).toEqual([2, 1, '']);
+});
+
+test('validation data without an object are said to tell nothing', async () => {
+  const folder = join(root, 'nothing to find');
+  await writeShapes(folder, { splits: { train: 2, val: 1 }, size: [32, 32] });
+  const file = join(folder, 'annotations/instances_val.json');
+  const split = JSON.parse(readFileSync(file, 'utf8')) as object;
+  writeFileSync(file, JSON.stringify({ ...split, annotations: [] }));
+  expect(await opened('nothing to find')).toEqual([
+    2,
+    1,
+    "The validation data 'nothing to find val' have no objects, so nothing says which weights are best; name others with valData (--val-data).",
+  ]);
 });
 
 test('of several splits to train on none is taken because it comes first', async () => {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShapes } from '@rcnn/coco-data/node';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PartialConfig, resume, type TrainEvent, train } from '../src/index.ts';
 import { ready } from './engine.ts';
 import { tinyMaskRcnn } from './tiny-architecture.ts';
@@ -85,4 +85,30 @@ test('a run goes on without the file of its first weights, with the same bits', 
   const bits = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
   expect(parts.position.step).toBe(2);
   expect(bits(parts.folder.last)).toBe(bits(whole.folder.last));
+});
+
+describe('a run that is gone on with reads no other weights', () => {
+  const run = join(folder, 'begun');
+  beforeAll(() => {
+    mkdirSync(join(run, 'checkpoints'), { recursive: true });
+    writeFileSync(join(run, 'checkpoints/last.safetensors'), '');
+    writeFileSync(join(run, 'config.yaml'), `data: ${join(folder, 'nowhere')}\nweights: first.safetensors\n`);
+  });
+
+  test.each([
+    [{ weights: 'other.safetensors' }, 'weights', "'other.safetensors'", "'first.safetensors', as the run began"],
+    [{ weights: 'none' }, 'weights', "'none'", "'first.safetensors', as the run began"],
+    [{ weightsBackbone: 'resnet50' }, 'weightsBackbone', "'resnet50'", "'none', as the run began"],
+  ])('%j is refused', async (changes, place, found, expected) => {
+    const error = { code: 'CONFIG_INVALID', where: join(run, 'config.yaml'), place, found, expected };
+    await expect(resume(run, changes)).rejects.toMatchObject(error);
+  });
+
+  // These come as far as the data, which are not there.
+  test.each([[{}], [{ weights: 'first.safetensors' }], [[{ weights: 'none' }, { weights: 'first.safetensors' }]]])(
+    '%j is not',
+    async (changes) => {
+      await expect(resume(run, changes, { useEngine: async () => ({ name: 'cpu' }) })).rejects.toThrow(/nowhere/);
+    },
+  );
 });

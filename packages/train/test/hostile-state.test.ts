@@ -49,6 +49,7 @@ const FIELDS: Readonly<Record<string, readonly unknown[]>> = {
   'position.best.score': [...NEVER, null, {}],
   'position.best.epoch': [...COUNTS, 2],
   seed: [...NEVER, null, {}, 0.5],
+  batchSize: [...COUNTS.slice(1), 0],
   optimizer: OBJECTS,
   'optimizer.kind': [GONE, true, [], 5, null, {}],
   'optimizer.counters': [...NEVER, null, 5],

@@ -179,6 +179,22 @@ describe("a newcomer's mistakes", () => {
     expect(await failure({ arch: 'maskrcnn_small50' })).toMatch(/maskrcnn_small50.*no such architecture/);
     expect(await failure({ weights: 'imagenet' })).toMatch(/imagenet.*neither a file nor a name of published weights/);
     expect(await failure({ engine: 'cuda' })).toMatch(/cuda/);
+    expect(await failure({ accumulate: 5 })).toMatch(/more batches than an epoch has.*The largest that fits is 4/);
+    expect(existsSync(join(folder, 'runs', 'wrong'))).toBe(false);
+  });
+
+  test('an object of the validation split without a mask is told before the first step', async () => {
+    const holes = join(folder, 'holes');
+    await writeShapes(holes, { splits: { train: 2, val: 1 }, size: [64, 64], objects: [2, 2], tiny: 0 });
+    const file = join(holes, 'annotations', 'instances_val.json');
+    const split = JSON.parse(readFileSync(file, 'utf8')) as { annotations: { segmentation?: unknown }[] };
+    delete split.annotations[0]!.segmentation;
+    writeFileSync(file, JSON.stringify(split));
+    for (const badSamples of ['fail', 'skip'] as const) {
+      expect(await failure({ data: holes, badSamples })).toMatch(
+        /\(validation data 'holes val'\): some objects have no masks; found 1 of 2 objects without masks\. 'mask-rcnn doctor' names/,
+      );
+    }
     expect(existsSync(join(folder, 'runs', 'wrong'))).toBe(false);
   });
 

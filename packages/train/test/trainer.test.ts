@@ -20,6 +20,7 @@ import {
   type TrainerOptions,
   WeightAverage,
 } from '../src/index.ts';
+import { requireStep } from '../src/loop/trainer.ts';
 import { ready } from './engine.ts';
 import { ToyModel, toyData } from './toy.ts';
 
@@ -208,6 +209,40 @@ describe('evaluation', () => {
     expect(position).toMatchObject({ step: 3 * EPOCH, stale: 2, best: { score: 0.3, epoch: 0 } });
   });
 
+  test('a training that patience ended does not go on until there is more of it', async () => {
+    const texts: string[] = [];
+    let evaluated = 0;
+    const hooks: TrainerHooks = {
+      save: () => Promise.resolve(),
+      evaluate: () => Promise.resolve({ 'segm/AP': [0.2, 0.9][evaluated++]! }),
+      onEvent: (event) => event.kind === 'warning' && texts.push(event.text),
+    };
+    const ended: Position = { step: 2 * EPOCH, epoch: 2, batch: 0, best: { score: 0.3, epoch: 0 }, stale: 1 };
+    const goOn = (patience: number) => runTraining(setUp(hooks, { totalSteps: 4 * EPOCH, patience }).options, ended);
+    expect(await goOn(1)).toEqual({ reason: 'patience', position: ended });
+    expect(evaluated).toBe(0);
+    expect(texts).toEqual([
+      'This training ended because nothing got better in 1 evaluation; patience (--patience) is 1, and it goes on when that is raised.',
+    ]);
+    const more = await goOn(3);
+    expect(more).toMatchObject({ reason: 'finished', position: { step: 4 * EPOCH, stale: 0 } });
+    expect(texts).toHaveLength(1);
+  });
+
+  test('inside an epoch patience waits for its end', async () => {
+    const inside: Position = { step: EPOCH + 1, epoch: 1, batch: 1, best: { score: 0.3, epoch: 0 }, stale: 1 };
+    const hooks: TrainerHooks = { save: () => Promise.resolve(), evaluate: () => Promise.resolve({ 'segm/AP': 0.9 }) };
+    const { options } = setUp(hooks, { totalSteps: 2 * EPOCH, patience: 1 });
+    expect(await runTraining(options, inside)).toMatchObject({ reason: 'finished', position: { step: 2 * EPOCH } });
+  });
+
+  test('nothing to measure is no loss of patience', async () => {
+    const nothing = { 'segm/AP': -1, 'bbox/AP': -1 };
+    const { reason, position } = await run([nothing, nothing, nothing], { patience: 1 });
+    expect(reason).toBe('finished');
+    expect(position).toEqual({ step: 3 * EPOCH, epoch: 3, batch: 0, best: null, stale: 0 });
+  });
+
   test('comes every so many epochs, and at the end', async () => {
     const { best } = await run([{ 'segm/AP': 0.1 }, { 'segm/AP': 0.2 }, { 'segm/AP': 0.3 }], { evaluateEvery: 2 });
     expect(best).toHaveLength(2); // after epochs 2 and 3
@@ -246,6 +281,21 @@ test('data without a single batch are an error, not an endless loop', async () =
   const { options } = setUp();
   const empty = { batchesPerEpoch: 3, async *batches() {} };
   await expect(runTraining({ ...options, data: empty })).rejects.toMatchObject({ code: 'DATASET_INVALID' });
+});
+
+test('a step of more batches than an epoch has is refused, with the largest that fits', async () => {
+  await expect(runTraining(setUp({}, { accumulate: EPOCH + 1 }).options)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    place: 'accumulate',
+    found: 'accumulate 8',
+    expected: 'at most 7 batches together',
+    hint: 'The largest that fits is 7 (--accumulate 7); smaller batches (--batch-size) let more fit.',
+  });
+  expect(() => requireStep(7, 7, 1)).not.toThrow();
+  expect(() => requireStep(7, 3, 2)).not.toThrow();
+  expect(() => requireStep(7, 4, 2)).toThrow(/found accumulate 4 in each of 2 processes.*The largest that fits is 3/);
+  expect(() => requireStep(1, 1, 2)).toThrow(/Start at most 1 process, or make the batches smaller/);
+  expect(() => requireStep(0, 1, 1)).not.toThrow();
 });
 
 test('a file of weights cannot be resumed from, nor a state of another seed', async () => {

@@ -35,10 +35,22 @@ export function resolveConfig(...parts: readonly PartialConfig[]): TrainConfig {
       hint: "Name a folder: 'mask-rcnn train path/to/data', or 'data: path/to/data' in the file.",
     });
   }
-  // Epochs that were asked for win over a preset's steps, and the other way round.
-  const presetSteps = rest.steps === undefined && rest.epochs !== undefined;
-  const { steps, ...withoutSteps } = config as TrainConfig;
-  return presetSteps || steps === undefined ? withoutSteps : (config as TrainConfig);
+  const steps = stepsOf(parts, presets[preset]!.changes.steps);
+  const { steps: _, ...withoutSteps } = config as TrainConfig;
+  return steps === undefined ? withoutSteps : { ...withoutSteps, steps };
+}
+
+/**
+ * The steps that hold: the last part that says how long to train wins, whether it says so in steps or in epochs. One
+ * that says both, as the file of a run does, means its steps; a preset comes before all parts.
+ */
+function stepsOf(parts: readonly PartialConfig[], ofPreset: number | undefined): number | undefined {
+  let steps = ofPreset;
+  for (const part of parts) {
+    if ('steps' in part) steps = part.steps;
+    else if (part.epochs !== undefined) steps = undefined;
+  }
+  return steps;
 }
 
 /** The architecture that a config names, its options checked. @throws INVALID_ARGUMENT, CONFIG_INVALID */

@@ -13,6 +13,8 @@ export interface TrainingInfo {
   readonly average: { readonly counters: Record<string, number> } | null;
   /** Of all processes; not in files of before there could be several. */
   readonly batchesPerStep?: number | undefined;
+  /** Images of a batch; not in older files. */
+  readonly batchSize?: number | undefined;
 }
 
 /** More than any training counts: at a thousand steps a second, thirty years. */
@@ -50,6 +52,7 @@ const form: z.ZodType<TrainingInfo> = z.strictObject({
   optimizer: z.strictObject({ kind: z.string('the name of an optimizer'), counters }, fields),
   average: z.strictObject({ counters }, 'the counters of the average, or null').nullable(),
   batchesPerStep: count.min(1, 'a whole number from 1').optional(),
+  batchSize: count.min(1, 'a whole number from 1').optional(),
 });
 
 /**

@@ -9,7 +9,7 @@ import {
   type WeightsProfile,
 } from '@rcnn/checkpoint';
 import { type AtomicWriteOptions, loadCheckpoint, saveCheckpoint } from '@rcnn/checkpoint/node';
-import { counted, printable, quoteName, RcnnError } from '@rcnn/core/errors';
+import { counted, printable, quoteName, RcnnError, shortened } from '@rcnn/core/errors';
 import { notFinite, type Optimizer, type TrainableModel, type WeightAverage } from '@rcnn/optim';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Position } from '../loop/trainer.ts';
@@ -28,13 +28,24 @@ export interface SaveStateOptions extends AtomicWriteOptions {
   readonly profile?: WeightsProfile | undefined;
   /** Batches of a step, of all processes together. */
   readonly batchesPerStep?: number | undefined;
+  /** Images of a batch. */
+  readonly batchSize?: number | undefined;
+}
+
+/** What a training takes into a step. */
+export interface StepShape {
+  /** Processes that train together, and batches that each takes. */
+  readonly size: number;
+  readonly accumulate: number;
+  /** Images of a batch. */
+  readonly batchSize?: number | undefined;
 }
 
 /** Writes weights, optimizer, averages and position into one file, all of it or nothing. */
 export async function saveTrainingState(
   path: string,
   { model, optimizer, average }: TrainingState,
-  { position, seed, profile, batchesPerStep, ...options }: SaveStateOptions,
+  { position, seed, profile, batchesPerStep, batchSize, ...options }: SaveStateOptions,
 ): Promise<void> {
   const info: TrainingInfo = {
     kind: 'training',
@@ -43,6 +54,7 @@ export async function saveTrainingState(
     optimizer: { kind: optimizer.kind, counters: optimizer.counters() },
     average: average === undefined ? null : { counters: average.counters() },
     ...(batchesPerStep === undefined ? {} : { batchesPerStep }),
+    ...(batchSize === undefined ? {} : { batchSize }),
   };
   const contents = {
     weights: (await stateDict(model)).values(),
@@ -59,7 +71,7 @@ export async function saveTrainingState(
 /**
  * Puts a saved state back and tells where training goes on.
  * @param profile what the model of now is; the file's must name the same architecture and classes
- * @param processes how many there are now, and what each takes: together as many batches as a step of the file
+ * @param steps of now: as many batches, of as many images, as a step of the file
  * @throws CHECKPOINT_MISMATCH when the file is no training checkpoint, or one of another model, optimizer or seed;
  *   FILE_MALFORMED naming the field or tensor that no training writes
  */
@@ -68,7 +80,7 @@ export async function loadTrainingState(
   state: TrainingState,
   seed: number,
   profile?: WeightsProfile,
-  processes?: { readonly size: number; readonly accumulate: number },
+  steps?: StepShape,
 ): Promise<Position> {
   const checkpoint = await loadCheckpoint(path);
   try {
@@ -84,7 +96,7 @@ export async function loadTrainingState(
     if (info.seed !== seed) {
       mismatch(path, `its seed is ${info.seed}, not ${seed}`, 'Resume with the same seed.');
     }
-    if (processes !== undefined) requireSameSteps(path, info, processes);
+    if (steps !== undefined) requireSameSteps(path, info, steps);
     await loadStateDict(state.model, checkpoint.weights);
     await restore('optimizer', state.optimizer, info.optimizer.counters, checkpoint);
     if (state.average !== undefined && info.average !== null) {
@@ -108,36 +120,70 @@ function requireSameModel(where: string, before: WeightsProfile | undefined, now
     problem('another architecture', before.architecture ?? 'none', now.architecture ?? 'none');
   }
   const [old, given] = [classNames(before), classNames(now)];
-  if (old !== given) problem('other classes than the data have', old, given);
+  const first = firstDifference(old, given);
+  if (first === undefined && before.numClasses === now.numClasses) return;
+  const which = first === undefined ? '' : `: first ${classAt(old, first)} where these have ${classAt(given, first)}`;
+  problem(`other classes than the data have${which}`, inWords(before), inWords(now));
 }
 
 /** Other steps would be other batches at other rates: no going on. */
-function requireSameSteps(
-  where: string,
-  { batchesPerStep }: TrainingInfo,
-  { size, accumulate }: { readonly size: number; readonly accumulate: number },
-): void {
-  if (batchesPerStep === undefined || batchesPerStep === size * accumulate) return;
-  const fits = batchesPerStep % size === 0;
-  const way = fits
-    ? `Go on with --accumulate ${batchesPerStep / size}`
-    : `Go on with a number of processes that divides ${batchesPerStep}`;
-  throw new RcnnError('CHECKPOINT_MISMATCH', {
-    where,
-    place: `${INFO_PLACE}.batchesPerStep`,
-    problem: 'the run takes its steps of another number of batches',
-    found: String(batchesPerStep),
-    expected: `${counted(size, 'process', 'processes')} x accumulate ${accumulate} = ${size * accumulate}`,
-    hint: `${way}; to begin a new run from these weights, use 'weights' instead.`,
+function requireSameSteps(where: string, info: TrainingInfo, { size, accumulate, batchSize }: StepShape): void {
+  const { batchesPerStep } = info;
+  if (batchesPerStep !== undefined && batchesPerStep !== size * accumulate) {
+    const way =
+      batchesPerStep % size === 0
+        ? `Go on with --accumulate ${batchesPerStep / size}`
+        : `Go on with a number of processes that divides ${batchesPerStep}`;
+    throw otherSteps(where, 'batchesPerStep', {
+      problem: 'the run takes its steps of another number of batches',
+      found: String(batchesPerStep),
+      expected: `${counted(size, 'process', 'processes')} x accumulate ${accumulate} = ${size * accumulate}`,
+      way,
+    });
+  }
+  if (info.batchSize === undefined || batchSize === undefined || info.batchSize === batchSize) return;
+  throw otherSteps(where, 'batchSize', {
+    problem: 'the run takes batches of another number of images',
+    found: String(info.batchSize),
+    expected: `batchSize ${batchSize}`,
+    way: `Go on with --batch-size ${info.batchSize}`,
   });
+}
+
+function otherSteps(
+  where: string,
+  field: 'batchesPerStep' | 'batchSize',
+  { way, ...facts }: Readonly<Record<'problem' | 'found' | 'expected' | 'way', string>>,
+): RcnnError {
+  const hint = `${way}; to begin a new run from these weights, use 'weights' instead.`;
+  return new RcnnError('CHECKPOINT_MISMATCH', { where, place: `${INFO_PLACE}.${field}`, ...facts, hint });
 }
 
 const SHOWN_CLASSES = 8;
 
-function classNames({ classes = [], numClasses }: WeightsProfile): string {
-  const names = classes.map(({ label, name }) => `${label} ${name}`);
+/** What each label stands for. */
+function classNames({ classes = [] }: WeightsProfile): readonly string[] {
+  return classes.map(({ label, name }) => `${label} ${name}`);
+}
+
+/** The first place at which two lists differ, the end of the shorter one included; undefined when they are equal. */
+function firstDifference(a: readonly string[], b: readonly string[]): number | undefined {
+  const longest = Math.max(a.length, b.length);
+  for (let i = 0; i < longest; i++) if (a[i] !== b[i]) return i;
+  return undefined;
+}
+
+function classAt(names: readonly string[], place: number): string {
+  const name = names[place];
+  return name === undefined ? 'none' : quoteName(name);
+}
+
+/** The classes for a message: not all of a thousand. */
+function inWords(profile: WeightsProfile): string {
+  const names = classNames(profile);
   const more = names.length > SHOWN_CLASSES ? `, and ${names.length - SHOWN_CLASSES} more` : '';
-  return `${numClasses - 1} (${names.slice(0, SHOWN_CLASSES).join(', ')}${more})`;
+  const shown = names.slice(0, SHOWN_CLASSES).map((name) => shortened(name));
+  return `${profile.numClasses - 1} (${shown.join(', ')}${more})`;
 }
 
 /** Kept as they are in memory: only this program reads them. */

@@ -1,5 +1,5 @@
 import { Random } from '@rcnn/core';
-import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { counted, isRcnnError, RcnnError } from '@rcnn/core/errors';
 import {
   broadcastValue,
   localGroups,
@@ -33,7 +33,7 @@ export interface Position {
   readonly epoch: number;
   readonly batch: number;
   readonly best: { readonly score: number; readonly epoch: number } | null;
-  /** Evaluations since the best one. */
+  /** Evaluations since the best one; those that had nothing to measure are not counted. */
   readonly stale: number;
 }
 
@@ -107,6 +107,28 @@ export function stepsPerEpoch(batchesPerEpoch: number, batchesPerStep = 1): numb
   return Math.max(1, Math.floor(batchesPerEpoch / batchesPerStep));
 }
 
+/**
+ * A step larger than an epoch could never be taken.
+ * @param accumulate batches that each of the processes takes into a step
+ * @throws CONFIG_INVALID naming the largest that fits
+ */
+export function requireStep(batchesPerEpoch: number, accumulate: number, processes: number): void {
+  // Data without any batch are another fault, which the first epoch tells.
+  if (batchesPerEpoch === 0 || accumulate * processes <= batchesPerEpoch) return;
+  const most = Math.floor(batchesPerEpoch / processes);
+  throw new RcnnError('CONFIG_INVALID', {
+    where: 'config',
+    place: 'accumulate',
+    problem: 'a step takes more batches than an epoch has',
+    found: `accumulate ${accumulate}${processes > 1 ? ` in each of ${processes} processes` : ''}`,
+    expected: `at most ${counted(batchesPerEpoch, 'batch', 'batches')} together`,
+    hint:
+      most > 0
+        ? `The largest that fits is ${most} (--accumulate ${most}); smaller batches (--batch-size) let more fit.`
+        : `Start at most ${counted(batchesPerEpoch, 'process', 'processes')}, or make the batches smaller (--batch-size).`,
+  });
+}
+
 /** Trains from `start` to the end, to a stop, or until nothing gets better. Gives the reason and the last position. */
 export async function runTraining(
   given: TrainerOptions,
@@ -114,16 +136,18 @@ export async function runTraining(
 ): Promise<{ readonly reason: EndReason; readonly position: Position }> {
   const options: Options = { ...given, group: given.group ?? localGroups(1)[0]!, accumulate: given.accumulate ?? 1 };
   const { totalSteps, data, hooks = {}, accumulate, group } = options;
+  requireStep(data.batchesPerEpoch, accumulate, group.size);
   const perEpoch = stepsPerEpoch(data.batchesPerEpoch, accumulate * group.size);
   hooks.onEvent?.({ kind: 'start', step: start.step, totalSteps, stepsPerEpoch: perEpoch });
+  tellOfPatience(options, start);
   const clock = new Clock(totalSteps - start.step);
   let position = start;
-  let reason: EndReason = 'finished';
-  while (position.step < totalSteps || position.batch > 0) {
+  let stopped = false;
+  while (!isStale(options, position) && (position.step < totalSteps || position.batch > 0)) {
     const epoch = await runEpoch(options, position, perEpoch, clock);
     position = epoch.position;
     if (epoch.stopped) {
-      reason = 'stopped';
+      stopped = true;
       await save(options, position, false);
       break;
     }
@@ -131,16 +155,26 @@ export async function runTraining(
       position = await endEpoch(options, position);
     } catch (error) {
       if (!wasInterrupted(error)) throw error;
-      reason = 'stopped'; // in the evaluation: the state was saved before it, and a resumed run evaluates again
-      break;
-    }
-    if (options.patience !== undefined && position.stale >= options.patience) {
-      reason = 'patience';
+      stopped = true; // in the evaluation: the state was saved before it, and a resumed run evaluates again
       break;
     }
   }
+  const reason = stopped ? 'stopped' : isStale(options, position) ? 'patience' : 'finished';
   hooks.onEvent?.({ kind: 'end', reason, step: position.step });
   return { reason, position };
+}
+
+/** Nothing got better for as long as `patience` waits. Evaluations come between epochs, so it is asked there. */
+function isStale({ patience }: TrainerOptions, { stale, batch }: Position): boolean {
+  return patience !== undefined && batch === 0 && stale >= patience;
+}
+
+/** Says why nothing happens where a training begins at its end. */
+function tellOfPatience(options: Options, start: Position): void {
+  const { patience, group, hooks, totalSteps } = options;
+  if (group.rank > 0 || start.step >= totalSteps || !isStale(options, start)) return;
+  const text = `This training ended because nothing got better in ${counted(start.stale, 'evaluation')}; patience (--patience) is ${patience}, and it goes on when that is raised.`;
+  hooks?.onEvent?.({ kind: 'warning', text });
 }
 
 /** Here, or on rank 0, for which the others waited. */
@@ -299,7 +333,9 @@ async function endEpoch(options: Options, position: Position): Promise<Position>
     const scores = await (options.average?.swap(evaluate) ?? evaluate());
     const score = decisive(scores);
     isBest = score !== undefined && (position.best === null || score > position.best.score);
-    next = isBest ? { ...next, best: { score: score!, epoch }, stale: 0 } : { ...next, stale: position.stale + 1 };
+    if (isBest) next = { ...next, best: { score: score!, epoch }, stale: 0 };
+    // Where nothing could be measured, nobody knows whether anything got better.
+    else if (score !== undefined) next = { ...next, stale: position.stale + 1 };
     hooks.onEvent?.({ kind: 'epoch', epoch, step, scores, best: isBest });
     if (options.group.rank === 0) await hooks.record?.({ kind: 'epoch', epoch, step, scores });
   }

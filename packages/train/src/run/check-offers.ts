@@ -1,6 +1,6 @@
 import { type Dataset, datasetOffers } from '@rcnn/coco-data';
 import type { DetectorSpec, TargetExtra } from '@rcnn/core';
-import { counted, RcnnError } from '@rcnn/core/errors';
+import { counted, quoteName, RcnnError } from '@rcnn/core/errors';
 import type { Architecture } from '@rcnn/models';
 import { COCO_KEYPOINT_FLIP, mirrors } from '@rcnn/transforms';
 import type { TrainConfig } from '../config/options.ts';
@@ -17,7 +17,8 @@ const NAMED = 3;
 
 /**
  * Compares what a model learns from with what the objects of its data have, before a run folder is made. Objects that
- * lack it are not left out in silence: the model would be taught that there is background where they are.
+ * lack it are not left out in silence: the model would be taught that there is background where they are. Validation data
+ * must have it too: losses are measured on them, and the first evaluation would end the training.
  * @throws DATASET_INVALID with the count
  */
 export function checkOffers(
@@ -25,6 +26,7 @@ export function checkOffers(
   { learnsFrom }: Pick<DetectorSpec, 'learnsFrom'>,
   where: string,
   architectures: readonly Pick<Architecture, 'name' | 'learnsFrom'>[] = [],
+  part: 'training' | 'validation' = 'training',
 ): void {
   const offers = datasetOffers(dataset);
   for (const extra of learnsFrom) {
@@ -38,11 +40,28 @@ export function checkOffers(
     const way = WAYS[extra](names.length > 0 ? ` ${names.join(', ')}` : '');
     throw new RcnnError('DATASET_INVALID', {
       where,
+      ...(part === 'validation' && { place: `validation data ${quoteName(dataset.name)}` }),
       problem: all ? `the objects have no ${extra}, and this model learns from them` : `some objects have no ${extra}`,
       found: `${lacking} of ${counted(offers.boxes, 'object')} without ${extra}`,
-      hint: all ? way : `'mask-rcnn doctor' names each of them. ${way}`,
+      hint: `${all ? '' : NAMES_EACH}${way}${part === 'validation' ? OTHER_DATA : ''}`,
     });
   }
+  if (learnsFrom.includes('masks') && offers.boxes > 0) requireMasksOfAll(dataset, where);
+}
+
+const NAMES_EACH = "'mask-rcnn doctor' names each of them. ";
+const OTHER_DATA = ' Other validation data are named with valData (--val-data).';
+
+/** The masks of a dataset are there for all of its annotations or for none, those that nothing is learned from included. */
+function requireMasksOfAll({ hasMasks, name }: Dataset, where: string): void {
+  if (hasMasks) return;
+  throw new RcnnError('DATASET_INVALID', {
+    where,
+    place: quoteName(name),
+    problem: 'every object to learn has a mask, but not every other annotation, and so none is read',
+    found: 'crowds without a mask, or objects without one that are left out',
+    hint: `${NAMES_EACH}Give them masks, or remove those annotations.`,
+  });
 }
 
 /**

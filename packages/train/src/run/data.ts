@@ -1,4 +1,11 @@
-import { createLoader, type Dataset, type ImageId, type LoaderOptions, type SkippedSample } from '@rcnn/coco-data';
+import {
+  createLoader,
+  type Dataset,
+  datasetOffers,
+  type ImageId,
+  type LoaderOptions,
+  type SkippedSample,
+} from '@rcnn/coco-data';
 import {
   type DatasetSource,
   FolderImages,
@@ -68,6 +75,11 @@ export async function openData(
     onEvent({
       kind: 'warning',
       text: 'There is no validation split, so nothing is evaluated; name one with valData (--val-data).',
+    });
+  else if (datasetOffers(val).boxes === 0)
+    onEvent({
+      kind: 'warning',
+      text: `The validation data ${quoteName(val.name)} have no objects, so nothing says which weights are best; name others with valData (--val-data).`,
     });
   for (const dataset of [train, val]) {
     if (dataset === undefined) continue;

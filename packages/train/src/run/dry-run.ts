@@ -3,6 +3,7 @@ import { architectures as builtIn } from '@rcnn/models';
 import { freeze } from '@rcnn/optim';
 import type { TrainConfig } from '../config/options.ts';
 import { architectureOf, resolveConfig } from '../config/resolve.ts';
+import { requireStep } from '../loop/trainer.ts';
 import { buildModel } from './build-model.ts';
 import { openData, type TrainingData } from './data.ts';
 import { startEngine } from './engine.ts';
@@ -31,6 +32,7 @@ export async function dryRun(config: ConfigParts, options: TrainOptions = {}): P
   const architecture = architectureOf(resolved, architectures);
   await startEngine(resolved.engine, options, resolved.threads);
   const data = await openData(resolved, onEvent, datasets);
+  requireStep(data.source.batchesPerEpoch, resolved.accumulate, 1);
   const { model } = await buildModel(resolved, architecture, data.train, onEvent);
   const parameters = model.namedParameters();
   freeze(parameters, resolved.freeze);

@@ -4,6 +4,7 @@ import { counted } from '@rcnn/core/errors';
 import type { TrainingBatch } from '@rcnn/optim';
 import type { TrainConfig } from '../config/options.ts';
 import type { RunFolder } from '../files/folder.ts';
+import { jsonListChunks } from '../files/json-list.ts';
 import { Metrics } from '../files/metrics.ts';
 import type { ModelEvaluation } from '../loop/evaluate.ts';
 import type { Scores, StepReport } from '../loop/events.ts';
@@ -75,7 +76,7 @@ export class RunRecorder implements Required<Pick<TrainerHooks, 'record' | 'onBa
     const drawing = { ...this.#legend, scoreThreshold: evaluation.bestScore() };
     await atomicWrite(folder.analysis, JSON.stringify(evaluation.analysis(), null, 1));
     await atomicWrite(folder.evaluation, JSON.stringify(record, null, 1));
-    await atomicWrite(folder.predictions, JSON.stringify(predictions));
+    await atomicWrite(folder.predictions, jsonListChunks(predictions));
     await drawExamples(folder.picture('validation'), examples, drawing);
     this.#showPicture(step, 'validation', 'validation');
     for (const [i, example] of examples.slice(0, 2).entries()) {

@@ -37,8 +37,8 @@ export class StateKeeper implements Required<Pick<TrainerHooks, 'save' | 'onFail
   /** Puts the last state back and gives its position. @throws CHECKPOINT_MISMATCH, FILE_MALFORMED */
   readonly load = async (): Promise<Position> => {
     const { folder, state, config, profile, processes: size } = this.#run;
-    const processes = { size, accumulate: config.accumulate };
-    const position = await loadTrainingState(folder.last, state, config.seed, profile, processes);
+    const { seed, accumulate, batchSize } = config;
+    const position = await loadTrainingState(folder.last, state, seed, profile, { size, accumulate, batchSize });
     // Each step updates once; an average may have been asked for later.
     const { updates = position.step } = state.optimizer.counters();
     const averaged = state.average?.counters().updates ?? 0;
@@ -65,9 +65,11 @@ export class StateKeeper implements Required<Pick<TrainerHooks, 'save' | 'onFail
 
   readonly save = async (position: Position, best: boolean): Promise<void> => {
     const { config, folder, state, profile, onEvent, processes } = this.#run;
-    const { seed, accumulate } = config;
-    if (best) await (state.average?.swap(() => this.#saveBest(position)) ?? this.#saveBest(position));
-    await saveTrainingState(folder.last, state, { position, seed, profile, batchesPerStep: processes * accumulate });
+    const { seed, accumulate, batchSize } = config;
+    const batchesPerStep = processes * accumulate;
+    if (best || isUnmeasuredAverage(state, position))
+      await (state.average?.swap(() => this.#saveBest(position)) ?? this.#saveBest(position));
+    await saveTrainingState(folder.last, state, { position, seed, profile, batchesPerStep, batchSize });
     const { keepCheckpoints: keep } = config;
     if (keep !== undefined) {
       const bestStep = await bestStepOf(folder);
@@ -91,12 +93,20 @@ export class StateKeeper implements Required<Pick<TrainerHooks, 'save' | 'onFail
     });
   };
 
-  /** Weights alone, with all that is needed to use them elsewhere. */
+  /** The best weights alone, or those that stand for them, with all that is needed to use them elsewhere. */
   async #saveBest({ best, step }: Position): Promise<void> {
     const { config, folder, state, profile } = this.#run;
     const info = { kind: 'weights', step, score: best?.score ?? null, config: { ...config } };
     await saveCheckpoint(folder.best, { weights: (await stateDict(state.model)).values(), profile, info });
   }
+}
+
+/**
+ * Whether averaged weights are kept although no evaluation found them the best: where nothing is measured they would be
+ * in no file of weights at all. Once an epoch is enough.
+ */
+function isUnmeasuredAverage({ average }: TrainingState, { best, batch }: Position): boolean {
+  return average !== undefined && best === null && batch === 0;
 }
 
 /** The step at which the best weights were measured. */

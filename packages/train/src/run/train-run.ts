@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { loadCheckpoint, sweepTemporaries } from '@rcnn/checkpoint/node';
 import type { Detector } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 import {
   broadcastValue,
   localGroups,
@@ -17,7 +17,7 @@ import { architectureOf, formerNote, parseConfig, resolveConfig } from '../confi
 import { RunFolder } from '../files/folder.ts';
 import { acquireLock, type Lock } from '../files/lock.ts';
 import type { Listener } from '../loop/events.ts';
-import { isLost } from '../loop/trainer.ts';
+import { isLost, requireStep } from '../loop/trainer.ts';
 import { agreeOnData, agreeOnOptions, asOnRankZero } from './agree.ts';
 import { type Before, type BuiltModel, buildModel, freshModel } from './build-model.ts';
 import { checkMemory } from './check-memory.ts';
@@ -40,7 +40,8 @@ export async function train(config: ConfigParts, options: TrainOptions = {}): Pr
 /**
  * Goes on with a run that was stopped, killed or finished; options such as `epochs` may be changed.
  * On one machine and engine it computes the same bits as if it had never stopped.
- * @throws FILE_MISSING when there is nothing to go on from; otherwise as {@link train}
+ * @throws FILE_MISSING when there is nothing to go on from, CONFIG_INVALID for other first weights than it began with;
+ *   otherwise as {@link train}
  */
 export async function resume(
   path: string,
@@ -58,8 +59,28 @@ export async function resume(
       hint: "Name the folder that the training printed, for example 'runs/train'.",
     });
   }
-  const before = there ? [parseConfig(readTextSync(folder.config), folder.config)] : [];
-  return run([...before, ...partsOf(changes)], folder, options);
+  const parts = partsOf(changes);
+  if (!there) return run(parts, folder, options);
+  const before = parseConfig(readTextSync(folder.config), folder.config);
+  requireSameStart(before, Object.assign({}, ...parts) as PartialConfig, folder.config);
+  return run([before, ...parts], folder, options);
+}
+
+/** A resumed run has weights already; to read others for it would be a new run. @throws CONFIG_INVALID */
+function requireSameStart(before: PartialConfig, changes: PartialConfig, where: string): void {
+  for (const name of ['weights', 'weightsBackbone'] as const) {
+    const { [name]: kept = 'none' } = before;
+    const given = changes[name];
+    if (given === undefined || given === kept) continue;
+    throw new RcnnError('CONFIG_INVALID', {
+      where,
+      place: name,
+      problem: 'a resumed run has its weights, so no others are read for it',
+      found: quoteName(given),
+      expected: `${quoteName(kept)}, as the run began`,
+      hint: 'Leave it out to go on with the run; to start from other weights, begin a new run with weights (--weights) or weightsBackbone (--weights-backbone).',
+    });
+  }
 }
 
 /** A config as its parts, in the order in which they count. */
@@ -145,10 +166,14 @@ async function runTogether(
     const { spec } = model;
     await onEveryRank(group, async () => {
       checkOffers(data.train, spec, config.data, architectures);
+      if (data.val !== undefined) {
+        checkOffers(data.val, spec, config.valData ?? config.data, architectures, 'validation');
+      }
       checkMirroring(data.train, spec, config);
       checkMemory(config, data, built.model, engine, onEvent);
     });
     await agreeOnData(group, data, model);
+    await onEveryRank(group, async () => requireStep(data.source.batchesPerEpoch, config.accumulate, group.size));
     // Only now: a mistake in data or options leaves no empty folder behind.
     const path = await onRankZero(group, async () => {
       const made = resumed?.prepare() ?? RunFolder.create(config.out, config.name);
