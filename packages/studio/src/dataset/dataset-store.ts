@@ -5,7 +5,7 @@ import { atomicWrite } from '@rcnn/checkpoint/node';
 import { FolderImages } from '@rcnn/coco-data/node';
 import { counted, quoteName, RcnnError } from '@rcnn/core/errors';
 import { fileError, type OutputFolder } from '@rcnn/files';
-import { acquireLock, type Lock } from '@rcnn/train';
+import { acquireLock, type Lock, validationSplits } from '@rcnn/train';
 import type { StudioClass, StudioDataset, StudioObject, StudioPicture } from '../api.ts';
 import { bringIn } from './bring-in.ts';
 import {
@@ -16,6 +16,7 @@ import {
   type RawAnnotation,
   type RawImage,
 } from './coco-document.ts';
+import { learnedSplit } from './learned-split.ts';
 import { annotationOf } from './objects.ts';
 import { openFolder, validationSource } from './open-folder.ts';
 import { revisionOf, Split } from './split.ts';
@@ -45,7 +46,7 @@ const LONGEST_NAME = 200;
 export class DatasetStore {
   readonly folder: string;
   readonly #output: OutputFolder;
-  readonly #splits: Split[];
+  readonly #splits: [Split, ...Split[]];
   readonly #notes: readonly string[];
   readonly #lock: Lock;
   readonly #taken = new Set<string>();
@@ -54,7 +55,7 @@ export class DatasetStore {
   private constructor(
     folder: string,
     output: OutputFolder,
-    splits: readonly Split[],
+    splits: readonly [Split, ...Split[]],
     notes: readonly string[],
     lock: Lock,
   ) {
@@ -86,9 +87,19 @@ export class DatasetStore {
     this.#lock.release();
   }
 
-  /** The first split is where pictures arrive. */
-  get #first(): Split {
-    return this.#splits[0]!;
+  /** Where pictures arrive: they are there to learn from. */
+  get #learned(): Split {
+    return learnedSplit(this.#splits);
+  }
+
+  /** The split that trainings find by themselves to measure on. */
+  get #measured(): Split | undefined {
+    const others = this.#splits.filter((split) => split !== this.#learned);
+    const found = validationSplits(
+      others.map(({ source }) => source),
+      this.#learned.name,
+    );
+    return found.length === 1 ? this.#called(found[0]!.split) : undefined;
   }
 
   get splits(): readonly Split[] {
@@ -101,6 +112,8 @@ export class DatasetStore {
       folder: this.folder,
       classes: this.#classes(),
       pictures: this.#splits.flatMap((split) => split.document.images.map((image) => split.picture(image))),
+      learnedSplit: this.#learned.name,
+      measuredSplit: this.#measured?.name,
       canSplit: this.#canSplit(),
       notes: this.#notes,
     }));
@@ -114,10 +127,15 @@ export class DatasetStore {
     return [...names].map(([id, name]) => ({ id, name }));
   }
 
+  /** Pictures move between two splits of one folder of pictures, or there is room for the second. */
   #canSplit(): boolean {
-    return this.#splits.some(({ name }) => name === 'val')
-      ? this.#splits.length === 2 && new Set(this.#splits.map(({ images }) => images)).size === 1
-      : validationSource(this.folder, this.#first) !== undefined;
+    if (this.#splits.length === 1) return validationSource(this.folder, this.#learned) !== undefined;
+    const [train, val] = ['train', 'val'].map((name) => this.#called(name));
+    return this.#splits.length === 2 && val !== undefined && train?.images === val.images;
+  }
+
+  #called(name: string): Split | undefined {
+    return this.#splits.find((split) => split.name === name);
   }
 
   picture(key: string): Promise<StudioPicture> {
@@ -170,7 +188,7 @@ export class DatasetStore {
   /** Puts a photograph into the dataset. @throws what `bringIn` throws */
   addPicture(name: string, bytes: Uint8Array): Promise<StudioPicture> {
     return this.#inTurn(async () => {
-      const split = this.#first;
+      const split = this.#learned;
       const inside = relative(this.folder, split.images).replaceAll(sep, '/');
       const { file, width, height } = await bringIn(bytes, name, this.#output, inside, this.#taken);
       const { document } = split;
@@ -248,7 +266,7 @@ export class DatasetStore {
   /** Nothing can be measured on a split without pictures. */
   async #dropEmpty(): Promise<void> {
     const at = this.#splits.findIndex(({ name, document }) => name === 'val' && document.images.length === 0);
-    if (at <= 0) return;
+    if (at < 0 || this.#splits.length === 1) return;
     const [{ file }] = this.#splits.splice(at, 1) as [Split];
     await unlink(file).catch((cause: unknown) => {
       throw fileError(file, 'the file cannot be removed', cause);
