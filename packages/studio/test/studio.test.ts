@@ -280,19 +280,6 @@ describe('pictures to measure on', () => {
     expect([back.split, back.objects.length]).toEqual(['train', 1]);
     expect(readdirSync(join(folder, 'annotations'))).toEqual(['instances_train.json']);
   });
-
-  test('that a crash left in both files are in one after a new start', async () => {
-    const folder = newFolder();
-    const studio = await start(folder);
-    const { picture } = await begun(studio);
-    const file = join(folder, 'annotations', 'instances_train.json');
-    const before = readFileSync(file);
-    await studio.put(`/api/pictures/${picture.key}/split`, { split: 'val' });
-    await studio.close();
-    writeFileSync(file, before); // as if it had been killed before the second file was written
-    const { pictures } = await (await start(folder)).dataset();
-    expect(pictures.map(({ split }) => split)).toEqual(['val']);
-  });
 });
 
 test('the doctor speaks of pictures by their keys', async () => {
