@@ -44,6 +44,17 @@ test('the help of train lists the presets with what each is for', () => {
     expect(help).toMatch(new RegExp(`\n  ${name} +${about.slice(0, 20)}`));
 });
 
+test('no option takes the arguments that stand behind its value', () => {
+  const greedy = program.commands.flatMap((command) => command.options.filter(({ variadic }) => variadic));
+  expect(greedy.map(({ flags }) => flags)).toEqual([]);
+});
+
+test('models of the studio are named one by one, before its folder or behind it', () => {
+  const studio = createProgram().commands.find((command) => command.name() === 'studio')!;
+  const { operands, unknown } = studio.parseOptions(['--weights', 'a.safetensors', 'photos', '--weights', 'runs/b']);
+  expect([operands, unknown, studio.opts()['weights']]).toEqual([['photos'], [], ['a.safetensors', 'runs/b']]);
+});
+
 test('one option has one meaning: where two commands share it, it takes the same kind of value', () => {
   const kinds = new Map<string, Map<string, string[]>>();
   for (const command of program.commands) {

@@ -41,6 +41,10 @@ export interface StudioDataset {
   readonly folder: string;
   readonly classes: readonly StudioClass[];
   readonly pictures: readonly StudioPicture[];
+  /** The split that trainings learn from, and that new pictures come to. */
+  readonly learnedSplit: string;
+  /** The split that trainings measure on; absent where there is none, or more than one that may be meant. */
+  readonly measuredSplit?: string | undefined;
   /** Whether pictures can be set aside to measure on, and taken back. */
   readonly canSplit: boolean;
   /** What could not be taken up at the start, in words. */

@@ -2,7 +2,7 @@ import { RcnnError } from '@rcnn/core/errors';
 import type { OpenedModel, Program } from '@rcnn/studio';
 import { type Command, Option } from 'commander';
 import type { CommandDefinition, ProgramOptions } from '../command.ts';
-import { number } from '../options/flags.ts';
+import { collected, number } from '../options/flags.ts';
 import { note, print } from '../output/print.ts';
 
 interface Flags {
@@ -27,7 +27,11 @@ export const studio: CommandDefinition = {
     command
       .argument('[folder]', 'a dataset in COCO format, a folder of photographs, or a new folder', 'dataset')
       .option('--runs <folder>', 'where trainings are', 'runs')
-      .option('--weights <file...>', 'models to propose with, beside those in --runs: files, published names, URLs')
+      .option(
+        '--weights <file>',
+        'a model to propose with, beside those in --runs: a file, published name or URL; once for each',
+        collected,
+      )
       .option('--port <n>', `where to listen on 127.0.0.1; 0 takes a free one (${PORT}, else a free one)`, portNumber)
       .addOption(new Option('--answer', 'propose outlines to the studio that began this process').hideHelp())
       .action((folder: string, flags: Flags) => (flags.answer === true ? answer(program) : run(folder, flags)));

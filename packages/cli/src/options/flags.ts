@@ -64,6 +64,14 @@ export function positives(text: string): number[] {
 /** A probability or a score. */
 export const fraction: (text: string) => number = number({ from: 0, to: 1 });
 
+/**
+ * All values of an option that may come several times. One that takes several words at once would take the arguments of
+ * the command that stand behind it too.
+ */
+export function collected(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
 /** `a whole number from 1`. */
 export function describe({ from, to, whole = false }: NumberRange): string {
   const kind = whole ? 'a whole number' : 'a number';

@@ -62,7 +62,7 @@ const SIZES: Readonly<Record<string, readonly [number, number]>> = {
 function hasClass({ objects, split }: StudioPicture): boolean {
   if (byClass.value === '') return true;
   if (byClass.value === 'none') return objects.length === 0;
-  if (byClass.value === 'val') return split === 'val';
+  if (byClass.value === 'val') return split === dataset.value?.measuredSplit;
   return objects.some(({ classId }) => String(classId) === byClass.value);
 }
 
@@ -304,7 +304,7 @@ function Tile({ picture, problems: own }: TileProps): JSX.Element {
         <Menu picture={picture} />
       </div>
       <div class="marks">
-        {split === 'val' ? <span class="mark-val">to measure</span> : null}
+        {split === dataset.value?.measuredSplit ? <span class="mark-val">to measure</span> : null}
         {own.length > 0 ? (
           <span class={`mark-${worst}`} title={own.map(({ title, found }) => `${title}: ${found}`).join('\n')}>
             {own[0]!.title}

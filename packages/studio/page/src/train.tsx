@@ -6,7 +6,7 @@ import { api } from './api.ts';
 import { Chart } from './chart.tsx';
 import { colorOfName } from './colors.ts';
 import { smooth } from './curve.ts';
-import { act, fail, go, models, pictures } from './state.ts';
+import { act, dataset, fail, go, models, pictures } from './state.ts';
 
 const runs = signal<readonly StudioRun[]>([]);
 
@@ -104,8 +104,9 @@ export function score(value: number | undefined): string {
 }
 
 function Begin(): JSX.Element {
-  const learned = pictures.value.filter(({ objects, split }) => split !== 'val' && objects.length > 0).length;
-  const measured = pictures.value.filter(({ split }) => split === 'val').length;
+  const { learnedSplit, measuredSplit } = dataset.value ?? {};
+  const learned = pictures.value.filter(({ objects, split }) => split === learnedSplit && objects.length > 0).length;
+  const measured = pictures.value.filter(({ split }) => split === measuredSplit).length;
   const name = useSignal('');
   const from = useSignal('quick');
   const steps = useSignal(300);

@@ -5,20 +5,25 @@ import { atomicWrite } from '@rcnn/checkpoint/node';
 import { FolderImages } from '@rcnn/coco-data/node';
 import { counted, quoteName, RcnnError } from '@rcnn/core/errors';
 import { fileError, type OutputFolder } from '@rcnn/files';
-import { acquireLock, type Lock } from '@rcnn/train';
+import { acquireLock, type Lock, validationSplits } from '@rcnn/train';
 import type { StudioClass, StudioDataset, StudioObject, StudioPicture } from '../api.ts';
 import { bringIn } from './bring-in.ts';
+import { adoptCategories, allCategories, isSameName, requireOneMeaning } from './classes.ts';
 import {
   type CocoDocument,
   documentText,
   EMPTY_DOCUMENT,
   nextId,
   type RawAnnotation,
+  type RawCategory,
   type RawImage,
 } from './coco-document.ts';
+import { learnedSplit } from './learned-split.ts';
 import { annotationOf } from './objects.ts';
 import { openFolder, validationSource } from './open-folder.ts';
 import { revisionOf, Split } from './split.ts';
+import { twinNotes } from './twins.ts';
+import { forgetUnfinished, type Move, noteUnfinished, type Renaming, readUnfinished } from './unfinished.ts';
 
 /** Somebody else has changed the picture since it was looked at. */
 export class Conflict extends Error {
@@ -45,7 +50,7 @@ const LONGEST_NAME = 200;
 export class DatasetStore {
   readonly folder: string;
   readonly #output: OutputFolder;
-  readonly #splits: Split[];
+  readonly #splits: [Split, ...Split[]];
   readonly #notes: readonly string[];
   readonly #lock: Lock;
   readonly #taken = new Set<string>();
@@ -54,7 +59,7 @@ export class DatasetStore {
   private constructor(
     folder: string,
     output: OutputFolder,
-    splits: readonly Split[],
+    splits: readonly [Split, ...Split[]],
     notes: readonly string[],
     lock: Lock,
   ) {
@@ -66,15 +71,17 @@ export class DatasetStore {
   }
 
   /**
-   * Opens a folder, or begins a dataset in it.
-   * @throws LOCKED when another studio works there, and what `openFolder` throws
+   * Opens a folder, or begins a dataset in it. Files that are there stay as they are, but for a change of the studio's own
+   * that a crash has cut in two.
+   * @throws LOCKED when another studio works there; DATASET_INVALID where splits contradict each other; and what
+   * `openFolder` throws
    */
   static async open(folder: string): Promise<DatasetStore> {
     const { output, splits, notes } = await openFolder(folder);
     const lock = acquireLock(join(folder, 'studio.lock'), 'studio');
     try {
       const store = new DatasetStore(folder, output, splits, notes, lock);
-      await store.#reconcile();
+      await store.#inTurn(() => store.#begin());
       return store;
     } catch (error) {
       lock.release();
@@ -82,13 +89,28 @@ export class DatasetStore {
     }
   }
 
+  async #begin(): Promise<void> {
+    await this.#finish();
+    requireOneMeaning(this.folder, this.#splits);
+  }
+
   close(): void {
     this.#lock.release();
   }
 
-  /** The first split is where pictures arrive. */
-  get #first(): Split {
-    return this.#splits[0]!;
+  /** Where pictures arrive: they are there to learn from. */
+  get #learned(): Split {
+    return learnedSplit(this.#splits);
+  }
+
+  /** The split that trainings find by themselves to measure on. */
+  get #measured(): Split | undefined {
+    const others = this.#splits.filter((split) => split !== this.#learned);
+    const found = validationSplits(
+      others.map(({ source }) => source),
+      this.#learned.name,
+    );
+    return found.length === 1 ? this.#called(found[0]!.split) : undefined;
   }
 
   get splits(): readonly Split[] {
@@ -101,23 +123,27 @@ export class DatasetStore {
       folder: this.folder,
       classes: this.#classes(),
       pictures: this.#splits.flatMap((split) => split.document.images.map((image) => split.picture(image))),
+      learnedSplit: this.#learned.name,
+      measuredSplit: this.#measured?.name,
       canSplit: this.#canSplit(),
-      notes: this.#notes,
+      notes: [...this.#notes, ...twinNotes(this.#splits)],
     }));
   }
 
   /** Of all splits, each once. */
   #classes(): readonly StudioClass[] {
-    const names = new Map(
-      this.#splits.flatMap(({ document }) => document.categories.map(({ id, name }) => [id, name])),
-    );
-    return [...names].map(([id, name]) => ({ id, name }));
+    return allCategories(this.#splits).map(({ id, name }) => ({ id, name }));
   }
 
+  /** Pictures move between two splits of one folder of pictures, or there is room for the second. */
   #canSplit(): boolean {
-    return this.#splits.some(({ name }) => name === 'val')
-      ? this.#splits.length === 2 && new Set(this.#splits.map(({ images }) => images)).size === 1
-      : validationSource(this.folder, this.#first) !== undefined;
+    if (this.#splits.length === 1) return validationSource(this.folder, this.#learned) !== undefined;
+    const [train, val] = ['train', 'val'].map((name) => this.#called(name));
+    return this.#splits.length === 2 && val !== undefined && train?.images === val.images;
+  }
+
+  #called(name: string): Split | undefined {
+    return this.#splits.find((split) => split.name === name);
   }
 
   picture(key: string): Promise<StudioPicture> {
@@ -152,17 +178,19 @@ export class DatasetStore {
       const before = new Map(split.annotationsOf(image.id).map((annotation) => [annotation.id, annotation]));
       const kept = objects.filter(({ id }) => id !== undefined && before.has(id)).map(({ id }) => id!);
       if (new Set(kept).size < kept.length) throw unknown('object', 'an id that comes twice');
-      for (const { classId } of objects)
-        if (!document.categories.some(({ id }) => id === classId)) throw unknown('class', String(classId));
+      const all = allCategories(this.#splits);
+      const used = objects.map(({ classId }) => classId);
+      for (const classId of used) if (!all.some(({ id }) => id === classId)) throw unknown('class', String(classId));
+      const { categories, idOf } = adoptCategories(document.categories, all, used);
       let next = nextId(document.annotations);
       const edited = objects.map((object): RawAnnotation => {
         const own = object.id === undefined ? undefined : before.get(object.id);
-        return annotationOf(object, own, image, own?.id ?? next++);
+        return annotationOf({ ...object, classId: idOf(object.classId) }, own, image, own?.id ?? next++);
       });
       if (isSameEdit(edited, split.annotationsOf(image.id))) return split.picture(image);
       if (revisionOf(split.annotationsOf(image.id)) !== revision) throw new Conflict(split.picture(image));
       const others = document.annotations.filter(({ image_id }) => image_id !== image.id);
-      await split.write({ ...document, annotations: [...others, ...edited] });
+      await split.write({ ...document, categories, annotations: [...others, ...edited] });
       return split.picture(image);
     });
   }
@@ -170,7 +198,7 @@ export class DatasetStore {
   /** Puts a photograph into the dataset. @throws what `bringIn` throws */
   addPicture(name: string, bytes: Uint8Array): Promise<StudioPicture> {
     return this.#inTurn(async () => {
-      const split = this.#first;
+      const split = this.#learned;
       const inside = relative(this.folder, split.images).replaceAll(sep, '/');
       const { file, width, height } = await bringIn(bytes, name, this.#output, inside, this.#taken);
       const { document } = split;
@@ -180,7 +208,7 @@ export class DatasetStore {
     });
   }
 
-  /** Takes a picture out: the file and what was known of it go to `removed/`. */
+  /** Takes a picture out: the file and what was known of it go to `removed/`. A file that another record names stays. */
   removePicture(key: string): Promise<void> {
     return this.#inTurn(async () => {
       const { split, image } = this.#find(key);
@@ -192,11 +220,15 @@ export class DatasetStore {
       const record = { ...EMPTY_DOCUMENT, images: [image], annotations, categories: document.categories };
       await atomicWrite(await this.#output.file(`${REMOVED}/${name}.json`), [...documentText(record)].join(''));
       await split.write(without(document, image.id));
-      if (path === undefined) return;
+      if (path === undefined || this.#isNamed(split.images, image.file_name)) return;
       await rename(path, target).catch((cause: unknown) => {
         throw fileError(path, 'the picture cannot be moved', cause);
       });
     });
+  }
+
+  #isNamed(folder: string, file: string): boolean {
+    return this.#splits.some((split) => split.images === folder && isIn(split.document, file));
   }
 
   async #freeRemoved(name: string): Promise<string> {
@@ -209,46 +241,83 @@ export class DatasetStore {
   /** Sets a picture aside to measure on (`val`), or takes it back to learn from (`train`). */
   moveTo(key: string, name: 'train' | 'val'): Promise<StudioPicture> {
     return this.#inTurn(async () => {
-      const { split, image } = this.#find(key);
+      const finished = await this.#finish(); // what went wrong before, perhaps with this very picture
+      const { split, image } = this.#find(finished?.was === key ? finished.key : key);
       if (split.name === name) return split.picture(image);
-      if (!this.#canSplit()) {
-        throw new RcnnError('INVALID_ARGUMENT', {
-          where: this.folder,
-          problem: 'pictures of this dataset have a folder for each split; move them there',
-        });
-      }
-      const target = await this.#splitNamed(name, split);
-      const { document } = target;
-      const id = target.imageOf(image.id) === undefined ? image.id : nextId(document.images);
-      const moved = { ...image, id };
-      let next = nextId(document.annotations);
-      const annotations = split.annotationsOf(image.id).map((own) => ({ ...own, id: next++, image_id: id }));
-      // Written where it arrives before it is taken away: a crash in between leaves it twice, and the next start once.
-      await target.write({
-        ...document,
-        images: [...document.images, moved],
-        annotations: [...document.annotations, ...annotations],
-      });
-      await split.write(without(split.document, image.id));
-      await this.#dropEmpty();
-      return target.picture(moved);
+      this.#requireMovable(split, image, name);
+      const target = this.#called(name);
+      const document = target?.document ?? { ...split.document, images: [], annotations: [] };
+      const id = document.images.some((one) => one.id === image.id) ? nextId(document.images) : image.id;
+      const arrived = withPicture(document, split, image, id);
+      const revision = revisionOf(split.annotationsOf(image.id));
+      const move = { picture: image.file_name, from: split.name, id: image.id, to: name, arrived: id, revision };
+      // Written where it arrives before it is taken away: a crash in between leaves it twice, and the note says that.
+      await noteUnfinished(this.folder, { kind: 'move', ...move });
+      if (target !== undefined) await target.write(arrived);
+      else this.#splits.push(await Split.create(validationSource(this.folder, split)!, arrived));
+      await this.#finish();
+      const { split: to, image: moved } = this.#find(`${name}:${id}`);
+      return to.picture(moved);
     });
   }
 
-  async #splitNamed(name: string, like: Split): Promise<Split> {
-    const found = this.#splits.find((split) => split.name === name);
-    if (found !== undefined) return found;
-    const source = validationSource(this.folder, like)!;
-    const { rest, categories } = like.document;
-    const split = await Split.create(source, { ...EMPTY_DOCUMENT, rest, categories });
-    this.#splits.push(split);
-    return split;
+  /** @throws INVALID_ARGUMENT */
+  #requireMovable(split: Split, { file_name: file }: RawImage, name: string): void {
+    if (!this.#canSplit()) {
+      throw new RcnnError('INVALID_ARGUMENT', {
+        where: this.folder,
+        problem: 'pictures of this dataset have a folder for each split; move them there',
+      });
+    }
+    const target = this.#called(name);
+    if (target === undefined || !isIn(target.document, file)) return;
+    throw new RcnnError('INVALID_ARGUMENT', {
+      where: this.folder,
+      problem: `the picture is in ${quoteName(name)} already`,
+      found: quoteName(file),
+      hint: `Take it out of ${quoteName(split.name)}: its file stays.`,
+    });
+  }
+
+  /** Does what is left to do of a change that was noted and not forgotten. */
+  async #finish(): Promise<Moved | undefined> {
+    const change = readUnfinished(this.folder);
+    if (change === undefined) return undefined;
+    const moved = change.kind === 'move' ? await this.#finishMove(change) : await this.#finishRenaming(change);
+    await forgetUnfinished(this.folder);
+    return moved;
+  }
+
+  /**
+   * Takes a picture away from where it was, once it has arrived. Where it never did, or somebody has changed its objects
+   * since, both files stay as they are.
+   */
+  async #finishMove({ picture, from, id, to, arrived, revision }: Move): Promise<Moved | undefined> {
+    const [split, target] = [this.#called(from), this.#called(to)];
+    if (split === undefined || target?.imageOf(arrived)?.file_name !== picture) return undefined;
+    const left = split.imageOf(id);
+    if (left !== undefined) {
+      if (left.file_name !== picture || revisionOf(split.annotationsOf(id)) !== revision) return undefined;
+      await split.write(without(split.document, id));
+    }
+    await this.#dropEmpty();
+    return { was: `${from}:${id}`, key: `${to}:${arrived}` };
+  }
+
+  async #finishRenaming({ id, was, name }: Renaming): Promise<undefined> {
+    const isOld = (one: RawCategory): boolean => one.id === id && one.name !== name && isSameName(one.name, was);
+    for (const split of this.#splits) {
+      const { categories } = split.document;
+      if (!categories.some(isOld)) continue;
+      const renamed = categories.map((one) => (isOld(one) ? { ...one, name } : one));
+      await split.write({ ...split.document, categories: renamed });
+    }
   }
 
   /** Nothing can be measured on a split without pictures. */
   async #dropEmpty(): Promise<void> {
     const at = this.#splits.findIndex(({ name, document }) => name === 'val' && document.images.length === 0);
-    if (at <= 0) return;
+    if (at < 0 || this.#splits.length === 1) return;
     const [{ file }] = this.#splits.splice(at, 1) as [Split];
     await unlink(file).catch((cause: unknown) => {
       throw fileError(file, 'the file cannot be removed', cause);
@@ -269,13 +338,12 @@ export class DatasetStore {
 
   renameClass(id: number, name: string): Promise<StudioClass> {
     return this.#inTurn(async () => {
+      await this.#finish();
       const own = this.#plainName(name, id);
-      if (!this.#classes().some((one) => one.id === id)) throw unknown('class', String(id));
-      for (const split of this.#splits) {
-        const { document } = split;
-        const categories = document.categories.map((one) => (one.id === id ? { ...one, name: own } : one));
-        await split.write({ ...document, categories });
-      }
+      const was = this.#classes().find((one) => one.id === id)?.name;
+      if (was === undefined) throw unknown('class', String(id));
+      await noteUnfinished(this.folder, { kind: 'rename', id, was, name: own });
+      await this.#finish();
       return { id, name: own };
     });
   }
@@ -327,22 +395,6 @@ export class DatasetStore {
     throw unknown('picture', key);
   }
 
-  /** What a crash between two files left behind: a picture in both, a class in one. */
-  async #reconcile(): Promise<void> {
-    const [train, val] = this.#splits;
-    if (train === undefined || val === undefined || !this.#canSplit()) return;
-    const files = new Set(val.document.images.map(({ file_name }) => file_name));
-    const twice = train.document.images.filter(({ file_name }) => files.has(file_name));
-    if (twice.length > 0) await train.write(twice.reduce((document, { id }) => without(document, id), train.document));
-    const { categories } = train.document;
-    const known = new Set(categories.map(({ id }) => id));
-    const all = [...categories, ...val.document.categories.filter(({ id }) => !known.has(id))];
-    for (const split of [train, val]) {
-      if (JSON.stringify(split.document.categories) === JSON.stringify(all)) continue;
-      await split.write({ ...split.document, categories: all });
-    }
-  }
-
   /** One after the other, each on what the files say. */
   #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
     const done = this.#turn.then(async () => {
@@ -352,6 +404,36 @@ export class DatasetStore {
     this.#turn = done.catch(() => undefined);
     return done;
   }
+}
+
+/** What a picture was called before it moved, and what it is called now. */
+interface Moved {
+  readonly was: string;
+  readonly key: string;
+}
+
+function isIn({ images }: CocoDocument, file: string): boolean {
+  return images.some(({ file_name }) => file_name === file);
+}
+
+/** A document with a picture of a split, under the number `id`, and its objects. */
+function withPicture(document: CocoDocument, split: Split, image: RawImage, id: number): CocoDocument {
+  const own = split.annotationsOf(image.id);
+  const used = own.map(({ category_id }) => category_id);
+  const { categories, idOf } = adoptCategories(document.categories, split.document.categories, used);
+  let next = nextId(document.annotations);
+  const annotations = own.map((one) => ({
+    ...one,
+    id: next++,
+    image_id: id,
+    category_id: idOf(one.category_id),
+  }));
+  return {
+    ...document,
+    images: [...document.images, { ...image, id }],
+    annotations: [...document.annotations, ...annotations],
+    categories,
+  };
 }
 
 function without(document: CocoDocument, imageId: number): CocoDocument {

@@ -16,6 +16,7 @@ import { objectOf } from './objects.ts';
 
 /** One annotation file, in memory as it is on the disk: changes are in both or in neither. */
 export class Split {
+  readonly source: DatasetSource;
   readonly name: string;
   readonly file: string;
   /** The folder of its pictures. */
@@ -25,7 +26,9 @@ export class Split {
   /** What the file system said of the file when it was last read or written. */
   #stamp = '';
 
-  private constructor({ split, annotations, images }: DatasetSource) {
+  private constructor(source: DatasetSource) {
+    const { split, annotations, images } = source;
+    this.source = source;
     this.name = split;
     this.file = annotations;
     this.images = images;

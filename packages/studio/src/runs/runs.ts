@@ -28,6 +28,14 @@ export interface Beginning {
 /** Lines of a log that the page shows. */
 const LOG_LINES = 40;
 
+/** What a training is to learn from. */
+export interface Lesson {
+  /** Named where the dataset has several, so that those pictures are learned from that were counted. */
+  readonly split?: string | undefined;
+  /** How many of its pictures have an object. */
+  readonly pictures: number;
+}
+
 /** Steps between two measurements: with a few pictures an epoch is over before anything has changed. */
 const MEASURE_EVERY = 25;
 
@@ -120,7 +128,7 @@ export class Runs {
    * Begins a training.
    * @throws INVALID_ARGUMENT, FILE_EXISTS
    */
-  start({ name, steps, batchSize, learningRate }: StartRun, beginning: Beginning, pictures: number): StudioRun {
+  start({ name, steps, batchSize, learningRate }: StartRun, beginning: Beginning, lesson: Lesson): StudioRun {
     const run = this.#folderOf(name);
     if (existsSync(run.path) || existsSync(this.#logFile(name))) {
       throw new RcnnError('FILE_EXISTS', {
@@ -130,10 +138,11 @@ export class Runs {
       });
     }
     makeFolderSync(this.folder);
-    const perEpoch = Math.max(1, Math.floor(pictures / batchSize));
+    const perEpoch = Math.max(1, Math.floor(lesson.pictures / batchSize));
     const args = [
       'train',
       this.#options.data,
+      ...(lesson.split === undefined ? [] : ['--split', lesson.split]),
       ...recipeOf(beginning),
       '--steps',
       String(steps),

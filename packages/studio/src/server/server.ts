@@ -1,5 +1,5 @@
 import { createReadStream, existsSync } from 'node:fs';
-import { type ErrorCode, isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { type ErrorCode, isRcnnError, quoteName, RcnnError } from '@rcnn/core/errors';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { StartRun, StudioObject } from '../api.ts';
 import { Conflict } from '../dataset/dataset-store.ts';
@@ -191,16 +191,18 @@ function addRuns(app: FastifyInstance, studio: Studio): void {
   const { runs, store } = studio;
   app.get('/api/runs', () => runs.list());
   app.post<{ Body: StartRun }>('/api/runs', { schema: schemas.startRun }, async ({ body }) => {
-    const { pictures } = await store.dataset();
-    const learned = pictures.filter(({ split, objects }) => split !== 'val' && objects.length > 0);
+    const { pictures, learnedSplit } = await store.dataset();
+    const learned = pictures.filter(({ split, objects }) => split === learnedSplit && objects.length > 0);
+    const split = store.splits.length > 1 ? learnedSplit : undefined;
     if (learned.length === 0) {
+      const where = split === undefined ? '' : ` in ${quoteName(split)}`;
       throw new RcnnError('DATASET_INVALID', {
         where: 'training',
-        problem: 'there is nothing to learn yet: no picture has an outlined object',
+        problem: `there is nothing to learn yet: no picture${where} has an outlined object`,
         hint: 'Open a picture and draw around an object.',
       });
     }
-    return runs.start(body, studio.beginningOf(body.from), learned.length);
+    return runs.start(body, studio.beginningOf(body.from), { split, pictures: learned.length });
   });
   app.get<Named>('/api/runs/:name', ({ params }) => runs.get(params.name));
   app.get<Named>('/api/runs/:name/metrics', ({ params }) => runs.metrics(params.name));
