@@ -63,6 +63,33 @@ test('averaged weights are taken when asked for, and missed when they are not th
   expect((await rejection(() => modelTensors(none, { ema: true }))).code).toBe('CHECKPOINT_MISMATCH');
 });
 
+test('mmengine changes averages and weights when it saves: the averages are those of the model', async () => {
+  const value = (count: number) => P.dict({ 'backbone.w': tensorPickle({ shape: [count], strides: [1] }) });
+  const file = (meta: Uint8Array) =>
+    saved({
+      meta,
+      state_dict: value(1),
+      ema_state_dict: P.dict({ 'module.backbone.w': tensorPickle(), steps: tensorPickle() }),
+    });
+  const shapeOf = (source: Awaited<ReturnType<typeof saved>>, ema: boolean) =>
+    [...modelTensors(source, { ema }).tensors.values()].map(({ name, shape }) => [name, shape]);
+
+  const mmengine = await file(P.dict({ mmengine_version: P.text('0.10.4') }));
+  expect(shapeOf(mmengine, true)).toEqual([['backbone.w', [1]]]);
+  expect(shapeOf(mmengine, false)).toEqual([['backbone.w', [1]]]);
+  expect(besideModel(mmengine)).toEqual([
+    "its weights are moving averages already, as mmengine saves them; the 2 tensors under 'ema_state_dict' that the training goes on with are not taken",
+  ]);
+
+  const others = await file(P.dict({ epoch: P.int(1) }));
+  expect(shapeOf(others, true)).toEqual([
+    ['module.backbone.w', [2, 3]],
+    ['steps', [2, 3]],
+  ]);
+  expect(shapeOf(others, false)).toEqual([['backbone.w', [1]]]);
+  expect(besideModel(others)).toEqual([expect.stringMatching(/2 tensors of averaged weights too.*--moving-average/)]);
+});
+
 const detector = ['backbone.w', 'rpn.w', 'roi_heads.w'];
 const at = (prefix: string): string[] => detector.map((name) => prefix + name);
 
