@@ -72,6 +72,15 @@ test('what detectron2 leaves open is assumed aloud, or taken from the style that
     '1x1',
     'the file does not say in which order its channels are: taken for BGR images with the stride in the 1x1',
   ]);
+  // Means of somebody's own images make an order likely, and no more.
+  const own = pixels([90, 100, 110], [50, 50, 50]);
+  expect(await say(undefined, ...own)).toEqual([
+    'bgr',
+    '3x3',
+    'the file does not say in which order its channels are: taken for BGR images with the stride in the 3x3',
+  ]);
+  expect(await say('pytorch', ...own)).toEqual(['rgb', '3x3', undefined]);
+  expect((await say(undefined, ...pixels(BLUE_FIRST!, [0, 0, 0])))[2]).toContain('how its body was trained');
   expect(await say(undefined, ...pixels(RED_FIRST!, ONES))).toEqual([
     'rgb',
     '1x1',

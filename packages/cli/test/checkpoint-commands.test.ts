@@ -125,7 +125,7 @@ test('convert follows what a file of another program says, and tells what it doe
     memoryEntry(name, 'float32', [3, 1, 1], Float32Array.from(values));
   const said = await ofDetectron2(
     'said.safetensors',
-    numbers('pixel_mean', 255, 127.5, 0),
+    numbers('pixel_mean', 124, 116, 103),
     numbers('pixel_std', 51, 25.5, 127.5),
   );
   const { code, err } = await run('convert', said, output, '--force');
@@ -133,7 +133,7 @@ test('convert follows what a file of another program says, and tells what it doe
   const { profile, close } = await loadCheckpoint(output);
   expect(profile).toMatchObject({
     options: { strideIn: '3x3' },
-    input: { channelOrder: 'rgb', mean: [1, 0.5, 0], std: [0.2, 0.1, 0.5] },
+    input: { channelOrder: 'rgb', mean: [124, 116, 103].map((value) => value / 255), std: [0.2, 0.1, 0.5] },
   });
   await close();
 });

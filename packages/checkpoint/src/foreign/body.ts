@@ -14,10 +14,16 @@ interface Pixels {
   readonly std: readonly number[];
 }
 
-/** What a file says of its body. The order may be the one thing that its numbers leave open. */
+/** What a file says of its body. */
 interface Said {
-  readonly pixels?: Omit<Pixels, 'order'> & { readonly order: Pixels['order'] | undefined };
+  readonly pixels?: SaidPixels;
   readonly style?: BodyStyle | undefined;
+}
+
+/** Numbers may leave the order open, and still make one of the two likely. */
+interface SaidPixels extends Omit<Pixels, 'order'> {
+  readonly order?: Pixels['order'] | undefined;
+  readonly likelyOrder?: Pixels['order'] | undefined;
 }
 
 /** How a profile has to be for a body. */
@@ -59,7 +65,8 @@ export async function bodyOfFile(
   const style = given ?? (isResNeXt ? 'pytorch' : (said.style ?? 'caffe'));
   const usual = PIXELS[isResNeXt && given === undefined ? 'resnext' : style];
   const { mean, std } = said.pixels ?? usual;
-  const channelOrder = said.pixels?.order ?? usual.order;
+  const likely = given === undefined ? said.pixels?.likelyOrder : undefined;
+  const channelOrder = said.pixels?.order ?? likely ?? usual.order;
   const strideIn = style === 'caffe' ? '1x1' : '3x3';
   return {
     strideIn,
@@ -83,17 +90,34 @@ function share(values: readonly number[]): [number, number, number] {
 }
 
 /**
- * detectron2 keeps mean and spread as tensors, in the order of the channels, and ImageNet's reds are brighter than its
- * blues. Its bodies from Caffe2 have BGR images with a spread of 1, and only those stride in the 1x1.
+ * detectron2 keeps mean and spread as tensors, in the order of the channels: that of ImageNet's means is known. Its bodies
+ * from Caffe2 have BGR images with a spread of 1, and only those stride in the 1x1.
  */
 async function saidByTensors(model: TensorSource): Promise<Said> {
   const mean = await threeNumbers(model, 'pixel_mean');
   const std = await threeNumbers(model, 'pixel_std');
-  if (mean === undefined || std === undefined) return {};
-  const order = mean[0]! > mean[2]! ? 'rgb' : mean[0]! < mean[2]! ? 'bgr' : undefined;
+  if (mean === undefined || std === undefined || !isSpread(std)) return {};
+  const order = isNear(mean, PIXELS.pytorch.mean) ? 'rgb' : isNear(mean, PIXELS.caffe.mean) ? 'bgr' : undefined;
+  const likelyOrder = orderByBrightness(mean);
   const style = styleOfSpread(std);
   // RGB with a spread of 1 is of nobody's recipe: where such a body strides is not known.
-  return { pixels: { order, mean, std }, style: order === 'rgb' && style === 'caffe' ? undefined : style };
+  const isOdd = likelyOrder === 'rgb' && style === 'caffe';
+  return { pixels: { order, likelyOrder, mean, std }, style: isOdd ? undefined : style };
+}
+
+/** Most photographs have brighter reds than blues; those taken under water, for one, do not. */
+function orderByBrightness([first = 0, , last = 0]: readonly number[]): Pixels['order'] | undefined {
+  if (first === last) return undefined;
+  return first > last ? 'rgb' : 'bgr';
+}
+
+/** Within a step of a pixel's value: people round these numbers in several ways. */
+function isNear(mean: readonly number[], known: readonly number[]): boolean {
+  return mean.every((value, i) => Math.abs(value - known[i]!) < 1);
+}
+
+function isSpread(std: readonly number[]): boolean {
+  return std.every((value) => value > 0);
 }
 
 function styleOfSpread(std: readonly number[]): BodyStyle {
@@ -128,7 +152,7 @@ function pixelsOfConfig(config: ConfigNode): Pixels | undefined {
 function pixelsOf(norm: ConfigNode, isRGB: boolean): Pixels | undefined {
   const mean = configNumbers(configAt(norm, 'mean'));
   const std = configNumbers(configAt(norm, 'std'));
-  if (mean?.length !== 3 || std?.length !== 3) return undefined;
+  if (mean?.length !== 3 || std?.length !== 3 || !isSpread(std)) return undefined;
   return { order: isRGB ? 'rgb' : 'bgr', mean, std };
 }
 
