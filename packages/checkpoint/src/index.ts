@@ -2,8 +2,8 @@ export type { ClassEntry } from '@rcnn/core';
 export { type ByteSource, blobSource, bytesSource, type UrlSourceOptions, urlSource } from './byte-source.ts';
 export { type Checkpoint, type CheckpointContents, checkpointFile, INFO_PLACE, openCheckpoint } from './checkpoint.ts';
 export { DTYPES, type DType } from './dtypes.ts';
+export type { BodyStyle } from './foreign/body.ts';
 export {
-  type BodyStyle,
   type Converted,
   convertForeign,
   type ForeignOptions,

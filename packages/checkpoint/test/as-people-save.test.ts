@@ -63,6 +63,33 @@ test('averaged weights are taken when asked for, and missed when they are not th
   expect((await rejection(() => modelTensors(none, { ema: true }))).code).toBe('CHECKPOINT_MISMATCH');
 });
 
+test('mmengine changes averages and weights when it saves: the averages are those of the model', async () => {
+  const value = (count: number) => P.dict({ 'backbone.w': tensorPickle({ shape: [count], strides: [1] }) });
+  const file = (meta: Uint8Array) =>
+    saved({
+      meta,
+      state_dict: value(1),
+      ema_state_dict: P.dict({ 'module.backbone.w': tensorPickle(), steps: tensorPickle() }),
+    });
+  const shapeOf = (source: Awaited<ReturnType<typeof saved>>, ema: boolean) =>
+    [...modelTensors(source, { ema }).tensors.values()].map(({ name, shape }) => [name, shape]);
+
+  const mmengine = await file(P.dict({ mmengine_version: P.text('0.10.4') }));
+  expect(shapeOf(mmengine, true)).toEqual([['backbone.w', [1]]]);
+  expect(shapeOf(mmengine, false)).toEqual([['backbone.w', [1]]]);
+  expect(besideModel(mmengine)).toEqual([
+    "its weights are moving averages already, as mmengine saves them; the 2 tensors under 'ema_state_dict' that the training goes on with are not taken",
+  ]);
+
+  const others = await file(P.dict({ epoch: P.int(1) }));
+  expect(shapeOf(others, true)).toEqual([
+    ['module.backbone.w', [2, 3]],
+    ['steps', [2, 3]],
+  ]);
+  expect(shapeOf(others, false)).toEqual([['backbone.w', [1]]]);
+  expect(besideModel(others)).toEqual([expect.stringMatching(/2 tensors of averaged weights too.*--moving-average/)]);
+});
+
 const detector = ['backbone.w', 'rpn.w', 'roi_heads.w'];
 const at = (prefix: string): string[] => detector.map((name) => prefix + name);
 
@@ -129,6 +156,43 @@ test('options of a training do not keep its weights from being read', async () =
     ),
   });
   expect([...modelTensors(source).tensors.keys()]).toEqual(names);
+});
+
+const called = (module: string, name: string, ...args: Uint8Array[]): Uint8Array =>
+  concat(P.global(module, name), P.tuple(...args), P.reduce);
+const float = (value: number): Uint8Array => {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setFloat64(0, value);
+  return concat(Uint8Array.of(0x47), bytes); // BINFLOAT
+};
+
+test.each<[string, Uint8Array]>([
+  [
+    'the version of PyTorch',
+    concat(P.global('torch.torch_version', 'TorchVersion'), P.tuple(P.text('2.7.0+cu126')), P.newObject),
+  ],
+  [
+    'a queue, and what is in it',
+    concat(called('collections', 'deque', P.tuple(), P.int(5)), P.mark, P.int(1), tensorPickle(), Uint8Array.of(0x65)),
+  ],
+  ['a slice', called('__builtin__', 'slice', P.int(0), P.int(1), P.none)],
+  ['a range, by Python 2’s name', called('__builtin__', 'xrange', P.int(0), P.int(3), P.int(1))],
+  ['a range', called('builtins', 'range', P.int(0), P.int(3), P.int(1))],
+  ['a complex number', called('__builtin__', 'complex', float(1), float(2))],
+  ['no bytes', called('__builtin__', 'bytes')],
+  ['bytes', called('builtins', 'bytes', P.list(P.int(1)))],
+  [
+    'types',
+    P.list(...['tuple', 'str', 'unicode', 'bool', 'bytes', 'long', 'int'].map((name) => P.global('__builtin__', name))),
+  ],
+])('%s beside the weights does not matter', async (_, value) => {
+  const source = await saved({ state_dict: state(...names), value });
+  expect([...source.tensors.keys()]).toEqual(['state_dict.backbone.w', 'state_dict.head.w']);
+});
+
+test('an attribute of what is passed over is refused as before', async () => {
+  const attribute = called('builtins', 'getattr', P.global('builtins', 'str'), P.text('mro'));
+  await expectReject(saved({ state_dict: state(...names), x: attribute }), 'FILE_REFUSED', 'getattr');
 });
 
 test('objects of a training program beside the weights are passed over, and whatever they hold with them', async () => {
@@ -245,6 +309,35 @@ test('an array that its bytes do not fill is refused, and so is a call that is n
   await expectReject(openTensors(bytesSource(pickle(P.dict({ a: array([1, 2], [3]) })))), 'FILE_MALFORMED', 'fill');
   const call = concat(P.global('numpy.core.multiarray', '_reconstruct'), P.tuple(P.text('os.system')), P.reduce);
   await expectReject(openTensors(bytesSource(pickle(call))), 'FILE_REFUSED');
+});
+
+/** The types of what weights never are, as numpy 2 writes them. */
+const others: [string, Uint8Array, Uint8Array][] = [
+  ['text', type('U3'), bytes(new Uint8Array(24))],
+  ['bytes', type('S3'), bytes(new Uint8Array(6))],
+  ['objects', type('O8'), P.list(P.text('cat'), tensorPickle())],
+  ['dates', type('M8'), bytes(new Uint8Array(16))],
+  ['times', type('m8'), bytes(new Uint8Array(16))],
+];
+
+test.each(others)('an array of %s beside the weights is passed over', async (_, ofType, data) => {
+  const made = concat(
+    P.global('numpy._core.multiarray', '_reconstruct'),
+    P.tuple(P.global('numpy', 'ndarray'), P.tuple(P.int(0)), bytes(Uint8Array.of(0x62))),
+    P.reduce,
+    P.tuple(P.int(1), P.tuple(P.int(2)), ofType, P.false, data),
+    P.build,
+  );
+  const one = called('numpy._core.multiarray', 'scalar', ofType, bytes(new Uint8Array(12)));
+  const torch = await saved({ state_dict: state(...names), classes: made, one });
+  expect([...torch.tensors.keys()]).toEqual(['state_dict.backbone.w', 'state_dict.head.w']);
+  if (data[0] === 0x5d) return; // a tensor of PyTorch cannot be in a pickle alone
+  const alone = pickle(P.dict({ model: P.dict({ a: array([1, 2], [2]) }), classes: made, one }));
+  expect([...(await openTensors(bytesSource(alone, 'm.pkl'))).tensors.keys()]).toEqual(['model.a']);
+});
+
+test.each(['V8', 'U3; x', 'x', 'c16'])('the type %s of numpy is refused as before', async (code) => {
+  await expectReject(saved({ state_dict: state(...names), x: type(code) }), 'FILE_REFUSED', 'numpy.dtype');
 });
 
 test('a number of numpy beside the weights does not matter', async () => {

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Random } from '@rcnn/core/random';
 import { effort } from '@rcnn/shared/effort';
 import { memoryTaken } from '@rcnn/shared/memory';
 import { expect, test } from 'vitest';
 import { bytesSource, openTensors } from '../src/index.ts';
+import { ALLOWED } from '../src/pth/pickle/globals.ts';
 import { unpickle } from '../src/pth/pickle/machine.ts';
 import { archive, concat, P, pickle, tensorPickle, u32, u64 } from './forge.ts';
 import { rejection, repeats } from './helpers.ts';
@@ -347,3 +348,8 @@ function expectedValues(shape: number[], strides: number[], offset: number): num
   });
   return values;
 }
+
+test('the documentation counts the names that a file may use', () => {
+  const text = readFileSync(new URL('../../../docs/checkpoints.md', import.meta.url), 'utf8');
+  expect(/data only: (\d+) names/.exec(text)?.[1]).toBe(String(ALLOWED.size));
+});

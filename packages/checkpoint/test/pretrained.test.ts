@@ -349,6 +349,48 @@ test('redirects stay on their host, unless another one is named', async () => {
   await expectReject(loadPretrained(`${base}loop.safetensors`, { cache }), 'DOWNLOAD_FAILED', 'redirects');
 });
 
+test('with the whole digest any public host with https may have the file, and nobody else', async () => {
+  const whole = createHash('sha256').update(file).digest('hex');
+  const from = 'https://github.com/me/photos/releases/download/v1/a.pth';
+  let asked: string[] = [];
+  const redirecting = (location: string) => {
+    asked = [];
+    const get = (url: string): Promise<Response> => {
+      asked.push(url);
+      const answer = url === from ? { status: 302, headers: { location } } : {};
+      return Promise.resolve(new Response(url === from ? null : new Uint8Array(file), answer));
+    };
+    return { cache, fetch: get as unknown as typeof fetch };
+  };
+  const there = 'https://objects.example.org/signed?key=1';
+  await (await loadPretrained(`${from}#sha256=${whole}`, redirecting(there))).close();
+  expect(asked).toEqual([from, there]);
+
+  const untold = await rejection(loadPretrained(from, redirecting(there)));
+  expect([untold.code, untold.found]).toEqual(['DOWNLOAD_FAILED', `'${there}'`]);
+  expect(untold.hint).toMatch(/^Put #sha256= and the 64 digits .* give its path\./);
+
+  const other = `${from}#sha256=${'0'.repeat(64)}`;
+  for (const inside of [
+    'http://objects.example.org/a',
+    'https://127.0.0.1/a',
+    'https://0x7f.1/a',
+    'https://[::1]/a',
+    'https://192.168.0.1./a',
+    'https://localhost/a',
+    'https://printer.local/a',
+    'https://intranet/a',
+    'file:///etc/passwd',
+  ]) {
+    const error = await rejection(loadPretrained(other, redirecting(inside)));
+    expect([error.code, error.found, asked]).toEqual(['DOWNLOAD_FAILED', `'${inside}'`, [from]]);
+    expect(error.hint).toBe(
+      'Give an address that stays on public hosts with https, or download the file yourself and give its path.',
+    );
+  }
+  await expectReject(loadPretrained(other, redirecting(there)), 'DIGEST_MISMATCH');
+});
+
 test('an address without https needs the whole digest', async () => {
   const asked: string[] = [];
   const get = ((url: string) => (

@@ -1,4 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { memoryEntry, type TensorEntry, torchvisionProfile } from '@rcnn/checkpoint';
@@ -101,6 +103,98 @@ test('convert reads nested .pth files; tensors keep their bytes', async () => {
   type Listing = { tensors: { name: string }[] };
   const expected = (JSON.parse(before.out) as Listing).tensors.filter(({ name }) => !name.endsWith('tracked'));
   expect((JSON.parse(after.out) as Listing).tensors).toEqual(expected);
+});
+
+/** A file of detectron2 with as little as makes it one. */
+async function ofDetectron2(name: string, ...more: TensorEntry[]): Promise<string> {
+  const path = join(directory, name);
+  await saveCheckpoint(path, { weights: [tensor('proposal_generator.rpn_head.conv.weight'), ...more] });
+  return path;
+}
+
+test('convert follows what a file of another program says, and tells what it does not say', async () => {
+  const output = join(directory, 'theirs.safetensors');
+  const unsaid = await run('convert', await ofDetectron2('unsaid.safetensors'), output);
+  expect([unsaid.code, unsaid.err]).toEqual([
+    0,
+    expect.stringMatching(
+      /warning: .*unsaid\.safetensors: .*taken for caffe style.*; if it is otherwise, say so with --style$/m,
+    ),
+  ]);
+  const numbers = (name: string, ...values: number[]) =>
+    memoryEntry(name, 'float32', [3, 1, 1], Float32Array.from(values));
+  const said = await ofDetectron2(
+    'said.safetensors',
+    numbers('pixel_mean', 124, 116, 103),
+    numbers('pixel_std', 51, 25.5, 127.5),
+  );
+  const { code, err } = await run('convert', said, output, '--force');
+  expect([code, err]).toEqual([0, expect.not.stringContaining('warning')]);
+  const { profile, close } = await loadCheckpoint(output);
+  expect(profile).toMatchObject({
+    options: { strideIn: '3x3' },
+    input: { channelOrder: 'rgb', mean: [124, 116, 103].map((value) => value / 255), std: [0.2, 0.1, 0.5] },
+  });
+  await close();
+});
+
+/** A pickle as mmengine saves a detector of mmdetection with moving averages: ones are averages, twos are not. */
+function mmengineFile(): Buffer {
+  const word = (value: string): string => `\x8c${String.fromCharCode(value.length)}${value}`; // SHORT_BINUNICODE
+  const dict = (entries: readonly (readonly [string, string])[]): string =>
+    `}(${entries.flatMap(([key, value]) => [word(key), value]).join('')}u`;
+  const array = (value: number): string => {
+    const bytes = Buffer.from(Float32Array.of(value).buffer).toString('latin1');
+    return `cnumpy.core.numeric\n_frombuffer\n(C\x04${bytes}cnumpy\ndtype\n(${word('f4')}tR(K\x01t${word('C')}tR`;
+  };
+  const state = (start: string, value: number): string =>
+    dict(['rpn_head.rpn_conv.weight', 'neck.lateral_convs.0.conv.weight'].map((name) => [start + name, array(value)]));
+  const file = dict([
+    ['meta', dict([['mmengine_version', word('0.10.4')]])],
+    ['state_dict', state('', 1)],
+    ['ema_state_dict', state('module.', 2)],
+  ]);
+  return Buffer.from(`\x80\x04${file}.`, 'latin1');
+}
+
+test('convert tells of averaged weights in files of other programs too, and takes mmengine’s from the model', async () => {
+  const output = join(directory, 'averaged.safetensors');
+  const input = join(directory, 'mmengine.pth');
+  writeFileSync(input, mmengineFile());
+  const plain = await run('convert', input, output);
+  expect([plain.code, plain.err]).toEqual([0, expect.stringContaining('its weights are moving averages already')]);
+  const averaged = await run('convert', input, output, '--force', '--moving-average');
+  expect([averaged.code, averaged.err]).toEqual([
+    0,
+    expect.stringMatching(/a model of mmdetection \(averaged weights, 0 dropped\)/),
+  ]);
+  const { weights, close } = await loadCheckpoint(output);
+  const values = await weights.tensors.get('rpn.head.conv.0.0.weight')!.read();
+  expect([...new Float32Array(values.buffer)]).toEqual([1]);
+  await close();
+});
+
+test('convert downloads what is not here, unless it may not', async () => {
+  vi.stubEnv('RCNN_CACHE', join(directory, 'cache'));
+  const asked: string[] = [];
+  const bytes = readFileSync(await ofDetectron2('remote.safetensors'));
+  const server = createServer((request, response) => {
+    asked.push(request.url!);
+    response.end(bytes);
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/w.safetensors`;
+    const output = join(directory, 'downloaded.safetensors');
+    const offline = await run('convert', url, output, '--offline');
+    expect([offline.code, offline.err, asked]).toEqual([1, expect.stringMatching(/OFFLINE.*without --offline/s), []]);
+    const { code, err } = await run('convert', url, output);
+    expect([code, err, asked]).toEqual([0, expect.stringContaining(`downloading ${url}`), ['/w.safetensors']]);
+    expect(existsSync(output)).toBe(true);
+  } finally {
+    server.close();
+    vi.unstubAllEnvs();
+  }
 });
 
 test('convert does not overwrite, and writes safetensors only', async () => {

@@ -38,7 +38,7 @@ export interface DownloadOptions {
   readonly stallTimeout?: number;
   /** Longest file taken, in bytes. Default 8 GiB. */
   readonly maxBytes?: number;
-  /** Hosts beside that of the address to which a server may send us on, or `any` of them. Default none. */
+  /** Hosts beside that of the address to which a server may send us on. Default `public` with a whole digest, else none. */
   readonly redirectHosts?: RedirectHosts;
   /** Sent along, to the first host alone where it is a password. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -131,7 +131,7 @@ async function request({ url, validator }: State, have: number, options: Downloa
   if (have > 0 && validator !== undefined && !validator.startsWith('W/')) headers['if-range'] = validator;
   let response: Response;
   try {
-    const { signal, redirectHosts, fetch: get } = options;
+    const { signal, sha256, redirectHosts = sha256?.length === 64 ? 'public' : [], fetch: get } = options;
     response = await inTime(followedFetch(url, { headers, signal, redirectHosts, fetch: get }), options);
   } catch (cause) {
     if (options.signal?.aborted) throw interrupted(url, cause);

@@ -1,6 +1,7 @@
 // What files need of the main entry, for programs that do without tfjs.
 export { type Checkpoint, type CheckpointContents } from '../checkpoint.ts';
-export { type BodyStyle, type Converted, convertForeign } from '../foreign/convert.ts';
+export type { BodyStyle } from '../foreign/body.ts';
+export { type Converted, convertForeign } from '../foreign/convert.ts';
 export { inspectTensors, type TensorSummary } from '../inspect.ts';
 export { publishedWeights } from '../pretrained/catalogue.ts';
 export type { WeightsProfile } from '../profile.ts';

@@ -119,7 +119,7 @@ async function isUsable(
       where: path,
       problem: 'the file in the cache is not the one that it should be, and the network may not be used',
       expected: sha256 === undefined ? 'a checkpoint' : `SHA-256 ${sha256}…`,
-      hint: 'Remove it and run once without `offline`.',
+      hint: 'Remove it and run once without --offline (`offline` in TypeScript).',
     });
   }
   onEvent?.({ kind: 'warning', path, message: 'not the file that it should be; it is fetched anew' });
@@ -144,7 +144,7 @@ async function fetchInto(path: string, { url, sha256 }: RemoteFile, options: Pre
       place: url,
       problem: 'the weights are not in the cache and the network may not be used',
       expected: path,
-      hint: 'Download the address above elsewhere and put the file there, or run once without `offline`.',
+      hint: 'Download the address above elsewhere and put the file there, or run once without --offline (`offline` in TypeScript).',
     });
   }
   await download(url, path, { ...rest, ...(sha256 === undefined ? {} : { sha256 }) });

@@ -1,4 +1,4 @@
-import { RcnnError } from '@rcnn/core/errors';
+import { quoteName, RcnnError } from '@rcnn/core/errors';
 
 const MAX_REDIRECTS = 10;
 
@@ -6,12 +6,15 @@ export interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   readonly fetch?: typeof fetch | undefined;
-  /** Hosts beside that of the address to which a server may send us on, or `any` of them. Default none. */
+  /** Hosts beside that of the address to which a server may send us on. Default none. */
   readonly redirectHosts?: RedirectHosts | undefined;
 }
 
-/** `any` is for files whose whole digest is known: then it does not matter who has them. */
-export type RedirectHosts = readonly string[] | 'any';
+/**
+ * Hosts by name; `any`; or `public`, any that has https and a name of the open internet. The last two are for files whose
+ * whole digest is known: then it does not matter who has them. Into a private network leads `any` alone.
+ */
+export type RedirectHosts = readonly string[] | 'any' | 'public';
 
 /**
  * Fetches an address and follows its redirects where they stay on one host, or lead to a host that was named; never
@@ -29,23 +32,48 @@ export async function followedFetch(url: string, options: RequestOptions): Promi
     if (response.status < 300 || response.status >= 400 || location === null) return response;
     await response.body?.cancel();
     const next = URL.canParse(location, at.href) ? new URL(location, at.href) : undefined;
-    const host = next?.hostname ?? '';
-    const safe = next?.protocol === 'https:' || (next?.protocol === 'http:' && at.protocol === 'http:');
-    const allowed = redirectHosts === 'any' || host === at.hostname || redirectHosts.includes(host);
-    if (!safe || !allowed) {
-      throw new RcnnError('DOWNLOAD_FAILED', {
-        where: url,
-        problem: 'the server sends us on to a place that was not named',
-        found: location,
-        expected: redirectHosts === 'any' ? 'https' : [first.hostname, ...redirectHosts].join(' or '),
-        hint: 'If you trust that place, give its address, or name its host in `redirectHosts`.',
-      });
-    }
+    if (next === undefined || !isAllowed(next, at, redirectHosts)) throw sentAway(first, location, redirectHosts);
     if (redirects === MAX_REDIRECTS) {
       throw new RcnnError('DOWNLOAD_FAILED', { where: url, problem: `more than ${MAX_REDIRECTS} redirects` });
     }
     at = next;
   }
+}
+
+function isAllowed(next: URL, at: URL, hosts: RedirectHosts): boolean {
+  if (next.protocol !== 'https:' && (next.protocol !== 'http:' || at.protocol !== 'http:')) return false;
+  if (hosts === 'any' || next.hostname === at.hostname) return true;
+  return hosts === 'public' ? next.protocol === 'https:' && isPublic(next.hostname) : hosts.includes(next.hostname);
+}
+
+/** Whether a host is called as hosts of the open internet are: by a name, which is not of this machine or this network. */
+function isPublic(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, '');
+  const isNumber = name.startsWith('[') || /^[\d.]+$/.test(name);
+  return !isNumber && name.includes('.') && !/\.(?:localhost|local|internal|home\.arpa)$/.test(name);
+}
+
+/** The error for a redirect that is not followed: what may help depends on why. */
+function sentAway({ href, hostname }: URL, location: string, hosts: RedirectHosts): RcnnError {
+  const found = quoteName(location);
+  const byHand = 'download the file yourself and give its path';
+  if (typeof hosts !== 'string') {
+    return new RcnnError('DOWNLOAD_FAILED', {
+      where: href,
+      problem: 'the server sends us on to a place that was not named',
+      found,
+      expected: `https and ${[hostname, ...hosts].join(' or ')}`,
+      hint: `Put #sha256= and the 64 digits of the file behind the address: then any public host with https may have it. Or ${byHand}. In TypeScript, \`redirectHosts\` names hosts.`,
+    });
+  }
+  const expected = hosts === 'any' ? 'https' : 'public hosts with https';
+  return new RcnnError('DOWNLOAD_FAILED', {
+    where: href,
+    problem: 'the server sends us on to an unsafe place',
+    found,
+    expected,
+    hint: `Give an address that stays on ${expected}, or ${byHand}.`,
+  });
 }
 
 function withoutPassword(headers: Readonly<Record<string, string>>): Record<string, string> {

@@ -3,7 +3,7 @@ import { malformed, refuse } from '../refuse.ts';
 import type { TensorEntry, TensorSource } from '../tensor-source.ts';
 import { findTensors } from './flatten.ts';
 import { unpickle } from './pickle/machine.ts';
-import { NumpyArray, type PickleValue, StorageRef, TensorRef } from './pickle/values.ts';
+import { NumpyArray, NumpyOther, type PickleValue, StorageRef, TensorRef } from './pickle/values.ts';
 import { plainStorage, type StorageBytes } from './storage.ts';
 import { textsOf } from './texts.ts';
 import { viewEntry } from './view.ts';
@@ -34,10 +34,11 @@ export async function openPlainForm(source: ByteSource): Promise<TensorSource> {
   return { name: source.name, format: 'pickle', tensors, metadata: textsOf(value), close: () => source.close() };
 }
 
-/** A numpy array as a tensor over a storage of its own. */
+/** A numpy array of numbers as a tensor over a storage of its own. */
 function arrayTensor(value: PickleValue, storages: Map<StorageRef, StorageBytes>): TensorRef | undefined {
   if (!(value instanceof NumpyArray)) return undefined;
   const { shape, type, data, columnMajor } = value;
+  if (type instanceof NumpyOther) return undefined;
   const storage = new StorageRef('', type.dtype, data.byteLength);
   const memory = plainStorage(bytesSource(data), 0, data.byteLength);
   storages.set(storage, { ...memory, bigEndian: type.bigEndian });

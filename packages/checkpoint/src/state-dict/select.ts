@@ -36,6 +36,16 @@ function modelKey(source: TensorSource, { ema = false }: SelectOptions = {}): st
   return (ema ? AVERAGES : WRAPPERS).find((key) => keys.has(key));
 }
 
+/**
+ * Whether the model itself is the average. mmengine changes the two when it saves, so that `state_dict` is what should be
+ * used, and `ema_state_dict` the weights that the training goes on with.
+ */
+function isAverageItself({ tensors, metadata }: TensorSource): boolean {
+  if (!metadata.has('meta.mmengine_version')) return false;
+  const keys = new Set([...tensors.values()].map(({ path }) => path?.[0]));
+  return keys.has('state_dict') && keys.has('ema_state_dict');
+}
+
 /** A tensor of a model under the model's own name, and what it is called in the file. */
 interface Selected {
   readonly entry: TensorEntry;
@@ -79,7 +89,11 @@ export function besideModel(source: TensorSource): readonly string[] {
   const averages = others.filter((name) => (key !== undefined && name.startsWith(`${key}.`)) || isAverage(name));
   const strange = others.filter((name) => !averages.includes(name) && name !== 'n_averaged');
   const sentences: string[] = [];
-  if (averages.some((name) => !name.endsWith('n_averaged'))) {
+  if (isAverageItself(source)) {
+    sentences.push(
+      `its weights are moving averages already, as mmengine saves them; the ${counted(averages.length, 'tensor')} under '${key}' that the training goes on with are not taken`,
+    );
+  } else if (averages.some((name) => !name.endsWith('n_averaged'))) {
     sentences.push(
       `it holds ${counted(averages.length, 'tensor')} of averaged weights too, which are not taken; 'mask-rcnn convert IN OUT.safetensors --moving-average' takes them`,
     );
@@ -127,6 +141,7 @@ function withoutWrapper(source: TensorSource, all: readonly Selected[]): readonl
 }
 
 function averaged(source: TensorSource, all: readonly Selected[]): readonly Selected[] {
+  if (isAverageItself(source)) return under(all, 'state_dict');
   const key = modelKey(source, { ema: true });
   if (key !== undefined) return under(all, key);
   // Flat states keep them under a name of their own, beside those of the model.

@@ -13,15 +13,20 @@ export const convert: CommandDefinition = {
   examples: [
     ['mask-rcnn convert weights.pth weights.safetensors', 'from PyTorch'],
     ['mask-rcnn convert old.safetensors new.safetensors --force', 'replace what is there'],
+    ['mask-rcnn convert https://example.com/weights.pth weights.safetensors', 'download it first'],
   ],
   configure(command: Command): void {
     command
-      .argument('<in>', 'a .pth, .pkl or .safetensors file')
+      .argument('<in>', 'a .pth, .pkl or .safetensors file, the https address of one, or the name of published weights')
       .argument('<out>', 'the .safetensors file to write')
       .option('--moving-average', 'take the moving average of the weights that the file has beside them')
       .addOption(
-        new Option('--style <style>', 'how the body of an mmdetection file was trained').choices(['caffe', 'pytorch']),
+        new Option(
+          '--style <style>',
+          'how the body of a detectron2 or mmdetection file was trained, where the file does not say',
+        ).choices(['caffe', 'pytorch']),
       )
+      .option('--offline', 'never use the network')
       .option('--force', 'replace OUT if it exists')
       .addHelpText(
         'after',
@@ -34,42 +39,39 @@ export const convert: CommandDefinition = {
 interface Flags {
   readonly force?: boolean;
   readonly movingAverage?: boolean;
+  readonly offline?: boolean;
   readonly style?: 'caffe' | 'pytorch';
 }
 
 async function run(
   input: string,
   output: string,
-  { force = false, movingAverage: ema = false, style }: Flags,
+  { force = false, movingAverage: ema = false, offline = false, style }: Flags,
 ): Promise<void> {
-  const { besideModel, convertForeign, loadPretrained, normaliseTensors, saveCheckpoint } = await import(
-    '@rcnn/checkpoint/node'
-  );
+  const { besideModel, convertForeign, downloadReporter, loadPretrained, normaliseTensors, saveCheckpoint } =
+    await import('@rcnn/checkpoint/node');
   checkOutput(output, force);
-  const checkpoint = await loadPretrained(input, {
-    offline: true, // a file that is here; `predict` fetches weights by name
-    onEvent: (event) => {
-      if (event.kind === 'warning') note(`warning: ${event.path}: ${event.message}`);
-    },
-  });
+  const checkpoint = await loadPretrained(input, { offline, onEvent: downloadReporter(note) });
+  const { path, weights } = checkpoint;
   try {
-    const foreign = await convertForeign(checkpoint.weights, { ema, style });
+    if (!ema) for (const message of besideModel(weights)) note(`warning: ${path}: ${message}`);
+    const averaged = ema ? 'averaged weights, ' : '';
+    const foreign = await convertForeign(weights, { ema, style });
     if (foreign !== undefined) {
       const { program, tensors, profile, dropped, assumed } = foreign;
-      await warnOfNonFinite(checkpoint.path, tensors);
+      await warnOfNonFinite(path, tensors);
       await saveCheckpoint(output, { weights: tensors, profile });
       note(
-        `${output}: ${counted(tensors.length, 'tensor')} from ${checkpoint.path}, a model of ${program} (${dropped.length} dropped)`,
+        `${output}: ${counted(tensors.length, 'tensor')} from ${path}, a model of ${program} (${averaged}${dropped.length} dropped)`,
       );
-      if (assumed !== undefined) note(`warning: ${assumed} with --style pytorch`);
+      if (assumed !== undefined) note(`warning: ${path}: ${assumed}; if it is otherwise, say so with --style`);
       return;
     }
-    if (!ema) for (const message of besideModel(checkpoint.weights)) note(`warning: ${checkpoint.path}: ${message}`);
-    const { tensors, renamed, dropped } = normaliseTensors(checkpoint.weights, { ema });
-    await warnOfNonFinite(checkpoint.path, tensors);
+    const { tensors, renamed, dropped } = normaliseTensors(weights, { ema });
+    await warnOfNonFinite(path, tensors);
     await saveCheckpoint(output, { weights: tensors, profile: checkpoint.profile });
-    const changes = `${ema ? 'averaged weights, ' : ''}${renamed.length} renamed, ${dropped.length} dropped`;
-    note(`${output}: ${counted(tensors.length, 'tensor')} from ${checkpoint.path} (${changes})`);
+    const changes = `${averaged}${renamed.length} renamed, ${dropped.length} dropped`;
+    note(`${output}: ${counted(tensors.length, 'tensor')} from ${path} (${changes})`);
   } finally {
     await checkpoint.close();
   }

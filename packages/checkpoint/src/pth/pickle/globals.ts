@@ -72,6 +72,20 @@ const BYSTANDERS: readonly string[] = [
   ...['Any', 'String', 'Integer', 'Float', 'Boolean', 'Enum', 'Path'].map((name) => `omegaconf.nodes.${name}Node`),
 ];
 
+/**
+ * The same for objects that are made with arguments or filled item by item, and for types that somebody keeps as a value.
+ * None of these is a place for weights: what is inside is passed over with them.
+ */
+const OPAQUE: readonly string[] = [
+  'torch.torch_version.TorchVersion',
+  'collections.deque',
+  // Python 3 writes range and str for protocol 2 under their names of Python 2.
+  ...['slice', 'range', 'xrange', 'complex', 'tuple', 'str', 'unicode', 'bool'].flatMap((name) => [
+    `builtins.${name}`,
+    `__builtin__.${name}`,
+  ]),
+];
+
 /** Allowed for one use, and refused by name for every other. */
 export const GETATTR: readonly string[] = ['builtins.getattr', '__builtin__.getattr'];
 
@@ -86,13 +100,17 @@ function allowList(): Map<string, Global> {
   allow('argparse.Namespace', (args) => (args.length === 0 ? new PickleRecord() : wrong('argparse.Namespace')));
   for (const name of DICTS) allow(name, (args, budget) => fillDict(new PickleDict(), args, budget));
   for (const name of BYSTANDERS) allow(name, () => new PickleRecord());
+  for (const name of OPAQUE) allow(name, () => new PickleOpaque());
   for (const module of ['builtins', '__builtin__']) {
     allow(`${module}.dict`, (args, budget) => fillDict(new PickleDict(), args, budget));
     allow(`${module}.list`, (args, budget) => fillList(args, budget));
     allow(`${module}.set`, (args, budget) => fillList(args, budget));
     allow(`${module}.frozenset`, (args, budget) => fillList(args, budget));
     allow(`${module}.object`);
+    // How protocol 2 writes bytes of which there are none; with any, `_codecs.encode` makes them.
+    allow(`${module}.bytes`, (args) => (args.length === 0 ? new Uint8Array(0) : new PickleOpaque()));
     allow(`${module}.int`);
+    allow(`${module}.long`);
     allow(`${module}.float`);
   }
   allow('numpy.ndarray');

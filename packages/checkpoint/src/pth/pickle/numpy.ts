@@ -1,5 +1,14 @@
 import { DTYPES, type DType, elementCount } from '../../dtypes.ts';
-import { Global, NumpyArray, NumpyType, PickleProblem, PickleRecord, PickleTuple, type PickleValue } from './values.ts';
+import {
+  Global,
+  NumpyArray,
+  NumpyOther,
+  NumpyType,
+  PickleProblem,
+  PickleRecord,
+  PickleTuple,
+  type PickleValue,
+} from './values.ts';
 
 /** numpy's letters and sizes for the element types that we know. */
 const CODES: Readonly<Record<string, DType>> = {
@@ -17,8 +26,12 @@ const CODES: Readonly<Record<string, DType>> = {
   b1: 'bool',
 };
 
+/** Text, bytes, objects, dates and times: `U3`, `S3`, `O8`, `M8`, `m8`. */
+const OTHER = /^[USOMm]\d{0,9}$/;
+
 /** `numpy.dtype('f4', False, True)`. */
-export function numpyType([code]: readonly PickleValue[]): NumpyType {
+export function numpyType([code]: readonly PickleValue[]): NumpyType | NumpyOther {
+  if (typeof code === 'string' && OTHER.test(code)) return new NumpyOther();
   if (typeof code !== 'string' || !Object.hasOwn(CODES, code)) return wrong('numpy.dtype');
   return new NumpyType(CODES[code]!);
 }
@@ -31,7 +44,7 @@ export function emptyArray([type, shape]: readonly PickleValue[]): NumpyArray {
 
 /** A number of numpy's, such as a best score beside the weights: known to be one, and of no use here. */
 export function numpyScalar([type]: readonly PickleValue[]): PickleValue {
-  return type instanceof NumpyType ? new PickleRecord() : wrong('numpy scalar');
+  return isType(type) ? new PickleRecord() : wrong('numpy scalar');
 }
 
 /** `_frombuffer(bytes, dtype, shape, order)`, of protocol 5. */
@@ -62,14 +75,19 @@ interface ArrayState {
 function fillArray(array: NumpyArray, { shape, type, columnMajor, data }: ArrayState): NumpyArray {
   const sides = shape instanceof PickleTuple ? shape.items : undefined;
   const isCount = (n: PickleValue): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0;
-  if (sides === undefined || sides.length > 32 || !sides.every(isCount) || !(type instanceof NumpyType)) {
+  if (sides === undefined || sides.length > 32 || !sides.every(isCount) || !isType(type)) {
     throw new PickleProblem('a numpy array with a bad shape or type');
   }
+  if (type instanceof NumpyOther) return Object.assign(array, { shape: sides, type }); // nothing inside is kept
   const bytes = elementCount(sides) * DTYPES[type.dtype].size;
   if (!(data instanceof Uint8Array) || data.byteLength !== bytes) {
     throw new PickleProblem('a numpy array that its bytes do not fill');
   }
   return Object.assign(array, { shape: sides, type, columnMajor, data });
+}
+
+function isType(value: PickleValue | undefined): value is NumpyType | NumpyOther {
+  return value instanceof NumpyType || value instanceof NumpyOther;
 }
 
 function wrong(name: string): never {

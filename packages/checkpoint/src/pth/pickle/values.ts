@@ -19,6 +19,7 @@ export type PickleValue =
   | StorageRef
   | TensorRef
   | NumpyType
+  | NumpyOther
   | NumpyArray
   | Global;
 
@@ -94,10 +95,15 @@ export class NumpyType {
   }
 }
 
+/** An element type of numpy that no weight has, such as text, and what is made of it. */
+export class NumpyOther extends PickleOpaque {
+  readonly isNumpy = true;
+}
+
 /** A numpy array, with its bytes in the pickle. Empty until its state comes. */
 export class NumpyArray {
   shape: readonly number[] = [0];
-  type: NumpyType = new NumpyType('float32');
+  type: NumpyType | NumpyOther = new NumpyType('float32');
   data: Uint8Array = new Uint8Array(0);
   /** Whether the first axis is the one whose elements follow each other. */
   columnMajor = false;
