@@ -68,7 +68,11 @@ export const predict: CommandDefinition = {
       .addOption(engineOption())
       .addOption(threadsOption())
       .addOption(compileOption())
-      .option('--out <folder>', 'where pictures go', 'runs/predict')
+      .option(
+        '--out <folder>',
+        'where pictures go; they replace those of an earlier run and no other file',
+        'runs/predict',
+      )
       .addOption(new Option('--save', 'write annotated pictures').hideHelp())
       .option('--no-save', 'write no annotated pictures; so it is with --shard unless --save is given')
       .option('--save-crops', 'write each object cut out, in a folder per class')
@@ -179,7 +183,9 @@ async function predictAll(
   const { predictImages } = await import('../predict/predict-images.ts');
   const { ResultsFile } = await import('../predict/results-file.ts');
   const results = flags.results === undefined ? undefined : await ResultsFile.open(flags.results);
-  const options = { ...outputOf(flags, true), limit: flags.limit, results, words: flags.results !== '-' };
+  const own = new OwnFiles([...units, ...videos].map(({ name }) => name));
+  const options = { ...outputOf(flags, true), own, limit: flags.limit, results, words: flags.results !== '-' };
+  const { OwnFiles } = await import('../output/own-files.ts');
   try {
     const badImages = units.length > 0 ? await predictImages(units, predictor, options) : 0;
     const badVideos = videos.length > 0 ? await predictVideos(videos, predictor, options) : 0;

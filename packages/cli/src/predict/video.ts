@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { PixelImage } from '@rcnn/core';
 import { RcnnError } from '@rcnn/core/errors';
+import { signature } from '../pictures/picture-kind.ts';
 
 /** Files that are read as video. */
 export const VIDEO_FILE: RegExp = /\.(mp4|m4v|mov|avi|mkv|webm|mpe?g|wmv|mts|m2ts|ogv|3gp)$/i;
@@ -48,17 +49,15 @@ export interface VideoFacts {
 
 const USUAL_RATE = '25';
 
+/** Stands in the videos that are written, so that a later run knows them again. */
+const COMMENT = signature('prediction');
+
 /** What the header of a video says. Without ffprobe the usual is taken. */
 export async function videoFacts({ input, endless }: VideoSource): Promise<VideoFacts> {
   if (endless) return { rate: USUAL_RATE, frames: undefined };
   const fields = 'stream=avg_frame_rate,r_frame_rate,nb_frames:format=duration';
-  const args = ['-v', 'error', '-select_streams', 'v:0', '-show_entries', fields, '-of', 'json', ...input];
   try {
-    const child = spawn('ffprobe', args, { stdio: ['ignore', 'pipe', 'ignore'] });
-    let text = '';
-    child.stdout.on('data', (chunk) => (text += String(chunk)));
-    await once(child, 'close');
-    const { streams = [], format } = JSON.parse(text) as {
+    const { streams = [], format } = (await probed(['-select_streams', 'v:0', '-show_entries', fields, ...input])) as {
       streams?: readonly Readonly<Record<string, string>>[];
       format?: { duration?: string };
     };
@@ -71,6 +70,28 @@ export async function videoFacts({ input, endless }: VideoSource): Promise<Video
   } catch {
     return { rate: USUAL_RATE, frames: undefined };
   }
+}
+
+/** Whether an earlier run wrote a video, by its comment. Without ffprobe nobody can tell, so then it is not ours. */
+export async function isOurVideo(file: string): Promise<boolean> {
+  try {
+    const { format } = (await probed(['-show_entries', 'format_tags', ...videoFile(file).input])) as {
+      format?: { tags?: Readonly<Record<string, string>> };
+    };
+    const tags = Object.entries(format?.tags ?? {});
+    return tags.some(([name, text]) => name.toLowerCase() === 'comment' && text === COMMENT); // Matroska: COMMENT
+  } catch {
+    return false;
+  }
+}
+
+/** What ffprobe says, which is JSON. */
+async function probed(args: readonly string[]): Promise<unknown> {
+  const child = spawn('ffprobe', ['-v', 'error', '-of', 'json', ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let text = '';
+  child.stdout.on('data', (chunk) => (text += String(chunk)));
+  await once(child, 'close');
+  return JSON.parse(text);
 }
 
 /** `30000/1001` as a number; 0 when it is none. */
@@ -118,8 +139,9 @@ export interface VideoWriter {
 export function videoWriter(file: string, { width, height }: PixelImage, rate: string): VideoWriter {
   const raw = ['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', `${width}x${height}`, '-framerate', rate];
   const even = 'pad=ceil(iw/2)*2:ceil(ih/2)*2,format=yuv420p'; // what players show everywhere
-  const args = ['-v', 'error', '-y', ...raw, '-i', '-', '-vf', even, '-movflags', '+faststart', `file:${file}`];
-  const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  const comment = ['-metadata', `comment=${COMMENT}`];
+  const args = ['-v', 'error', '-y', ...raw, '-i', '-', '-vf', even, ...comment, '-movflags', '+faststart'];
+  const child = spawn('ffmpeg', [...args, `file:${file}`], { stdio: ['pipe', 'ignore', 'pipe'] });
   const end = ending(child);
   const words = collected(child.stderr);
   child.stdin.on('error', () => undefined); // its exit says why
