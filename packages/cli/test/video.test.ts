@@ -15,7 +15,8 @@ const log = join(root, 'log');
 
 /**
  * A stand-in for ffmpeg. Reading, it streams as many pictures as the file says, each 20 x 10 with a red square; writing,
- * it keeps the bytes that it is given. It says in a log how far it was asked to go.
+ * it keeps the bytes that it is given. It says in a log how far it was asked to go. With FFMPEG_BEFORE=5.1 it lacks an
+ * option, as such versions do.
  */
 const FFMPEG = `#!${process.execPath}
 const fs = require('node:fs');
@@ -24,7 +25,11 @@ if (args.includes('rawvideo')) {
   const target = args.at(-1).replace(/^file:/, '');
   fs.writeFileSync(${JSON.stringify(log)} + '.args', JSON.stringify(args));
   process.stdin.pipe(fs.createWriteStream(target));
+} else if (args.includes('-fps_mode') && process.env.FFMPEG_BEFORE === '5.1') {
+  process.stderr.write("Unrecognized option 'fps_mode'.\\nError splitting the argument list: Option not found");
+  process.exit(1);
 } else {
+  fs.writeFileSync(${JSON.stringify(log)} + '.args-in', JSON.stringify(args));
   const spec = fs.readFileSync(args[args.indexOf('-i') + 1].replace(/^file:/, ''), 'utf8').split(' ');
   if (spec[0] === 'broken') { process.stderr.write('moov atom\\u001b not found'); process.exit(1); }
   if (spec[0] === 'huge') { process.stdout.write("P6\\n99999 99999\\n255\\nxxx"); spec[0] = '0'; }
@@ -154,6 +159,19 @@ describe.skipIf(process.platform === 'win32')(
       expect(await isOurVideo(file)).toBe(true);
       without();
       expect(await isOurVideo(file)).toBe(false);
+    });
+
+    test.each([
+      ['of today', '', '-fps_mode'],
+      ['before 5.1', '5.1', '-vsync'],
+    ])('each frame once, with an ffmpeg %s', async (_, version, option) => {
+      withTools();
+      vi.stubEnv('FFMPEG_BEFORE', version);
+      expect(await run(video('even.mp4', '3'))).toContain(': 3 frames');
+      const args = JSON.parse(readFileSync(`${log}.args-in`, 'utf8')) as string[];
+      expect(args.slice(args.indexOf('-map'))).toEqual(
+        ['-map', '0:v:0', option, 'passthrough', '-f', 'image2pipe', '-c:v', 'ppm', '-'], // biome-ignore format: one row
+      );
     });
 
     test('frames wait until they are wanted: memory does not grow with the video', async () => {

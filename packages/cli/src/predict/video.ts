@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { PixelImage } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
 import { signature } from '../pictures/picture-kind.ts';
 
 /** Files that are read as video. */
@@ -102,13 +102,32 @@ function fractionOf(text: string | undefined): number {
 }
 
 /**
+ * Each frame once, however uneven their times are. Left to itself ffmpeg repeats and drops frames until their rate is
+ * constant (the highest in the file), and a video written at the average rate would be too long.
+ */
+const EACH_FRAME = ['-fps_mode', 'passthrough'];
+
+/** The same for ffmpeg before 5.1; later ones have given it up. */
+const EACH_FRAME_BEFORE = ['-vsync', 'passthrough'];
+
+/**
  * The frames of a video, one at a time: ffmpeg waits while nobody takes them, so memory stays that of a few frames.
  * Leaving the loop ends ffmpeg.
  * @throws ENGINE_MISSING without ffmpeg, IMAGE_CORRUPT when it cannot read the video
  */
-export async function* frames({ name, input }: VideoSource): AsyncGenerator<PixelImage> {
+export async function* frames(source: VideoSource): AsyncGenerator<PixelImage> {
+  try {
+    yield* decoded(source, EACH_FRAME);
+  } catch (error) {
+    if (!isRcnnError(error) || !error.message.includes('Unrecognized option')) throw error;
+    yield* decoded(source, EACH_FRAME_BEFORE);
+  }
+}
+
+async function* decoded({ name, input }: VideoSource, pace: readonly string[]): AsyncGenerator<PixelImage> {
   // Each frame as a PPM: it says its own size, which a rotation in the header or a change in the stream may turn.
-  const args = ['-v', 'error', '-nostdin', ...input, '-map', '0:v:0', '-f', 'image2pipe', '-c:v', 'ppm', '-'];
+  const pictures = ['-f', 'image2pipe', '-c:v', 'ppm', '-'];
+  const args = ['-v', 'error', '-nostdin', ...input, '-map', '0:v:0', ...pace, ...pictures];
   const child = spawn('ffmpeg', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const end = ending(child);
   const words = collected(child.stderr);
