@@ -8,6 +8,7 @@ import type { PixelImage } from '@rcnn/core';
 import { isRcnnError } from '@rcnn/core/errors';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { OwnFiles } from '../src/output/own-files.ts';
 import { imageUnits } from '../src/predict/image-inputs.ts';
 import { type PredictImagesOptions, predictImages } from '../src/predict/predict-images.ts';
 import { Predictor } from '../src/predict/predictor.ts';
@@ -33,6 +34,7 @@ const predictor = new Predictor(patches, {
 /** Words alone. */
 const NOTHING: PredictImagesOptions = {
   out: at('out'),
+  own: new OwnFiles([]),
   save: false,
   crops: false,
   masks: false,
@@ -69,6 +71,7 @@ async function run(
     const args = names.map((name) => at(name));
     const bad = await predictImages(await imageUnits(args, reading), predictor, {
       ...NOTHING,
+      own: new OwnFiles(args),
       ...options,
     });
     return { bad, ...written };

@@ -1,11 +1,12 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { NewNames } from '../src/output/new-names.ts';
+import { OwnFiles } from '../src/output/own-files.ts';
 import { type PredictVideoOptions, predictVideo } from '../src/predict/predict-video.ts';
 import { Predictor } from '../src/predict/predictor.ts';
-import { camera, frames, VIDEO_FILE, videoFacts, videoFile } from '../src/predict/video.ts';
+import { camera, frames, isOurVideo, VIDEO_FILE, videoFacts, videoFile } from '../src/predict/video.ts';
 import { patches } from './support/stand-in.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'cli-video-'));
@@ -14,7 +15,8 @@ const log = join(root, 'log');
 
 /**
  * A stand-in for ffmpeg. Reading, it streams as many pictures as the file says, each 20 x 10 with a red square; writing,
- * it keeps the bytes that it is given. It says in a log how far it was asked to go.
+ * it keeps the bytes that it is given. It says in a log how far it was asked to go. With FFMPEG_BEFORE=5.1 it lacks an
+ * option, as such versions do.
  */
 const FFMPEG = `#!${process.execPath}
 const fs = require('node:fs');
@@ -23,7 +25,11 @@ if (args.includes('rawvideo')) {
   const target = args.at(-1).replace(/^file:/, '');
   fs.writeFileSync(${JSON.stringify(log)} + '.args', JSON.stringify(args));
   process.stdin.pipe(fs.createWriteStream(target));
+} else if (args.includes('-fps_mode') && process.env.FFMPEG_BEFORE === '5.1') {
+  process.stderr.write("Unrecognized option 'fps_mode'.\\nError splitting the argument list: Option not found");
+  process.exit(1);
 } else {
+  fs.writeFileSync(${JSON.stringify(log)} + '.args-in', JSON.stringify(args));
   const spec = fs.readFileSync(args[args.indexOf('-i') + 1].replace(/^file:/, ''), 'utf8').split(' ');
   if (spec[0] === 'broken') { process.stderr.write('moov atom\\u001b not found'); process.exit(1); }
   if (spec[0] === 'huge') { process.stdout.write("P6\\n99999 99999\\n255\\nxxx"); spec[0] = '0'; }
@@ -40,8 +46,13 @@ if (args.includes('rawvideo')) {
   next();
 }
 `;
+/** Of ffprobe: a file of raw bytes is what the other one wrote, with its comment; a text is a video of somebody else. */
 const FFPROBE = `#!${process.execPath}
-process.stdout.write(JSON.stringify({ streams: [{ avg_frame_rate: '30000/1001', nb_frames: '4' }], format: {} }));
+const file = process.argv.at(-1).replace(/^file:/, '');
+const isWritten = require('node:fs').readFileSync(file).includes(0);
+const tags = isWritten ? { encoder: 'Lavf', COMMENT: 'mask-rcnn prediction' } : { comment: 'my holiday' };
+const streams = [{ avg_frame_rate: '30000/1001', nb_frames: '4' }];
+process.stdout.write(JSON.stringify({ streams, format: { tags } }));
 `;
 
 beforeAll(() => {
@@ -78,6 +89,7 @@ async function run(file: string, options: Partial<PredictVideoOptions> = {}): Pr
   vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   await predictVideo(videoFile(file), predictor, {
     out,
+    own: new OwnFiles([file]),
     save: true,
     crops: false,
     masks: false,
@@ -105,6 +117,61 @@ describe.skipIf(process.platform === 'win32')(
       expect(bytes).toHaveLength(4 * 20 * 10 * 3);
       const args = JSON.parse(readFileSync(`${log}.args`, 'utf8')) as string[];
       expect(args.join(' ')).toContain('-video_size 20x10 -framerate 30000/1001');
+    });
+
+    test('the original stays, and so does every file of others: the copy takes the next name', async () => {
+      withTools();
+      const folder = join(root, 'mine');
+      mkdirSync(folder);
+      const original = video('mine/drive.mp4', '2');
+      writeFileSync(join(folder, 'drive-2.mp4'), 'another film');
+      await run(original, { out: folder });
+      expect(readdirSync(folder)).toEqual(['drive-2.mp4', 'drive-3.mp4', 'drive.mp4']);
+      expect(readFileSync(original, 'utf8')).toBe('2');
+      expect(readFileSync(join(folder, 'drive-2.mp4'), 'utf8')).toBe('another film');
+      expect(readFileSync(join(folder, 'drive-3.mp4'))).toHaveLength(2 * 600);
+      // Again: its own copy is renewed, by its comment.
+      await run(video('mine/drive.mp4', '3'), { out: folder });
+      expect(readdirSync(folder)).toEqual(['drive-2.mp4', 'drive-3.mp4', 'drive.mp4']);
+      expect(readFileSync(join(folder, 'drive-3.mp4'))).toHaveLength(3 * 600);
+      const args = JSON.parse(readFileSync(`${log}.args`, 'utf8')) as string[];
+      expect(args[args.indexOf('-metadata') + 1]).toBe('comment=mask-rcnn prediction');
+    });
+
+    test('two videos of one name have two copies, and ids that the folder does not change', async () => {
+      withTools();
+      const folder = join(root, 'both');
+      for (const name of ['', 'x', 'y']) mkdirSync(join(folder, name), { recursive: true });
+      writeFileSync(join(folder, 'drive.mp4'), 'another film');
+      const shared = { out: folder, own: new OwnFiles([]), newNames: new NewNames(), json: true };
+      const lines = [
+        await run(video('both/x/drive.mp4', '1'), shared),
+        await run(video('both/y/drive.mp4', '1'), shared),
+      ];
+      const ids = lines.map((line) => (JSON.parse(line) as { image_id: string }).image_id);
+      expect(ids).toEqual(['drive:1', 'drive-2:1']);
+      expect(readdirSync(folder)).toEqual(['drive-2-2.mp4', 'drive-2.mp4', 'drive.mp4', 'x', 'y']);
+    });
+
+    test('without ffprobe nobody knows whose a video is, so it stays', async () => {
+      withTools();
+      const file = video('whose.mp4', '\0');
+      expect(await isOurVideo(file)).toBe(true);
+      without();
+      expect(await isOurVideo(file)).toBe(false);
+    });
+
+    test.each([
+      ['of today', '', '-fps_mode'],
+      ['before 5.1', '5.1', '-vsync'],
+    ])('each frame once, with an ffmpeg %s', async (_, version, option) => {
+      withTools();
+      vi.stubEnv('FFMPEG_BEFORE', version);
+      expect(await run(video('even.mp4', '3'))).toContain(': 3 frames');
+      const args = JSON.parse(readFileSync(`${log}.args-in`, 'utf8')) as string[];
+      expect(args.slice(args.indexOf('-map'))).toEqual(
+        ['-map', '0:v:0', option, 'passthrough', '-f', 'image2pipe', '-c:v', 'ppm', '-'], // biome-ignore format: one row
+      );
     });
 
     test('frames wait until they are wanted: memory does not grow with the video', async () => {

@@ -43,7 +43,7 @@ export const evaluate: CommandDefinition = {
           'boundary',
         ]),
       )
-      .option('--numbers <file>', 'write the numbers and the SHA-256 of the arrays as JSON')
+      .option('--numbers <file>', 'write the numbers and the SHA-256 of the arrays as JSON; - for stdout, as --json')
       .option('--json', 'print the numbers as JSON in place of the table')
       .option('--arrays <file>', 'write precision, recall and scores as float64 safetensors')
       .option('--per-class', 'print a table of the categories')
@@ -77,12 +77,13 @@ async function run(options: Options): Promise<void> {
   const { classificationReport, classificationReportTable, perClassTable } = await import('@rcnn/coco-eval');
   const { evaluateWithWorkers } = await import('@rcnn/coco-eval/node');
   const { readTruthAndResults } = await import('../evaluate/read-files.ts');
-  requireWritable('--numbers', options.numbers);
+  requireWritable('--numbers', options.numbers, { stdout: true });
   requireWritable('--arrays', options.arrays);
   requireWritableFolder('--plots', options.plots);
   const { truth, detections } = await readTruthAndResults(options.gt, options.dt, await openOptions(options), {
     unknownCategory: options.skipUnknownCategories === true ? 'skip' : 'fail',
   });
+  const json = options.json === true || options.numbers === '-';
   const kinds = options.iou === undefined ? kindsOf(detections) : [options.iou];
   const evaluations: Evaluation[] = [];
   const reports: [IoUType, ClassificationReport][] = [];
@@ -99,7 +100,7 @@ async function run(options: Options): Promise<void> {
     for (const warning of evaluations.length === 1 ? evaluation.warnings : []) {
       note(`warning: ${warning}`);
     }
-    const show = options.json === true ? (): void => undefined : print; // stdout is for one of them
+    const show = json ? (): void => undefined : print; // stdout is for one of them
     if (kinds.length > 1) show(iouType);
     show(...evaluation.summary.trimEnd().split('\n'));
     if (options.perClass === true) show('', ...perClassTable(evaluation).trimEnd().split('\n'));
@@ -113,10 +114,10 @@ async function run(options: Options): Promise<void> {
       show('', ...classificationReportTable(report).trimEnd().split('\n'));
     }
   }
-  if (options.json === true || options.numbers !== undefined) {
+  if (json || options.numbers !== undefined) {
     const numbers = await numbersOf(evaluations, reports, options.perClass === true);
-    if (options.json === true) printJson(numbers);
-    if (options.numbers !== undefined) await writeNumbers(options.numbers, numbers);
+    if (json) printJson(numbers);
+    if (options.numbers !== undefined && options.numbers !== '-') await writeNumbers(options.numbers, numbers);
   }
   if (options.arrays !== undefined) await writeArrays(options.arrays, evaluations);
   if (options.plots !== undefined) await writePlots(options.plots, evaluations, truth, detections);

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { CommandDefinition } from '../command.ts';
 import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } from '../options/dataset-options.ts';
 import { fraction } from '../options/flags.ts';
-import { requireWritable } from '../options/output-file.ts';
+import { requireFreeStdout, requireWritable } from '../options/output-file.ts';
 import { note, printJson } from '../output/print.ts';
 import type { PartSet } from '../shards/part-set.ts';
 import { REPORT } from './val.ts';
@@ -27,7 +27,7 @@ export const merge: CommandDefinition = {
   configure(command: Command): void {
     command
       .argument('<parts...>', 'the folder of the parts, or the parts')
-      .option('--results <file>', 'write a COCO results list of the whole')
+      .option('--results <file>', 'write a COCO results list of the whole; - for stdout')
       .option('--data <path>', 'of val: the data that the parts were made with')
       .option('--per-class', 'of val: print AP and AP50 of every class')
       .option('--report [score]', `of val: ${REPORT}`, fraction)
@@ -37,7 +37,8 @@ export const merge: CommandDefinition = {
 };
 
 async function run(inputs: readonly string[], flags: Flags): Promise<void> {
-  requireWritable('--results', flags.results);
+  requireWritable('--results', flags.results, { stdout: true });
+  requireFreeStdout('--results', flags.results, flags.json);
   const { PartSet } = await import('../shards/part-set.ts');
   const parts = await PartSet.open(inputs);
   if (parts.header.run['command'] === 'val') return mergeVal(parts, flags);

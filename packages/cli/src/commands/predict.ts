@@ -9,7 +9,7 @@ import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } fr
 import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { count, fraction, number } from '../options/flags.ts';
 import { addModelOptions } from '../options/model-options.ts';
-import { requireWritable, requireWritableFolder } from '../options/output-file.ts';
+import { requireFreeStdout, requireName, requireWritable, requireWritableFolder } from '../options/output-file.ts';
 import { note } from '../output/print.ts';
 import type { PredictImagesOptions } from '../predict/predict-images.ts';
 import type { Predictor } from '../predict/predictor.ts';
@@ -68,7 +68,11 @@ export const predict: CommandDefinition = {
       .addOption(engineOption())
       .addOption(threadsOption())
       .addOption(compileOption())
-      .option('--out <folder>', 'where pictures go', 'runs/predict')
+      .option(
+        '--out <folder>',
+        'where pictures go; they replace those of an earlier run and no other file',
+        'runs/predict',
+      )
       .addOption(new Option('--save', 'write annotated pictures').hideHelp())
       .option('--no-save', 'write no annotated pictures; so it is with --shard unless --save is given')
       .option('--save-crops', 'write each object cut out, in a folder per class')
@@ -85,7 +89,9 @@ export const predict: CommandDefinition = {
 async function run(args: readonly string[], flags: Flags, { architectures }: ProgramOptions): Promise<void> {
   const data = flags.data ?? flags.gt;
   checkFlags(args, flags);
-  requireWritable('--results', flags.results);
+  requireWritable('--results', flags.results, { stdout: true });
+  requireFreeStdout('--results', flags.results, flags.json);
+  requireName('--out', flags.out);
   const { save = flags.shard === undefined, saveCrops = false, saveMasks = false } = flags;
   if (save || saveCrops || saveMasks) requireWritableFolder('--out', flags.out);
   if (saveCrops) requireWritableFolder('--out', join(flags.out, 'crops'));
@@ -178,8 +184,10 @@ async function predictAll(
 ): Promise<void> {
   const { predictImages } = await import('../predict/predict-images.ts');
   const { ResultsFile } = await import('../predict/results-file.ts');
+  const { OwnFiles } = await import('../output/own-files.ts');
   const results = flags.results === undefined ? undefined : await ResultsFile.open(flags.results);
-  const options = { ...outputOf(flags, true), limit: flags.limit, results, words: flags.results !== '-' };
+  const own = new OwnFiles([...units, ...videos].map(({ name }) => name));
+  const options = { ...outputOf(flags, true), own, limit: flags.limit, results, words: flags.results !== '-' };
   try {
     const badImages = units.length > 0 ? await predictImages(units, predictor, options) : 0;
     const badVideos = videos.length > 0 ? await predictVideos(videos, predictor, options) : 0;

@@ -33,7 +33,11 @@ export const preview: CommandDefinition = {
         .option('--limit <n>', 'at most so many images, spread over the dataset', count, 4)
         .option('--draws <count>', 'how often the whole pipeline is drawn', countOrNone, 4)
         .option('--seed <number>', 'of the draws', countOrNone, 0)
-        .option('--out <folder>', 'where the sheets go', 'preview'),
+        .option(
+          '--out <folder>',
+          'where the sheets go; they replace those of an earlier run and no other file',
+          'preview',
+        ),
     ).action(run);
   },
 };

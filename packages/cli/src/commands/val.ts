@@ -10,7 +10,7 @@ import { addDatasetOptions, type DatasetFlags, datasetSettings, openOptions } fr
 import { type EngineFlags, engineOption, threadsOption } from '../options/engine-options.ts';
 import { fraction } from '../options/flags.ts';
 import { addModelOptions } from '../options/model-options.ts';
-import { requireWritable } from '../options/output-file.ts';
+import { requireFreeStdout, requireWritable } from '../options/output-file.ts';
 import { endStatus, note, status } from '../output/print.ts';
 import { addShardOptions, checkShardFlags, PARTS, type ShardFlags } from '../shards/flags.ts';
 
@@ -51,7 +51,10 @@ export const val: CommandDefinition = {
       .addOption(engineOption())
       .addOption(threadsOption())
       .addOption(compileOption())
-      .option('--results <file>', 'write a COCO results list of the predictions')
+      .option(
+        '--results <file>',
+        'write a COCO results list of the predictions; - for stdout, then the numbers go to stderr',
+      )
       .option('--per-class', 'print AP and AP50 of every class')
       .option('--report [score]', REPORT, fraction)
       .option('--no-losses', 'leave the validation losses out')
@@ -64,7 +67,8 @@ export const val: CommandDefinition = {
 async function act(data: string, flags: Flags, { architectures }: ProgramOptions): Promise<void> {
   checkShardFlags(flags);
   if (flags.shard !== undefined) checkWhole(flags);
-  requireWritable('--results', flags.results);
+  requireWritable('--results', flags.results, { stdout: true });
+  requireFreeStdout('--results', flags.results, flags.json);
   const { startEngine } = await import('../engines/use.ts');
   const { evaluateModel } = await import('@rcnn/train');
   const { validationOf } = await import('../models/validation-split.ts');

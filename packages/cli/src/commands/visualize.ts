@@ -36,8 +36,12 @@ export const visualize: CommandDefinition = {
     addModelOptions(command)
       .addOption(engineOption())
       .addOption(threadsOption())
-      .option('--out <folder>', 'where the pictures go', 'visualized')
-      .option('--limit <n>', 'at most so many images, spread over the dataset', count, 20)
+      .option(
+        '--out <folder>',
+        'where the pictures go; they replace those of an earlier run and no other file',
+        'visualized',
+      )
+      .option('--limit <n>', 'at most so many images, spread over the folder or dataset', count, 20)
       .option('--score-threshold <score>', 'leave detections below it out', fraction, 0.5)
       .addOption(
         new Option('--color-by <what>', 'one colour per class or per object')
@@ -50,28 +54,34 @@ export const visualize: CommandDefinition = {
 
 async function act(what: string, flags: Flags, program: ProgramOptions): Promise<void> {
   requireWritableFolder('--out', flags.out);
+  await refuseRun(what);
+  const files = await imagesOf(what);
+  const drawn = await pictures(what, files, flags, program);
   const { drawAll } = await import('../pictures/draw.ts');
-  for await (const file of drawAll(await pictures(what, flags, program), flags.out, flags.colorBy)) print(file);
+  for await (const file of drawAll(drawn, flags.out, flags.colorBy, files)) print(file);
+}
+
+/** Whoever names a run wants to see something of it: says what to write. */
+async function refuseRun(what: string): Promise<void> {
+  const { checkpointOf } = await import('mask-rcnn/node');
+  if (checkpointOf(what) === undefined) return;
+  throw new RcnnError('INVALID_ARGUMENT', {
+    where: 'visualize',
+    place: what,
+    problem: 'this is a run, which has weights but no pictures to draw on',
+    expected: 'images or a dataset',
+    hint: `To see what its model finds: mask-rcnn visualize photos --weights ${what}. Its report is ${join(what, 'report.html')}.`,
+  });
 }
 
 /** What the call asks for: predictions on image files, or something on a dataset. */
 async function pictures(
   what: string,
+  files: readonly string[] | undefined,
   flags: Flags,
   { architectures }: ProgramOptions,
 ): Promise<AsyncGenerator<Picture>> {
   const { limit, scoreThreshold: minScore, weights, engine, threads, predictions } = flags;
-  const { checkpointOf } = await import('mask-rcnn/node');
-  if (checkpointOf(what) !== undefined) {
-    throw new RcnnError('INVALID_ARGUMENT', {
-      where: 'visualize',
-      place: what,
-      problem: 'this is a run, which has weights but no pictures to draw on',
-      expected: 'images or a dataset',
-      hint: `To see what its model finds: mask-rcnn visualize photos --weights ${what}. Its report is ${join(what, 'report.html')}.`,
-    });
-  }
-  const files = await imagesOf(what);
   if (files === undefined) {
     const { picturesOfDataset } = await import('../pictures/of-dataset.ts');
     const settings = datasetSettings(flags);
@@ -98,7 +108,9 @@ async function pictures(
   const { orientation, maxPixels } = await openOptions(flags);
   const read = (file: string) =>
     readImage(file, { ...(orientation && { orientation }), ...(maxPixels !== undefined && { maxPixels }) });
-  return picturesOfImages(files.slice(0, limit), read, {
+  const { spread } = await import('../pictures/spread.ts');
+  const chosen = spread(files.length, limit).map((place) => files[place]!);
+  return picturesOfImages(chosen, read, {
     model: flags,
     architectures,
     engine: { engine, threads },

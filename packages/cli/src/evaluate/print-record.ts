@@ -2,7 +2,7 @@ import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { ClassificationReport } from '@rcnn/coco-eval';
 import { counted, printable } from '@rcnn/core/errors';
 import { kindInWords, type ModelEvaluation } from '@rcnn/train';
-import { print, printJson } from '../output/print.ts';
+import { jsonText, note, print, printJson } from '../output/print.ts';
 
 /** How numbers of a model on data are told. */
 export interface ReportFlags {
@@ -13,25 +13,27 @@ export interface ReportFlags {
   readonly report?: number | true;
 }
 
-/** Prints an evaluation, and writes its results list where one is wanted. */
+/** Prints an evaluation, and writes its results list where one is wanted; when that goes to stdout, words go to stderr. */
 export async function reportEvaluation(
   { record, scores, predictions, analysis }: Pick<ModelEvaluation, 'record' | 'scores' | 'predictions' | 'analysis'>,
   { results, json, perClass, report }: ReportFlags,
 ): Promise<void> {
-  if (results !== undefined) await atomicWrite(results, JSON.stringify(predictions));
+  const show = results === '-' ? note : print;
+  if (results === '-') print(jsonText(predictions, true));
+  else if (results !== undefined) await atomicWrite(results, JSON.stringify(predictions));
   const reports = report === undefined ? undefined : reportsOf(analysis(report === true ? undefined : report));
   if (json === true) {
     printJson({ ...record, scores, ...(reports && { reports }) });
     return;
   }
   for (const [kind, { summary, classes }] of Object.entries(record.results)) {
-    print(kindInWords(kind), ...summary.trimEnd().split('\n'));
-    if (perClass === true) print(...classTable(classes));
+    show(kindInWords(kind), ...summary.trimEnd().split('\n'));
+    if (perClass === true) show(...classTable(classes));
     const found = reports?.[kind];
-    if (found !== undefined) print('', ...(await reportTable(found)));
+    if (found !== undefined) show('', ...(await reportTable(found)));
   }
-  for (const [name, value] of Object.entries(record.losses)) print(`${name.padEnd(18)} ${value.toFixed(4)}`);
-  print(`${counted(record.images, 'image')}, ${(record.seconds / record.images).toFixed(2)} s each`);
+  for (const [name, value] of Object.entries(record.losses)) show(`${name.padEnd(18)} ${value.toFixed(4)}`);
+  show(`${counted(record.images, 'image')}, ${(record.seconds / record.images).toFixed(2)} s each`);
 }
 
 /** Precision, recall and F1 of each class, by kind. */

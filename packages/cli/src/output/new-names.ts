@@ -16,9 +16,17 @@ export class NewNames {
     this.#taken.add(folded(name));
     return name;
   }
+
+  /** The same, of the names that `isFree` allows: those of files that may be written. */
+  async takeFree(file: string, isFree: (name: string) => Promise<boolean>): Promise<string> {
+    for (;;) {
+      const name = this.take(file);
+      if (await isFree(name)) return name;
+    }
+  }
 }
 
 /** Compared so: some file systems tell neither `A` from `a` nor two ways to write `Ä`. */
-function folded(name: string): string {
+export function folded(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }

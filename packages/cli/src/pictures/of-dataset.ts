@@ -16,6 +16,7 @@ import type { EngineFlags } from '../options/engine-options.ts';
 import { readJson } from '../options/json-file.ts';
 import { note } from '../output/print.ts';
 import type { Picture } from './draw.ts';
+import { spread } from './spread.ts';
 
 export interface DatasetPictures extends Pick<DatasetSettings, 'badSamples' | 'maxSkipRate'> {
   /** At most so many images, spread over the dataset. */
@@ -40,8 +41,7 @@ export async function* picturesOfDataset(
   const dataset = opened?.dataset ?? (await openDataset(path, open));
   const results = predictions === undefined ? undefined : readResults(predictions, dataset);
   const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));
-  const count = Math.min(limit, dataset.length);
-  const indices = Array.from({ length: count }, (_, i) => Math.floor((i * dataset.length) / count));
+  const indices = spread(dataset.length, limit);
   for await (const { image: record, target, pixels: image } of usableSamples(dataset, indices, { ...bad, onSkip })) {
     const [detections] = (await opened?.model.detect([image])) ?? [];
     const objects: readonly DrawnObject[] =

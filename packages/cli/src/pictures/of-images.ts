@@ -1,10 +1,13 @@
 import type { PixelImage } from '@rcnn/core';
+import { counted } from '@rcnn/core/errors';
 import type { Architecture } from '@rcnn/models';
 import { drawnDetections } from '@rcnn/visualize';
 import { startEngine } from '../engines/use.ts';
-import type { ModelFlags } from '../models/load.ts';
-import { openDetector } from '../models/open-model.ts';
+import { knownClasses } from '../models/known-classes.ts';
+import { loadPredicting, type ModelFlags } from '../models/load.ts';
 import type { EngineFlags } from '../options/engine-options.ts';
+import { note } from '../output/print.ts';
+import { costsItself, tellFailure } from '../predict/predict-images.ts';
 import type { Picture } from './draw.ts';
 
 export interface PredictedPictures {
@@ -14,18 +17,30 @@ export interface PredictedPictures {
   readonly minScore: number;
 }
 
-/** What a model finds in image files. */
+/** What a model finds in image files. One that cannot be used is named, costs only itself, and makes the exit code 1. */
 export async function* picturesOfImages(
   files: readonly string[],
   read: (file: string) => Promise<PixelImage>,
   { engine, minScore, model: choice, architectures }: PredictedPictures,
 ): AsyncGenerator<Picture> {
   await startEngine(engine, 'predict');
-  const { model, classes, keypoints } = await openDetector(choice, architectures);
-  const names = new Map((classes?.classes ?? []).map(({ label, name }) => [label, name]));
+  const loaded = await loadPredicting(choice, architectures);
+  const names = new Map((knownClasses(loaded)?.classes ?? []).map(({ label, name }) => [label, name]));
+  const skeleton = loaded.profile?.keypoints?.skeleton;
+  let bad = 0;
   for (const name of files) {
-    const image = await read(name);
-    const [detections] = await model.detect([image]);
-    yield { name, image, objects: drawnDetections(detections!, minScore), names, skeleton: keypoints?.skeleton };
+    const made: Picture[] = [];
+    const failure = await costsItself(async () => {
+      const image = await read(name);
+      const [detections] = await loaded.model.detect([image]);
+      made.push({ name, image, objects: drawnDetections(detections!, minScore), names, skeleton });
+    });
+    if (failure !== undefined) {
+      bad++;
+      tellFailure(name, failure);
+      process.exitCode = 1;
+    }
+    yield* made;
   }
+  if (bad > 0) note(`${bad} of ${counted(files.length, 'image')} could not be used.`);
 }

@@ -11,20 +11,25 @@ export function isAddress(text: string): boolean {
  * open. A link to a file has a name of its own and stays.
  */
 export function onceEach<T>(items: readonly T[], fileOf: (item: T) => string): T[] {
-  const folders = new Map<string, string>();
-  const placeOf = (file: string): string => {
-    if (isAddress(file)) return file;
-    const folder = dirname(file);
-    const known = folders.get(folder) ?? realFolder(folder);
-    folders.set(folder, known);
-    return join(known, basename(file));
-  };
+  const placeOf = placeFinder();
   const first = new Map<string, T>();
   for (const item of items) {
     const place = placeOf(fileOf(item));
     if (!first.has(place)) first.set(place, item);
   }
   return [...first.values()];
+}
+
+/** One place for each file, however its folder is written and whatever links lead there; a folder is looked at once. */
+export function placeFinder(): (file: string) => string {
+  const folders = new Map<string, string>();
+  return (file) => {
+    if (isAddress(file)) return file;
+    const folder = dirname(file);
+    const known = folders.get(folder) ?? realFolder(folder);
+    folders.set(folder, known);
+    return join(known, basename(file));
+  };
 }
 
 function realFolder(folder: string): string {

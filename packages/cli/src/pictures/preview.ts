@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import { type DatasetSettings, usableSamples } from '@rcnn/coco-data';
 import { type OpenOptions, openDataset } from '@rcnn/coco-data/node';
@@ -16,9 +17,13 @@ import {
   maskAnnotator,
   type Panel,
 } from '@rcnn/visualize';
-import { createCanvas, encodePng } from '@rcnn/visualize/node';
+import { createCanvas } from '@rcnn/visualize/node';
 import { NewNames } from '../output/new-names.ts';
+import { OwnFiles } from '../output/own-files.ts';
 import { note } from '../output/print.ts';
+import { isSigned } from './signed.ts';
+import { signedPng } from './signed-png.ts';
+import { spread } from './spread.ts';
 
 export interface PreviewOptions extends Pick<DatasetSettings, 'badSamples' | 'maxSkipRate'> {
   readonly preset: string;
@@ -31,18 +36,21 @@ export interface PreviewOptions extends Pick<DatasetSettings, 'badSamples' | 'ma
 }
 
 /**
- * Writes one PNG per image: the original, each step of the preset on its own, then the whole preset a few times.
+ * Writes one PNG per image: the original, each step of the preset on its own, then the whole preset a few times. Replaces
+ * those of an earlier run and no other file.
  * @returns the files, in order
  */
 export async function drawPreviews(data: string, out: string, options: PreviewOptions): Promise<readonly string[]> {
   const pipeline = preset(options.preset as PresetName);
   const dataset = await openDataset(data, options.open);
   const names = new Map(dataset.classes.classes.map(({ label, name }) => [label, name]));
-  const count = Math.min(options.count, dataset.length);
   const folder = await OutputFolder.open(out);
   const newNames = new NewNames();
+  const own = new OwnFiles([]);
+  const isFree = (name: string): Promise<boolean> =>
+    own.take(join(out, `${name}-${pipeline.name}.png`), isSigned('augmentation'));
   const files: string[] = [];
-  const indices = Array.from({ length: count }, (_, i) => Math.floor((i * dataset.length) / count));
+  const indices = spread(dataset.length, options.count);
   const { badSamples, maxSkipRate } = options;
   for await (const { image, target, pixels, index } of usableSamples(dataset, indices, {
     badSamples,
@@ -66,8 +74,8 @@ export async function drawPreviews(data: string, out: string, options: PreviewOp
       panelSide: 400,
       columns: Math.min(4, panels.length),
     });
-    const file = await folder.file(`${newNames.take(image.file)}-${pipeline.name}.png`);
-    await atomicWrite(file, encodePng(sheet));
+    const file = await folder.file(`${await newNames.takeFree(image.file, isFree)}-${pipeline.name}.png`);
+    await atomicWrite(file, await signedPng(sheet, 'augmentation'));
     files.push(file);
   }
   return files;

@@ -1,4 +1,4 @@
-import { extname, resolve } from 'node:path';
+import { extname, join } from 'node:path';
 import { atomicWrite } from '@rcnn/checkpoint/node';
 import type { Detection, InstanceMask, PixelImage } from '@rcnn/core';
 import { OutputFolder, plainName } from '@rcnn/files';
@@ -6,6 +6,9 @@ import { drawPanel, everything, type Skeleton } from '@rcnn/visualize';
 import { createCanvas } from '@rcnn/visualize/node';
 import sharp, { type Sharp } from 'sharp';
 import { NewNames } from '../output/new-names.ts';
+import type { OwnFiles } from '../output/own-files.ts';
+import type { PictureKind } from '../pictures/picture-kind.ts';
+import { isSigned, signed } from '../pictures/signed.ts';
 
 /** What drawn objects are called, and which of their key points belong together. */
 export interface Legend {
@@ -22,8 +25,8 @@ export interface PictureOptions {
   readonly crops: boolean;
   /** Each mask as a black and white PNG of the image's size. */
   readonly masks: boolean;
-  /** Files that must not be replaced: those that were read. */
-  readonly inputs: readonly string[];
+  /** What the run may write: it replaces pictures of an earlier run and no other file. */
+  readonly own: OwnFiles;
 }
 
 /** Writes what was found as pictures, beside the results for programs. */
@@ -31,7 +34,6 @@ export class PictureWriter {
   readonly #options: PictureOptions;
   readonly #legend: Legend;
   readonly #newNames = new NewNames();
-  readonly #inputs: ReadonlySet<string>;
   readonly #output: OutputFolder;
   /** The folder of each label's crops. */
   readonly #cropFolders = new Map<number, string>();
@@ -39,7 +41,6 @@ export class PictureWriter {
   private constructor(options: PictureOptions, legend: Legend, output: OutputFolder) {
     this.#options = options;
     this.#legend = legend;
-    this.#inputs = new Set(options.inputs.map((file) => resolve(file)));
     this.#output = output;
   }
 
@@ -61,7 +62,7 @@ export class PictureWriter {
   async write(file: string, image: PixelImage, found: readonly Detection[]): Promise<string | undefined> {
     const { pictures, crops, masks } = this.#options;
     const ending = endingOf(file);
-    const name = this.#nameOf(file, ending);
+    const name = await this.#nameOf(file, ending);
     for (const [i, detection] of found.entries()) {
       if (crops) await this.#crop(`${name}-${i + 1}${ending}`, image, detection);
       if (masks && detection.mask) {
@@ -70,16 +71,23 @@ export class PictureWriter {
     }
     if (!pictures) return undefined;
     const path = await this.#output.file(name + ending);
-    await atomicWrite(path, await encoded(drawFound(image, found, this.#legend), ending));
+    const drawn = sharpOf(drawFound(image, found, this.#legend));
+    await atomicWrite(path, await bytesOf(inFormat(drawn, ending), 'prediction'));
     return path;
   }
 
-  /** A name of its own, and never that of a file that was read: `photo-2.jpg` in the photo's own folder. */
-  #nameOf(file: string, ending: string): string {
-    for (;;) {
-      const name = this.#newNames.take(file);
-      if (!this.#inputs.has(resolve(this.#options.out, name + ending))) return name;
-    }
+  /** A name of its own, and never that of somebody else's file: `photo-2.jpg` in the photo's own folder. */
+  #nameOf(file: string, ending: string): Promise<string> {
+    const { out, pictures, own } = this.#options;
+    return this.#newNames.takeFree(
+      file,
+      async (name) => !pictures || own.take(join(out, name + ending), isSigned('prediction')),
+    );
+  }
+
+  async #write(path: string, image: Sharp, kind: PictureKind): Promise<void> {
+    const file = await this.#options.own.takeFree(await this.#output.file(path), isSigned(kind));
+    await atomicWrite(file, await bytesOf(image, kind));
   }
 
   #className(label: number): string {
@@ -100,10 +108,7 @@ export class PictureWriter {
     const height = Math.max(1, Math.min(image.height, Math.ceil(box[3])) - top);
     if (left >= image.width || top >= image.height) return;
     const bytes = sharpOf(image).extract({ left, top, width, height });
-    await atomicWrite(
-      await this.#output.file(`${this.#cropFolder(label)}/${name}`),
-      await inFormat(bytes, name).toBuffer(),
-    );
+    await this.#write(`${this.#cropFolder(label)}/${name}`, inFormat(bytes, name), 'crop');
   }
 
   async #mask(name: string, mask: InstanceMask): Promise<void> {
@@ -112,7 +117,7 @@ export class PictureWriter {
     const png = sharp(bits, { raw: { width, height, channels: 1 } })
       .toColourspace('b-w')
       .png();
-    await atomicWrite(await this.#output.file(`masks/${name}`), await png.toBuffer());
+    await this.#write(`masks/${name}`, png, 'mask');
   }
 }
 
@@ -129,8 +134,8 @@ function endingOf(file: string): string {
   return ['.jpg', '.jpeg', '.png', '.webp'].includes(ending) ? ending : '.png';
 }
 
-function encoded(image: PixelImage, name: string): Promise<Buffer> {
-  return inFormat(sharpOf(image), name).toBuffer();
+function bytesOf(image: Sharp, kind: PictureKind): Promise<Buffer> {
+  return signed(image, kind).toBuffer();
 }
 
 function inFormat(image: Sharp, name: string): Sharp {

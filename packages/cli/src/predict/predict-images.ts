@@ -1,5 +1,6 @@
 import { counted, isRcnnError, printable, type RcnnError, shortened } from '@rcnn/core/errors';
 import { Counter } from '../output/counter.ts';
+import type { OwnFiles } from '../output/own-files.ts';
 import { endStatus, note, print, printError, printJson } from '../output/print.ts';
 import { readInput } from './input.ts';
 import { PictureWriter } from './pictures.ts';
@@ -9,6 +10,8 @@ import { imagesOf, isArchive, type Unit } from './unit.ts';
 
 export interface PredictImagesOptions {
   readonly out: string;
+  /** The files that the run may write there. */
+  readonly own: OwnFiles;
   readonly save: boolean;
   readonly crops: boolean;
   readonly masks: boolean;
@@ -29,9 +32,9 @@ export interface PredictImagesOptions {
 export async function predictImages(
   units: readonly Unit[],
   predictor: Predictor,
-  { out, save, crops, masks, json, words, results, limit = Number.POSITIVE_INFINITY }: PredictImagesOptions,
+  { out, own, save, crops, masks, json, words, results, limit = Number.POSITIVE_INFINITY }: PredictImagesOptions,
 ): Promise<number> {
-  const wanted = { out, pictures: save, crops, masks, inputs: units.map(({ name }) => name) };
+  const wanted = { out, pictures: save, crops, masks, own };
   const writer = save || crops || masks ? await PictureWriter.open(wanted, predictor) : undefined;
   const total = units.some(isArchive) ? undefined : Math.min(limit, units.length);
   const counter = new Counter(total);

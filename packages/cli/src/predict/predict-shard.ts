@@ -3,6 +3,7 @@ import type { ImageId } from '@rcnn/coco-data';
 import { counted } from '@rcnn/core/errors';
 import { type Shard, shardItems } from '@rcnn/distributed';
 import { Counter } from '../output/counter.ts';
+import { OwnFiles } from '../output/own-files.ts';
 import { endStatus, note, printJson } from '../output/print.ts';
 import { type PartLine, partName } from '../shards/part.ts';
 import { digestOf } from '../shards/weights-digest.ts';
@@ -42,8 +43,8 @@ export async function* predictShard(
   const own = shardItems(units, shard);
   // Pictures of two shards may have one name, and no process knows the names of all.
   const folder = join(out, partName(shard).replace('.jsonl', ''));
-  const inputs = units.map(({ name }) => name);
-  const wanted = { out: folder, pictures: save, crops, masks, inputs };
+  const files = new OwnFiles(units.map(({ name }) => name));
+  const wanted = { out: folder, pictures: save, crops, masks, own: files };
   const writer = save || crops || masks ? await PictureWriter.open(wanted, predictor) : undefined;
   const counter = new Counter(own.some(({ item }) => isArchive(item)) ? undefined : own.length, 'images', EVERY);
   let bad = 0;

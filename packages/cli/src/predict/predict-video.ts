@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { counted } from '@rcnn/core/errors';
@@ -9,7 +10,7 @@ import { drawFound, PictureWriter } from './pictures.ts';
 import type { PredictImagesOptions } from './predict-images.ts';
 import type { Predictor } from './predictor.ts';
 import type { FileResult } from './results-file.ts';
-import { frames, type VideoSource, type VideoWriter, videoFacts, videoWriter } from './video.ts';
+import { frames, isOurVideo, type VideoSource, type VideoWriter, videoFacts, videoWriter } from './video.ts';
 
 export interface PredictVideoOptions extends PredictImagesOptions {
   readonly newNames: NewNames;
@@ -21,17 +22,19 @@ export interface PredictVideoOptions extends PredictImagesOptions {
 export async function predictVideo(
   source: VideoSource,
   predictor: Predictor,
-  { out, save, crops, masks, json, words, results, limit = Infinity, newNames, shouldStop }: PredictVideoOptions,
+  { out, own, save, crops, masks, json, words, results, limit = Infinity, newNames, shouldStop }: PredictVideoOptions,
 ): Promise<void> {
   const { rate, frames: all } = await videoFacts(source);
   const total = Math.min(all ?? Infinity, limit);
   const counter = new Counter(Number.isFinite(total) ? total : undefined, 'frames', 5);
-  const wanted = { out, pictures: false, crops, masks, inputs: [] };
+  const wanted = { out, pictures: false, crops, masks, own };
   const pictures = crops || masks ? await PictureWriter.open(wanted, predictor) : undefined;
   if (save) await OutputFolder.open(out);
   const stem = newNames.take(source.name);
-  const file = join(out, stem + endingOf(source.name));
-  const part = join(out, `.${stem}.part${endingOf(source.name)}`);
+  const ending = endingOf(source.name);
+  // The stem stays in the ids of results, whatever the folder holds.
+  const file = save ? await own.takeFree(join(out, stem + ending), isOurVideo) : undefined;
+  const part = join(out, `.${randomUUID()}.part${ending}`);
   let writer: VideoWriter | undefined;
   let index = 0;
   try {
@@ -43,7 +46,7 @@ export async function predictVideo(
       const lines = found.results.map((result): FileResult => ({ ...result, file_name: name }));
       await results?.add(lines);
       await pictures?.write(name, frame, found.shown);
-      if (save) {
+      if (file !== undefined) {
         writer ??= videoWriter(part, frame, rate);
         await writer.write(drawFound(frame, found.shown, predictor));
       }
@@ -51,7 +54,7 @@ export async function predictVideo(
       counter.done(`${name}: ${frame.height}x${frame.width}, ${found.words}`);
     }
     endStatus();
-    if (writer !== undefined) await finish(writer, part, file);
+    if (writer !== undefined && file !== undefined) await finish(writer, part, file);
     writer = undefined;
   } finally {
     endStatus();
@@ -59,7 +62,7 @@ export async function predictVideo(
     await rm(part, { force: true });
   }
   if (words && !json) print(`${source.name}: ${counted(index, 'frame')}`);
-  if (save && index > 0) note(`The video is in ${file}`);
+  if (file !== undefined && index > 0) note(`The video is in ${file}`);
 }
 
 async function finish(writer: VideoWriter, part: string, file: string): Promise<void> {

@@ -2,7 +2,8 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { PixelImage } from '@rcnn/core';
-import { RcnnError } from '@rcnn/core/errors';
+import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { signature } from '../pictures/picture-kind.ts';
 
 /** Files that are read as video. */
 export const VIDEO_FILE: RegExp = /\.(mp4|m4v|mov|avi|mkv|webm|mpe?g|wmv|mts|m2ts|ogv|3gp)$/i;
@@ -48,17 +49,15 @@ export interface VideoFacts {
 
 const USUAL_RATE = '25';
 
+/** Stands in the videos that are written, so that a later run knows them again. */
+const COMMENT = signature('prediction');
+
 /** What the header of a video says. Without ffprobe the usual is taken. */
 export async function videoFacts({ input, endless }: VideoSource): Promise<VideoFacts> {
   if (endless) return { rate: USUAL_RATE, frames: undefined };
   const fields = 'stream=avg_frame_rate,r_frame_rate,nb_frames:format=duration';
-  const args = ['-v', 'error', '-select_streams', 'v:0', '-show_entries', fields, '-of', 'json', ...input];
   try {
-    const child = spawn('ffprobe', args, { stdio: ['ignore', 'pipe', 'ignore'] });
-    let text = '';
-    child.stdout.on('data', (chunk) => (text += String(chunk)));
-    await once(child, 'close');
-    const { streams = [], format } = JSON.parse(text) as {
+    const { streams = [], format } = (await probed(['-select_streams', 'v:0', '-show_entries', fields, ...input])) as {
       streams?: readonly Readonly<Record<string, string>>[];
       format?: { duration?: string };
     };
@@ -73,6 +72,28 @@ export async function videoFacts({ input, endless }: VideoSource): Promise<Video
   }
 }
 
+/** Whether an earlier run wrote a video, by its comment. Without ffprobe nobody can tell, so then it is not ours. */
+export async function isOurVideo(file: string): Promise<boolean> {
+  try {
+    const { format } = (await probed(['-show_entries', 'format_tags', ...videoFile(file).input])) as {
+      format?: { tags?: Readonly<Record<string, string>> };
+    };
+    const tags = Object.entries(format?.tags ?? {});
+    return tags.some(([name, text]) => name.toLowerCase() === 'comment' && text === COMMENT); // Matroska: COMMENT
+  } catch {
+    return false;
+  }
+}
+
+/** What ffprobe says, which is JSON. */
+async function probed(args: readonly string[]): Promise<unknown> {
+  const child = spawn('ffprobe', ['-v', 'error', '-of', 'json', ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let text = '';
+  child.stdout.on('data', (chunk) => (text += String(chunk)));
+  await once(child, 'close');
+  return JSON.parse(text);
+}
+
 /** `30000/1001` as a number; 0 when it is none. */
 function fractionOf(text: string | undefined): number {
   const [over = Number.NaN, under = 1] = (text ?? '').split('/').map(Number);
@@ -81,13 +102,32 @@ function fractionOf(text: string | undefined): number {
 }
 
 /**
+ * Each frame once, however uneven their times are. Left to itself ffmpeg repeats and drops frames until their rate is
+ * constant (the highest in the file), and a video written at the average rate would be too long.
+ */
+const EACH_FRAME = ['-fps_mode', 'passthrough'];
+
+/** The same for ffmpeg before 5.1; later ones have given it up. */
+const EACH_FRAME_BEFORE = ['-vsync', 'passthrough'];
+
+/**
  * The frames of a video, one at a time: ffmpeg waits while nobody takes them, so memory stays that of a few frames.
  * Leaving the loop ends ffmpeg.
  * @throws ENGINE_MISSING without ffmpeg, IMAGE_CORRUPT when it cannot read the video
  */
-export async function* frames({ name, input }: VideoSource): AsyncGenerator<PixelImage> {
+export async function* frames(source: VideoSource): AsyncGenerator<PixelImage> {
+  try {
+    yield* decoded(source, EACH_FRAME);
+  } catch (error) {
+    if (!isRcnnError(error) || !error.message.includes('Unrecognized option')) throw error;
+    yield* decoded(source, EACH_FRAME_BEFORE);
+  }
+}
+
+async function* decoded({ name, input }: VideoSource, pace: readonly string[]): AsyncGenerator<PixelImage> {
   // Each frame as a PPM: it says its own size, which a rotation in the header or a change in the stream may turn.
-  const args = ['-v', 'error', '-nostdin', ...input, '-map', '0:v:0', '-f', 'image2pipe', '-c:v', 'ppm', '-'];
+  const pictures = ['-f', 'image2pipe', '-c:v', 'ppm', '-'];
+  const args = ['-v', 'error', '-nostdin', ...input, '-map', '0:v:0', ...pace, ...pictures];
   const child = spawn('ffmpeg', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const end = ending(child);
   const words = collected(child.stderr);
@@ -118,8 +158,9 @@ export interface VideoWriter {
 export function videoWriter(file: string, { width, height }: PixelImage, rate: string): VideoWriter {
   const raw = ['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', `${width}x${height}`, '-framerate', rate];
   const even = 'pad=ceil(iw/2)*2:ceil(ih/2)*2,format=yuv420p'; // what players show everywhere
-  const args = ['-v', 'error', '-y', ...raw, '-i', '-', '-vf', even, '-movflags', '+faststart', `file:${file}`];
-  const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  const comment = ['-metadata', `comment=${COMMENT}`];
+  const args = ['-v', 'error', '-y', ...raw, '-i', '-', '-vf', even, ...comment, '-movflags', '+faststart'];
+  const child = spawn('ffmpeg', [...args, `file:${file}`], { stdio: ['pipe', 'ignore', 'pipe'] });
   const end = ending(child);
   const words = collected(child.stderr);
   child.stdin.on('error', () => undefined); // its exit says why

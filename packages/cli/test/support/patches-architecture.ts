@@ -9,14 +9,19 @@ import { patches } from './stand-in.ts';
 
 /** The detector of {@link patches} as an architecture of one weight, which the program loads as it loads any other. */
 class PatchesDetector extends Module implements Detector {
-  readonly spec: Detector['spec'] = {
-    numClasses: 5,
-    learnsFrom: [],
-    finds: ['boxes', 'masks'],
-    input: torchvisionProfile({ source: 'a test', numClasses: 5, architecture: 'patches' }).input,
-    isPredictor: () => false,
-  };
+  readonly spec: Detector['spec'];
   readonly #weight = this.register('weight', new Parameter(tf.scalar(0.5)));
+
+  constructor(numClasses: number) {
+    super();
+    this.spec = {
+      numClasses,
+      learnsFrom: [],
+      finds: ['boxes', 'masks'],
+      input: torchvisionProfile({ source: 'a test', numClasses, architecture: 'patches' }).input,
+      isPredictor: () => false,
+    };
+  }
 
   detect: Detector['detect'] = async (images) => {
     const found = await patches.detect(images as never, { maskThreshold: 0.5 });
@@ -34,19 +39,25 @@ export const patchesArchitecture: Architecture = {
   about: 'a test',
   optionSchema: z.strictObject({}),
   weightOptions: [],
-  build: () => new PatchesDetector(),
+  build: ({ numClasses }) => new PatchesDetector(numClasses),
 };
 
 const CLASSES = ['circle', 'square', 'triangle', 'star'];
 
-/** Writes weights for it. @param classes names of the first labels; what has none is found all the same */
-export async function savePatches(file: string, classes: readonly string[] = CLASSES): Promise<void> {
-  const model = new PatchesDetector();
+/** Writes weights for it. @param classes names of the first labels; what has none is found all the same, without any too */
+export async function savePatches(
+  file: string,
+  classes: readonly string[] = CLASSES,
+  numClasses: number = 5,
+): Promise<void> {
+  const model = new PatchesDetector(numClasses);
   const profile = torchvisionProfile({
     source: 'a test',
     architecture: 'patches',
-    numClasses: 5,
-    classes: classes.map((name, i) => ({ label: i + 1, name, categoryId: i + 1 })),
+    numClasses,
+    ...(classes.length > 0 && {
+      classes: classes.map((name, i) => ({ label: i + 1, name, categoryId: i + 1 })),
+    }),
   });
   await saveCheckpoint(file, { weights: (await stateDict(model)).values(), profile: { ...profile, options: {} } });
   model.dispose();
