@@ -272,7 +272,7 @@ async function predictVideos(
   predictor: Predictor,
   options: PredictImagesOptions,
 ): Promise<number> {
-  const { costsItself, tellFailure } = await import('../predict/predict-images.ts');
+  const { costsItself, tellFailure } = await import('../output/failures.ts');
   const { predictVideo } = await import('../predict/predict-video.ts');
   const { NewNames } = await import('../output/new-names.ts');
   const { StopSignals } = await import('@rcnn/train');

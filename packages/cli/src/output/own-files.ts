@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { placeFinder } from '../pictures/once-each.ts';
 import { folded } from './new-names.ts';
+import { placeFinder } from './places.ts';
 
 /** Tells whether a file that is there was written by an earlier run, and may be replaced by what this one makes. */
 export type IsOurs = (file: string) => Promise<boolean>;

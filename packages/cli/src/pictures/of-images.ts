@@ -6,8 +6,8 @@ import { startEngine } from '../engines/use.ts';
 import { knownClasses } from '../models/known-classes.ts';
 import { loadPredicting, type ModelFlags } from '../models/load.ts';
 import type { EngineFlags } from '../options/engine-options.ts';
+import { costsItself, tellFailure } from '../output/failures.ts';
 import { note } from '../output/print.ts';
-import { costsItself, tellFailure } from '../predict/predict-images.ts';
 import type { Picture } from './draw.ts';
 
 export interface PredictedPictures {

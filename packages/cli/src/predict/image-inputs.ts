@@ -1,7 +1,8 @@
 import { decodeImage, fetchImage, imageBytes, readImage } from '@rcnn/coco-data/node';
 import { isRcnnError, RcnnError } from '@rcnn/core/errors';
+import { isAddress } from '../output/places.ts';
 import { imageFiles } from '../pictures/image-files.ts';
-import { isAddress, onceEach } from '../pictures/once-each.ts';
+import { onceEach } from '../pictures/once-each.ts';
 import { imageIds } from './image-ids.ts';
 import type { Input, ReadingOptions } from './input.ts';
 import { TAR_FILE, type TarReading, tarImages } from './tar-images.ts';

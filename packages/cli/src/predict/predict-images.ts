@@ -1,7 +1,8 @@
-import { counted, isRcnnError, printable, type RcnnError, shortened } from '@rcnn/core/errors';
+import { counted } from '@rcnn/core/errors';
 import { Counter } from '../output/counter.ts';
+import { costsItself, tellFailure } from '../output/failures.ts';
 import type { OwnFiles } from '../output/own-files.ts';
-import { endStatus, note, print, printError, printJson } from '../output/print.ts';
+import { endStatus, note, print, printJson } from '../output/print.ts';
 import { readInput } from './input.ts';
 import { PictureWriter } from './pictures.ts';
 import type { Predictor } from './predictor.ts';
@@ -66,33 +67,4 @@ export async function predictImages(
   if (all > 1 && bad < all && (save || crops || masks)) note(`The pictures are in ${out}`);
   if (bad > 0) note(`${bad} of ${counted(all, 'image')} could not be used.`);
   return bad;
-}
-
-/**
- * Does the work on one image.
- * @returns the error that costs this image alone; others are thrown
- */
-export async function costsItself(work: () => Promise<void>): Promise<RcnnError | undefined> {
-  try {
-    await work();
-    return undefined;
-  } catch (error) {
-    if (!isRcnnError(error) || isOurs(error.code)) throw error;
-    return error;
-  }
-}
-
-/** Longest name in an error, in UTF-16 units. */
-const LONGEST_NAME = 1000;
-
-/** Says what is wrong with an image or video, by its name. */
-export function tellFailure(file: string, { code, message }: RcnnError): void {
-  endStatus();
-  const name = printable(shortened(file, LONGEST_NAME)); // as errors show it
-  printError(`error ${code}`, message.includes(name) ? message : `${name}: ${message}`);
-}
-
-/** Where nothing can be written, the next image would fare no better. */
-function isOurs(code: string): boolean {
-  return ['DISK_FULL', 'FILE_EXISTS', 'OUT_OF_MEMORY', 'ENGINE_BROKEN', 'DISPOSED', 'INTERRUPTED'].includes(code);
 }
