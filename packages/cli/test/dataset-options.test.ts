@@ -81,6 +81,9 @@ const ON_WEIGHTS = ['predict', 'val', 'visualize', 'serve', 'train', 'export'];
 /** Those that open checkpoints, though they build no model of them. */
 const ON_CHECKPOINTS = [...ON_WEIGHTS, 'convert', 'inspect', 'studio', 'replay', 'launch'];
 
+/** Those that take addresses and published names: a replay reads its own run, and `launch` hands on to `train`. */
+const DOWNLOADING = ON_CHECKPOINTS.filter((command) => command !== 'replay' && command !== 'launch');
+
 /** Who can print what a package says: the commands that use it. */
 const SPEAKERS: Readonly<Record<string, readonly string[]>> = {
   'coco-data': ON_DATA,
@@ -158,6 +161,7 @@ function speakers(name: string, file: string): readonly string[] {
   // Who trains together, and on what, is said by the training.
   if (file === 'members.ts' || file.startsWith('collectives')) return ['train'];
   if (name === 'studio' && file.startsWith('server')) return ['export'];
+  if (name === 'checkpoint' && file === join('node', 'pretrained.ts')) return DOWNLOADING;
   if (name !== 'cli') return SPEAKERS[name] ?? [];
   const command = /^commands[\\/]([a-z-]+?)(?:-data)?\.ts$/.exec(file)?.[1];
   if (command === 'convert') return file.includes('convert-data') ? ['convert-data'] : ['convert'];

@@ -13,7 +13,11 @@ export const inspect: CommandDefinition = {
   ],
   configure(command: Command): void {
     command
-      .argument('<file>', 'a .safetensors or .pth file, or a run folder; nothing in it is run')
+      .argument(
+        '<file>',
+        'a .safetensors or .pth file, the https address of one, a run folder or the name of published weights; nothing in it is run',
+      )
+      .option('--offline', 'never use the network')
       .option('--json', 'one JSON object on stdout')
       .addHelpText(
         'after',
@@ -23,11 +27,16 @@ export const inspect: CommandDefinition = {
   },
 };
 
-async function run(what: string, { json = false }: { json?: boolean }): Promise<void> {
-  const { inspectTensors, loadCheckpoint, nodeHashing } = await import('@rcnn/checkpoint/node');
+interface Flags {
+  readonly json?: boolean;
+  readonly offline?: boolean;
+}
+
+async function run(what: string, { json = false, offline = false }: Flags): Promise<void> {
+  const { downloadReporter, inspectTensors, loadPretrained, nodeHashing } = await import('@rcnn/checkpoint/node');
   const { weightsFile } = await import('mask-rcnn/node');
-  const file = weightsFile(what);
-  const checkpoint = await loadCheckpoint(file);
+  const checkpoint = await loadPretrained(weightsFile(what), { offline, onEvent: downloadReporter(note) });
+  const { path: file } = checkpoint;
   try {
     const names = [checkpoint.weights, ...checkpoint.groups.values()].flatMap(({ tensors }) => [...tensors.keys()]);
     const width = Math.max(0, ...names.map((name) => printable(name).length));

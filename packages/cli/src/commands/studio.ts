@@ -9,6 +9,7 @@ interface Flags {
   readonly runs: string;
   readonly weights?: readonly string[];
   readonly port?: number;
+  readonly offline?: boolean;
   readonly answer?: boolean;
 }
 
@@ -33,18 +34,20 @@ export const studio: CommandDefinition = {
         collected,
       )
       .option('--port <n>', `where to listen on 127.0.0.1; 0 takes a free one (${PORT}, else a free one)`, portNumber)
+      .option('--offline', 'never use the network')
       .addOption(new Option('--answer', 'propose outlines to the studio that began this process').hideHelp())
-      .action((folder: string, flags: Flags) => (flags.answer === true ? answer(program) : run(folder, flags)));
+      .action((folder: string, flags: Flags) => (flags.answer === true ? answer(flags, program) : run(folder, flags)));
   },
 };
 
 const portNumber = number({ from: 0, to: 65535, whole: true });
 
-async function run(folder: string, { runs, weights, port }: Flags): Promise<void> {
+async function run(folder: string, { runs, weights, port, offline = false }: Flags): Promise<void> {
   const { createStudio } = await import('@rcnn/studio');
   const { StopSignals } = await import('@rcnn/train');
   const program = thisProgram();
-  const server = await createStudio({ folder, runs, weights, program, answer: ['studio', '--answer'] });
+  const answering = ['studio', '--answer', ...(offline ? ['--offline'] : [])];
+  const server = await createStudio({ folder, runs, weights, program, offline, answer: answering });
   let stopped: readonly string[] = [];
   try {
     const signal = new Promise<NodeJS.Signals>((resolve) => new StopSignals(resolve));
@@ -67,14 +70,14 @@ function thisProgram(): Program {
 }
 
 /** Loads models as `predict` does, and proposes with them. */
-async function answer({ architectures }: ProgramOptions): Promise<void> {
+async function answer({ offline = false }: Flags, { architectures }: ProgramOptions): Promise<void> {
   const { answerProposals } = await import('@rcnn/studio');
   const { startEngine } = await import('../engines/use.ts');
   const { loadPredicting } = await import('../models/load.ts');
   const { knownClasses } = await import('../models/known-classes.ts');
   await answerProposals(async (weights): Promise<OpenedModel> => {
     await startEngine({ engine: 'auto' }, 'predict');
-    const loaded = await loadPredicting({ weights }, architectures);
+    const loaded = await loadPredicting({ weights, offline }, architectures);
     const classes = knownClasses(loaded);
     return {
       detect: (images) => loaded.model.detect(images, { maskThreshold: 0.5 }),

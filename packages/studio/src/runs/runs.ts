@@ -15,6 +15,8 @@ export interface RunsOptions {
   readonly program: Program;
   /** The dataset that trainings learn from. */
   readonly data: string;
+  /** Whether trainings may not use the network. */
+  readonly offline?: boolean | undefined;
 }
 
 /** Where a training begins: nothing, a run, or weights by name or file. */
@@ -182,7 +184,9 @@ export class Runs {
   }
 
   #begin(name: string, args: readonly string[]): StudioRun {
-    const { child } = beginTraining(this.#options.program, args, this.#logFile(name));
+    const { program, offline = false } = this.#options;
+    const all = offline ? [...args, '--offline'] : args;
+    const { child } = beginTraining(program, all, this.#logFile(name));
     this.#children.set(name, child);
     const end = (): void => {
       this.#children.delete(name);

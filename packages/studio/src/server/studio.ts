@@ -21,6 +21,8 @@ export interface StudioOptions {
   readonly answer: readonly string[];
   /** Models beside the runs that proposals can come from: files, names, addresses. */
   readonly weights?: readonly string[] | undefined;
+  /** Whether trainings may not use the network. Default false. */
+  readonly offline?: boolean | undefined;
 }
 
 /** A body that has seen ImageNet, by its name. */
@@ -45,8 +47,8 @@ export class Studio {
 
   static async open(options: StudioOptions): Promise<Studio> {
     const store = await DatasetStore.open(resolve(options.folder));
-    const { program, answer } = options;
-    const runs = new Runs({ folder: resolve(options.runs ?? 'runs'), program, data: store.folder });
+    const { program, answer, offline } = options;
+    const runs = new Runs({ folder: resolve(options.runs ?? 'runs'), program, data: store.folder, offline });
     return new Studio(store, runs, new ModelProcess(program, answer), options);
   }
 
