@@ -1,5 +1,5 @@
 export type { ClassEntry } from '@rcnn/core';
-export { ClassMap, type ClassMapJSON, type MappedClass } from './class-map.ts';
+export { ClassMap, type ClassMapJSON, type MappedClass, plainName } from './class-map.ts';
 export { Dataset, type DatasetOptions, type TrainableOptions } from './dataset.ts';
 export {
   DATASET_FORMATS,

@@ -22,7 +22,7 @@ export {
 } from './files/training-state.ts';
 export * from './loop.ts';
 export { consoleProgress, duration, type ProgressOptions } from './progress.ts';
-export { type TrainingData, validationSplits } from './run/data.ts';
+export { isTrainingSplit, type TrainingData, validationSplits } from './run/data.ts';
 export { type DryRun, dryRun } from './run/dry-run.ts';
 export { describeEnvironment } from './run/environment.ts';
 export type { Plan } from './run/plan.ts';

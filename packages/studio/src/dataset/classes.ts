@@ -1,3 +1,4 @@
+import { plainName } from '@rcnn/coco-data';
 import { quoteName, RcnnError } from '@rcnn/core/errors';
 import type { RawCategory } from './coco-document.ts';
 import type { Split } from './split.ts';
@@ -36,11 +37,7 @@ export function requireOneMeaning(folder: string, splits: readonly Split[]): voi
 
 /** Whether people read two names as one: case, spaces and the form of Unicode say nothing to them. */
 export function isSameName(a: string, b: string): boolean {
-  return spelled(a) === spelled(b);
-}
-
-function spelled(name: string): string {
-  return name.normalize('NFC').trim().replaceAll(/\s+/g, ' ').toLowerCase();
+  return plainName(a) === plainName(b);
 }
 
 /** The categories of a file that gets objects, and the number that a class of all splits has in it. */

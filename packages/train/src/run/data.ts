@@ -34,6 +34,11 @@ export interface TrainingData {
 const TRAIN = /(?:^|[_\-. ])train(ing)?(\d{4})?$/i;
 const VAL = /(?:^|[_\-. ])(val|valid|validation)(\d{4})?$/i;
 
+/** Whether a split is called as those to train on are. */
+export function isTrainingSplit(split: string): boolean {
+  return TRAIN.test(split);
+}
+
 /** The data of a config, or those given; every fault of the annotations is reported here, before anything is computed. */
 export async function openData(
   config: TrainConfig,
