@@ -1,28 +1,18 @@
 // Datasets that other tools open, and what is read and written of them: where files lie, what stands in a field, and what
 // another program would make of a copy.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { clippedOutline } from '../src/formats/outline.ts';
 import { imageFormatOf } from '../src/images/image-format.ts';
 import type { Dataset } from '../src/index.ts';
 import { exportDataset, findSources, inspectDataset, openDataset, repairDataset } from '../src/node/index.ts';
-import { temporaryFolder } from './folders.ts';
+import { type Files, putFiles, temporaryFolder } from './folders.ts';
 import { jpeg, png } from './plain-picture.ts';
 
 const root = temporaryFolder();
 
-type Files = Readonly<Record<string, string | Uint8Array | object>>;
-
-function put(folder: string, files: Files): string {
-  for (const [file, content] of Object.entries(files)) {
-    const path = join(root, folder, file);
-    mkdirSync(dirname(path), { recursive: true });
-    const isBytes = typeof content === 'string' || content instanceof Uint8Array;
-    writeFileSync(path, isBytes ? content : JSON.stringify(content));
-  }
-  return join(root, folder);
-}
+const put = (folder: string, files: Files): string => putFiles(join(root, folder), files);
 
 /** Every object as `file class x1,y1,x2,y2`, and the count of its outlines. */
 function objects(dataset: Dataset): readonly string[] {

@@ -1,24 +1,15 @@
 // Masks that are pictures themselves: what they cost follows from what is in them, not from what a file claims.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { instancesOf } from '../src/index.ts';
 import { convertDataset, inspectDataset, openDataset } from '../src/node/index.ts';
-import { temporaryFolder } from './folders.ts';
+import { type Files, putFiles, temporaryFolder } from './folders.ts';
 import { png } from './plain-picture.ts';
 
 const root = temporaryFolder();
 
-function put(folder: string, files: Readonly<Record<string, string | Uint8Array | object>>): string {
-  for (const [name, content] of Object.entries(files)) {
-    const file = join(root, folder, name);
-    mkdirSync(dirname(file), { recursive: true });
-    const isBytes = typeof content === 'string' || content instanceof Uint8Array;
-    writeFileSync(file, isBytes ? content : JSON.stringify(content));
-  }
-  return join(root, folder);
-}
+const put = (folder: string, files: Files): string => putFiles(join(root, folder), files);
 
 /** Kind, place and words of every error that the doctor finds. */
 async function errors(path: string, options: object = {}): Promise<readonly string[]> {

@@ -1,21 +1,13 @@
 // Pascal VOC as tools other than the benchmark's leave it, and XML that is not of VOC.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSources, inspectDataset, openDataset } from '../src/node/index.ts';
-import { temporaryFolder } from './folders.ts';
+import { type Files, putFiles, temporaryFolder } from './folders.ts';
 import { png } from './plain-picture.ts';
 
 const root = temporaryFolder();
 
-function put(folder: string, files: Readonly<Record<string, string | Uint8Array>>): string {
-  for (const [name, content] of Object.entries(files)) {
-    const file = join(root, folder, name);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, content);
-  }
-  return join(root, folder);
-}
+const put = (folder: string, files: Files): string => putFiles(join(root, folder), files);
 
 const XML =
   '<annotation><object><name>red</name><bndbox><xmin>3</xmin><ymin>4</ymin><xmax>8</xmax><ymax>9</ymax></bndbox></object></annotation>';

@@ -1,22 +1,14 @@
 // YOLO's splits and labels by folder: whose pictures are whose, and labels that no picture has.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { inspectDataset, type OpenOptions, openDataset, selectSources } from '../src/node/index.ts';
-import { temporaryFolder } from './folders.ts';
+import { type Files, putFiles, temporaryFolder } from './folders.ts';
 import { png } from './plain-picture.ts';
 
 const root = temporaryFolder();
 const LABEL = '0 0.25 0.5 0.3 0.5\n';
 
-function put(folder: string, files: Readonly<Record<string, string | Uint8Array>>): string {
-  for (const [name, content] of Object.entries(files)) {
-    const file = join(root, folder, name);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, content);
-  }
-  return join(root, folder);
-}
+const put = (folder: string, files: Files): string => putFiles(join(root, folder), files);
 
 /** The pictures of each split with their objects. */
 async function splits(path: string, options: OpenOptions = {}): Promise<readonly string[]> {
