@@ -130,4 +130,7 @@ test('results of another picture than the annotations have under their id are re
   );
   const right = await evaluate([{ image_id: 1, ...box, score: 0.9, file_name: 'photos/0002.JPG' }]);
   expect([right.code, right.err]).toEqual([0, '']);
+  // A name as some tool wrote it, which none of the annotations' pictures has.
+  const renamed = await evaluate([{ image_id: 1, ...box, score: 0.9, file_name: 'upload/0a1b2c3d-0002.png' }]);
+  expect([renamed.code, renamed.err]).toEqual([0, '']);
 });

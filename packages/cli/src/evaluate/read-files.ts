@@ -36,8 +36,7 @@ export async function readTruthAndResults(
   }
   const dataset = await openDataset(truthPath, options);
   const truth = groundTruthFrom(datasetAsCoco(dataset) as unknown as CocoDataset, truthPath);
-  const files = new Map(dataset.images.map(({ id, file }) => [id, file]));
-  compareNames(namedResults(resultsPath), (id) => files.get(id), resultsPath);
+  compareNames(namedResults(resultsPath), dataset.images, resultsPath);
   const results = numbered(readJson(resultsPath), dataset, resultsPath);
   return { truth, detections: detectionsFrom(results, truth, { where: resultsPath, ...reading }) };
 }

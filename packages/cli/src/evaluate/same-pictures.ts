@@ -19,20 +19,19 @@ interface Named {
  */
 export function requireSamePictures(truthFile: string, resultsFile: string): void {
   const results = namedResults(resultsFile);
-  if (results.length === 0) return;
-  const files = new Map(namedImages(truthFile).map(({ id, file }) => [id, file]));
-  compareNames(results, (id) => files.get(id), resultsFile);
+  if (results.length > 0) compareNames(results, namedImages(truthFile), resultsFile);
 }
 
-/** The same for pictures that are known already. */
-export function compareNames(
-  results: readonly Named[],
-  fileOf: (id: ImageId) => string | undefined,
-  where: string,
-): void {
+/**
+ * The same for pictures that are known already. A name that no picture of the annotations has says nothing: tools write
+ * names that their files never had.
+ */
+export function compareNames(results: readonly Named[], images: readonly Named[], where: string): void {
+  const fileOf = new Map(images.map(({ id, file }) => [id, file]));
+  const stems = new Set(images.map(({ file }) => stemOf(file)));
   for (const [i, { id, file }] of results.entries()) {
-    const own = fileOf(id);
-    if (own === undefined || stemOf(own) === stemOf(file)) continue;
+    const own = fileOf.get(id);
+    if (own === undefined || stemOf(own) === stemOf(file) || !stems.has(stemOf(file))) continue;
     throw new RcnnError('DETECTION_INVALID', {
       where,
       place: `result ${i}`,
